@@ -1,0 +1,1 @@
+"""Flows: order and parameters of multi-step work; each yields what its name says."""

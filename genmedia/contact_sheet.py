@@ -1,0 +1,83 @@
+"""One small picture of many results, to be put where only a picture can go."""
+
+import math
+from collections.abc import Sequence
+from io import BytesIO
+from pathlib import Path
+
+from PIL import Image, ImageDraw, ImageFont
+
+MAX_BYTES = 140_000
+"""Leaves room for base64 and some text in a Prefect artifact of at most 200 kB."""
+
+_LARGEST_TILE, _SMALLEST_TILE = 320, 8
+_MOST_PIXELS = 3_000_000
+_QUALITIES = (82, 68, 54)
+_BACKGROUND, _MISSING, _INK = (32, 33, 36), (72, 74, 79), (214, 216, 220)
+"""A dark neutral: pictures stand out from it, and it suits light and dark pages alike."""
+
+
+def make_contact_sheet(entries: Sequence[tuple[str, Path]], *, max_bytes: int = MAX_BYTES) -> bytes:
+    """All results at a glance, as one WebP picture: a grid of thumbnails, each with its label below.
+
+    Quality is lowered first, then size, until the picture fits.
+
+    Args:
+        entries: A label and a thumbnail for each result; one that is missing or does not decode gets a grey tile.
+        max_bytes: The most bytes the picture may have.
+
+    Raises:
+        ValueError: There are no entries, or so many that no picture of them fits.
+    """
+    if not entries:
+        raise ValueError("a contact sheet needs at least one entry")
+    rows = math.ceil(len(entries) / math.ceil(math.sqrt(1.5 * len(entries))))
+    columns = math.ceil(len(entries) / rows)
+    side = min(_LARGEST_TILE, math.isqrt(_MOST_PIXELS // (columns * rows)))
+    tiles = [(label, _open(path, side)) for label, path in entries]
+    while side >= _SMALLEST_TILE:
+        sheet = _draw(tiles, columns, rows, side)
+        for quality in _QUALITIES:
+            encoded = BytesIO()
+            sheet.save(encoded, "WEBP", quality=quality)
+            if encoded.tell() <= max_bytes:
+                return encoded.getvalue()
+        side = side * 4 // 5
+    raise ValueError(f"a contact sheet of {len(entries)} entries does not fit into {max_bytes} bytes")
+
+
+def _open(path: Path, side: int) -> Image.Image | None:
+    try:
+        with Image.open(path) as picture:
+            picture.thumbnail((side, side))
+            return picture.convert("RGB")
+    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError):
+        return None
+
+
+def _draw(tiles: Sequence[tuple[str, Image.Image | None]], columns: int, rows: int, side: int) -> Image.Image:
+    gap, text = max(2, side // 20), max(6, side // 16)
+    font = ImageFont.load_default(text)
+    width, height = side + gap, side + 2 * gap + text
+    sheet = Image.new("RGB", (columns * width + gap, rows * height + gap), _BACKGROUND)
+    pen = ImageDraw.Draw(sheet)
+    for index, (label, picture) in enumerate(tiles):
+        left, top = gap + index % columns * width, gap + index // columns * height
+        if picture is None:
+            pen.rectangle((left, top, left + side - 1, top + side - 1), _MISSING)
+        else:
+            small = picture.copy()
+            small.thumbnail((side, side))
+            sheet.paste(small, (left + (side - small.width) // 2, top + (side - small.height) // 2))
+        pen.text((left + side / 2, top + side + gap // 2), _cut(label, font, side), _INK, font, anchor="ma")
+    return sheet
+
+
+def _cut(label: str, font: ImageFont.FreeTypeFont | ImageFont.ImageFont, width: int) -> str:
+    """The label in one line, as much of it as fits."""
+    label = " ".join(label.split())
+    if font.getlength(label) <= width:
+        return label
+    while label and font.getlength(f"{label}…") > width:
+        label = label[:-1]
+    return f"{label.rstrip()}…"

@@ -1,0 +1,283 @@
+"""Everything that can go wrong, one class per cause, grouped by what the reader can do about it.
+
+```
+GenmediaError
+├── InputError                  faults found before anything was bought, all at once, each with its place
+├── SettingsError               a setting, a block's name or an address cannot be used
+├── BudgetError                 the work would cost more than its cap
+├── ApiError                    a call to a provider did not give what it should
+│   ├── NotAcceptedError        the call cannot have been accepted: nothing was bought by it
+│   │   ├── UnreachableError    no connection was made
+│   │   ├── CredentialsError    the key is missing, wrong or not allowed to do this
+│   │   ├── CreditsError        the account has no credits left
+│   │   ├── NotFoundError       there is no such thing under this address
+│   │   ├── RefusedError        the provider found fault with the request
+│   │   └── RateLimitError      too many requests; carries the wait the provider asked for
+│   └── MaybeAcceptedError      the call may have been accepted: a paid one is never simply repeated
+│       ├── NoAnswerError       the connection broke, or the answer did not come in time
+│       ├── ServerError         the provider reported a fault of its own
+│       ├── UnreadableAnswerError   the answer is not what the document promises
+│       └── DuplicateError      the provider has this submission already and does not say which job it is
+├── JobError                    a job that was accepted did not end well
+│   ├── JobFailedError          the provider reported that it failed
+│   ├── JobVanishedError        the provider no longer knows it
+│   ├── QueueTimeoutError       it waited longer than allowed before it started
+│   ├── RunTimeoutError         it ran longer than allowed
+│   └── InDoubtError            nobody can tell whether it was accepted
+├── DownloadError               an output could not be fetched
+│   ├── ForbiddenAddressError   its address is not one that may be fetched
+│   ├── ExpiredLinkError        its link is gone
+│   ├── BrokenDownloadError     the transfer ended early or never got going
+│   └── OversizeError           it is larger, or took longer, than allowed
+├── MediaError                  a file is not what it should be
+│   ├── MediaTypeError          its content is of another type
+│   ├── DamagedMediaError       it does not decode
+│   └── MediaLimitError         decoding it would take more than allowed
+└── StoreError                  a file could not be written or read in the store
+```
+"""
+
+from dataclasses import dataclass
+
+
+class GenmediaError(Exception):
+    """Base of all errors: says what happened, to which job, whether money was spent, and what to do next.
+
+    Args:
+        what: What happened, one sentence without a full stop.
+        job: Which job it happened to: provider, remote id, submission key.
+        money: Whether credits were spent; defaults to the class's own sentence.
+        advice: What to do next; defaults to the class's own sentence.
+    """
+
+    money = ""
+    advice = ""
+
+    def __init__(self, what: str, *, job: str = "", money: str | None = None, advice: str | None = None) -> None:
+        super().__init__(what)
+        self.what = what
+        self.job = job
+        self.money = type(self).money if money is None else money
+        self.advice = type(self).advice if advice is None else advice
+
+    def __str__(self) -> str:
+        """One line: what, to which job, money, advice."""
+        head = f"{self.what} ({self.job})." if self.job else f"{self.what}."
+        return " ".join(part for part in (head, self.money, self.advice) if part)
+
+
+@dataclass(frozen=True)
+class Fault:
+    """One thing wrong with an input, with the place to mend it (file, step, field)."""
+
+    place: str
+    what: str
+
+    def __str__(self) -> str:
+        """The place first, as a person looks for it."""
+        return f"{self.place}: {self.what}"
+
+
+class InputError(GenmediaError):
+    """Faults found before anything was bought, all at once."""
+
+    money = "Nothing was bought."
+
+    def __init__(self, faults: list[Fault]) -> None:
+        count = "1 fault" if len(faults) == 1 else f"{len(faults)} faults"
+        super().__init__("\n".join([f"{count} in the input", *(f"  {fault}" for fault in faults)]))
+        self.faults = faults
+
+    def __reduce__(self) -> tuple[type["InputError"], tuple[list[Fault]]]:
+        """Errors cross process borders; this one is rebuilt from its faults."""
+        return type(self), (self.faults,)
+
+
+class SettingsError(GenmediaError):
+    """A setting, a block's name or an address cannot be used."""
+
+    money = "Nothing was bought."
+
+
+class BudgetError(GenmediaError):
+    """The work would cost more than its cap."""
+
+    money = "Nothing was bought."
+
+
+class ApiError(GenmediaError):
+    """A call to a provider did not give what it should."""
+
+
+class NotAcceptedError(ApiError):
+    """The call cannot have been accepted: nothing was bought by it."""
+
+    money = "This call bought nothing."
+
+
+class UnreachableError(NotAcceptedError):
+    """No connection was made."""
+
+    advice = "Check the base URL and the network, then run again."
+
+
+class CredentialsError(NotAcceptedError):
+    """The key is missing, wrong or not allowed to do this."""
+
+    advice = "Put a valid key into the credentials block, then run again."
+
+
+class CreditsError(NotAcceptedError):
+    """The account has no credits left."""
+
+    advice = "Buy credits, then run again: what was bought already is not bought twice."
+
+
+class NotFoundError(NotAcceptedError):
+    """There is no such thing under this address."""
+
+    advice = "Check the name or id for this account."
+
+
+class RefusedError(NotAcceptedError):
+    """The provider found fault with the request."""
+
+    advice = "Mend the request, then run again."
+
+
+class RateLimitError(NotAcceptedError):
+    """Too many requests.
+
+    Attributes:
+        retry_after: Seconds the provider asked to wait; None when it named none.
+    """
+
+    advice = "Run again later, or with fewer jobs at once."
+    retry_after: float | None = None
+
+
+class MaybeAcceptedError(ApiError):
+    """The call may have been accepted: a paid one is never simply repeated."""
+
+    money = "If this call was a purchase, it may have been accepted."
+
+
+class NoAnswerError(MaybeAcceptedError):
+    """The connection broke, or the answer did not come in time."""
+
+    advice = "Run again: what was bought is found again."
+
+
+class ServerError(MaybeAcceptedError):
+    """The provider reported a fault of its own.
+
+    Attributes:
+        retry_after: Seconds the provider asked to wait; None when it named none.
+    """
+
+    advice = "Run again later: what was bought is found again."
+    retry_after: float | None = None
+
+
+class UnreadableAnswerError(MaybeAcceptedError):
+    """The answer is not what the document promises."""
+
+    advice = "Check that the base URL is the provider's API, then run again: what was bought is found again."
+
+
+class DuplicateError(MaybeAcceptedError):
+    """The provider has this submission already, or one under the same key, and does not say which job it is."""
+
+    advice = "Find the job in the provider's own pages."
+
+
+class JobError(GenmediaError):
+    """A job that was accepted did not end well."""
+
+
+class JobFailedError(JobError):
+    """The provider reported that the job failed."""
+
+    advice = "Run again to buy a new attempt."
+
+
+class JobVanishedError(JobError):
+    """The provider no longer knows the job."""
+
+    money = "It may have been charged."
+    advice = "Look for it in the provider's own pages; run again to buy a new attempt."
+
+
+class QueueTimeoutError(JobError):
+    """The job waited longer than allowed before it started."""
+
+    money = "It is still paid for and may start any time."
+    advice = "Run again to go on waiting: it is not bought twice."
+
+
+class RunTimeoutError(JobError):
+    """The job ran longer than allowed."""
+
+    money = "It is still paid for and may end any time."
+    advice = "Run again to go on waiting: it is not bought twice."
+
+
+class InDoubtError(JobError):
+    """Nobody can tell whether the job was accepted."""
+
+    money = "Its possible cost counts as spent."
+    advice = "Look for it in the provider's own pages before buying it again as a new take."
+
+
+class DownloadError(GenmediaError):
+    """An output could not be fetched."""
+
+    money = "The job is paid for; its outputs are fetched again, not bought again."
+
+
+class ForbiddenAddressError(DownloadError):
+    """The address is not one that may be fetched."""
+
+    advice = "If you trust it, name its origin in the credentials block."
+
+
+class ExpiredLinkError(DownloadError):
+    """The link is gone."""
+
+    advice = "Run again soon: the provider may hand out a fresh link."
+
+
+class BrokenDownloadError(DownloadError):
+    """The transfer ended early or never got going."""
+
+    advice = "Run again to fetch it once more."
+
+
+class OversizeError(DownloadError):
+    """The file is larger, or took longer, than allowed."""
+
+    advice = "If it is genuine, raise the limit in the store's block."
+
+
+class MediaError(GenmediaError):
+    """A file is not what it should be."""
+
+    advice = "The file is kept in quarantine with the reason beside it."
+
+
+class MediaTypeError(MediaError):
+    """The file's content is of another type."""
+
+
+class DamagedMediaError(MediaError):
+    """The file does not decode."""
+
+
+class MediaLimitError(MediaError):
+    """Decoding the file would take more than allowed."""
+
+
+class StoreError(GenmediaError):
+    """A file could not be written or read in the store."""
+
+    advice = "Check the store's folder: that it exists, may be written and has room."

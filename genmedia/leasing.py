@@ -1,0 +1,40 @@
+"""Things that belong to one event loop and are shared while somebody uses them: HTTP sessions, database engines."""
+
+import asyncio
+from collections.abc import AsyncGenerator, Callable, Hashable
+from contextlib import asynccontextmanager
+from typing import Any, Protocol, TypeVar
+from weakref import WeakKeyDictionary
+
+
+class Closable(Protocol):
+    """What can be leased: it is closed with its last lease."""
+
+    async def aclose(self) -> None:
+        """Free what it holds."""
+        ...
+
+
+T = TypeVar("T", bound=Closable)
+
+_open: WeakKeyDictionary[asyncio.AbstractEventLoop, dict[Hashable, list[Any]]] = WeakKeyDictionary()
+
+
+@asynccontextmanager
+async def leased(key: Hashable, make: Callable[[], T]) -> AsyncGenerator[T]:
+    """The one `T` of this loop under `key`: made for the first lease, closed with the last.
+
+    An `httpx.AsyncClient` or a database engine fails when a second loop uses it, hence one per loop.
+    """
+    here = _open.setdefault(asyncio.get_running_loop(), {})
+    shared = here.setdefault(key, [None, 0])
+    if shared[1] == 0:
+        shared[0] = make()
+    shared[1] += 1
+    try:
+        yield shared[0]
+    finally:
+        shared[1] -= 1
+        if shared[1] == 0:
+            del here[key]
+            await asyncio.shield(shared[0].aclose())

@@ -1,0 +1,114 @@
+"""What a file really is: its type by content, whether it decodes, its size and length, and a thumbnail of it.
+
+Files from a provider are decoded in a process of their own (`genmedia.inspection`), low in priority, with a limit on memory and a
+deadline, so that a hostile or broken file cannot hurt the process that waits for jobs.
+"""
+
+import asyncio
+import json
+import sys
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, fields
+from pathlib import Path
+from typing import Any
+from weakref import WeakKeyDictionary
+
+from genmedia import errors
+
+DEADLINE_SECONDS = 120.0
+AT_ONCE = 2
+
+SUFFIXES = {
+    "image/png": "png",
+    "image/jpeg": "jpg",
+    "image/webp": "webp",
+    "image/gif": "gif",
+    "image/avif": "avif",
+    "video/mp4": "mp4",
+    "video/webm": "webm",
+    "video/quicktime": "mov",
+    "text/plain": "txt",
+}
+"""The types that are kept, and the suffix each gets in the store."""
+
+
+@dataclass(frozen=True)
+class MediaFacts:
+    """What was found in a file. Sizes in pixels, `duration` in seconds, `fps` in frames a second; None where it does not apply."""
+
+    media_type: str
+    width: int | None = None
+    height: int | None = None
+    duration: float | None = None
+    fps: float | None = None
+    frames: int | None = None
+    codec: str | None = None
+
+    @property
+    def kind(self) -> str:
+        """`image`, `video` or `text`."""
+        return self.media_type.split("/")[0]
+
+    def facts(self) -> dict[str, Any]:
+        """The facts that apply, for a sidecar."""
+        return {name: value for name, value in asdict(self).items() if value is not None}
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """A file to look at: what it should be (`image`, `video`; empty for either), and where its thumbnail goes, if it should have one."""
+
+    path: Path
+    kind: str = ""
+    thumbnail: Path | None = None
+
+
+_slots: WeakKeyDictionary[asyncio.AbstractEventLoop, asyncio.Semaphore] = WeakKeyDictionary()
+
+
+async def inspect_files(
+    candidates: Sequence[Candidate], *, deadline: float = DEADLINE_SECONDS
+) -> list[MediaFacts | errors.MediaError]:
+    """Look at files in a process of their own; each gives its facts, or the error that says what is wrong with it.
+
+    Args:
+        candidates: The files.
+        deadline: Seconds for all of them together; then the process is ended and every file counts as too costly.
+    """
+    wish = [{**asdict(c), "path": str(c.path), "thumbnail": str(c.thumbnail) if c.thumbnail else None} for c in candidates]
+    slot = _slots.setdefault(asyncio.get_running_loop(), asyncio.Semaphore(AT_ONCE))
+    async with slot:
+        process = await asyncio.create_subprocess_exec(
+            sys.executable, "-m", "genmedia.inspection", stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE
+        )
+        try:
+            async with asyncio.timeout(deadline):
+                answer, _ = await process.communicate(json.dumps(wish).encode())
+        except TimeoutError:
+            return [errors.MediaLimitError(f"looking at the files took more than {deadline:g} s") for _ in candidates]
+        finally:
+            if process.returncode is None:
+                process.kill()
+                await process.wait()
+    if process.returncode:
+        return [errors.MediaLimitError("looking at the files took more memory than allowed") for _ in candidates]
+    return [_verdict(item) for item in json.loads(answer)]
+
+
+async def inspect_file(path: Path) -> MediaFacts:
+    """Look at one file.
+
+    Raises:
+        MediaError: What is wrong with it.
+    """
+    (verdict,) = await inspect_files([Candidate(path)])
+    if isinstance(verdict, errors.MediaError):
+        raise verdict
+    return verdict
+
+
+def _verdict(item: dict[str, Any]) -> MediaFacts | errors.MediaError:
+    if "error" in item:
+        return getattr(errors, item["error"])(item["what"])
+    known = {field.name for field in fields(MediaFacts)}
+    return MediaFacts(**{name: value for name, value in item.items() if name in known})

@@ -1,0 +1,1 @@
+"""The APIs that sell media, one module each: typed client, request and response models, reconcile rule."""

@@ -1,0 +1,324 @@
+"""FLORA: techniques, reusable workflows that turn pictures and texts into pictures and videos.
+
+The contract is FLORA's beta document "API - Getting Started"; what later versions changed (snake_case names, lists, assets)
+is read as well.
+"""
+
+import re
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
+from datetime import UTC, datetime
+from hashlib import sha256
+from pathlib import Path
+from typing import Any, TypeVar
+
+import httpx
+from pydantic import AliasChoices, AliasGenerator, BaseModel, ConfigDict, ValidationError, field_validator
+from pydantic.alias_generators import to_camel
+
+from genmedia import errors
+from genmedia.errors import Fault
+from genmedia.http import Session
+from genmedia.jobs import Account, Job, JobStatus, Output
+from genmedia.leasing import leased
+from genmedia.origins import Origins, check_base_url
+
+PROVIDER = "flora"
+BASE_URL = "https://app.flora.ai"
+UNIT = "credits"
+
+POLL_SECONDS = (2.0, 5.0)
+"""The document: "Poll every 2-5 seconds"."""
+
+IDEMPOTENCY_SECONDS = 2 * 3600.0
+"""How long an equal `idempotency_key` surely finds its run: the strictest of FLORA's three accounts."""
+
+DIRECT_UPLOAD_BYTES = 4 * 10**6
+"""Up to here a file goes up in one multipart call; beyond, through a signed address."""
+
+_INPUT_HOSTS = re.compile(
+    r"""(?x) media\.flora\.ai | ik\.imagekit\.io | storage\.googleapis\.com | [a-z0-9._-]+\.storage\.googleapis\.com
+    | ([a-z0-9._-]+\.)? s3 ([.-](dualstack\.)?[a-z0-9-]+)? \.amazonaws\.com
+    | [a-z0-9.-]+\.s3-accelerate (\.dualstack)? \.amazonaws\.com """
+)
+_KINDS = {"imageUrl": "image", "videoUrl": "video", "audioUrl": "audio", "documentUrl": "document"}
+_STATUSES = {
+    "pending": JobStatus.QUEUED,
+    "running": JobStatus.RUNNING,
+    "completed": JobStatus.SUCCEEDED,
+    "failed": JobStatus.FAILED,
+}
+
+
+class _Answered(BaseModel):
+    """Reads camelCase (the document's) and snake_case (later versions'); ignores what it does not know."""
+
+    model_config = ConfigDict(
+        frozen=True,
+        alias_generator=AliasGenerator(validation_alias=lambda name: AliasChoices(to_camel(name), name)),
+        populate_by_name=True,
+    )
+
+    @field_validator("inputs", "outputs", mode="before", check_fields=False)
+    @classmethod
+    def _null_is_empty(cls, value: Any) -> Any:
+        return value or ()
+
+
+_M = TypeVar("_M", bound=_Answered)
+
+
+class TechniqueField(_Answered):
+    """One input or output of a technique: its id, its name for people, and its type (`imageUrl`, `videoUrl`, `text`)."""
+
+    id: str
+    name: str = ""
+    type: str
+    optional: bool = False
+
+
+class Technique(_Answered):
+    """What a technique takes, gives and costs. `run_cost` is in the account's unit."""
+
+    technique_id: str
+    name: str = ""
+    description: str = ""
+    run_cost: float
+    inputs: tuple[TechniqueField, ...] = ()
+    outputs: tuple[TechniqueField, ...] = ()
+
+
+class RunInput(BaseModel):
+    """One input of a run. `type` is `imageUrl`, `videoUrl` or `text`; `value` is an https address, or the text itself."""
+
+    model_config = ConfigDict(frozen=True)
+
+    id: str
+    type: str
+    value: str
+
+
+class RunOutput(_Answered):
+    """One output of a run; of a text, `url` is the text itself."""
+
+    output_id: str
+    type: str
+    url: str
+
+
+class Run(_Answered):
+    """One run of a technique. Times are unix milliseconds; `outputs` and `charged_cost` come with `completed`."""
+
+    run_id: str
+    status: str
+    progress: float | None = None
+    created_at: float | None = None
+    started_at: float | None = None
+    completed_at: float | None = None
+    charged_cost: float | None = None
+    outputs: tuple[RunOutput, ...] = ()
+    error_code: str | None = None
+    error_message: str | None = None
+
+    def as_job(self) -> Job:
+        """The run in the words that all providers share; an unknown status counts as running."""
+        times = {"created": self.created_at, "started": self.started_at, "completed": self.completed_at}
+        return Job(
+            id=self.run_id,
+            status=_STATUSES.get(self.status, JobStatus.RUNNING),
+            progress=self.progress,
+            charged=self.charged_cost,
+            outputs=tuple(_as_output(output) for output in self.outputs),
+            error=" - ".join(part for part in (self.error_code, self.error_message) if part),
+            times={name: _iso(milliseconds) for name, milliseconds in times.items() if milliseconds is not None},
+        )
+
+
+def _as_output(output: RunOutput) -> Output:
+    if output.type == "text":
+        return Output(output.output_id, "text", text=output.url)
+    return Output(output.output_id, _KINDS.get(output.type, output.type), url=output.url)
+
+
+def _iso(milliseconds: float) -> str:
+    return datetime.fromtimestamp(milliseconds / 1000, UTC).isoformat(timespec="milliseconds")
+
+
+class FloraClient:
+    """Calls FLORA's API for one account; get it with `FloraClient.lease`.
+
+    Args:
+        account: Who pays, and where the API lives.
+        api_key: Sent as a bearer key, to the account's own origin only.
+        input_origins: Origins besides the documented hosts that inputs may be at and outputs may be fetched from.
+    """
+
+    def __init__(self, account: Account, api_key: str, *, input_origins: Sequence[str] = ()) -> None:
+        self.account = account
+        self.http = Session(
+            PROVIDER,
+            check_base_url(account.base_url),
+            headers={"Authorization": f"Bearer {api_key}"},
+            secrets=(api_key,),
+            origins=Origins(account.base_url, tuple(input_origins)),
+            explain=lambda body: (str(body["error"]["code"]), str(body["error"]["message"])),
+        )
+
+    @classmethod
+    def lease(
+        cls, account: Account, api_key: str, *, input_origins: Sequence[str] = ()
+    ) -> AbstractAsyncContextManager["FloraClient"]:
+        """The account's client on this event loop: shared while anybody holds it, closed with the last."""
+        key = (PROVIDER, account, sha256(api_key.encode()).digest(), tuple(input_origins))
+        return leased(key, lambda: cls(account, api_key, input_origins=input_origins))
+
+    async def aclose(self) -> None:
+        """Close the connections."""
+        await self.http.aclose()
+
+    async def get_technique(self, slug: str) -> Technique:
+        """What the technique `slug` takes, gives and costs; its owner may change it at any time.
+
+        Raises:
+            NotFoundError: FLORA knows no such technique.
+        """
+        return await self._get(Technique, f"/api/v1/techniques/{slug}")
+
+    async def create_run(self, slug: str, inputs: Sequence[RunInput], *, idempotency_key: str) -> Run:
+        """Buy one run. An equal `idempotency_key` gives the run that exists, while FLORA remembers it.
+
+        The call is sent again only when it cannot have been accepted.
+
+        Raises:
+            NotAcceptedError: Nothing was bought.
+            MaybeAcceptedError: The run may exist; only a call with the same key can tell.
+        """
+        body = {"inputs": [field.model_dump() for field in inputs], "mode": "async", "idempotency_key": idempotency_key}
+        answer = await self.http.call("POST", f"/api/v1/techniques/{slug}/runs", repeatable=False, json=body)
+        return self._read(Run, answer.body)
+
+    async def get_run(self, slug: str, run_id: str) -> Run:
+        """The run as it is now.
+
+        Raises:
+            NotFoundError: This account has no such run under this technique.
+        """
+        return await self._get(Run, f"/api/v1/techniques/{slug}/runs/{run_id}")
+
+    async def list_techniques(self, query: str = "") -> list[Technique]:
+        """All techniques the account can see, a page of 100 after another.
+
+        Raises:
+            NotFoundError: This FLORA has no list yet; the beta document has none.
+        """
+        return await self._list(Technique, "/api/v1/techniques", "techniques", {"query": query} if query else {})
+
+    async def list_runs(self, *, status: str = "", technique_id: str = "") -> list[Run]:
+        """The account's runs, newest first, a page of 100 after another.
+
+        Raises:
+            NotFoundError: This FLORA has no list yet; the beta document has none.
+        """
+        chosen = {"status": status, "technique_id": technique_id}
+        return await self._list(Run, "/api/v1/technique-runs", "technique_runs", {k: v for k, v in chosen.items() if v})
+
+    async def upload(self, path: Path, content_type: str) -> str:
+        """Put a local file where a run can read it, and return its address. It costs nothing.
+
+        Raises:
+            NotFoundError: This FLORA has no assets API yet; the beta document has none.
+            ApiError: The upload did not succeed.
+        """
+        about = {"file_name": path.name, "content_type": content_type}
+        if path.stat().st_size <= DIRECT_UPLOAD_BYTES:
+            file = {"file": (path.name, path.read_bytes(), content_type)}
+            answer = await self.http.call("POST", "/api/v1/assets", data=about, files=file)
+            return str(self._field(answer.body, "url"))
+        asset = (await self.http.call("POST", "/api/v1/assets", json={"source": "signed-url", **about})).body
+        target = self._field(asset, "upload")
+        await self.http.upload(
+            str(self._field(target, "url")),
+            fields=_either(target, "form_fields") or {},
+            file_field=str(_either(target, "file_field") or "file"),
+            path=path,
+            content_type=content_type,
+        )
+        # The body must be `{}`: an empty one is answered with 400 invalid_json.
+        done = await self.http.call("POST", f"/api/v1/assets/{self._field(asset, 'asset_id')}/complete", json={})
+        return str(self._field(done.body, "url"))
+
+    async def reads(self, url: str) -> bool:
+        """Whether a run can take `url` as an input: FLORA reads from there, and the file is still there."""
+        return not check_media_url(url, self.http.origins) and await self.http.alive(url)
+
+    async def _get(self, model: type[_M], path: str) -> _M:
+        return self._read(model, (await self.http.call("GET", path)).body)
+
+    async def _list(self, model: type[_M], path: str, name: str, params: dict[str, str]) -> list[_M]:
+        found: list[_M] = []
+        cursor: str | None = None
+        while True:
+            page = {**params, "limit": "100"} | ({"cursor": cursor} if cursor else {})
+            body = (await self.http.call("GET", path, params=page)).body
+            found += [self._read(model, item) for item in self._field(body, name)]
+            cursor = _either(body.get("meta") or {}, "next_cursor")
+            if not cursor:
+                return found
+
+    def _read(self, model: type[_M], body: Any) -> _M:
+        try:
+            return model.model_validate(body)
+        except ValidationError as error:
+            missing = ", ".join(".".join(map(str, fault["loc"])) for fault in error.errors(include_input=False))
+            raise errors.UnreadableAnswerError(f"flora answered without a readable {model.__name__}: {missing}") from None
+
+    def _field(self, body: Any, name: str) -> Any:
+        value = _either(body, name) if isinstance(body, dict) else None
+        if value is None:
+            raise errors.UnreadableAnswerError(f"flora answered without {name!r}")
+        return value
+
+
+def _either(body: Any, name: str) -> Any:
+    return body.get(name, body.get(to_camel(name)))
+
+
+def check_media_url(url: str, origins: Origins) -> str:
+    """What is wrong with `url` as a run's input; empty when nothing is.
+
+    The document: https only, and only FLORA's own media host, Google Storage, S3 and ImageKit; besides these, listed origins.
+    """
+    try:
+        parts = httpx.URL(url)
+    except httpx.InvalidURL:
+        return "is not an address"
+    if parts.scheme in ("http", "https") and parts.host and origins.lists(url):
+        return ""
+    if parts.scheme != "https":
+        return f"must be an https address, not {parts.scheme or 'a bare name'}"
+    if not _INPUT_HOSTS.fullmatch(parts.host):
+        return f"is on {parts.host}, which FLORA does not read from"
+    return ""
+
+
+def check_inputs(place: str, technique: Technique, given: Mapping[str, str]) -> list[Fault]:
+    """Every input that is missing, unknown or of the wrong type, by its place.
+
+    Args:
+        place: Where the inputs stand, for the faults.
+        technique: What the technique takes.
+        given: Input ids and the types that are given for them.
+    """
+    takes = {field.id: field for field in technique.inputs}
+    offer = ", ".join(f"{field.id} ({field.type})" for field in technique.inputs) or "no inputs"
+    faults = [
+        Fault(f"{place}, input {name}", f"is missing; it takes {field.type}")
+        for name, field in takes.items()
+        if name not in given and not field.optional
+    ]
+    for name, type_ in given.items():
+        if name not in takes:
+            faults.append(Fault(f"{place}, input {name}", f"is unknown to {technique.name or 'it'}; it takes {offer}"))
+        elif takes[name].type != type_:
+            faults.append(Fault(f"{place}, input {name}", f"is {type_}, but {takes[name].type} is needed"))
+    return faults

@@ -1,0 +1,182 @@
+"""The main origin: routes each request to a provider or the control plane, counts it, and lets scripted faults happen."""
+
+import asyncio
+import json
+import logging
+from collections.abc import Mapping
+from email.utils import formatdate
+
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, JSONResponse, RedirectResponse, Response
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from genmedia.sandbox.accounts import Account
+from genmedia.sandbox.clock import Clock
+from genmedia.sandbox.faults import FaultOrder, Faults
+from genmedia.sandbox.provider import Operation, Provider, Refusal
+from genmedia.sandbox.traffic import Traffic
+from genmedia.sandbox.wire import Endless, NoAnswer
+
+log = logging.getLogger(__name__)
+
+SCALE_HEADER = b"x-sandbox-clock-scale"
+UNKNOWN_ROUTE = "(no such route)"
+
+_LOOPBACK = {"127.0.0.1", "localhost", "[::1]"}
+_INSTEAD_OF_WORK = {"reset", "rate_limit", "server_error", "html_error", "redirect"}
+_IN_THE_BODY = {"unknown_status", "extra_fields"}
+_SERVER_ERRORS = {500: "internal_error", 502: "bad_gateway", 503: "service_unavailable"}
+
+
+def is_loopback(host: str) -> bool:
+    """Whether a Host header names this machine; any other name reached us by DNS rebinding."""
+    name = host.rpartition(":")[0] if host.rpartition(":")[2].isdigit() else host
+    return name.lower() in _LOOPBACK
+
+
+class LoopbackOnly:
+    """Refuses requests that were meant for another host.
+
+    Args:
+        app: What answers the others.
+    """
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one request (ASGI)."""
+        host = next((value for name, value in scope["headers"] if name == b"host"), b"")
+        app = self._app if is_loopback(host.decode("latin-1")) else JSONResponse({"detail": "this host is not served here"}, 403)
+        await app(scope, receive, send)
+
+
+class Gateway:
+    """Serves all providers under one origin (ASGI).
+
+    Args:
+        providers: The providers by name.
+        control: What answers under `/sandbox`.
+        clock: Its scale goes into every answer.
+        traffic: Takes the counts.
+        faults: Asked at every request of a provider.
+    """
+
+    def __init__(
+        self, providers: Mapping[str, Provider], control: ASGIApp, clock: Clock, traffic: Traffic, faults: Faults
+    ) -> None:
+        self._providers = providers
+        self._control = control
+        self._clock = clock
+        self._traffic = traffic
+        self._faults = faults
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one request (ASGI)."""
+        if scope["type"] != "http":
+            return
+
+        async def send_with_scale(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                date = formatdate(self._clock.now(), usegmt=True)
+                scale = f"{self._clock.scale:g}"
+                message["headers"] = [*message["headers"], (b"date", date.encode()), (SCALE_HEADER, scale.encode())]
+            await send(message)
+
+        await LoopbackOnly(self._app)(scope, receive, send_with_scale)
+
+    async def _app(self, scope: Scope, receive: Receive, send: Send) -> None:
+        first, _, rest = scope["path"].removeprefix("/").partition("/")
+        if first == "sandbox":
+            await self._control(scope, receive, send)
+            return
+        provider = self._providers.get(first)
+        if provider is None:
+            known = ", ".join(f"/{name}" for name in [*self._providers, "sandbox"])
+            await JSONResponse({"detail": f"nothing here; try {known}"}, 404)(scope, receive, send)
+            return
+        response = await self._answer(provider, Request(scope, receive), "/" + rest)
+        response.headers.update(provider.headers())
+        await response(scope, receive, send)
+
+    async def _answer(self, provider: Provider, request: Request, path: str) -> Response:
+        account: Account | None = None
+        refusal: Refusal | None = None
+        try:
+            account = provider.authenticate(request)
+        except Refusal as caught:
+            refusal = caught
+        found = provider.match(request.method, path)
+        if found is None:
+            response = provider.error(404, "not_found", f"There is no {request.method} {path}.")
+            self._traffic.count(provider.name, account, request.method, UNKNOWN_ROUTE, 404)
+            return response
+        operation, match = found
+        request.scope["path_params"] = match.groupdict()
+
+        fault = self._faults.take("request", provider.name, account, operation.name, lambda order: order.kind not in _IN_THE_BODY)
+        if fault and fault.kind in _INSTEAD_OF_WORK:
+            response = _misfortune(provider, fault)
+        else:
+            response = await self._work(provider, operation, request, account, refusal)
+            response = await self._spoil(provider, account, operation, fault, response)
+        self._traffic.count(provider.name, account, operation.method, operation.route, response.status_code)
+        return response
+
+    async def _work(
+        self, provider: Provider, operation: Operation, request: Request, account: Account | None, refusal: Refusal | None
+    ) -> Response:
+        try:
+            if refusal or account is None:
+                raise refusal or Refusal(401, "unauthorized", "No account.")
+            return await operation.handler(request, account)
+        except Refusal as caught:
+            return provider.error(caught.status, caught.code, caught.message)
+        except Exception:
+            log.exception("%s %s broke", operation.method, operation.route)
+            return provider.error(500, "internal_error", "The sandbox itself failed; see its log.")
+
+    async def _spoil(
+        self, provider: Provider, account: Account | None, operation: Operation, fault: FaultOrder | None, response: Response
+    ) -> Response:
+        match fault and fault.kind:
+            case "lose_answer":
+                return NoAnswer()
+            case "endless_body":
+                return Endless(b'{"padding": "', b"x", "application/json")
+            case "broken_json":
+                return Response(bytes(response.body[: len(response.body) // 2]), media_type="application/json")
+            case "slow":
+                await asyncio.sleep(fault.seconds if fault else 0)
+            case _:
+                pass
+        change = self._faults.take("request", provider.name, account, operation.name, lambda order: _changes(order, response))
+        if change:
+            extra = {"status": "wibble"} if change.kind == "unknown_status" else {"wibble": {"wobble": [1, None, "new"]}}
+            response.body = json.dumps(json.loads(bytes(response.body)) | extra).encode()
+            response.headers["content-length"] = str(len(response.body))
+        return response
+
+
+def _misfortune(provider: Provider, fault: FaultOrder) -> Response:
+    match fault.kind:
+        case "reset":
+            return NoAnswer(reset=True)
+        case "rate_limit":
+            response = provider.error(429, "rate_limited", "Too many requests.")
+            if fault.retry_after is not None:
+                response.headers["retry-after"] = f"{fault.retry_after:g}"
+            return response
+        case "server_error":
+            return provider.error(fault.status, _SERVER_ERRORS[fault.status], "Something went wrong.")
+        case "html_error":
+            return HTMLResponse("<!doctype html><title>502</title><h1>Bad gateway</h1>", 502)
+        case _:
+            return RedirectResponse(fault.location or "", 302)
+
+
+def _changes(order: FaultOrder, response: Response) -> bool:
+    """Whether this fault has something to change in this answer; only then does it count as having happened."""
+    if order.kind not in _IN_THE_BODY or response.status_code >= 300 or not isinstance(response, JSONResponse):
+        return False
+    return order.kind == "extra_fields" or "status" in json.loads(bytes(response.body))

@@ -1,0 +1,117 @@
+"""What a provider's module gives to the sandbox, and what it gets."""
+
+import re
+from abc import ABC, abstractmethod
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, ClassVar, NamedTuple
+
+from pydantic import BaseModel
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import compile_path
+
+from genmedia.sandbox.accounts import Account, Accounts
+from genmedia.sandbox.clock import Clock
+from genmedia.sandbox.engine import Engine
+from genmedia.sandbox.fetching import Fetcher
+from genmedia.sandbox.media import Media
+from genmedia.sandbox.renderer import Renderer
+
+
+class Refusal(Exception):  # noqa: N818 -- an answer, not a defect
+    """Ends the handling of a request with the provider's error answer."""
+
+    def __init__(self, status: int, code: str, message: str) -> None:
+        super().__init__(status, code, message)
+        self.status = status
+        self.code = code
+        self.message = message
+
+
+@dataclass(frozen=True)
+class Services:
+    """What all providers share.
+
+    Attributes:
+        url: The main origin, without a slash at the end.
+        size: Longest side of rendered pictures in pixels.
+        input_origins: Origins (scheme://host:port) accepted as inputs besides those the provider's document names.
+    """
+
+    url: str
+    size: int
+    input_origins: tuple[str, ...]
+    clock: Clock
+    accounts: Accounts
+    media: Media
+    engine: Engine
+    renderer: Renderer
+    fetcher: Fetcher
+
+
+Handler = Callable[[Request, Account], Awaitable[Response]]
+
+
+class Operation(NamedTuple):
+    """One route of a provider: `route` is the path template without the provider's prefix."""
+
+    name: str
+    method: str
+    route: str
+    handler: Handler
+
+
+class Provider(ABC):
+    """One provider's API.
+
+    Attributes:
+        name: The path prefix and the name in the control plane.
+        key_prefix: How its keys begin; the default account's key is this plus `sandbox`.
+        credits: What a new account gets.
+        plans: Its plans, the default first; empty when it has none.
+        switches: The model of its switches; the defaults are the document's behaviour.
+    """
+
+    name: ClassVar[str]
+    key_prefix: ClassVar[str]
+    credits: ClassVar[int] = 10_000
+    plans: ClassVar[tuple[str, ...]] = ()
+    switches: ClassVar[type[BaseModel]]
+
+    def __init__(self, services: Services, switches: Mapping[str, Any]) -> None:
+        self.services = services
+        self.default_switches = self.switches.model_validate(switches)
+        self.operations = self.routes()
+        self._patterns = [(compile_path(operation.route)[0], operation) for operation in self.operations]
+
+    @abstractmethod
+    def routes(self) -> tuple[Operation, ...]:
+        """Every route it serves."""
+
+    @abstractmethod
+    def authenticate(self, request: Request) -> Account:
+        """The account that calls.
+
+        Raises:
+            Refusal: There is no key, or it opens nothing.
+        """
+
+    @abstractmethod
+    def error(self, status: int, code: str, message: str) -> Response:
+        """An error in the provider's envelope."""
+
+    @abstractmethod
+    def forget(self, account: Account) -> None:
+        """Drop what the module itself keeps about an account."""
+
+    def headers(self) -> dict[str, str]:
+        """Headers that every answer of the provider carries."""
+        return {}
+
+    def match(self, method: str, path: str) -> tuple[Operation, re.Match[str]] | None:
+        """The operation that serves a path (without the provider's prefix), if there is one."""
+        for pattern, operation in self._patterns:
+            if operation.method == method and (found := pattern.match(path)):
+                return operation, found
+        return None

@@ -1,0 +1,159 @@
+"""Starting the sandbox: two loopback sockets, one event loop, no state on disk."""
+
+import asyncio
+import contextlib
+import signal
+import socket
+import sys
+from collections.abc import Callable, Generator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import uvicorn
+from starlette.types import ASGIApp
+
+from genmedia.sandbox.accounts import Accounts
+from genmedia.sandbox.clock import Clock
+from genmedia.sandbox.control import Control
+from genmedia.sandbox.engine import Engine
+from genmedia.sandbox.faults import Faults
+from genmedia.sandbox.fetching import Fetcher
+from genmedia.sandbox.flora import Flora
+from genmedia.sandbox.gateway import Gateway, LoopbackOnly
+from genmedia.sandbox.media import Media
+from genmedia.sandbox.provider import Provider, Services
+from genmedia.sandbox.renderer import Renderer
+from genmedia.sandbox.traffic import Traffic
+from genmedia.sandbox.wire import TransportInScope
+
+HOST = "127.0.0.1"
+PROVIDERS: tuple[type[Provider], ...] = (Flora,)
+
+
+@dataclass(frozen=True)
+class SandboxOptions:
+    """How a sandbox is started.
+
+    Attributes:
+        port: Main origin on 127.0.0.1; 0: any free one.
+        media_port: Media origin; None: the one after `port`, or any free one when that is 0.
+        seed: Makes durations and failures repeat from start to start.
+        clock_scale: Nominal seconds per real second.
+        size: Longest side of rendered pictures in pixels.
+        input_origins: Origins (scheme://host:port) accepted as inputs besides the documented ones.
+        switches: Switches of every account of a provider, by provider name.
+    """
+
+    port: int = 4280
+    media_port: int | None = None
+    seed: int = 0
+    clock_scale: float = 1.0
+    size: int = 768
+    input_origins: tuple[str, ...] = ()
+    switches: Mapping[str, Mapping[str, Any]] = field(default_factory=dict[str, Mapping[str, Any]])
+
+
+def run(options: SandboxOptions) -> None:
+    """Serve until SIGINT or SIGTERM, on the fast event loop where there is one."""
+    with asyncio.Runner(loop_factory=_loop_factory()) as runner:
+        runner.run(serve(options))
+
+
+async def serve(options: SandboxOptions) -> None:
+    """Serve until SIGINT or SIGTERM; prints one line on stdout when both origins answer.
+
+    Raises:
+        SystemExit: A port is taken (one line on stderr, exit code 1).
+    """
+    media_port = options.media_port if options.media_port is not None else options.port and options.port + 1
+    with contextlib.closing(_bind(options.port)) as main, contextlib.closing(_bind(media_port)) as media:
+        renderer = Renderer()
+        gateway, media_origin = _assemble(options, _origin(main), _origin(media), renderer)
+        servers = [_Server(gateway), _Server(media_origin)]
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGINT, signal.SIGTERM):
+            loop.add_signal_handler(number, lambda: [server.stop() for server in servers])
+        running = [asyncio.create_task(server.serve([sock])) for server, sock in zip(servers, (main, media), strict=True)]
+        try:
+            for server in servers:
+                await server.listening.wait()
+            sys.stdout.write(f"sandbox ready: {_origin(main)}\n")
+            sys.stdout.flush()
+            await asyncio.gather(*running)
+        finally:
+            await renderer.close()
+
+
+def _assemble(options: SandboxOptions, url: str, media_url: str, renderer: Renderer) -> tuple[ASGIApp, ASGIApp]:
+    clock, accounts, traffic, faults = Clock(options.clock_scale), Accounts(), Traffic(), Faults()
+    media = Media(media_url, clock, accounts, traffic, faults)
+    services = Services(
+        url=url,
+        size=options.size,
+        input_origins=tuple(origin.rstrip("/").lower() for origin in options.input_origins),
+        clock=clock,
+        accounts=accounts,
+        media=media,
+        engine=Engine(clock, faults, media, options.seed),
+        renderer=renderer,
+        fetcher=Fetcher(media),
+    )
+    providers = {kind.name: kind(services, options.switches.get(kind.name, {})) for kind in PROVIDERS}
+    control = Control(services, providers, traffic, faults, options.clock_scale)
+    return Gateway(providers, control.app, clock, traffic, faults), LoopbackOnly(media)
+
+
+def _bind(port: int) -> socket.socket:
+    sock = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        sock.bind((HOST, port))
+    except OSError as error:
+        sock.close()
+        sys.exit(f"sandbox: cannot listen on {HOST}:{port}: {error.strerror or error}")
+    return sock
+
+
+def _origin(sock: socket.socket) -> str:
+    return f"http://{HOST}:{sock.getsockname()[1]}"
+
+
+class _Server(uvicorn.Server):
+    """One origin; signals are handled once for both, and nobody is waited for at the end."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        super().__init__(
+            uvicorn.Config(
+                app,
+                http=TransportInScope,
+                ws="none",
+                lifespan="off",
+                log_config=None,
+                log_level="critical",
+                access_log=False,
+                server_header=False,
+                date_header=False,  # the gateway gives the nominal time
+                timeout_graceful_shutdown=0,
+            )
+        )
+        self.listening = asyncio.Event()
+
+    def stop(self) -> None:
+        """End at once."""
+        self.should_exit = self.force_exit = True
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        self.listening.set()
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Generator[None]:
+        yield
+
+
+def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
+    try:
+        import uvloop  # noqa: PLC0415 -- absent on Windows
+    except ImportError:
+        return None
+    return uvloop.new_event_loop

@@ -1,0 +1,80 @@
+"""Answers that no honest server gives, and the protocol that makes them possible."""
+
+import asyncio
+import socket
+import struct
+from collections.abc import AsyncIterator
+
+from starlette.responses import Response, StreamingResponse
+from starlette.types import Receive, Scope, Send
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
+from genmedia.sandbox.traffic import NO_ANSWER
+
+
+class TransportInScope(HttpToolsProtocol):
+    """Hands each request its connection, because ASGI knows no way to close one without an answer."""
+
+    def on_message_begin(self) -> None:
+        """Put the transport beside the request."""
+        super().on_message_begin()
+        self.scope.setdefault("state", {})["transport"] = self.transport
+
+
+async def _gone(receive: Receive) -> None:
+    while (await receive())["type"] != "http.disconnect":
+        pass
+
+
+class NoAnswer(Response):
+    """Closes the connection instead of answering.
+
+    Args:
+        reset: Send a TCP reset instead of an orderly end.
+    """
+
+    def __init__(self, *, reset: bool = False) -> None:
+        super().__init__(status_code=NO_ANSWER)
+        self._reset = reset
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:  # noqa: ARG002 -- the point is not to send
+        """Close the connection."""
+        transport = scope["state"]["transport"]
+        if self._reset:
+            linger = struct.pack("ii", 1, 0)
+            transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
+            transport.abort()
+        else:
+            transport.close()
+        await _gone(receive)
+
+
+class Truncated(Response):
+    """Promises the whole body by its content-length and closes the connection half way."""
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Send the first half, then close."""
+        await send({"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers})
+        await send({"type": "http.response.body", "body": bytes(self.body[: len(self.body) // 2]), "more_body": True})
+        scope["state"]["transport"].close()
+        await _gone(receive)
+
+
+class Endless(StreamingResponse):
+    """A 200 whose body never ends.
+
+    Args:
+        start: The first bytes.
+        filler: The bytes that follow again and again.
+        media_type: The content type it claims.
+    """
+
+    def __init__(self, start: bytes, filler: bytes, media_type: str) -> None:
+        async def body() -> AsyncIterator[bytes]:
+            yield start
+            while True:
+                yield filler * (65_536 // len(filler))
+                # A reader as fast as this one would otherwise take the whole event loop.
+                await asyncio.sleep(0.005)
+
+        super().__init__(body(), media_type=media_type)

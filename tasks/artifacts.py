@@ -1,0 +1,42 @@
+"""What a flow run leaves in the Prefect UI for people to look at. Kept to two artifacts: the server pays for each."""
+
+import asyncio
+import base64
+import re
+from collections.abc import Sequence
+from typing import Any
+
+from genmedia.contact_sheet import make_contact_sheet
+from prefect.artifacts import acreate_markdown_artifact, acreate_table_artifact
+
+from genmedia.execution import RunResult
+from genmedia.store import Store
+
+
+async def publish_results(name: str, results: Sequence[RunResult], store: Store) -> None:
+    """A table with a row a run, and a contact sheet of all results.
+
+    The sheet stands as a picture inside a markdown artifact of at most 200 kB, so that it shows without any server of ours.
+    """
+    key = re.sub(r"[^a-z0-9-]+", "-", name.lower()).strip("-")
+    await acreate_table_artifact(table=[_row(result, store) for result in results], key=f"{key}-results", description=name)
+    pictures = [
+        (f"{result.run.name} · {asset.output}", store.thumbnail(asset.sha256)) for result in results for asset in result.assets
+    ]
+    if pictures:
+        sheet = base64.b64encode(await asyncio.to_thread(make_contact_sheet, pictures)).decode()
+        text = f"# {name}\n\n{len(pictures)} results in `{store.root}`.\n\n![Contact sheet](data:image/webp;base64,{sheet})\n"
+        await acreate_markdown_artifact(markdown=text, key=f"{key}-contact-sheet", description="Every result of the last run")
+
+
+def _row(result: RunResult, store: Store) -> dict[str, Any]:
+    return {
+        "step": result.run.name,
+        "technique": result.run.slug,
+        "status": result.status,
+        "seconds": "" if result.seconds is None else round(result.seconds, 1),
+        "credits": result.charged,
+        "run": result.job_id,
+        "files": " ".join((store.root / asset.path).as_uri() for asset in result.assets),
+        "error": result.error,
+    }

@@ -1,0 +1,149 @@
+"""FLORA's operations as Prefect tasks."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from prefect import task
+from prefect.artifacts import acreate_progress_artifact, aupdate_progress_artifact
+from prefect.cache_policies import NO_CACHE
+from prefect.client.schemas.objects import State
+
+from blocks import AssetStore, FloraCredentials
+from genmedia.buying import Order, Purchase, Submit, buy
+from genmedia.chain import Given
+from genmedia.errors import JobFailedError, JobVanishedError
+from genmedia.jobs import Job, JobStatus
+from genmedia.journal import StoredAsset
+from genmedia.media import inspect_file
+from genmedia.progress import tell
+from genmedia.providers.flora import POLL_SECONDS, FloraClient, Run, RunInput, Technique
+from genmedia.receiving import Origin, receive_outputs
+from genmedia.watching import watch
+from tasks.states import met
+
+PROGRESS_STEP = 20
+"""By how much progress grows before the Prefect UI is told: few updates, the server pays for each."""
+
+
+@task(task_run_name="get-technique {slug}", cache_policy=NO_CACHE)
+async def get_technique(credentials: FloraCredentials, slug: str) -> Technique:
+    """What a technique takes, gives and costs right now."""
+    async with credentials.get_client() as flora:
+        return await flora.get_technique(slug)
+
+
+@task(task_run_name="list-techniques", cache_policy=NO_CACHE)
+async def list_techniques(credentials: FloraCredentials, query: str = "") -> list[Technique]:
+    """All techniques the account can see, where FLORA offers the list."""
+    async with credentials.get_client() as flora:
+        return await flora.list_techniques(query)
+
+
+@task(task_run_name="list-runs", cache_policy=NO_CACHE)
+async def list_runs(credentials: FloraCredentials, status: str = "", technique_id: str = "") -> list[Run]:
+    """The account's runs, newest first, where FLORA offers the list."""
+    async with credentials.get_client() as flora:
+        return await flora.list_runs(status=status, technique_id=technique_id)
+
+
+@task(task_run_name="upload-input {path.name}", cache_policy=NO_CACHE)
+async def upload_input(credentials: FloraCredentials, path: Path) -> str:
+    """Put a local picture or video where a run can read it, and return its address. It costs nothing."""
+    facts = await inspect_file(path)
+    async with credentials.get_client() as flora:
+        return await flora.upload(path, facts.media_type)
+
+
+@task(task_run_name="create-run {slug} {order.key:.8}", cache_policy=NO_CACHE, retries=0)
+async def create_run(
+    credentials: FloraCredentials, store: AssetStore, slug: str, order: Order, inputs: Sequence[Given]
+) -> State[Purchase]:
+    """Buy one run, unless the journal knows that it is bought: then take it up again, or reuse what it gave.
+
+    Prefect never retries it: a run that may have been accepted is asked about under the same idempotency key, inside.
+    """
+    files = store.get_store()
+    async with credentials.get_client() as flora, store.get_journal() as journal:
+
+        async def prepare() -> Submit:
+            sent = [RunInput(id=one.id, type=one.type, value=await _value(flora, credentials, one)) for one in inputs]
+
+            async def submit(idempotency_key: str) -> str:
+                return (await flora.create_run(slug, sent, idempotency_key=idempotency_key)).run_id
+
+            return submit
+
+        pause = POLL_SECONDS[1] / flora.http.clock_scale
+        purchase = await buy(journal, order, prepare, has=lambda asset: files.has(asset.path), repeat_pause=pause)
+    return met(purchase)
+
+
+async def _value(flora: FloraClient, credentials: FloraCredentials, given: Given) -> str:
+    """What stands in the request: the text, or an address that FLORA can read now."""
+    if given.type == "text":
+        return given.text
+    if given.file is None or (given.url and await flora.reads(given.url)):
+        return given.url
+    return await upload_input(credentials, given.file)
+
+
+@task(task_run_name="poll-run {slug} {purchase.key:.8}", cache_policy=NO_CACHE)
+async def poll_run(
+    credentials: FloraCredentials,
+    store: AssetStore,
+    slug: str,
+    purchase: Purchase,
+    step: str,
+    queue_minutes: float,
+    run_minutes: float,
+) -> Job:
+    """Wait until a run has succeeded; outages of FLORA and of the network only make it wait longer.
+
+    Raises:
+        JobFailedError: FLORA says that it failed; it is not charged.
+        JobVanishedError: FLORA no longer knows it.
+        QueueTimeoutError, RunTimeoutError: It took too long; it stays bought and the next run takes it up again.
+    """
+    key = f"{slug}-{purchase.key[:8]}".lower()
+    artifact = await acreate_progress_artifact(progress=0.0, key=key, description=f"{step}: run {purchase.job_id}")
+    shown = 0.0
+
+    async def seen(job: Job) -> None:
+        nonlocal shown
+        tell(step, job.status.value, job.progress)
+        if (job.progress or 0) >= min(shown + PROGRESS_STEP, 100):
+            shown = job.progress or 0
+            await aupdate_progress_artifact(artifact, progress=shown)  # pyright: ignore[reportArgumentType] # create is typed as UUID | None
+
+    async with credentials.get_client() as flora, store.get_journal() as journal:
+
+        async def look() -> Job:
+            return (await flora.get_run(slug, purchase.job_id)).as_job()
+
+        try:
+            job = await watch(
+                look,
+                about=purchase.about,
+                every=POLL_SECONDS,
+                queue_seconds=queue_minutes * 60,
+                run_seconds=run_minutes * 60,
+                clock_scale=lambda: flora.http.clock_scale,
+                seen=seen,
+            )
+        except JobVanishedError as error:
+            await journal.fail(purchase.attempt, error.what, None)
+            raise
+        if job.status is not JobStatus.SUCCEEDED:
+            await journal.fail(purchase.attempt, job.error, job.charged)
+            charged = f"{job.charged:g} credits were charged." if job.charged else "FLORA does not charge failed runs."
+            raise JobFailedError(f"the run failed: {job.error or 'no reason given'}", job=purchase.about, money=charged)
+    return job
+
+
+@task(task_run_name="download-outputs {purchase.order.request[technique]} {purchase.key:.8}", cache_policy=NO_CACHE)
+async def download_outputs(
+    credentials: FloraCredentials, store: AssetStore, purchase: Purchase, job: Job, origin: Origin
+) -> tuple[StoredAsset, ...]:
+    """Fetch what a run gave, verify it, and put it into the store with its provenance."""
+    async with credentials.get_client() as flora, store.get_journal() as journal:
+        return await receive_outputs(flora.http, store.get_store(), journal, purchase, job, origin)

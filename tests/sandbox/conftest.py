@@ -1,0 +1,46 @@
+"""Customers, a photograph, and a sandbox of one's own."""
+
+from collections.abc import Generator
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from tests.sandbox.customers import Customer, CustomerFactory
+from tests.sandboxes import Sandbox, running_sandbox
+
+
+@pytest.fixture
+def customer(sandbox: Sandbox) -> Generator[CustomerFactory]:
+    """Opens accounts whose jobs move by looks."""
+    with ExitStack() as stack:
+
+        def opened(*, settings: dict[str, Any] | None = None, **options: Any) -> Customer:
+            account = sandbox.new_account(settings={"advance": "looks", **(settings or {})}, **options)
+            http = stack.enter_context(
+                httpx.Client(base_url=account["base_url"], headers={"authorization": f"Bearer {account['api_key']}"}, timeout=60)
+            )
+            return Customer(sandbox, account, http)
+
+        yield opened
+
+
+@pytest.fixture
+def flora(customer: CustomerFactory) -> Customer:
+    """A customer with nothing special."""
+    return customer()
+
+
+@pytest.fixture
+def photo() -> bytes:
+    """A photograph's bytes."""
+    return (Path(__file__).parents[2] / "photos" / "coffee.jpg").read_bytes()
+
+
+@pytest.fixture
+def own_sandbox() -> Generator[Sandbox]:
+    """A sandbox of the test's own, for what concerns all accounts: clock, reset, options."""
+    with running_sandbox('{"size": 256}') as running:
+        yield running

@@ -1,0 +1,89 @@
+"""A sandbox in a process of its own, and what tests ask of it."""
+
+import os
+import subprocess
+import sys
+from collections.abc import Generator
+from contextlib import closing, contextmanager
+from itertools import count
+from typing import Any
+
+import httpx
+
+_PROGRAM = """
+import json, sys
+from genmedia.sandbox.server import SandboxOptions, run
+run(SandboxOptions(port=0, **json.loads(sys.argv[1])))
+"""
+
+# The server's own requests for inputs on public hosts must end on this machine: nothing listens on the discard port.
+_NO_WAY_OUT = {"HTTPS_PROXY": "http://127.0.0.1:9", "HTTP_PROXY": "http://127.0.0.1:9", "NO_PROXY": "127.0.0.1,localhost"}
+
+
+class Sandbox:
+    """A running sandbox, seen through its control plane."""
+
+    def __init__(self, url: str, process: subprocess.Popen[str]) -> None:
+        self.url = url
+        self.process = process
+        self.http = httpx.Client(timeout=60)
+        overview = self.http.get(f"{url}/sandbox").json()
+        self.media_url: str = overview["media_url"]
+        self.sample: str = overview["links"]["sample_photo"]
+        self._numbers = count(1)
+
+    def new_account(self, provider: str = "flora", **options: Any) -> dict[str, Any]:
+        """A fresh account with the given credits, settings, switches."""
+        return self.control("POST", "/accounts", {"provider": provider, "account": f"test-{next(self._numbers)}", **options})
+
+    def fault(self, account: dict[str, Any], kind: str, **arguments: Any) -> str:
+        """Script a fault for one account."""
+        order = {"provider": account["provider"], "account": account["account"], "kind": kind, **arguments}
+        return self.control("POST", "/faults", order)["id"]
+
+    def jobs(self, account: dict[str, Any]) -> list[dict[str, Any]]:
+        """The jobs the account's provider ever accepted from it."""
+        return self.control("GET", f"/jobs?provider={account['provider']}&account={account['account']}")
+
+    def account(self, account: dict[str, Any]) -> dict[str, Any]:
+        """The account as it stands now."""
+        return next(
+            now
+            for now in self.control("GET", "/accounts")
+            if (now["provider"], now["account"]) == (account["provider"], account["account"])
+        )
+
+    def requests(self, account: dict[str, Any] | None = None) -> list[dict[str, Any]]:
+        """The request counts, of one account or of all."""
+        counts = self.control("GET", "/requests")["counts"]
+        return [line for line in counts if account is None or line["account"] == account["account"]]
+
+    def leaked(self) -> int:
+        """How many requests carried a credential to the media origin."""
+        return self.control("GET", "/requests")["leaked_total"]
+
+    def control(self, method: str, path: str, body: dict[str, Any] | None = None) -> Any:
+        """Ask the control plane; an error answer raises."""
+        response = self.http.request(method, f"{self.url}/sandbox{path}", json=body)
+        response.raise_for_status()
+        return response.json() if response.content else None
+
+
+@contextmanager
+def running_sandbox(options: str = "{}") -> Generator[Sandbox]:
+    """Start a sandbox on free ports and end it afterwards; `options` is JSON for SandboxOptions."""
+    process = subprocess.Popen(
+        [sys.executable, "-c", _PROGRAM, options], stdout=subprocess.PIPE, text=True, env={**os.environ, **_NO_WAY_OUT}
+    )
+    try:
+        assert process.stdout is not None
+        ready = process.stdout.readline()
+        assert ready.startswith("sandbox ready: "), ready
+        sandbox = Sandbox(ready.removeprefix("sandbox ready: ").strip(), process)
+        with closing(sandbox.http):
+            yield sandbox
+    finally:
+        process.terminate()
+        process.wait(timeout=10)
+        assert process.stdout is not None
+        process.stdout.close()
