@@ -10,9 +10,10 @@ from PIL import Image, ImageDraw, ImageFont
 MAX_BYTES = 140_000
 """Leaves room for base64 and some text in a Prefect artifact of at most 200 kB."""
 
-_LARGEST_TILE, _SMALLEST_TILE = 320, 8
-_MOST_PIXELS = 3_000_000
-_QUALITIES = (82, 68, 54)
+_MOST_TILES = 160
+_LARGEST_TILE = 320
+_MOST_PIXELS = 1_500_000
+_QUALITIES = (82, 62)
 _BACKGROUND, _MISSING, _INK = (32, 33, 36), (72, 74, 79), (214, 216, 220)
 """A dark neutral: pictures stand out from it, and it suits light and dark pages alike."""
 
@@ -20,30 +21,34 @@ _BACKGROUND, _MISSING, _INK = (32, 33, 36), (72, 74, 79), (214, 216, 220)
 def make_contact_sheet(entries: Sequence[tuple[str, Path]], *, max_bytes: int = MAX_BYTES) -> bytes:
     """All results at a glance, as one WebP picture: a grid of thumbnails, each with its label below.
 
-    Quality is lowered first, then size, until the picture fits.
+    Quality is lowered first, then size, until the picture fits. Of very many results the first are shown, and the rest counted.
 
     Args:
         entries: A label and a thumbnail for each result; one that is missing or does not decode gets a grey tile.
         max_bytes: The most bytes the picture may have.
 
     Raises:
-        ValueError: There are no entries, or so many that no picture of them fits.
+        ValueError: There are no entries, or `max_bytes` is too small for any picture.
     """
     if not entries:
         raise ValueError("a contact sheet needs at least one entry")
-    rows = math.ceil(len(entries) / math.ceil(math.sqrt(1.5 * len(entries))))
-    columns = math.ceil(len(entries) / rows)
+    shown = entries if len(entries) <= _MOST_TILES else entries[: _MOST_TILES - 1]
+    more = [(f"and {len(entries) - len(shown)} more", None)] if len(shown) < len(entries) else []
+    count = len(shown) + len(more)
+    rows = math.ceil(count / math.ceil(math.sqrt(1.5 * count)))
+    columns = math.ceil(count / rows)
     side = min(_LARGEST_TILE, math.isqrt(_MOST_PIXELS // (columns * rows)))
-    tiles = [(label, _open(path, side)) for label, path in entries]
-    while side >= _SMALLEST_TILE:
-        sheet = _draw(tiles, columns, rows, side)
+    tiles = [*((label, _open(path, side)) for label, path in shown), *more]
+    while side:
+        sheet, size = _draw(tiles, columns, rows, side), 0
         for quality in _QUALITIES:
             encoded = BytesIO()
-            sheet.save(encoded, "WEBP", quality=quality)
-            if encoded.tell() <= max_bytes:
+            sheet.save(encoded, "WEBP", quality=quality, method=2)
+            size = encoded.tell()
+            if size <= max_bytes:
                 return encoded.getvalue()
-        side = side * 4 // 5
-    raise ValueError(f"a contact sheet of {len(entries)} entries does not fit into {max_bytes} bytes")
+        side = int(side * min(0.9, max(0.5, math.sqrt(max_bytes / size))))
+    raise ValueError(f"no contact sheet fits into {max_bytes} bytes")
 
 
 def _open(path: Path, side: int) -> Image.Image | None:
@@ -56,7 +61,7 @@ def _open(path: Path, side: int) -> Image.Image | None:
 
 
 def _draw(tiles: Sequence[tuple[str, Image.Image | None]], columns: int, rows: int, side: int) -> Image.Image:
-    gap, text = max(2, side // 20), max(6, side // 16)
+    gap, text = max(2, side // 20), max(9, side // 16)
     font = ImageFont.load_default(text)
     width, height = side + gap, side + 2 * gap + text
     sheet = Image.new("RGB", (columns * width + gap, rows * height + gap), _BACKGROUND)

@@ -111,10 +111,9 @@ def _fill_page(store: Store) -> str:
             continue
         try:
             sidecar = _Sidecar.model_validate_json(path.read_bytes())
-        except ValidationError:
+            found.append((sidecar, _describe(store, path, sidecar)))
+        except (ValidationError, OSError):
             left_out.append({"name": name, "why": "it does not read as a sidecar of genmedia"})
-            continue
-        found.append((sidecar, _describe(store, path, sidecar)))
     data = {"root": store.root.name, "assets": _in_order(found), "left_out": left_out}
     page = files("genmedia").joinpath("gallery.html").read_text(encoding="utf-8")
     for tag in ("script", "style"):

@@ -17,6 +17,8 @@ def own_name(folder: Path) -> str:
     if folder in _held and _held[folder][1] == os.getpid():
         return _held[folder][0]
     folder.mkdir(parents=True, exist_ok=True)
+    for left_over in folder.glob("*.lock"):
+        is_alive(folder, left_over.stem)  # removes the locks of the dead
     name = uuid4().hex
     lock = os.open(folder / f"{name}.lock", os.O_CREAT | os.O_RDWR, 0o600)
     fcntl.flock(lock, fcntl.LOCK_EX)

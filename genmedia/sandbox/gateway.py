@@ -6,7 +6,7 @@ import logging
 from collections.abc import Mapping
 from email.utils import formatdate
 
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import HTMLResponse, JSONResponse, RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -116,11 +116,15 @@ class Gateway:
 
         fault = self._faults.take("request", provider.name, account, operation.name, lambda order: order.kind not in _IN_THE_BODY)
         if fault and fault.kind in _INSTEAD_OF_WORK:
+            # A caller cut off while still sending would see a write error or an orderly end, at random.
+            await request.body()
             response = _misfortune(provider, fault)
         else:
             response = await self._work(provider, operation, request, account, refusal)
-            response = await self._spoil(provider, account, operation, fault, response)
+            response = self._spoil(provider, account, operation, fault, response)
         self._traffic.count(provider.name, account, operation.method, operation.route, response.status_code)
+        if fault and fault.kind == "slow":
+            await asyncio.sleep(fault.seconds)
         return response
 
     async def _work(
@@ -132,11 +136,13 @@ class Gateway:
             return await operation.handler(request, account)
         except Refusal as caught:
             return provider.error(caught.status, caught.code, caught.message)
+        except ClientDisconnect:
+            return NoAnswer()
         except Exception:
             log.exception("%s %s broke", operation.method, operation.route)
             return provider.error(500, "internal_error", "The sandbox itself failed; see its log.")
 
-    async def _spoil(
+    def _spoil(
         self, provider: Provider, account: Account | None, operation: Operation, fault: FaultOrder | None, response: Response
     ) -> Response:
         match fault and fault.kind:
@@ -146,8 +152,6 @@ class Gateway:
                 return Endless(b'{"padding": "', b"x", "application/json")
             case "broken_json":
                 return Response(bytes(response.body[: len(response.body) // 2]), media_type="application/json")
-            case "slow":
-                await asyncio.sleep(fault.seconds if fault else 0)
             case _:
                 pass
         change = self._faults.take("request", provider.name, account, operation.name, lambda order: _changes(order, response))

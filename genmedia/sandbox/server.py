@@ -131,6 +131,7 @@ class _Server(uvicorn.Server):
                 log_config=None,
                 log_level="critical",
                 access_log=False,
+                proxy_headers=False,
                 server_header=False,
                 date_header=False,  # the gateway gives the nominal time
                 timeout_graceful_shutdown=0,

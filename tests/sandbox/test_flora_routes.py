@@ -1,4 +1,5 @@
 import io
+import json
 import re
 import subprocess
 import sys
@@ -11,7 +12,7 @@ from PIL import Image
 
 from genmedia.sandbox.flora_requests import on_allowed_host
 from tests.sandbox.customers import Customer, CustomerFactory
-from tests.sandboxes import Sandbox
+from tests.sandboxes import Sandbox, running_sandbox
 
 EXAMPLE = Path(__file__).with_name("flora_document_example.py.txt")
 
@@ -188,6 +189,19 @@ def test_everything_else_is_refused_and_names_the_input(flora: Customer, url: st
     response = flora.create(url)
     assert code_of(response) == (400, "input_validation_error")
     assert "input_image must be an https:// address" in response.json()["error"]["message"]
+
+
+def test_a_named_origin_is_fetched_over_http_and_its_redirects_are_not_followed(customer: CustomerFactory) -> None:
+    storage = customer()
+    picture = storage.finish(storage.run())["outputs"][0]["url"]
+    options = {"size": 64, "input_origins": [storage.sandbox.media_url], "switches": {"flora": {"casing": "snake"}}}
+    with running_sandbox(json.dumps(options)) as other:
+        account = other.new_account(settings={"advance": "looks"})
+        with httpx.Client(base_url=account["base_url"], headers={"authorization": f"Bearer {account['api_key']}"}) as http:
+            flora = Customer(other, account, http)
+            assert flora.finish(flora.run(picture))["status"] == "completed"
+            storage.sandbox.fault(storage.account, "redirect", route="download", location=storage.sandbox.sample)
+            assert flora.finish(flora.run(picture))["error_code"] == "input_unreachable"
 
 
 def test_a_foreign_host_can_be_refused_by_the_run_instead(customer: CustomerFactory) -> None:

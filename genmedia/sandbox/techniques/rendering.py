@@ -21,6 +21,11 @@ _PHOTOGRAPHIC = photographs.RECIPES | camera.RECIPES | mockups.RECIPES | layouts
 _FLAT = graphics.RECIPES
 _FRAMES_PER_SECOND = 24
 _MOST_PIXELS = 64_000_000
+# What Pillow's decoders raise on damaged files; RuntimeError comes from AVIF, SyntaxError from PNG.
+_UNDECODABLE = (
+    OSError, SyntaxError, ValueError, RuntimeError, struct.error,
+    Image.DecompressionBombError, Image.DecompressionBombWarning,
+)  # fmt: skip
 _FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "AVIF")
 
 
@@ -87,14 +92,7 @@ def _load(input_id: str, data: bytes, size: int) -> Image.Image:
                 raise UnreadableInputError(input_id)
             opened.draft("RGB", (size, size))
             upright = ImageOps.exif_transpose(opened).convert("RGBA")
-    except (
-        OSError,
-        SyntaxError,
-        ValueError,
-        struct.error,
-        Image.DecompressionBombError,
-        Image.DecompressionBombWarning,
-    ) as error:
+    except _UNDECODABLE as error:
         raise UnreadableInputError(input_id) from error
     image = Image.alpha_composite(Image.new("RGBA", upright.size, "white"), upright).convert("RGB")
     longest = max(image.size)

@@ -134,7 +134,7 @@ def grain(image: Image.Image, random: np.random.Generator, amount: float) -> Ima
 
 def palette(image: Image.Image, count: int) -> list[Colour]:
     """The picture's main colours, the commonest first."""
-    reduced = image.resize((96, 96)).quantize(count, Image.Quantize.MEDIANCUT, kmeans=2)
+    reduced = image.resize((96, 96), Image.Resampling.BOX).quantize(count, Image.Quantize.MEDIANCUT, kmeans=2)
     table = reduced.getpalette() or []
     ranked = sorted(enumerate(reduced.histogram()[:count]), key=lambda entry: -entry[1])
     colours = [(table[3 * i], table[3 * i + 1], table[3 * i + 2]) for i, uses in ranked if uses]

@@ -1,0 +1,27 @@
+"""A real Chromium for tests of pages: missing, it is a skip on a laptop and a failure in CI."""
+
+import os
+import shutil
+from collections.abc import Generator
+
+import pytest
+from playwright.sync_api import Browser, sync_playwright
+
+_QUIET = ("--disable-background-networking", "--disable-component-update", "--disable-sync", "--no-first-run")
+
+
+@pytest.fixture(scope="module")
+def chromium() -> Generator[Browser]:
+    """One browser for the tests of a module. It ends with the module: Playwright holds an event loop, which async tests need free."""
+    path = shutil.which("chromium")
+    if path is None:
+        missing = "there is no chromium on the PATH"
+        if os.environ.get("CI") == "true":
+            pytest.fail(missing)
+        pytest.skip(missing)
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(
+            executable_path=path, headless=True, args=["--no-sandbox", "--disable-gpu", "--disable-quic", *_QUIET]
+        )
+        yield browser
+        browser.close()

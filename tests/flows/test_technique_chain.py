@@ -1,0 +1,347 @@
+"""The technique chain in Prefect, against the sandbox: bought once, stored whole, seen."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from PIL import Image
+from prefect.client.orchestration import get_client
+from prefect.client.schemas.filters import FlowRunFilter, FlowRunFilterId
+
+from deployments.local_run import run_here
+from flows.technique_chain import technique_chain
+from genmedia.errors import BudgetError, CredentialsError, CreditsError, GenmediaError, InputError, SettingsError
+from genmedia.execution import RunResult
+from tests.flows.conftest import Studio
+
+PHOTO = {"id": "input_image", "file": "photos/coffee.jpg"}
+
+
+def chain(name: str, *steps: dict[str, Any]) -> dict[str, Any]:
+    named = [{"name": f"s{number}", **step} for number, step in enumerate(steps, 1)]
+    return {"name": name, "steps": named}
+
+
+def fed(step: str, output: str = "") -> list[dict[str, str]]:
+    return [{"id": "input_image", "step": step, **({"output": output} if output else {})}]
+
+
+TWO_STEPS = (
+    {"technique": "relight-technique", "inputs": [PHOTO]},
+    {"technique": "studio-blur", "inputs": fed("s1")},
+)
+
+
+async def run(studio: Studio, name: str, *steps: dict[str, Any], **parameters: Any) -> Any:
+    return await run_here(technique_chain, {"chain": chain(name, *steps), **studio.parameters, **parameters})
+
+
+def by_step(ended: Any) -> dict[str, RunResult]:
+    assert not isinstance(ended.result, BaseException), ended.result
+    return {result.run.name: result for result in ended.result}
+
+
+async def test_a_chain_is_bought_stored_with_provenance_and_not_bought_again(studio: Studio) -> None:
+    first = await run(studio, "twice", *TWO_STEPS)
+    second = await run(studio, "twice", *TWO_STEPS)
+
+    assert (first.name, second.name) == ("Completed", "Completed")
+    assert {name: result.status for name, result in by_step(first).items()} == {"s1": "Bought", "s2": "Bought"}
+    assert {name: result.status for name, result in by_step(second).items()} == {"s1": "Reused", "s2": "Reused"}
+    assert len(studio.jobs) == 2
+    pictures = [file for file in studio.stored if not file.endswith(".json")]
+    assert len(pictures) == 2
+    for picture in pictures:
+        Image.open(studio.root / picture).load()
+    sidecars = {
+        name: json.loads((studio.root / f"{path}.json").read_text())
+        for name, path in zip(("s2", "s1"), sorted(pictures, key=lambda p: "s1" in p), strict=True)
+    }
+    assert sidecars["s2"]["inputs"] == [
+        {"id": "input_image", "sha256": sidecars["s1"]["file"]["sha256"], "from": "step s1, output_image"}
+    ]
+    assert sidecars["s1"]["inputs"][0]["from"] == "photos/coffee.jpg"
+    assert sidecars["s1"]["cost"]["charged"] == studio.jobs[0]["charged"]
+
+
+async def test_the_next_take_is_bought_on_purpose(studio: Studio) -> None:
+    await run(studio, "take", TWO_STEPS[0])
+    again = await run(studio, "take", TWO_STEPS[0], take=2)
+
+    assert by_step(again)["s1"].status == "Bought"
+    assert len(studio.jobs) == 2
+
+
+async def test_outputs_fan_out_and_texts_are_handed_on(studio: Studio) -> None:
+    ended = await run(
+        studio,
+        "fan",
+        {"technique": "turn-any-product-into-4-ad-visuals", "inputs": [PHOTO]},
+        {"technique": "studio-blur", "inputs": fed("s1", "*")},
+        {"technique": "art-directors-critique", "inputs": [PHOTO]},
+        {"technique": "icon-pack", "inputs": [{"id": "prompt", "step": "s3"}]},
+    )
+
+    assert ended.name == "Completed"
+    assert set(by_step(ended)) == {"s1", "s2-1", "s2-2", "s2-3", "s2-4", "s3", "s4"}
+    critique = next(file for file in studio.stored if file.endswith(".txt"))
+    prompts = [job["request"]["inputs"][0]["value"] for job in studio.jobs if job["operation"].endswith("icon-pack")]
+    assert prompts == [(studio.root / critique).read_text()]
+
+
+async def test_a_deleted_file_is_fetched_again_and_not_bought(studio: Studio) -> None:
+    await run(studio, "lost", TWO_STEPS[0])
+    picture = next(file for file in studio.stored if not file.endswith(".json"))
+    (studio.root / picture).unlink()
+
+    ended = await run(studio, "lost", TWO_STEPS[0])
+
+    assert by_step(ended)["s1"].status == "Reattached"
+    assert (studio.root / picture).exists()
+    assert len(studio.jobs) == 1
+
+
+async def test_a_failed_step_says_why_keeps_what_was_made_and_stops_the_spending(studio: Studio) -> None:
+    await run(studio, "partial", TWO_STEPS[0])
+    studio.sandbox.fault(studio.account, "fail", error_code="model_timeout", message="the model gave up")
+
+    ended = await run(studio, "partial", *TWO_STEPS, {"technique": "palette-pull", "inputs": fed("s2")})
+
+    assert ended.name == "Partial"
+    assert {name: result.status for name, result in by_step(ended).items()} == {
+        "s1": "Reused",
+        "s2": "Failed",
+        "s3": "Not started",
+    }
+    job = studio.jobs[-1]
+    assert (
+        f"step s2: the run failed: model_timeout - the model gave up (flora technique studio-blur, job {job['id']}"
+        in ended.message
+    )
+    assert "does not charge failed runs" in ended.message
+    assert len(studio.jobs) == 2
+
+
+async def test_polling_survives_an_outage(studio: Studio) -> None:
+    for kind in ("server_error", "reset", "rate_limit", "broken_json", "html_error"):
+        studio.sandbox.fault(studio.account, kind, route="get_run", times=2)
+
+    ended = await run(studio, "outage", TWO_STEPS[0])
+
+    assert ended.name == "Completed"
+
+
+async def test_a_lost_answer_to_the_purchase_does_not_buy_twice(studio: Studio) -> None:
+    studio.sandbox.fault(studio.account, "lose_answer", route="create_run")
+
+    ended = await run(studio, "lost-answer", TWO_STEPS[0])
+
+    assert by_step(ended)["s1"].status == "Bought"
+    assert len(studio.jobs) == 1
+
+
+async def test_a_chain_over_its_cap_buys_nothing(studio: Studio) -> None:
+    ended = await run(studio, "cap", *TWO_STEPS, max_credits=1)
+
+    assert isinstance(ended.result, BudgetError)
+    assert studio.jobs == []
+
+
+async def test_what_is_stored_does_not_count_towards_the_cap(studio: Studio) -> None:
+    await run(studio, "cap-reuse", *TWO_STEPS)
+
+    ended = await run(studio, "cap-reuse", *TWO_STEPS, max_credits=0)
+
+    assert ended.name == "Completed"
+
+
+async def test_an_unknown_block_lists_those_that_are_saved(studio: Studio) -> None:
+    ended = await run_here(technique_chain, {"chain": chain("x", TWO_STEPS[0]), "account": "nobody", "store": studio.name})
+
+    assert isinstance(ended.result, SettingsError)
+    assert "'nobody'" in str(ended.result)
+    assert studio.name in str(ended.result)
+
+
+ONE_STEP = TWO_STEPS[0]
+BAD_INPUTS = {"technique": "color-transfer", "inputs": [{"id": "input_image", "text": "a cup"}, {"id": "reference", "text": "x"}]}
+
+
+def at(url: str) -> dict[str, Any]:
+    return {"technique": "studio-blur", "inputs": [{"id": "input_image", "url": url}]}
+
+
+@pytest.mark.parametrize(
+    ("step", "account", "error", "words"),
+    [
+        (ONE_STEP, {"api_key": "sk_live_wrong_0123456789"}, CredentialsError, ["401 invalid_api_key", "credentials block"]),
+        ({"technique": "no-such", "inputs": []}, {}, InputError, ["step 1 (s1): names the technique 'no-such'"]),
+        (
+            BAD_INPUTS,
+            {},
+            InputError,
+            ["3 faults", "reference_image: is missing", "input_image: is text", "reference: is unknown"],
+        ),
+        (at("http://media.flora.ai/a.jpg"), {}, InputError, ["s1), input input_image: must be an https address, not http"]),
+        (
+            at("https://example.com/a.jpg"),
+            {},
+            InputError,
+            ["s1), input input_image: is on example.com, which FLORA does not read"],
+        ),
+    ],
+    ids=["wrong key", "unknown slug", "two wrong inputs", "http input", "forbidden host"],
+)
+async def test_what_is_wrong_before_the_purchase_is_told_in_one_clear_error(
+    studio: Studio, step: dict[str, Any], account: dict[str, Any], error: type[GenmediaError], words: list[str]
+) -> None:
+    if "api_key" in account:
+        await save_key(studio, account["api_key"])
+
+    ended = await run(studio, "before", step)
+
+    assert type(ended.result) is error
+    for word in words:
+        assert word in str(ended.result)
+    assert studio.jobs == []
+    assert studio.stored == []
+    assert_nothing_leaked(studio, ended, account.get("api_key", ""))
+
+
+@pytest.mark.parametrize(
+    ("kind", "arguments", "words", "bought"),
+    [
+        (
+            "fail",
+            {"error_code": "safety_blocked", "message": "no"},
+            ["the run failed: safety_blocked - no", "does not charge"],
+            1,
+        ),
+        ("wrong_bytes", {"times": 9}, ["output output_image is not what it should be", "text/html", "quarantine/"], 1),
+        ("cut_short", {"times": 9}, ["output output_image is not what it should be", "does not decode", "quarantine/"], 1),
+        ("truncated", {"times": 9}, ["broke off after", "fetched again, not bought again"], 1),
+        ("endless", {"times": 9}, ["sent more than 20000000 bytes", "raise the limit"], 1),
+        ("expired", {"times": 9}, ["answered 403", "fetched again, not bought again"], 1),
+    ],
+)
+async def test_what_goes_wrong_after_the_purchase_is_told_in_one_clear_error(
+    studio: Studio, kind: str, arguments: dict[str, Any], words: list[str], bought: int
+) -> None:
+    studio.sandbox.fault(studio.account, kind, **arguments)
+
+    ended = await run(studio, "after", ONE_STEP)
+
+    assert ended.name == "Partial"
+    for word in [*words, "step s1: ", "submission "]:
+        assert word in ended.message
+    assert len(studio.jobs) == bought
+    assert [file for file in studio.stored if not file.startswith("quarantine/")] == []
+    assert_nothing_leaked(studio, ended)
+
+
+async def test_no_credits_is_told_and_nothing_is_half_bought(studio: Studio) -> None:
+    studio.sandbox.control("POST", "/accounts", {"provider": "flora", "account": studio.name, "credits": 1})
+
+    ended = await run(studio, "broke", ONE_STEP)
+
+    assert ended.name == "Partial"
+    assert "402 insufficient_credits" in ended.message
+    assert CreditsError.advice in ended.message
+    assert studio.jobs == []
+
+
+async def test_broken_json_from_the_server_is_told(studio: Studio) -> None:
+    studio.sandbox.fault(studio.account, "broken_json", route="get_technique", times=9)
+
+    ended = await run(studio, "broken", ONE_STEP)
+
+    assert "answered with broken JSON" in str(ended.result)
+    assert studio.jobs == []
+
+
+async def test_an_output_that_was_bad_once_is_fetched_again_by_the_next_run(studio: Studio) -> None:
+    studio.sandbox.fault(studio.account, "wrong_bytes", times=1)
+    await run(studio, "again", ONE_STEP)
+
+    ended = await run(studio, "again", ONE_STEP)
+
+    assert by_step(ended)["s1"].status == "Reattached"
+    assert len(studio.jobs) == 1
+
+
+_PROGRAM = """
+import asyncio, json, sys
+from deployments.local_run import run_here
+from flows.technique_chain import technique_chain
+asyncio.run(run_here(technique_chain, json.loads(sys.argv[1])))
+"""
+
+
+async def test_a_run_killed_while_a_technique_runs_is_taken_up_again(studio: Studio) -> None:
+    studio.sandbox.control(
+        "POST", "/accounts", {"provider": "flora", "account": studio.name, "settings": {"advance": "time", "run": [3600, 3600]}}
+    )
+    parameters = {"chain": chain("killed", ONE_STEP), **studio.parameters}
+    process = subprocess.Popen([sys.executable, "-c", _PROGRAM, json.dumps(parameters)], env={**os.environ, **prefect_settings()})
+    while not any(job["status"] == "running" for job in studio.jobs):
+        assert process.poll() is None
+    os.kill(process.pid, signal.SIGKILL)
+    process.wait()
+    studio.sandbox.control("POST", "/accounts", {"provider": "flora", "account": studio.name, "settings": {"run": [0, 1]}})
+    studio.sandbox.control("POST", "/clock", {"advance": 3600})
+
+    ended = await run(studio, "killed", ONE_STEP)
+
+    assert by_step(ended)["s1"].status == "Reattached"
+    assert len(studio.jobs) == 1
+
+
+def prefect_settings() -> dict[str, str]:
+    from prefect.settings import get_current_settings
+
+    settings = get_current_settings()
+    return {"PREFECT_API_URL": str(settings.api.url), "PREFECT_LOGGING_LEVEL": "ERROR"}
+
+
+async def test_the_prefect_ui_has_named_runs_states_tags_a_table_and_a_contact_sheet(studio: Studio) -> None:
+    ended = await run(studio, f"seen-{studio.name}", *TWO_STEPS)
+
+    run_id = ended.page.rsplit("/", 1)[1]
+    async with get_client() as client:
+        flow_run = await client.read_flow_run(run_id)
+        tasks = await client.read_task_runs(flow_run_filter=FlowRunFilter(id=FlowRunFilterId(any_=[flow_run.id])))
+        artifacts = (await client.request("POST", "/artifacts/filter", json={"limit": 200})).json()
+    names = {task.name.rsplit(" ", 1)[0]: task.state_name for task in tasks}
+    mine = {one["type"]: one for one in artifacts if one["flow_run_id"] == run_id}
+    assert flow_run.name == f"seen-{studio.name}"
+    assert set(flow_run.tags) >= {"flora", f"campaign:seen-{studio.name}"}
+    assert names["create-run relight-technique"] == "Bought"
+    assert {"poll-run studio-blur", "download-outputs studio-blur", "upload-input"} <= set(names)
+    assert {"table", "markdown", "progress"} <= set(mine)
+    assert len(mine["markdown"]["data"]) <= 200_000
+    assert [row["step"] for row in json.loads(mine["table"]["data"])] == ["s1", "s2"]
+
+
+async def save_key(studio: Studio, api_key: str) -> None:
+    from pydantic import SecretStr
+
+    from blocks import FloraCredentials
+
+    credentials = FloraCredentials(api_key=SecretStr(api_key), base_url=studio.account["base_url"], account=studio.name)
+    await credentials.asave(studio.name, overwrite=True)
+
+
+def assert_nothing_leaked(studio: Studio, ended: Any, *more: str) -> None:
+    """No key in the state or in any file a run leaves behind, and none at the media origin."""
+    secrets = [secret for secret in (studio.account["api_key"], *more) if secret]
+    said = f"{ended.message} {ended.result!r}"
+    left = b"".join(file.read_bytes() for file in Path(studio.root).rglob("*") if file.is_file())
+    for secret in secrets:
+        assert secret not in said
+        assert secret.encode() not in left
+    assert studio.sandbox.leaked() == 0
