@@ -85,8 +85,12 @@ class InputError(GenmediaError):
 
     def __init__(self, faults: list[Fault]) -> None:
         count = "1 fault" if len(faults) == 1 else f"{len(faults)} faults"
-        super().__init__("\n".join([f"{count} in the input", *(f"  {fault}" for fault in faults)]))
+        super().__init__(f"{count} in the input")
         self.faults = faults
+
+    def __str__(self) -> str:
+        """One line for the whole, then one for each fault."""
+        return "\n".join([super().__str__(), *(f"  {fault}" for fault in self.faults)])
 
     def __reduce__(self) -> tuple[type["InputError"], tuple[list[Fault]]]:
         """Errors cross process borders; this one is rebuilt from its faults."""

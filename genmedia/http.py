@@ -3,6 +3,7 @@
 import asyncio
 import hashlib
 import json
+import re
 from collections.abc import AsyncGenerator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -29,6 +30,7 @@ DOWNLOAD_SECONDS = 1800.0
 ATTEMPTS = 5
 HOPS = 3
 
+_SENDABLE = re.compile("[!-~]+")
 _TIMEOUT = httpx.Timeout(connect=10, read=30, write=60, pool=None)
 _NEVER_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.UnsupportedProtocol, httpx.PoolTimeout)
 
@@ -60,6 +62,9 @@ class Session:
         secrets: Values that must not appear in any error.
         origins: Where outputs may be fetched from.
         explain: Turns an error answer's JSON into `(code, message)`.
+
+    Raises:
+        CredentialsError: A secret is none that a header can carry; it was pasted wrongly.
     """
 
     def __init__(
@@ -72,15 +77,18 @@ class Session:
         origins: Origins,
         explain: Callable[[Any], tuple[str, str]],
     ) -> None:
+        if not all(_SENDABLE.fullmatch(secret) for secret in secrets):
+            raise errors.CredentialsError(f"{provider}: the key is empty, or has a space, a line break or a foreign letter in it")
         self.provider = provider
         self.origins = origins
         self.clock_scale = 1.0
         self._base_url = base_url
         self._secrets = secrets
         self._explain = explain
-        self._api = httpx.AsyncClient(headers=headers, timeout=_TIMEOUT)
+        proxied = not is_loopback(base_url)  # no proxy reaches a sandbox on this machine
+        self._api = httpx.AsyncClient(headers=headers, timeout=_TIMEOUT, trust_env=proxied)
         # Without the key and without a cookie jar shared with the API: what it fetches is on hosts the provider names.
-        self._open = httpx.AsyncClient(timeout=_TIMEOUT)
+        self._open = httpx.AsyncClient(timeout=_TIMEOUT, trust_env=proxied)
         self._slots = asyncio.Semaphore(IN_FLIGHT)
 
     async def aclose(self) -> None:
@@ -130,8 +138,8 @@ class Session:
     def _parse(self, body: bytes, where: str) -> Any:
         try:
             return json.loads(body)
-        except ValueError:
-            start = redact(body[:60].decode("utf-8", "replace"), self._secrets)
+        except (ValueError, RecursionError):
+            start = redact(body[:2000].decode("utf-8", "replace"), self._secrets)[:60]
             raise errors.UnreadableAnswerError(f"{where} answered with broken JSON: {start!r}") from None
 
     def _follow_clock(self, response: httpx.Response) -> None:
@@ -144,10 +152,9 @@ class Session:
         status = response.status_code
         try:
             code, message = self._explain(json.loads(body))
-        except (ValueError, LookupError, TypeError, AttributeError):
+        except (ValueError, LookupError, TypeError, AttributeError, RecursionError):
             code, message = "", ""
-        reason = redact(message, self._secrets) or _phrase(status)
-        what = f"{where} answered {status}{f' {code}' if code else ''}: {reason}"
+        what = redact(f"{where} answered {status}{f' {code}' if code else ''}: {message or _phrase(status)}", self._secrets)
         if 300 <= status < 400:
             return errors.UnreadableAnswerError(f"{where} answered with a redirect, which is not followed with a key")
         error = _class_of(status, code)(what)
@@ -233,11 +240,13 @@ class Session:
         where = f"{self.provider}: POST {bare_url(url)}"
         try:
             with path.open("rb") as file:
-                response = await self._open.post(url, data=dict(fields), files={file_field: (path.name, file, content_type)})
-        except httpx.HTTPError as error:
+                form: dict[str, Any] = {"data": dict(fields), "files": {file_field: (path.name, file, content_type)}}
+                async with asyncio.timeout(DOWNLOAD_SECONDS), self._open.stream("POST", url, **form) as response:
+                    body = await self._read(response, where)
+        except (httpx.HTTPError, TimeoutError) as error:
             raise _from_transport(error, where) from None
         if not response.is_success:
-            raise self._from_status(response, response.content, where)
+            raise self._from_status(response, body, where)
 
     async def alive(self, url: str) -> bool:
         """Whether the file behind `url` can still be fetched; nothing is downloaded."""

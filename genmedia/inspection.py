@@ -5,6 +5,7 @@ Run by `genmedia.media`; it never runs in the process that waits for jobs.
 
 import json
 import os
+import re
 import resource
 import sys
 import warnings
@@ -14,7 +15,7 @@ from typing import Any, cast
 import av
 import av.error
 import puremagic
-from PIL import Image, ImageOps
+from PIL import ExifTags, Image, ImageOps
 
 from genmedia import errors
 from genmedia.media import SUFFIXES, MediaFacts
@@ -54,8 +55,18 @@ def _sniff(path: Path) -> str:
         matches: list[Any] = puremagic.magic_string(start)
     except (puremagic.PureError, ValueError):
         matches = []
-    found = [str(match.mime_type) for match in matches if match.mime_type]
+    found = [str(match.mime_type) for match in matches if match.mime_type] or _brands(start)
+    if start.startswith(b"\x1aE\xdf\xa3") and b"webm" not in start[:64]:
+        return "video/x-matroska"  # WebM is the part of it that browsers play
     return next((name for name in found if name in SUFFIXES), found[0] if found else "of no known type" if start else "empty")
+
+
+def _brands(start: bytes) -> list[str]:
+    """What an ISO media file says it is; puremagic knows few of the major brands and none of the compatible ones."""
+    if start[4:8] != b"ftyp":
+        return []
+    brands = start[8 : int.from_bytes(start[:4])]
+    return ["image/avif"] if b"avif" in brands else ["video/mp4"] if re.search(rb"iso.|mp4\d|avc1|dash", brands) else []
 
 
 def _look_at_picture(path: Path, media_type: str, thumbnail: Path | None) -> MediaFacts:
@@ -68,11 +79,15 @@ def _look_at_picture(path: Path, media_type: str, thumbnail: Path | None) -> Med
             picture.verify()
         with Image.open(path, formats=_PICTURE_FORMATS) as picture:
             picture.load()  # verify() passes JPEG files that are cut short; load() passes such PNG files
+            if picture.getexif().get(ExifTags.Base.Orientation, 1) >= 5:
+                width, height = height, width  # it is shown turned by a quarter
             if thumbnail:
                 small = ImageOps.exif_transpose(picture).convert("RGB")
                 small.thumbnail((THUMBNAIL_PIXELS, THUMBNAIL_PIXELS))
                 small.save(thumbnail, "WEBP", quality=80)
-    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
+    except Image.DecompressionBombError as error:
+        raise errors.MediaLimitError(str(error).lower()) from None
+    except (OSError, SyntaxError, ValueError) as error:
         raise errors.DamagedMediaError(f"it does not decode as {media_type}: {error}") from None
     return MediaFacts(media_type, width, height, frames=frames if frames > 1 else None)
 
@@ -86,15 +101,23 @@ def _look_at_video(path: Path, media_type: str, thumbnail: Path | None) -> Media
             promised = float(container.duration or 0) / av.time_base
             frames, end = 0, 0.0
             for packet in container.demux(stream):
+                frames += packet.size > 0
+                if packet.is_corrupt:
+                    raise errors.DamagedMediaError(f"it breaks off in picture {frames}")
                 if packet.size and packet.pts is not None and packet.time_base:
-                    frames += 1
                     end = max(end, float((packet.pts + (packet.duration or 0)) * packet.time_base))
-            if not frames or end < promised - max(0.25, promised * 0.02):
+            if not frames or frames < stream.frames:
+                raise errors.DamagedMediaError(f"it should have {stream.frames} pictures, but has {frames}")
+            if end < promised - max(0.25, promised * 0.02):
                 raise errors.DamagedMediaError(f"it should last {promised:.1f} s, but its pictures end at {end:.1f} s")
             codec = stream.codec_context
             fps = float(stream.average_rate) if stream.average_rate else None
-            facts = MediaFacts(media_type, codec.width, codec.height, round(promised or end, 3), fps, frames, codec.codec.name)
+            facts = MediaFacts(
+                media_type, codec.width, codec.height, round(promised or end, 3), fps, frames, codec.codec.canonical_name
+            )
         _decode_poster(path, promised or end, thumbnail)
+    except MemoryError:
+        raise
     except (av.error.FFmpegError, OSError, ValueError) as error:
         raise errors.DamagedMediaError(f"it does not decode as {media_type}: {error}") from None
     return facts

@@ -81,6 +81,8 @@ class Origins:
             raise ForbiddenAddressError(f"{origin_of(url)} may not be fetched: only https, or an origin that is listed")
         try:
             found = await asyncio.get_running_loop().getaddrinfo(parts.host, None, type=socket.SOCK_STREAM)
+        except UnicodeError:
+            raise ForbiddenAddressError("an output's link has a host that is no host name") from None
         except OSError:
             return  # a proxy may know the name; if nobody does, the connection says so
         if not all(ipaddress.ip_address(str(address[0]).split("%")[0]).is_global for *_, address in found):

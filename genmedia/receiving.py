@@ -9,7 +9,7 @@ from typing import Any
 
 from genmedia import __version__
 from genmedia.buying import Purchase
-from genmedia.errors import GenmediaError, MediaError
+from genmedia.errors import GenmediaError, MediaError, StoreError
 from genmedia.http import Fetched, Session
 from genmedia.jobs import Job, Output
 from genmedia.journal import Journal, StoredAsset
@@ -63,11 +63,11 @@ async def receive_outputs(
                 raise
         files = [arrival for arrival in arrivals if arrival.output.text is None]
         verdicts = await inspect_files([_candidate(arrival) for arrival in files]) if files else []
-        looked_at = {arrival.output.id: verdict for arrival, verdict in zip(files, verdicts, strict=True)}
+        looked_at = dict(zip(map(id, files), verdicts, strict=True))
         stored: list[StoredAsset] = []
         refused: list[MediaError] = []
         for arrival in arrivals:
-            verdict = looked_at.get(arrival.output.id, MediaFacts("text/plain"))
+            verdict = looked_at.get(id(arrival), MediaFacts("text/plain"))
             if isinstance(verdict, MediaError):
                 refused.append(await _refuse(store, purchase, arrival, verdict))
             else:
@@ -84,12 +84,15 @@ def _candidate(arrival: _Arrival) -> Candidate:
 
 
 async def _fetch(http: Session, store: Store, output: Output, incoming: Incoming) -> Fetched:
-    with incoming.path.open("wb") as sink:
-        if output.url is not None:
-            return await http.fetch(output.url, sink, max_bytes=store.max_bytes)
-        content = (output.text or "").encode()
-        sink.write(content)
-        return Fetched(len(content), sha256(content).hexdigest())
+    try:
+        with incoming.path.open("wb") as sink:
+            if output.url is not None:
+                return await http.fetch(output.url, sink, max_bytes=store.max_bytes)
+            content = (output.text or "").encode()
+            sink.write(content)
+            return Fetched(len(content), sha256(content).hexdigest())
+    except OSError as error:
+        raise StoreError(f"{store.root} took no more: {error.strerror}") from None
 
 
 async def _refuse(store: Store, purchase: Purchase, arrival: _Arrival, error: MediaError) -> MediaError:

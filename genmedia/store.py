@@ -5,14 +5,16 @@ sidecar `<file>.json`. A reader never sees half a file; a crash leaves at most a
 """
 
 import asyncio
+import fcntl
 import json
 import os
 import re
 import string
 from collections.abc import Generator, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from pathlib import Path
+from itertools import chain, count
+from pathlib import Path, PurePosixPath
 from time import time
 from typing import Any, cast
 from uuid import uuid4
@@ -31,6 +33,7 @@ FIELDS = ("campaign", "step", "provider", "account", "operation", "output", "tak
 SIDECAR_VERSION = 1
 ORPHAN_SECONDS = 24 * 3600.0
 
+_RESERVED = {".genmedia", "quarantine"}
 _UNSAFE = re.compile(r"[^A-Za-z0-9._-]+")
 
 
@@ -101,33 +104,43 @@ class Store:
         return await asyncio.to_thread(self._publish, incoming, names, sidecar)
 
     def _publish(self, incoming: Incoming, names: Mapping[str, str], sidecar: dict[str, Any]) -> str:
-        digest: str = sidecar["file"]["sha256"]
-        path = self._free_path(names, digest)
-        target = self.root / path
-        sidecar = {**sidecar, "file": {**sidecar["file"], "path": path}}
+        path = wanted = self._template.format(**{name: _safe(names[name]) for name in FIELDS})
         try:
-            target.parent.mkdir(parents=True, exist_ok=True)
-            if incoming.thumbnail.exists():
-                _move(incoming.thumbnail, self.thumbnail(digest))
-            _move(incoming.path, target)
-            with self.incoming() as note:
-                note.path.write_text(json.dumps(sidecar, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
-                _move(note.path, self.root / f"{path}.json")
+            with self._turn():
+                path = self._free_path(wanted, sidecar)
+                sidecar = {**sidecar, "file": {**sidecar["file"], "path": path}}
+                if incoming.thumbnail.exists():
+                    _move(incoming.thumbnail, self.thumbnail(sidecar["file"]["sha256"]))
+                _move(incoming.path, self.root / path)
+                with self.incoming() as note:
+                    note.path.write_text(json.dumps(sidecar, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+                    _move(note.path, self.root / f"{path}.json")
         except OSError as error:
             raise StoreError(f"{path} could not be stored: {error.strerror}") from None
         return path
 
-    def _free_path(self, names: Mapping[str, str], digest: str) -> str:
-        """The template's path; with the hash added where another file has it already, so that nothing paid for is written over."""
-        path = self._template.format(**{name: _safe(names[name]) for name in FIELDS})
-        if self._holds_other(path, digest):
-            stem, dot, suffix = path.rpartition(".")
-            path = f"{stem}-{digest[:8]}{dot}{suffix}"
-        return path
+    @contextmanager
+    def _turn(self) -> Generator[None]:
+        """One at a time, in all processes: between finding a free path and taking it nobody else may take it."""
+        with (self._inside / "publishing.lock").open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            yield
 
-    def _holds_other(self, path: str, digest: str) -> bool:
-        target = self.root / path
-        return target.exists() and hash_file(target) != digest
+    def _free_path(self, wanted: str, sidecar: dict[str, Any]) -> str:
+        """`wanted`; with the hash added, and a number, where another asset has it, so that nothing paid for is written over."""
+        path = PurePosixPath(wanted)
+        marked = f"{path.stem}-{sidecar['file']['sha256'][:8]}"
+        others = (path.with_name(f"{marked}{number}{path.suffix}") for number in chain([""], (f"-{n}" for n in count(2))))
+        return next(str(one) for one in chain([path], others) if not self._holds_other(self.root / one, sidecar))
+
+    def _holds_other(self, target: Path, sidecar: dict[str, Any]) -> bool:
+        """Whether another asset stands there. The same output of the same submission may be stored again, over itself."""
+        if not target.exists():
+            return False
+        if hash_file(target) != sidecar["file"]["sha256"]:
+            return True
+        there = _read_json(target.with_name(f"{target.name}.json"))
+        return there is not None and _identity(there) != _identity(sidecar)  # without one, its process died on the way
 
     async def quarantine(self, incoming: Incoming, evidence: dict[str, Any]) -> str:
         """Keep a file that was refused, with what was wrong with it; returns its path below the root."""
@@ -155,17 +168,28 @@ class Store:
     def sidecars(self) -> Iterator[dict[str, Any]]:
         """Every sidecar in the store, by path."""
         for file in sorted(self.root.rglob("*.json")):
-            if {".genmedia", "quarantine"}.isdisjoint(file.relative_to(self.root).parts):
-                content = json.loads(file.read_text(encoding="utf-8"))
+            if file.relative_to(self.root).parts[0] not in _RESERVED:
+                content = _read_json(file)
                 if isinstance(content, dict) and "genmedia" in content:
-                    yield content
+                    yield cast("dict[str, Any]", content)
 
     def sweep(self) -> int:
         """Remove what crashed processes left on its way in, once it is a day old; returns how many files."""
-        old = [file for file in (self._inside / "incoming").glob("*") if time() - file.stat().st_mtime > ORPHAN_SECONDS]
-        for file in old:
-            file.unlink(missing_ok=True)
-        return len(old)
+        removed = 0
+        for file in (self._inside / "incoming").glob("*"):
+            with suppress(FileNotFoundError):  # files come and go here while others work
+                if time() - file.stat().st_mtime > ORPHAN_SECONDS:
+                    file.unlink()
+                    removed += 1
+        return removed
+
+
+def _read_json(file: Path) -> Any:
+    """None for what is not JSON or is gone: other people's files are no concern of the store."""
+    try:
+        return json.loads(file.read_text(encoding="utf-8"))
+    except (FileNotFoundError, ValueError):
+        return None
 
 
 def _check_template(template: str) -> str:
@@ -175,7 +199,7 @@ def _check_template(template: str) -> str:
     except (ValueError, KeyError, IndexError):
         named, example = {"?"}, ""
     unknown = named - set(FIELDS)
-    if unknown or not example or example.startswith("/") or {"..", ".genmedia", "quarantine"} & set(example.split("/")):
+    if unknown or not example or example.startswith("/") or ({".."} | _RESERVED) & set(example.split("/")):
         raise SettingsError(
             f"{template!r} cannot be a path template",
             advice=f"Use a path below the store's root made of {', '.join(f'{{{name}}}' for name in FIELDS)}.",
@@ -185,7 +209,12 @@ def _check_template(template: str) -> str:
 
 def _safe(value: str) -> str:
     """Names from a provider never become paths: what is not a plain character goes, and so do leading dots."""
-    return _UNSAFE.sub("-", value).lstrip(".-")[:80] or "x"
+    name = _UNSAFE.sub("-", value).lstrip(".-")[:80] or "x"
+    return f"{name}-" if name in _RESERVED else name
+
+
+def _identity(sidecar: Any) -> tuple[Any, ...]:
+    return sidecar.get("submission_key"), sidecar.get("output")
 
 
 def _move(source: Path, target: Path) -> None:

@@ -54,14 +54,16 @@ async def watch(
     """
     since, running, absences, failures = monotonic(), False, 0, 0
     while True:
+        asked_to_wait = 0.0
         try:
             job = await look()
         except errors.NotFoundError:
             absences += 1
             if absences == ABSENCES:
                 raise errors.JobVanishedError(f"{ABSENCES} looks in a row did not find it", job=about) from None
-        except _PASSING:
+        except _PASSING as error:
             failures += 1
+            asked_to_wait = getattr(error, "retry_after", None) or 0.0
         else:
             absences = failures = 0
             await seen(job)
@@ -75,5 +77,5 @@ async def watch(
                 raise errors.RunTimeoutError(f"it was not done after running for {run_seconds:g} s", job=about)
             raise errors.QueueTimeoutError(f"it had not started after {queue_seconds:g} s", job=about)
         # Jitter keeps many watchers from asking in step; no secret hangs on it.
-        pause = min(random.uniform(*every) * 2**failures, LONGEST_PAUSE)  # noqa: S311
-        await asyncio.sleep(pause / scale)
+        pause = min(random.uniform(*every) * 2 ** min(failures, 10), LONGEST_PAUSE)  # noqa: S311
+        await asyncio.sleep(max(pause, asked_to_wait) / scale)

@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 from hashlib import sha256
 from pathlib import Path
 from typing import Any, TypeVar
+from urllib.parse import quote
 
 import httpx
 from pydantic import AliasChoices, AliasGenerator, BaseModel, ConfigDict, ValidationError, field_validator
@@ -182,7 +183,7 @@ class FloraClient:
         Raises:
             NotFoundError: FLORA knows no such technique.
         """
-        return await self._get(Technique, f"/api/v1/techniques/{slug}")
+        return await self._get(Technique, _technique_path(slug))
 
     async def create_run(self, slug: str, inputs: Sequence[RunInput], *, idempotency_key: str) -> Run:
         """Buy one run. An equal `idempotency_key` gives the run that exists, while FLORA remembers it.
@@ -194,7 +195,7 @@ class FloraClient:
             MaybeAcceptedError: The run may exist; only a call with the same key can tell.
         """
         body = {"inputs": [field.model_dump() for field in inputs], "mode": "async", "idempotency_key": idempotency_key}
-        answer = await self.http.call("POST", f"/api/v1/techniques/{slug}/runs", repeatable=False, json=body)
+        answer = await self.http.call("POST", f"{_technique_path(slug)}/runs", repeatable=False, json=body)
         return self._read(Run, answer.body)
 
     async def get_run(self, slug: str, run_id: str) -> Run:
@@ -203,7 +204,7 @@ class FloraClient:
         Raises:
             NotFoundError: This account has no such run under this technique.
         """
-        return await self._get(Run, f"/api/v1/techniques/{slug}/runs/{run_id}")
+        return await self._get(Run, f"{_technique_path(slug)}/runs/{quote(run_id, safe='')}")
 
     async def list_techniques(self, query: str = "") -> list[Technique]:
         """All techniques the account can see, a page of 100 after another.
@@ -277,6 +278,10 @@ class FloraClient:
         if value is None:
             raise errors.UnreadableAnswerError(f"flora answered without {name!r}")
         return value
+
+
+def _technique_path(slug: str) -> str:
+    return f"/api/v1/techniques/{quote(slug, safe='')}"
 
 
 def _either(body: Any, name: str) -> Any:

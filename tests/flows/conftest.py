@@ -19,8 +19,12 @@ PROJECT = Path(__file__).parents[2]
 @pytest.fixture(scope="session")
 def prefect() -> Generator[None]:
     """A Prefect server with an empty database."""
-    with prefect_test_harness(server_startup_timeout=90):
-        yield
+    quiet = {"DO_NOT_TRACK": "1", "PREFECT_SERVER_ANALYTICS_ENABLED": "false"}
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in quiet.items():
+            patch.setenv(name, value)
+        with prefect_test_harness(server_startup_timeout=90):
+            yield
 
 
 @dataclass

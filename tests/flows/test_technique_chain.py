@@ -302,8 +302,6 @@ async def test_a_run_killed_while_a_technique_runs_is_taken_up_again(studio: Stu
 
 
 def prefect_settings() -> dict[str, str]:
-    from prefect.settings import get_current_settings
-
     settings = get_current_settings()
     return {"PREFECT_API_URL": str(settings.api.url), "PREFECT_LOGGING_LEVEL": "ERROR"}
 
@@ -328,10 +326,6 @@ async def test_the_prefect_ui_has_named_runs_states_tags_a_table_and_a_contact_s
 
 
 async def save_key(studio: Studio, api_key: str) -> None:
-    from pydantic import SecretStr
-
-    from blocks import FloraCredentials
-
     credentials = FloraCredentials(api_key=SecretStr(api_key), base_url=studio.account["base_url"], account=studio.name)
     await credentials.asave(studio.name, overwrite=True)
 

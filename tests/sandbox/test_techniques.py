@@ -186,7 +186,6 @@ def test_no_two_techniques_make_the_same_of_one_picture() -> None:
 
 @pytest.mark.parametrize("slug", CATALOGUE)
 def test_a_technique_visibly_changes_its_input(slug: str) -> None:
-    assert seen(slug).data != COFFEE
     assert difference(seen(slug).picture, Image.open(io.BytesIO(COFFEE))) > 8
 
 

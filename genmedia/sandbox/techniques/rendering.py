@@ -7,6 +7,7 @@ import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from fractions import Fraction
+from pathlib import Path
 from typing import Literal
 
 import av
@@ -113,8 +114,9 @@ def _still(image: Image.Image, size: int, *, flat: bool) -> bytes:
 def _mp4(film: motion.Film, order: Order) -> bytes:
     """Encode frame by frame; a real file, since moving the index to the front reads back what was written."""
     frame_at, count = film.direct(order), film.seconds * _FRAMES_PER_SECOND
-    with tempfile.NamedTemporaryFile(suffix=".mp4") as file:
-        with av.open(file.name, "w", options={"movflags": "+faststart"}) as container:
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder, "clip.mp4")
+        with av.open(str(file), "w", options={"movflags": "+faststart"}) as container:
             stream = container.add_stream("libx264", _FRAMES_PER_SECOND, {"preset": "veryfast", "crf": "23"})
             stream.width, stream.height = frame_at(0.0).size
             stream.pix_fmt = "yuv420p"
@@ -124,4 +126,4 @@ def _mp4(film: motion.Film, order: Order) -> bytes:
                 frame.pts, frame.time_base = number, Fraction(1, _FRAMES_PER_SECOND)
                 container.mux(stream.encode(frame))
             container.mux(stream.encode(None))
-        return file.read()
+        return file.read_bytes()
