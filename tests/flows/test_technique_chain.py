@@ -90,7 +90,7 @@ async def test_outputs_fan_out_and_texts_are_handed_on(studio: Studio) -> None:
     assert ended.name == "Completed"
     assert set(by_step(ended)) == {"s1", "s2-1", "s2-2", "s2-3", "s2-4", "s3", "s4"}
     critique = next(file for file in studio.stored if file.endswith(".txt"))
-    prompts = [job["request"]["inputs"][0]["value"] for job in studio.jobs if job["operation"].endswith("icon-pack")]
+    prompts = [job["request"]["inputs"][0]["value"] for job in studio.jobs if job["request"]["technique"] == "icon-pack"]
     assert prompts == [(studio.root / critique).read_text()]
 
 
