@@ -18,8 +18,8 @@ from genmedia.execution import RunResult, order_for, outputs_of, run_plan, runs_
 from genmedia.progress import tell
 from genmedia.providers.flora import PROVIDER, Technique
 from genmedia.receiving import Origin
-from tasks.artifacts import publish_results
 from tasks.flora import create_run, download_outputs, get_technique, poll_run
+from tasks.reporting import publish_results, tag_flow_run
 from tasks.states import unwrap
 from tasks.store import write_gallery
 
@@ -65,7 +65,9 @@ async def technique_chain(
         outputs = outputs_of(run.name, stored, files, job)
         return RunResult(run, purchase.outcome, purchase.job_id, monotonic() - begun, job.charged or 0, stored, outputs)
 
-    with tags(PROVIDER, f"campaign:{chain.name}"):
+    labels = (PROVIDER, f"campaign:{chain.name}")
+    await tag_flow_run(*labels)
+    with tags(*labels):
         async with credentials.get_client() as flora, assets.get_journal() as journal:
             techniques = await _look_up(credentials, {step.technique for step in chain.steps})
             plan = plan_chain(chain, techniques, await look_at_files(chain, flora.http, files), flora.http.origins)

@@ -8,7 +8,6 @@ from collections.abc import AsyncGenerator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
-from http import HTTPStatus
 from pathlib import Path
 from time import time
 from typing import Any, BinaryIO
@@ -154,7 +153,8 @@ class Session:
             code, message = self._explain(json.loads(body))
         except (ValueError, LookupError, TypeError, AttributeError, RecursionError):
             code, message = "", ""
-        what = redact(f"{where} answered {status}{f' {code}' if code else ''}: {message or _phrase(status)}", self._secrets)
+        reason = message or httpx.codes.get_reason_phrase(status) or "no reason given"
+        what = redact(f"{where} answered {status}{f' {code}' if code else ''}: {reason}", self._secrets)
         if 300 <= status < 400:
             return errors.UnreadableAnswerError(f"{where} answered with a redirect, which is not followed with a key")
         error = _class_of(status, code)(what)
@@ -290,10 +290,6 @@ def _surely_not_accepted(error: Exception) -> bool:
 
 def _transient(error: Exception) -> bool:
     return _surely_not_accepted(error) or isinstance(error, errors.NoAnswerError | errors.ServerError)
-
-
-def _phrase(status: int) -> str:
-    return HTTPStatus(status).phrase if status in HTTPStatus else "no reason given"
 
 
 def _retry_after(headers: Mapping[str, str]) -> float | None:

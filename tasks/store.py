@@ -3,11 +3,11 @@
 import asyncio
 from pathlib import Path
 
-from genmedia.gallery import write_gallery as write_page
 from prefect import task
 from prefect.cache_policies import NO_CACHE
 
 from blocks import AssetStore
+from genmedia.gallery import write_gallery as write_page
 
 
 @task(task_run_name="write-gallery", cache_policy=NO_CACHE)

@@ -12,7 +12,10 @@ import pytest
 from PIL import Image
 from prefect.client.orchestration import get_client
 from prefect.client.schemas.filters import FlowRunFilter, FlowRunFilterId
+from prefect.settings import get_current_settings
+from pydantic import SecretStr
 
+from blocks import FloraCredentials
 from deployments.local_run import run_here
 from flows.technique_chain import technique_chain
 from genmedia.errors import BudgetError, CredentialsError, CreditsError, GenmediaError, InputError, SettingsError

@@ -1,4 +1,4 @@
-"""What a flow run leaves in the Prefect UI for people to look at. Kept to two artifacts: the server pays for each."""
+"""What a flow run shows in the Prefect UI: its tags, and two artifacts. Kept to a few: the server pays for each."""
 
 import asyncio
 import base64
@@ -6,11 +6,19 @@ import re
 from collections.abc import Sequence
 from typing import Any
 
-from genmedia.contact_sheet import make_contact_sheet
 from prefect.artifacts import acreate_markdown_artifact, acreate_table_artifact
+from prefect.client.orchestration import get_client
+from prefect.runtime import flow_run
 
+from genmedia.contact_sheet import make_contact_sheet
 from genmedia.execution import RunResult
 from genmedia.store import Store
+
+
+async def tag_flow_run(*names: str) -> None:
+    """Add tags to the flow run that calls this; the tags it has from its deployment stay."""
+    async with get_client() as client:
+        await client.update_flow_run(flow_run.id, tags=sorted({*flow_run.tags, *names}))
 
 
 async def publish_results(name: str, results: Sequence[RunResult], store: Store) -> None:

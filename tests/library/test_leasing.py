@@ -1,0 +1,76 @@
+"""What belongs to an event loop is shared while leased, and closed with the last lease."""
+
+import asyncio
+
+import pytest
+
+from genmedia.leasing import leased
+
+
+class Thing:
+    closed = 0
+
+    async def aclose(self) -> None:
+        await asyncio.sleep(0)
+        self.closed += 1
+
+
+async def test_two_leases_share_one_thing_until_the_last_ends() -> None:
+    async with leased("key", Thing) as first:
+        async with leased("key", Thing) as second:
+            assert second is first
+        assert first.closed == 0
+    assert first.closed == 1
+
+
+async def test_a_thing_is_made_anew_after_the_last_lease_and_for_another_key() -> None:
+    async with leased("key", Thing) as first, leased("other", Thing) as other:
+        assert other is not first
+    async with leased("key", Thing) as second:
+        assert second is not first
+
+
+async def test_the_last_lease_closes_though_it_ends_with_an_error() -> None:
+    with pytest.raises(RuntimeError):
+        async with leased("key", Thing) as thing:
+            raise RuntimeError
+    assert thing.closed == 1
+
+
+async def test_what_could_not_be_made_is_made_the_next_time() -> None:
+    def fail() -> Thing:
+        raise RuntimeError
+
+    with pytest.raises(RuntimeError):
+        async with leased("key", fail):
+            pass
+    async with leased("key", Thing) as thing:
+        assert thing.closed == 0
+
+
+def test_each_event_loop_has_its_own() -> None:
+    async def lease() -> Thing:
+        async with leased("key", Thing) as thing:
+            return thing
+
+    first, second = asyncio.run(lease()), asyncio.run(lease())
+
+    assert first is not second
+    assert (first.closed, second.closed) == (1, 1)
+
+
+async def test_a_cancelled_holder_does_not_close_what_another_still_uses() -> None:
+    async with leased("key", Thing) as thing:
+        held = asyncio.Event()
+
+        async def hold() -> None:
+            async with leased("key", Thing):
+                held.set()
+                await asyncio.Event().wait()
+
+        holder = asyncio.create_task(hold())
+        await held.wait()
+        holder.cancel()
+        await asyncio.wait([holder])
+        assert thing.closed == 0
+    assert thing.closed == 1

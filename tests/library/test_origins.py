@@ -1,0 +1,125 @@
+"""Which addresses a key may be sent to, and which may be fetched."""
+
+import pytest
+
+from genmedia.errors import ForbiddenAddressError, SettingsError
+from genmedia.origins import Origins, check_base_url, is_loopback, origin_of
+
+FLORA = Origins("https://app.flora.ai")
+SANDBOX = Origins("http://127.0.0.1:4280/flora")
+
+
+@pytest.mark.parametrize(
+    ("url", "origin"),
+    [
+        ("https://app.flora.ai:443/api?x=1", "https://app.flora.ai"),
+        ("http://127.0.0.1:4280/flora", "http://127.0.0.1:4280"),
+        ("https://user:word@A.Example/b", "https://a.example"),
+    ],
+)
+def test_an_origin_is_scheme_host_and_port(url: str, origin: str) -> None:
+    assert origin_of(url) == origin
+
+
+@pytest.mark.parametrize("url", ["http://127.0.0.1:1", "http://localhost", "https://127.8.8.8", "http://[::1]:80"])
+def test_the_loopback_is_recognised(url: str) -> None:
+    assert is_loopback(url)
+
+
+@pytest.mark.parametrize("url", ["http://10.0.0.1", "http://localhost.example", "https://app.flora.ai", "http://0.0.0.0"])
+def test_what_only_looks_like_the_loopback_is_not(url: str) -> None:
+    assert not is_loopback(url)
+
+
+@pytest.mark.parametrize("url", ["https://app.flora.ai", "https://app.flora.ai/", "http://127.0.0.1:4280/flora/"])
+def test_a_base_url_is_https_or_on_the_loopback(url: str) -> None:
+    assert check_base_url(url) == url.rstrip("/")
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "http://app.flora.ai",
+        "http://10.0.0.1",
+        "https://user:word@app.flora.ai",
+        "ftp://127.0.0.1",
+        "app.flora.ai",
+        "",
+        "http://a.example:port/x",
+    ],
+)
+def test_a_key_goes_nowhere_else(url: str) -> None:
+    with pytest.raises(SettingsError, match="cannot be a base URL") as refused:
+        check_base_url(url)
+    assert "word" not in str(refused.value)
+
+
+async def test_a_public_address_may_be_fetched_over_https() -> None:
+    await FLORA.check("https://8.8.8.8/a.png")
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "http://8.8.8.8/a.png",
+        "ftp://8.8.8.8/a.png",
+        "file:///etc/passwd",
+        "data:image/png;base64,AAAA",
+        "/a.png",
+        "",
+        "http://a.example:port/x",
+        f"https://{'a' * 70}.example/a.png",
+    ],
+)
+@pytest.mark.parametrize("origins", [FLORA, SANDBOX])
+async def test_nothing_but_https_may_be_fetched(origins: Origins, url: str) -> None:
+    with pytest.raises(ForbiddenAddressError):
+        await origins.check(url)
+
+
+@pytest.mark.parametrize(
+    "host",
+    [
+        "10.0.0.5",
+        "127.0.0.1",
+        "localhost",
+        "169.254.169.254",
+        "100.64.0.1",
+        "0.0.0.0",
+        "2130706433",
+        "[::1]",
+        "[::ffff:10.0.0.5]",
+        "[fe80::1]",
+    ],
+)
+async def test_a_private_address_may_not_be_fetched(host: str) -> None:
+    with pytest.raises(ForbiddenAddressError, match="private address"):
+        await FLORA.check(f"https://{host}/a.png")
+
+
+async def test_a_sandbox_serves_media_from_any_port_of_its_own_host_only() -> None:
+    await SANDBOX.check("http://127.0.0.1:4281/files/a.png")
+    for elsewhere in ("http://127.0.0.2:4281/a.png", "http://localhost:4281/a.png"):
+        with pytest.raises(ForbiddenAddressError):
+            await SANDBOX.check(elsewhere)
+
+
+async def test_an_account_on_a_public_host_gives_no_leave_to_read_from_this_machine() -> None:
+    with pytest.raises(ForbiddenAddressError):
+        await FLORA.check("http://127.0.0.1:4281/files/a.png")
+
+
+async def test_a_named_origin_may_be_fetched_whatever_it_is_and_nothing_beside_it() -> None:
+    named = Origins("https://app.flora.ai", ("http://10.0.0.5:9000/", "https://10.0.0.6"))
+    await named.check("http://10.0.0.5:9000/bucket/a.png")
+    await named.check("https://10.0.0.6:443/a.png")
+    for beside in ("http://10.0.0.5:9001/a.png", "http://10.0.0.6/a.png", "http://10.0.0.5:9000@10.0.0.7/a.png"):
+        with pytest.raises(ForbiddenAddressError):
+            await named.check(beside)
+
+
+async def test_the_message_names_the_origin_and_not_the_signature() -> None:
+    with pytest.raises(ForbiddenAddressError) as refused:
+        await FLORA.check("http://cdn.example/a.png?X-Amz-Signature=abcdef")
+    assert "http://cdn.example" in str(refused.value)
+    assert "abcdef" not in str(refused.value)

@@ -1,0 +1,216 @@
+"""A job that is paid for is waited for through outages, and given up only by its deadlines or when it is gone."""
+
+from collections.abc import AsyncGenerator, Awaitable, Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytest
+
+from genmedia import errors
+from genmedia.jobs import Account, Job, JobStatus
+from genmedia.providers.flora import FloraClient, RunInput
+from genmedia.watching import ABSENCES, watch
+from tests.sandboxes import Sandbox
+
+FOR_EVER = 10.0**6
+SLUG = "studio-blur"
+
+
+@dataclass
+class Watched:
+    """One run at the sandbox, and what its watcher saw."""
+
+    sandbox: Sandbox
+    account: dict[str, Any]
+    client: FloraClient
+    looks: int = 0
+    seen: list[str] = field(default_factory=list[str])
+    run_id: str = ""
+
+    async def buy(self) -> None:
+        photo = RunInput(id="input_image", type="imageUrl", value=self.sandbox.sample)
+        self.run_id = (await self.client.create_run(SLUG, [photo], idempotency_key="k")).run_id
+
+    async def watch(self, *, queue_seconds: float = FOR_EVER, run_seconds: float = FOR_EVER) -> Job:
+        async def look() -> Job:
+            self.looks += 1
+            return (await self.client.get_run(SLUG, self.run_id)).as_job()
+
+        async def seen(job: Job) -> None:
+            self.seen.append(job.status.value)
+
+        return await watch(
+            look,
+            about=f"flora, job {self.run_id}",
+            every=(0.2, 0.5),
+            queue_seconds=queue_seconds,
+            run_seconds=run_seconds,
+            clock_scale=lambda: self.client.http.clock_scale,
+            seen=seen,
+        )
+
+
+@pytest.fixture
+def settings() -> dict[str, Any]:
+    """How the account's jobs move, beside moving by looks."""
+    return {}
+
+
+@pytest.fixture
+async def watched(sandbox: Sandbox, settings: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> AsyncGenerator[Watched]:
+    monkeypatch.setattr("genmedia.http.ATTEMPTS", 1)  # every failed look is the watcher's own
+    account = sandbox.new_account(settings={"advance": "looks", **settings})
+    async with FloraClient.lease(Account("flora", account["base_url"], account["account"]), account["api_key"]) as client:
+        watched = Watched(sandbox, account, client)
+        await watched.buy()
+        yield watched
+
+
+def scripted(*answers: Exception | JobStatus) -> Callable[[], Awaitable[Job]]:
+    left = list(answers)
+
+    async def look() -> Job:
+        answer = left.pop(0)
+        if isinstance(answer, Exception):
+            raise answer
+        return Job("j57", answer)
+
+    return look
+
+
+async def watch_script(
+    *answers: Exception | JobStatus, every: tuple[float, float] = (0, 0), queue_seconds: float = 10.0**12
+) -> Job:
+    async def seen(_: Job) -> None:
+        pass
+
+    return await watch(
+        scripted(*answers),
+        about="j57",
+        every=every,
+        queue_seconds=queue_seconds,
+        run_seconds=10.0**12,
+        clock_scale=lambda: 10.0**7,
+        seen=seen,
+    )
+
+
+@pytest.mark.parametrize("settings", [{"looks": [2, 2]}])
+async def test_each_look_is_passed_on_until_the_job_ends(watched: Watched) -> None:
+    job = await watched.watch()
+
+    assert job.status is JobStatus.SUCCEEDED
+    assert (job.charged, len(job.outputs)) == (3, 1)
+    assert watched.seen == ["queued", "queued", "running", "running", "succeeded"]
+
+
+async def test_a_failed_job_is_an_end_too(watched: Watched) -> None:
+    watched.sandbox.fault(watched.account, "fail", error_code="safety_blocked", message="Not this.")
+    watched.run_id = (
+        await watched.client.create_run(
+            SLUG, [RunInput(id="input_image", type="imageUrl", value=watched.sandbox.sample)], idempotency_key="another"
+        )
+    ).run_id
+
+    job = await watched.watch()
+
+    assert (job.status, job.error, job.charged) == (JobStatus.FAILED, "safety_blocked - Not this.", None)
+
+
+async def test_an_outage_of_every_kind_is_outlived(watched: Watched) -> None:
+    kinds: list[tuple[str, dict[str, Any]]] = [
+        ("server_error", {"status": 503}),
+        ("reset", {}),
+        ("lose_answer", {}),
+        ("rate_limit", {"retry_after": 1}),
+        ("rate_limit", {}),
+        ("html_error", {}),
+        ("broken_json", {}),
+    ]
+    for kind, arguments in kinds:
+        watched.sandbox.fault(watched.account, kind, route="get_run", **arguments)
+
+    job = await watched.watch()
+
+    assert job.status is JobStatus.SUCCEEDED
+    assert watched.looks == len(kinds) + len(watched.seen)
+    assert len(watched.sandbox.jobs(watched.account)) == 1
+
+
+async def test_an_unknown_status_keeps_it_waiting(watched: Watched) -> None:
+    watched.sandbox.fault(watched.account, "unknown_status", route="get_run")
+
+    assert (await watched.watch()).status is JobStatus.SUCCEEDED
+    assert watched.seen[0] == "running"
+
+
+@pytest.mark.parametrize("settings", [{"looks": [1000, 1]}])
+async def test_a_job_that_does_not_start_in_time_is_left_to_wait(watched: Watched) -> None:
+    with pytest.raises(errors.QueueTimeoutError, match=r"not started after 3 s \(flora, job j57.* still paid for"):
+        await watched.watch(queue_seconds=3)
+    assert set(watched.seen) == {"queued"}
+
+
+@pytest.mark.parametrize("settings", [{"looks": [0, 1000]}])
+async def test_a_job_that_does_not_end_in_time_is_left_to_run(watched: Watched) -> None:
+    with pytest.raises(errors.RunTimeoutError, match=r"after running for 3 s \(flora, job j57.* still paid for"):
+        await watched.watch(run_seconds=3)
+    assert set(watched.seen) == {"running"}
+
+
+@pytest.mark.parametrize("settings", [{"looks": [20, 2]}])
+async def test_the_time_in_the_queue_is_not_counted_as_running(watched: Watched) -> None:
+    """Twenty looks in the queue take far longer than three nominal seconds."""
+    assert (await watched.watch(run_seconds=3)).status is JobStatus.SUCCEEDED
+
+
+async def test_an_outage_ends_with_the_deadline(watched: Watched) -> None:
+    watched.sandbox.fault(watched.account, "server_error", times=None)
+
+    with pytest.raises(errors.QueueTimeoutError):
+        await watched.watch(queue_seconds=3)
+    assert watched.looks > 1
+
+
+async def test_a_job_has_vanished_after_several_looks_that_miss_it(watched: Watched) -> None:
+    watched.run_id = "j57gone"
+
+    with pytest.raises(errors.JobVanishedError, match=r"\(flora, job j57gone\)"):
+        await watched.watch()
+    assert watched.looks == ABSENCES
+
+
+async def test_a_job_that_turns_up_again_has_not_vanished() -> None:
+    missing = [errors.NotFoundError("no such run")] * (ABSENCES - 1)
+
+    assert (await watch_script(*missing, JobStatus.RUNNING, *missing, JobStatus.SUCCEEDED)).status is JobStatus.SUCCEEDED
+
+
+async def test_an_outage_among_the_looks_that_miss_a_job_neither_counts_nor_starts_them_anew() -> None:
+    missing, outage = errors.NotFoundError("no such run"), errors.ServerError("down")
+    looks: list[Exception] = [missing, outage] * (ABSENCES - 1)
+
+    with pytest.raises(errors.JobVanishedError):
+        await watch_script(*looks, missing)
+
+
+async def test_a_key_that_is_revoked_meanwhile_is_told_at_once(watched: Watched) -> None:
+    watched.sandbox.new_account(account=watched.account["account"], api_key=f"{watched.account['api_key']}-new")
+
+    with pytest.raises(errors.CredentialsError, match="invalid_api_key"):
+        await watched.watch()
+    assert watched.looks == 1
+
+
+async def test_an_outage_may_last_for_days() -> None:
+    assert (
+        await watch_script(*[errors.NoAnswerError("down")] * 1100, JobStatus.SUCCEEDED, every=(2, 5))
+    ).status is JobStatus.SUCCEEDED
+
+
+async def test_the_next_look_waits_as_long_as_the_provider_asked() -> None:
+    limited = errors.RateLimitError("too many requests")
+    limited.retry_after = 100_000
+
+    with pytest.raises(errors.QueueTimeoutError):  # after the one pause; a third look would find the script at its end
+        await watch_script(limited, limited, queue_seconds=50_000)
