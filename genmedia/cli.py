@@ -28,19 +28,24 @@ def sandbox(
     ] = (),
 ) -> None:
     """Serve all providers on this machine, without a key and without a network."""
-    from genmedia.sandbox.server import SandboxOptions, run  # noqa: PLC0415 # only this command needs a server
+    from pydantic import ValidationError  # noqa: PLC0415 # `--help` should not wait for what only one command needs
 
-    run(
-        SandboxOptions(
-            port=port,
-            media_port=media_port,
-            clock_scale=clock_scale,
-            size=size,
-            seed=seed,
-            input_origins=input_origin,
-            switches=_switches(switch),
-        )
+    from genmedia.sandbox.server import SandboxOptions, run  # noqa: PLC0415
+
+    options = SandboxOptions(
+        port=port,
+        media_port=media_port,
+        clock_scale=clock_scale,
+        size=size,
+        seed=seed,
+        input_origins=input_origin,
+        switches=_switches(switch),
     )
+    try:
+        run(options)
+    except ValidationError as error:
+        faults = "; ".join(f"{'.'.join(map(str, fault['loc']))}: {fault['msg']}" for fault in error.errors(include_input=False))
+        raise SettingsError(f"a switch cannot be set: {faults}", advice="See `genmedia sandbox --help`.") from None
 
 
 @app.command
@@ -51,7 +56,7 @@ def demo(*, live: bool = False, project: ProjectFolder = None) -> int:
         live: Pay with FLORA_API_KEY at FLORA itself, at most 100 credits.
         project: The project's folder.
     """
-    from rich.console import Console  # noqa: PLC0415 # `--help` should not wait for it
+    from rich.console import Console  # noqa: PLC0415
 
     from genmedia.demo import run_demo  # noqa: PLC0415
     from genmedia.project import find_project  # noqa: PLC0415
@@ -74,7 +79,9 @@ def _switches(given: tuple[str, ...]) -> dict[str, dict[str, str | bool]]:
         name, equals, value = one.partition("=")
         provider, dot, switch = name.partition(".")
         if not (equals and dot and provider and switch and value):
-            raise SettingsError(f"{one!r} is not a switch", advice="Write it as provider.switch=value, such as flora.assets=true.")
+            raise SettingsError(
+                f"{one!r} is not a switch", advice="Write it as provider.switch=value, such as flora.assets=true."
+            )
         switches.setdefault(provider, {})[switch] = {"true": True, "false": False}.get(value, value)
     return switches
 

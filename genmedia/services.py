@@ -45,6 +45,7 @@ class Service:
     environment: Mapping[str, str] = field(default_factory=dict[str, str])
     _pid: int = 0
     _mine: bool = False
+    _child: subprocess.Popen[bytes] | None = None
 
     @property
     def url(self) -> str:
@@ -64,7 +65,7 @@ class Service:
         self.port = self.port if _is_free(self.port) else _free_port()
         command = [part.format(port=self.port) for part in self.command]
         with self.log.open("wb") as log:
-            process = subprocess.Popen(  # noqa: S603 # our own servers
+            self._child = subprocess.Popen(  # noqa: S603 # our own servers
                 command,
                 stdin=subprocess.DEVNULL,
                 stdout=log,
@@ -72,8 +73,8 @@ class Service:
                 env={**os.environ, **self.environment},
                 start_new_session=True,  # Ctrl-C is for the command; it stops its servers in its own order
             )
-        self._pid, self._mine = process.pid, True
-        self._state.write_text(json.dumps({"pid": process.pid, "port": self.port, "owner": os.getpid()}))
+        self._pid, self._mine = self._child.pid, True
+        self._state.write_text(json.dumps({"pid": self._pid, "port": self.port, "owner": os.getpid()}))
 
     def wait_until_ready(self) -> None:
         """Wait for its health path.
@@ -82,7 +83,7 @@ class Service:
             SettingsError: It ended, or did not become ready; the message ends with what it printed.
         """
         end = monotonic() + READY_SECONDS
-        while monotonic() < end and _is_alive(self._pid):
+        while monotonic() < end and self._is_alive():
             if self._answers():
                 return
             sleep(0.1)
@@ -93,8 +94,16 @@ class Service:
         """End it, if this process started it or took it over."""
         if not self._mine:
             return
-        _end(self._pid)
+        for sign in (signal.SIGTERM, signal.SIGKILL):
+            if self._is_alive():
+                os.killpg(self._pid, sign)
+            end = monotonic() + STOP_SECONDS
+            while self._is_alive() and monotonic() < end:
+                sleep(0.05)
         self._state.unlink(missing_ok=True)
+
+    def _is_alive(self) -> bool:
+        return self._child.poll() is None if self._child else _exists(self._pid)
 
     @property
     def _state(self) -> Path:
@@ -106,8 +115,8 @@ class Service:
         except (OSError, ValueError):
             return False
         wanted, self.port = self.port, state["port"]
-        if _is_alive(state["pid"]) and self._answers():
-            self._pid, self._mine = state["pid"], not _is_alive(state["owner"])
+        if _exists(state["pid"]) and self._answers():
+            self._pid, self._mine = state["pid"], not _exists(state["owner"])
             if self._mine:
                 self._state.write_text(json.dumps({**state, "owner": os.getpid()}))
             return True
@@ -173,24 +182,9 @@ def _free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-def _is_alive(pid: int) -> bool:
-    try:
-        if os.waitpid(pid, os.WNOHANG)[0] == pid:
-            return False  # a child of ours that has just ended
-    except ChildProcessError:
-        pass  # not our child: it was taken over
+def _exists(pid: int) -> bool:
     try:
         os.kill(pid, 0)
     except OSError:
         return False
     return True
-
-
-def _end(pid: int) -> None:
-    for sign in (signal.SIGTERM, signal.SIGKILL):
-        if not _is_alive(pid):
-            return
-        os.killpg(pid, sign)
-        end = monotonic() + STOP_SECONDS
-        while _is_alive(pid) and monotonic() < end:
-            sleep(0.05)

@@ -196,7 +196,7 @@ def _check_template(template: str) -> str:
     try:
         named = {name for _, name, _, _ in string.Formatter().parse(template) if name is not None}
         example = template.format(**dict.fromkeys(FIELDS, "x"))
-    except (ValueError, KeyError, IndexError):
+    except (ValueError, LookupError, AttributeError):
         named, example = {"?"}, ""
     unknown = named - set(FIELDS)
     if unknown or not example or example.startswith("/") or ({".."} | _RESERVED) & set(example.split("/")):

@@ -44,7 +44,7 @@ def _row(result: RunResult, store: Store) -> dict[str, Any]:
         "status": result.status,
         "seconds": "" if result.seconds is None else round(result.seconds, 1),
         "credits": result.charged,
-        "run": result.job_id,
-        "files": " ".join((store.root / asset.path).as_uri() for asset in result.assets),
         "error": result.error,
+        "files": " ".join((store.root / asset.path).as_uri() for asset in result.assets),
+        "run": result.job_id,
     }

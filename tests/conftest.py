@@ -56,3 +56,16 @@ def sandbox() -> Generator[Sandbox]:
     """One sandbox, fifty times as fast as the world; each test takes an account of its own from it."""
     with running_sandbox('{"clock_scale": 50, "size": 256}') as running:
         yield running
+
+
+@pytest.fixture(scope="session")
+def prefect() -> Generator[str]:
+    """A Prefect server with an empty database; the address of its API."""
+    from prefect.settings import get_current_settings  # noqa: PLC0415 # takes two seconds that most tests need not wait
+    from prefect.testing.utilities import prefect_test_harness  # noqa: PLC0415
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("DO_NOT_TRACK", "1")
+        patch.setenv("PREFECT_SERVER_ANALYTICS_ENABLED", "false")
+        with prefect_test_harness(server_startup_timeout=90):
+            yield str(get_current_settings().api.url)

@@ -12,15 +12,12 @@ import pytest
 from PIL import Image
 from prefect.client.orchestration import get_client
 from prefect.client.schemas.filters import FlowRunFilter, FlowRunFilterId
-from prefect.settings import get_current_settings
-from pydantic import SecretStr
 
-from blocks import FloraCredentials
 from deployments.local_run import run_here
 from flows.technique_chain import technique_chain
 from genmedia.errors import BudgetError, CredentialsError, CreditsError, GenmediaError, InputError, SettingsError
 from genmedia.execution import RunResult
-from tests.flows.conftest import Studio
+from tests.flows.studio import Studio
 
 PHOTO = {"id": "input_image", "file": "photos/coffee.jpg"}
 
@@ -204,7 +201,7 @@ async def test_what_is_wrong_before_the_purchase_is_told_in_one_clear_error(
     studio: Studio, step: dict[str, Any], account: dict[str, Any], error: type[GenmediaError], words: list[str]
 ) -> None:
     if "api_key" in account:
-        await save_key(studio, account["api_key"])
+        await studio.save_blocks(account["api_key"])
 
     ended = await run(studio, "before", step)
 
@@ -248,7 +245,7 @@ async def test_what_goes_wrong_after_the_purchase_is_told_in_one_clear_error(
 
 
 async def test_no_credits_is_told_and_nothing_is_half_bought(studio: Studio) -> None:
-    studio.sandbox.control("POST", "/accounts", {"provider": "flora", "account": studio.name, "credits": 1})
+    studio.change(credits=1)
 
     ended = await run(studio, "broke", ONE_STEP)
 
@@ -285,28 +282,22 @@ asyncio.run(run_here(technique_chain, json.loads(sys.argv[1])))
 """
 
 
-async def test_a_run_killed_while_a_technique_runs_is_taken_up_again(studio: Studio) -> None:
-    studio.sandbox.control(
-        "POST", "/accounts", {"provider": "flora", "account": studio.name, "settings": {"advance": "time", "run": [3600, 3600]}}
-    )
+async def test_a_run_killed_while_a_technique_runs_is_taken_up_again(studio: Studio, prefect: str) -> None:
+    studio.change(settings={"advance": "time", "run": [3600, 3600]})
     parameters = {"chain": chain("killed", ONE_STEP), **studio.parameters}
-    process = subprocess.Popen([sys.executable, "-c", _PROGRAM, json.dumps(parameters)], env={**os.environ, **prefect_settings()})
+    process = subprocess.Popen(
+        [sys.executable, "-c", _PROGRAM, json.dumps(parameters)], env={**os.environ, "PREFECT_API_URL": prefect}
+    )
     while not any(job["status"] == "running" for job in studio.jobs):
         assert process.poll() is None
     os.kill(process.pid, signal.SIGKILL)
     process.wait()
-    studio.sandbox.control("POST", "/accounts", {"provider": "flora", "account": studio.name, "settings": {"run": [0, 1]}})
     studio.sandbox.control("POST", "/clock", {"advance": 3600})
 
     ended = await run(studio, "killed", ONE_STEP)
 
     assert by_step(ended)["s1"].status == "Reattached"
     assert len(studio.jobs) == 1
-
-
-def prefect_settings() -> dict[str, str]:
-    settings = get_current_settings()
-    return {"PREFECT_API_URL": str(settings.api.url), "PREFECT_LOGGING_LEVEL": "ERROR"}
 
 
 async def test_the_prefect_ui_has_named_runs_states_tags_a_table_and_a_contact_sheet(studio: Studio) -> None:
@@ -326,11 +317,6 @@ async def test_the_prefect_ui_has_named_runs_states_tags_a_table_and_a_contact_s
     assert {"table", "markdown", "progress"} <= set(mine)
     assert len(mine["markdown"]["data"]) <= 200_000
     assert [row["step"] for row in json.loads(mine["table"]["data"])] == ["s1", "s2"]
-
-
-async def save_key(studio: Studio, api_key: str) -> None:
-    credentials = FloraCredentials(api_key=SecretStr(api_key), base_url=studio.account["base_url"], account=studio.name)
-    await credentials.asave(studio.name, overwrite=True)
 
 
 def assert_nothing_leaked(studio: Studio, ended: Any, *more: str) -> None:

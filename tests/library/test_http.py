@@ -96,6 +96,9 @@ def response(status: str, body: bytes, *headers: str) -> bytes:
     return f"{head}\r\n".encode() + body
 
 
+TECHNIQUE = response("200 OK", b'{"techniqueId": "t", "runCost": 3}')
+
+
 async def purchase(client: FloraClient, sandbox: Sandbox) -> Run:
     return await client.create_run(SLUG, [RunInput(id="input_image", type="imageUrl", value=sandbox.sample)], idempotency_key="k")
 
@@ -178,10 +181,14 @@ async def test_a_purchase_is_sent_again_when_no_connection_was_made(sandbox: San
         for one in (writer, onward_writer):
             one.close()
 
+    def open_port(details: stamina.instrumentation.RetryDetails) -> None:
+        del details
+        opening.append(asyncio.create_task(server.start_serving()))
+
     opening: list[asyncio.Task[None]] = []
     server = await asyncio.start_server(forward, "127.0.0.1", start_serving=False)
     base_url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/flora"
-    stamina.instrumentation.set_on_retry_hooks([lambda _: opening.append(asyncio.create_task(server.start_serving()))])
+    stamina.instrumentation.set_on_retry_hooks([open_port])
     try:
         async with server, FloraClient.lease(Account("flora", base_url), account["api_key"]) as client:
             client.http.clock_scale = 50
@@ -215,10 +222,9 @@ async def test_a_repeat_waits_as_long_as_the_provider_asked(
 ) -> None:
     """In nominal seconds: the clock of this one runs a thousand times as fast."""
     limited = response("429 Too Many Requests", b"{}", header, "x-sandbox-clock-scale: 1000")
-    async with listening(limited, response("200 OK", b'{"techniqueId": "t", "runCost": 3}')) as (url, _):
-        async with FloraClient.lease(Account("flora", url), KEY) as client:
-            client.http.clock_scale = 1000
-            await client.get_technique(SLUG)
+    async with listening(limited, TECHNIQUE) as (url, _), FloraClient.lease(Account("flora", url), KEY) as client:
+        client.http.clock_scale = 1000
+        await client.get_technique(SLUG)
 
     (waited,) = waits
     assert lowest <= round(waited * 1000, 3) <= highest
@@ -226,40 +232,38 @@ async def test_a_repeat_waits_as_long_as_the_provider_asked(
 
 async def test_a_wait_can_be_named_as_a_date(waits: list[float]) -> None:
     limited = response("429 Too Many Requests", b"{}", f"retry-after: {formatdate(time() - 60, usegmt=True)}")
-    async with listening(limited, response("200 OK", b'{"techniqueId": "t", "runCost": 3}')) as (url, _):
-        async with FloraClient.lease(Account("flora", url), KEY) as client:
-            await client.get_technique(SLUG)
+    async with listening(limited, TECHNIQUE) as (url, _), FloraClient.lease(Account("flora", url), KEY) as client:
+        await client.get_technique(SLUG)
 
     assert waits == [0]
 
 
 @pytest.mark.parametrize(
-    ("status", "code", "expected"),
+    ("status", "code", "said", "expected"),
     [
-        ("400 Bad Request", "invalid_json", errors.RefusedError),
-        ("401 Unauthorized", "unauthorized", errors.CredentialsError),
-        ("402 Payment Required", "insufficient_credits", errors.CreditsError),
-        ("403 Forbidden", "forbidden", errors.CredentialsError),
-        ("404 Not Found", "not_found", errors.NotFoundError),
-        ("408 Request Timeout", "", errors.NoAnswerError),
-        ("409 Conflict", "idempotency_duplicate", errors.DuplicateError),
-        ("422 Unprocessable Entity", "idempotency_conflict", errors.DuplicateError),
-        ("422 Unprocessable Entity", "input_validation_error", errors.RefusedError),
-        ("504 Gateway Timeout", "", errors.ServerError),
-        ("599 Whatever", "", errors.ServerError),
+        ("400 Bad Request", "invalid_json", " invalid_json: Because", errors.RefusedError),
+        ("401 Unauthorized", "unauthorized", " unauthorized: Because", errors.CredentialsError),
+        ("402 Payment Required", "insufficient_credits", " insufficient_credits: Because", errors.CreditsError),
+        ("403 Forbidden", "forbidden", " forbidden: Because", errors.CredentialsError),
+        ("404 Not Found", "not_found", " not_found: Because", errors.NotFoundError),
+        ("408 Request Timeout", "", ": Request Timeout", errors.NoAnswerError),
+        ("409 Conflict", "idempotency_duplicate", " idempotency_duplicate: Because", errors.DuplicateError),
+        ("422 Unprocessable Entity", "idempotency_conflict", " idempotency_conflict: Because", errors.DuplicateError),
+        ("422 Unprocessable Entity", "input_validation_error", " input_validation_error: Because", errors.RefusedError),
+        ("504 Gateway Timeout", "", ": Gateway Timeout", errors.ServerError),
+        ("599 Whatever", "", ": no reason given", errors.ServerError),
     ],
 )
 async def test_a_status_is_told_by_its_class_and_the_providers_own_words(
-    status: str, code: str, expected: type[Exception]
+    status: str, code: str, said: str, expected: type[Exception]
 ) -> None:
-    body = b'{"error": {"code": "%s", "message": "Because."}}' % code.encode() if code else b""
+    body = b'{"error": {"code": "%s", "message": "Because"}}' % code.encode() if code else b""
     async with listening(response(status, body)) as (url, _), FloraClient.lease(Account("flora", url), KEY) as client:
         client.http.clock_scale = 1000
         with pytest.raises(expected) as failed:
             await client.create_run(SLUG, [], idempotency_key="k")
     assert type(failed.value) is expected
-    assert f"answered {status[:3]}" in str(failed.value)
-    assert "Because." in str(failed.value) if code else True
+    assert f"answered {status[:3]}{said}. " in str(failed.value)
 
 
 @pytest.mark.parametrize(
@@ -286,8 +290,8 @@ async def test_a_redirect_is_not_followed_and_its_target_sees_nothing(
 async def test_the_pace_of_a_sandbox_is_taken_from_the_loopback_only(client: FloraClient) -> None:
     hurried = httpx.Response(200, headers={"x-sandbox-clock-scale": "70"})
     async with FloraClient.lease(Account("flora", "https://app.flora.ai"), KEY) as public:
-        public.http._follow_clock(hurried)
-        client.http._follow_clock(hurried)
+        public.http._follow_clock(hurried)  # pyright: ignore[reportPrivateUsage] # no test can be answered by a public host
+        client.http._follow_clock(hurried)  # pyright: ignore[reportPrivateUsage]  # the other side of the same rule
         assert (public.http.clock_scale, client.http.clock_scale) == (1, 70)
 
 
@@ -336,7 +340,7 @@ async def test_the_key_stands_in_no_error_and_no_log(
 
     assert account["api_key"] not in everything_shown(failed.value)
     assert account["api_key"] not in caplog.text + "".join(str(vars(record)) for record in caplog.records)
-    assert "HTTP Request" in caplog.text or not any(record.name == "httpx" for record in caplog.records)
+    assert caplog.records
 
 
 @pytest.mark.parametrize(
@@ -345,7 +349,7 @@ async def test_the_key_stands_in_no_error_and_no_log(
         ("401 Unauthorized", f'{{"error": {{"code": "invalid_api_key", "message": "The key {KEY} is wrong."}}}}'),
         ("400 Bad Request", f'{{"error": {{"code": "{KEY}", "message": "Bad."}}}}'),
         ("200 OK", f"You sent {KEY} and that is that"),
-        ("200 OK", f"You sent a key that is far too long to be shown: {KEY} and that is that"),
+        ("200 OK", f"You sent a key that is far too long: {KEY} and that is that"),
         ("200 OK", f'{{"inputs": [{{"{KEY}": 1}}], "runCost": "{KEY}"}}'),
     ],
 )
@@ -392,12 +396,19 @@ async def test_a_transfer_that_breaks_off_is_begun_anew(
     assert fetched.size == len(content)
 
 
+async def test_nothing_of_a_broken_transfer_is_left_in_the_file(client: FloraClient) -> None:
+    broken = response("200 OK", b"x" * 100)[:-50]
+    async with listening(broken, response("200 OK", b"short")) as (url, _):
+        content, fetched = await fetch(client, f"{url}/a.png")
+    assert (content, fetched.size) == (b"short", 5)
+
+
 async def test_a_transfer_that_always_breaks_off_is_told(
     sandbox: Sandbox, account: dict[str, Any], client: FloraClient, file: str
 ) -> None:
     sandbox.fault(account, "truncated", times=None)
 
-    with pytest.raises(errors.BrokenDownloadError, match="broke off after .* fetched again, not bought again"):
+    with pytest.raises(errors.BrokenDownloadError, match=r"broke off after .* fetched again, not bought again"):
         await fetch(client, file)
 
 
@@ -526,8 +537,9 @@ async def test_a_message_about_a_download_does_not_carry_its_signature(
     client: FloraClient, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.DEBUG)
+    signature = hashlib.sha256(b"s").hexdigest()
     async with listening(response("404 Not Found", b"")) as (url, _):
         with pytest.raises(errors.ExpiredLinkError) as failed:
-            await fetch(client, f"{url}/a.png?X-Amz-Signature=5167a7e")
+            await fetch(client, f"{url}/a.png?X-Amz-Signature={signature}")
     assert "/a.png" in str(failed.value)
-    assert "5167a7e" not in everything_shown(failed.value) + caplog.text
+    assert signature not in everything_shown(failed.value) + caplog.text

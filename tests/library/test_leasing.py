@@ -31,8 +31,9 @@ async def test_a_thing_is_made_anew_after_the_last_lease_and_for_another_key() -
 
 
 async def test_the_last_lease_closes_though_it_ends_with_an_error() -> None:
+    thing = Thing()
     with pytest.raises(RuntimeError):
-        async with leased("key", Thing) as thing:
+        async with leased("key", lambda: thing):
             raise RuntimeError
     assert thing.closed == 1
 

@@ -1,0 +1,51 @@
+"""A person's set-up: saved blocks, an account of the sandbox, a folder."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from pydantic import SecretStr
+
+from blocks import AssetStore, FloraCredentials
+from tests.sandboxes import Sandbox
+
+
+@dataclass
+class Studio:
+    """What a flow run has to do with."""
+
+    sandbox: Sandbox
+    account: dict[str, Any]
+    root: Path
+
+    @property
+    def name(self) -> str:
+        """The account's name, and that of both blocks."""
+        return self.account["account"]
+
+    @property
+    def parameters(self) -> dict[str, Any]:
+        """Which blocks a flow uses."""
+        return {"account": self.name, "store": self.name}
+
+    @property
+    def jobs(self) -> list[dict[str, Any]]:
+        """What the sandbox sold to this account."""
+        return self.sandbox.jobs(self.account)
+
+    @property
+    def stored(self) -> list[str]:
+        """Every file in the store that a person sees, without the gallery."""
+        files = (file.relative_to(self.root) for file in self.root.rglob("*") if file.is_file())
+        return sorted(str(file) for file in files if file.parts[0] not in (".genmedia", "index.html"))
+
+    async def save_blocks(self, api_key: str = "") -> None:
+        """Save the blocks, with the account's key or another."""
+        key = SecretStr(api_key or self.account["api_key"])
+        credentials = FloraCredentials(api_key=key, base_url=self.account["base_url"], account=self.name)
+        await credentials.asave(self.name, overwrite=True)
+        await AssetStore(root=str(self.root), max_asset_mb=20).asave(self.name, overwrite=True)
+
+    def change(self, **options: Any) -> None:
+        """Change the account's credits, settings or switches."""
+        self.sandbox.control("POST", "/accounts", {"provider": "flora", "account": self.name, **options})

@@ -1,0 +1,112 @@
+"""prefect.yaml and the rooms agree, and bootstrap can be run as often as one likes."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from prefect.client.orchestration import get_client
+from prefect.flows import Flow, load_flow_from_entrypoint
+
+from blocks import AssetStore, FloraCredentials, load_block
+from deployments.bootstrap import BLOCK_TYPES, WORK_POOL, bootstrap
+from genmedia.errors import SettingsError
+from genmedia.project import find_project
+
+PROJECT = Path(__file__).parents[2]
+DECLARED: dict[str, Any] = yaml.safe_load((PROJECT / "prefect.yaml").read_text(encoding="utf-8"))
+
+
+@pytest.mark.parametrize("deployment", DECLARED["deployments"], ids=lambda one: one["name"])
+def test_every_entrypoint_loads_and_takes_its_parameters(deployment: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(PROJECT)
+
+    flow: Flow[..., Any] = load_flow_from_entrypoint(deployment["entrypoint"], use_placeholder_flow=False)
+
+    flow.validate_parameters(deployment["parameters"])
+
+
+def test_every_deployment_runs_in_the_pool_that_bootstrap_makes() -> None:
+    assert {deployment["work_pool"]["name"] for deployment in DECLARED["deployments"]} == {WORK_POOL}
+
+
+@pytest.mark.usefixtures("prefect")
+async def test_bootstrap_registers_saves_and_can_be_repeated(tmp_path: Path) -> None:
+    for _ in range(2):
+        await bootstrap(
+            name="repeated", store=str(tmp_path), flora_api_key="sk_live_x", flora_base_url="http://127.0.0.1:4280/flora"
+        )
+
+    credentials, store = await load_block(FloraCredentials, "repeated"), await load_block(AssetStore, "repeated")
+    assert credentials.api_key.get_secret_value() == "sk_live_x"
+    assert str(credentials.payer) == "flora|http://127.0.0.1:4280|repeated"
+    assert store.get_store().root == tmp_path
+    async with get_client() as client:
+        pool = await client.read_work_pool(WORK_POOL)
+    assert pool.type == "process"
+
+
+@pytest.mark.usefixtures("prefect")
+async def test_bootstrap_without_a_key_leaves_saved_credentials_alone(tmp_path: Path) -> None:
+    await bootstrap(name="kept", store=str(tmp_path), flora_api_key="sk_live_kept")
+
+    done = await bootstrap(name="kept", store=str(tmp_path))
+
+    assert "left as it is" in done[-1]
+    assert (await load_block(FloraCredentials, "kept")).api_key.get_secret_value() == "sk_live_kept"
+
+
+@pytest.mark.parametrize("kind", BLOCK_TYPES, ids=lambda kind: kind.__name__)
+def test_every_block_type_meets_the_standards_of_prefect(kind: type[Any]) -> None:
+    """Prefect's own suite for block types, without the download of the icon that it makes."""
+    assert kind.get_description()
+    assert str(kind._documentation_url).startswith("https://")
+    assert str(kind._logo_url).endswith(".png")
+    assert "```python" in (kind.get_code_example() or "")
+    assert kind._block_type_slug == kind.get_block_type_slug()
+    for name, field in kind.model_fields.items():
+        assert field.description, name
+
+
+@pytest.mark.parametrize(
+    "address", ["http://app.flora.ai", "ftp://127.0.0.1", "app.flora.ai", "https://user:hunter2@app.flora.ai"]
+)
+def test_credentials_refuse_an_address_that_a_key_may_not_go_to(address: str) -> None:
+    with pytest.raises((ValueError, SettingsError), match="cannot be a base URL") as refused:
+        FloraCredentials(api_key="sk_live_x", base_url=address)  # pyright: ignore[reportArgumentType] # as a form gives it
+
+    assert "hunter2" not in str(refused.value)
+
+
+def test_a_key_is_in_no_text_form_of_its_block() -> None:
+    credentials = FloraCredentials(api_key="sk_live_planted")  # pyright: ignore[reportArgumentType] # as a form gives it
+
+    assert "planted" not in f"{credentials!r} {credentials} {credentials.model_dump()} {credentials.model_dump_json()}"
+
+
+def test_a_project_is_found_upwards_and_a_foreign_room_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(PROJECT / "flows")
+    assert find_project().folder == PROJECT
+
+    (tmp_path / "prefect.yaml").write_text("deployments: []\n")
+    (tmp_path / "flows").mkdir()
+    with pytest.raises(SettingsError, match="flows.technique_chain comes from .*, not from"):
+        find_project(tmp_path).load("flows/technique_chain.py:technique_chain")
+
+
+def test_where_only_the_wheel_is_installed_a_command_says_what_to_clone(tmp_path: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "genmedia", "demo"],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
+        env={**os.environ, "PYTHONPATH": ""},
+    )
+
+    assert done.returncode == 1
+    assert done.stderr.startswith("genmedia: there is no genmedia project at ")
+    assert "Clone the genmedia repository" in done.stderr
