@@ -3,7 +3,6 @@
 import json
 import os
 import re
-import shutil
 import signal
 import socket
 import subprocess
@@ -14,29 +13,14 @@ import httpx
 import pytest
 
 from genmedia.services import Service, running
+from tests.project.checkouts import PROJECT, genmedia, make_checkout
 from tests.sandboxes import Sandbox
-
-PROJECT = Path(__file__).parents[2]
-
-
-def genmedia(*arguments: str, cwd: Path = PROJECT, **environment: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "genmedia", *arguments],
-        cwd=cwd,
-        capture_output=True,
-        text=True,
-        check=False,
-        env={**os.environ, **environment},
-    )
 
 
 @pytest.fixture
 def checkout(tmp_path: Path) -> Path:
     """A project folder of the test's own, with the rooms of this one."""
-    for room in ("genmedia", "blocks", "tasks", "flows", "deployments", "photos"):
-        shutil.copytree(PROJECT / room, tmp_path / room, ignore=shutil.ignore_patterns("__pycache__"))
-    shutil.copy(PROJECT / "prefect.yaml", tmp_path)
-    return tmp_path
+    return make_checkout(tmp_path)
 
 
 @pytest.mark.parametrize("arguments", [["--help"], ["sandbox", "--help"], ["demo", "--help"], ["up", "--help"]])

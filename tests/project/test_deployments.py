@@ -93,7 +93,7 @@ def test_a_project_is_found_upwards_and_a_foreign_room_is_refused(tmp_path: Path
 
     (tmp_path / "prefect.yaml").write_text("deployments: []\n")
     (tmp_path / "flows").mkdir()
-    with pytest.raises(SettingsError, match="flows.technique_chain comes from .*, not from"):
+    with pytest.raises(SettingsError, match=r"flows\.technique_chain comes from .*, not from"):
         find_project(tmp_path).load("flows/technique_chain.py:technique_chain")
 
 

@@ -1,0 +1,102 @@
+"""What the documents tell people to type works as it stands there."""
+
+import json
+import re
+import shlex
+import subprocess
+from pathlib import Path
+
+import pytest
+import yaml
+
+from tests.project.checkouts import PROJECT, make_checkout, python
+from tests.sandboxes import Sandbox, running_sandbox
+
+README = (PROJECT / "README.md").read_text(encoding="utf-8")
+CONTRIBUTING = (PROJECT / "CONTRIBUTING.md").read_text(encoding="utf-8")
+TYPED = [
+    line for block in re.findall(r"```bash\n(.*?)```", README + CONTRIBUTING, re.DOTALL) for line in block.strip().splitlines()
+]
+
+
+def words(line: str) -> list[str]:
+    return shlex.split(line, comments=True)
+
+
+def test_every_command_in_the_documents_is_of_a_kind_that_is_run_here_or_by_ci() -> None:
+    known = {"make", "curl", "genmedia", "prefect", "python", ".venv/bin/pytest"}
+
+    assert {next(word for word in words(line) if "=" not in word) for line in TYPED} == known
+
+
+@pytest.mark.parametrize("target", sorted({word for line in TYPED for word in words(line)[1:2] if words(line)[0] == "make"}))
+def test_every_make_target_in_the_documents_is_in_the_help(target: str) -> None:
+    listed = subprocess.run(["make", "help"], cwd=PROJECT, capture_output=True, text=True, check=True).stdout
+
+    assert re.search(rf"^  make {target} ", listed, re.MULTILINE)
+
+
+def test_the_chain_in_the_readme_is_the_beginning_of_the_one_that_runs() -> None:
+    (shown,) = re.findall(r"```yaml\n(.*?)```", README, re.DOTALL)
+    declared = yaml.safe_load((PROJECT / "prefect.yaml").read_text(encoding="utf-8"))["deployments"][0]["parameters"]["chain"]
+    chain = yaml.safe_load(shown)["chain"]
+
+    assert chain == {**declared, "steps": declared["steps"][: len(chain["steps"])]}
+
+
+def test_the_curl_lines_of_the_readme_work(sandbox: Sandbox) -> None:
+    lines = [line for line in TYPED if line.startswith("curl ")]
+    assert lines
+    for line in lines:
+        command = words(
+            line.replace("http://127.0.0.1:4280", sandbox.url).replace('"default"', f'"{sandbox.new_account()["account"]}"')
+        )
+        done = subprocess.run([*command, "--fail-with-body", "-sS"], capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stdout + done.stderr
+
+
+@pytest.mark.parametrize("switch", re.findall(r"`(?:--switch )?flora\.(\w+=\w+)`", README))
+def test_every_switch_in_the_readme_is_one(switch: str) -> None:
+    name, value = switch.split("=")
+    wanted = {"true": True}.get(value, value)
+    with running_sandbox(json.dumps({"switches": {"flora": {name: wanted}}})) as sandbox:
+        (account,) = sandbox.control("GET", "/accounts")
+
+    assert account["switches"][name] == wanted
+
+
+def test_a_test_can_be_chosen_by_words_of_its_name() -> None:
+    (line,) = [line for line in TYPED if line.startswith(".venv/bin/pytest -k")]
+
+    done = python("-m", "pytest", "--collect-only", "-q", "-p", "no:cacheprovider", *words(line)[1:])
+
+    assert "test_a_run_killed_while_a_technique_runs_is_taken_up_again" in done.stdout
+
+
+def test_bootstrap_and_deploy_work_as_the_readme_says(prefect: str, tmp_path: Path) -> None:
+    checkout = make_checkout(tmp_path)
+    own_server = {"PREFECT_API_URL": prefect, "FLORA_API_KEY": "sk_live_x", "GENMEDIA_BLOCKS": "readme", "PWD": str(checkout)}
+
+    bootstrapped = python("-m", "deployments.bootstrap", cwd=checkout, **own_server)
+    deployed = python("-m", "prefect", "--no-prompt", "deploy", "--all", cwd=checkout, **own_server)
+
+    assert bootstrapped.returncode == 0, bootstrapped.stderr
+    assert f"Asset Store block readme: {checkout / 'media'}" in bootstrapped.stdout
+    assert "sk_live_x" not in bootstrapped.stdout
+    assert deployed.returncode == 0, deployed.stdout + deployed.stderr
+
+
+@pytest.mark.parametrize("wrong", ["http://app.flora.ai", "flora"])
+def test_bootstrap_tells_a_wrong_address_in_a_line(prefect: str, wrong: str) -> None:
+    done = python(
+        "-m",
+        "deployments.bootstrap",
+        PREFECT_API_URL=prefect,
+        FLORA_API_KEY="sk_live_x",
+        FLORA_BASE_URL=wrong,
+        GENMEDIA_BLOCKS="wrong",
+    )
+
+    assert done.returncode == 2
+    assert "cannot be a base URL" in done.stderr
+    assert "Traceback" not in done.stderr
