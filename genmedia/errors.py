@@ -23,7 +23,8 @@ GenmediaError
 │   ├── JobVanishedError        the provider no longer knows it
 │   ├── QueueTimeoutError       it waited longer than allowed before it started
 │   ├── RunTimeoutError         it ran longer than allowed
-│   └── InDoubtError            nobody can tell whether it was accepted
+│   ├── InDoubtError            nobody can tell whether it was accepted
+│   └── MissingOutputError      it succeeded without an output that a later step needs
 ├── DownloadError               an output could not be fetched
 │   ├── ForbiddenAddressError   its address is not one that may be fetched
 │   ├── ExpiredLinkError        its link is gone
@@ -231,6 +232,13 @@ class InDoubtError(JobError):
 
     money = "Its possible cost counts as spent."
     advice = "Look for it in the provider's own pages before buying it again as a new take."
+
+
+class MissingOutputError(JobError):
+    """The job succeeded without an output that a later step needs."""
+
+    money = "What it did give is stored; nothing was bought for the later step."
+    advice = "Look at the technique in the provider's own pages: its outputs may have changed."
 
 
 class DownloadError(GenmediaError):

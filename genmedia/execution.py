@@ -7,7 +7,7 @@ from typing import Any
 
 from genmedia.buying import Order
 from genmedia.chain import Fed, Given, PlannedRun
-from genmedia.errors import GenmediaError
+from genmedia.errors import GenmediaError, MissingOutputError
 from genmedia.jobs import Account, Job
 from genmedia.journal import AttemptState, Journal, StoredAsset
 from genmedia.keys import media_reference
@@ -36,12 +36,16 @@ def inputs_of(run: PlannedRun, outputs: Mapping[str, Outputs]) -> list[Given]:
     """The run's inputs, once every run that feeds it has given something.
 
     Raises:
-        KeyError: A run that feeds it has not given that output.
+        MissingOutputError: A run that feeds it has not given that output.
     """
-    return [
-        replace(outputs[source.run][source.output], id=source.id, type=source.type) if isinstance(source, Fed) else source
-        for source in run.inputs
-    ]
+    return [_feed(source, outputs) if isinstance(source, Fed) else source for source in run.inputs]
+
+
+def _feed(source: Fed, outputs: Mapping[str, Outputs]) -> Given:
+    given = outputs.get(source.run, {}).get(source.output)
+    if given is None:
+        raise MissingOutputError(f"step {source.run} has not given {source.output}")
+    return replace(given, id=source.id, type=source.type)
 
 
 def order_for(run: PlannedRun, inputs: Iterable[Given], account: Account, take: int) -> Order:
@@ -63,7 +67,7 @@ async def runs_to_buy(
     for run in runs:
         try:
             order = order_for(run, inputs_of(run, outputs), account, take)
-        except KeyError:
+        except MissingOutputError:
             to_buy.append(run)
             continue
         attempt = await journal.live_attempt(order.key)
@@ -124,7 +128,8 @@ async def run_plan(runs: Sequence[PlannedRun], perform: Perform, *, at_once: int
             if failed.is_set() or not all(result.done for result in fed_by.values()):
                 return RunResult(run, "Not started")
             try:
-                return await perform(run, inputs_of(run, {name: result.outputs for name, result in fed_by.items()}))
+                inputs = inputs_of(run, {name: result.outputs for name, result in fed_by.items()})
+                return await perform(run, inputs)
             except GenmediaError as error:
                 failed.set()
                 tell(run.name, str(error))

@@ -3,7 +3,6 @@
 import json
 import os
 from base64 import b64encode
-from collections.abc import Iterator
 from hashlib import sha256
 from importlib.resources import files
 from pathlib import Path
@@ -104,7 +103,7 @@ def write_gallery(store: Store) -> Path:
 def _fill_page(store: Store) -> str:
     found: list[tuple[_Sidecar, dict[str, Any]]] = []
     left_out: list[dict[str, str]] = []
-    for path in _sidecar_files(store):
+    for path in store.sidecar_files():
         name = path.relative_to(store.root).as_posix()
         if not path.with_suffix("").is_file():
             left_out.append({"name": name, "why": "there is no file beside it"})
@@ -120,12 +119,6 @@ def _fill_page(store: Store) -> str:
         page = page.replace(f"%{tag}%", _hash_of(page, tag), 1)
     # ASCII without "<" can neither end the script element nor start a line where JavaScript would see one.
     return page.replace("%data%", json.dumps(data, separators=(",", ":")).replace("<", "\\u003c"), 1)
-
-
-def _sidecar_files(store: Store) -> Iterator[Path]:
-    for path in sorted(store.root.rglob("*.json")):
-        if {".genmedia", "quarantine"}.isdisjoint(path.relative_to(store.root).parts):
-            yield path
 
 
 def _describe(store: Store, path: Path, sidecar: _Sidecar) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from typing import Any
 
 from genmedia import __version__
 from genmedia.buying import Purchase
-from genmedia.errors import GenmediaError, MediaError, StoreError
+from genmedia.errors import GenmediaError, MediaError, StoreError, UnreadableAnswerError
 from genmedia.http import Fetched, Session
 from genmedia.jobs import Job, Output
 from genmedia.journal import Journal, StoredAsset
@@ -52,6 +52,10 @@ async def receive_outputs(
         MediaError: An output is not what it should be; the others are stored.
         StoreError: The store refused.
     """
+    if not job.outputs:
+        raise UnreadableAnswerError(
+            "the job succeeded, but no outputs are named", job=purchase.about, money="The job is paid for."
+        )
     with ExitStack() as stack:
         arrivals: list[_Arrival] = []
         for output in job.outputs:

@@ -165,13 +165,18 @@ class Store:
         """Where the thumbnail of the content with this SHA-256 stands, if it has one."""
         return self._inside / "thumbnails" / f"{digest}.webp"
 
-    def sidecars(self) -> Iterator[dict[str, Any]]:
-        """Every sidecar in the store, by path."""
+    def sidecar_files(self) -> Iterator[Path]:
+        """Every file that may be a sidecar, in order of path."""
         for file in sorted(self.root.rglob("*.json")):
             if file.relative_to(self.root).parts[0] not in _RESERVED:
-                content = _read_json(file)
-                if isinstance(content, dict) and "genmedia" in content:
-                    yield cast("dict[str, Any]", content)
+                yield file
+
+    def sidecars(self) -> Iterator[dict[str, Any]]:
+        """The content of every sidecar, in order of path; what is damaged or not ours is passed over."""
+        for file in self.sidecar_files():
+            content = _read_json(file)
+            if isinstance(content, dict) and "genmedia" in content:
+                yield cast("dict[str, Any]", content)
 
     def sweep(self) -> int:
         """Remove what crashed processes left on its way in, once it is a day old; returns how many files."""

@@ -262,8 +262,8 @@ class FloraClient:
             page = {**params, "limit": "100"} | ({"cursor": cursor} if cursor else {})
             body = (await self.http.call("GET", path, params=page)).body
             found += [self._read(model, item) for item in self._field(body, name)]
-            cursor = _either(body.get("meta") or {}, "next_cursor")
-            if not cursor:
+            last, cursor = cursor, _either(body.get("meta") or {}, "next_cursor")
+            if not cursor or cursor == last:
                 return found
 
     def _read(self, model: type[_M], body: Any) -> _M:
