@@ -1,15 +1,21 @@
-"""Waiting for a remote job to end, through network faults and outages, with separate deadlines for queue and run."""
+"""Waiting for remote jobs to end: one watcher for all jobs of an account, through faults and outages, with separate deadlines.
+
+Poll is the truth, push is a hint: a hint brings news early, and nothing moves a job backwards.
+"""
 
 import asyncio
 import random
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Hashable, Iterable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field
 from time import monotonic
+from typing import Generic, TypeVar
 
 from genmedia import errors
 from genmedia.jobs import Job, JobStatus
 
 ABSENCES = 4
-"""How many looks in a row must miss a job before it counts as vanished."""
+"""How many complete looks in a row must miss a job before it counts as vanished."""
 
 LONGEST_PAUSE = 30.0
 
@@ -20,62 +26,203 @@ _PASSING = (
     errors.RateLimitError,
     errors.UnreadableAnswerError,
 )
+_ORDER = [JobStatus.QUEUED, JobStatus.RUNNING]
+
+R = TypeVar("R", bound=Hashable)
+
+Seen = Callable[[Job], Awaitable[None]]
 
 
-async def watch(
-    look: Callable[[], Awaitable[Job]],
-    *,
-    about: str,
-    every: tuple[float, float],
-    queue_seconds: float,
-    run_seconds: float,
-    clock_scale: Callable[[], float],
-    seen: Callable[[Job], Awaitable[None]],
-) -> Job:
-    """Look at a job until it ends, and return the last look.
+@dataclass(frozen=True)
+class Look(Generic[R]):
+    """What one look found: jobs by reference, and the references that are surely not there."""
+
+    jobs: Mapping[R, Job]
+    missing: frozenset[R] = frozenset()
+
+
+@dataclass(eq=False)
+class _Wait(Generic[R]):
+    """Somebody who waits for one job."""
+
+    ref: R
+    about: str
+    queue_seconds: float
+    run_seconds: float
+    due: float
+    since: float = field(default_factory=monotonic)
+    best: int = -1
+    absences: int = 0
+    news: asyncio.Queue[Job | errors.GenmediaError] = field(default_factory=asyncio.Queue[Job | errors.GenmediaError])
+
+    @property
+    def running(self) -> bool:
+        return self.best >= _ORDER.index(JobStatus.RUNNING)
+
+    def deadline(self, scale: float) -> float:
+        return self.since + (self.run_seconds if self.running else self.queue_seconds) / scale
+
+    def tell(self, job: Job) -> None:
+        rank = len(_ORDER) if job.status.terminal else _ORDER.index(job.status)
+        if rank < self.best:
+            return
+        if rank > self.best and job.status is JobStatus.RUNNING:
+            self.since = monotonic()
+        self.best, self.absences = rank, 0
+        self.news.put_nowait(job)
+
+    def expire(self) -> None:
+        if self.running:
+            error: errors.GenmediaError = errors.RunTimeoutError(
+                f"it was not done after running for {self.run_seconds:g} s", job=self.about
+            )
+        else:
+            error = errors.QueueTimeoutError(f"it had not started after {self.queue_seconds:g} s", job=self.about)
+        self.news.put_nowait(error)
+
+    def miss(self) -> None:
+        self.absences += 1
+        if self.absences == ABSENCES:
+            self.news.put_nowait(errors.JobVanishedError(f"{ABSENCES} looks in a row did not find it", job=self.about))
+
+
+class Watcher(Generic[R]):
+    """Looks at all jobs of an account that somebody waits for, with as few requests as the provider's API allows.
 
     A look that fails in passing (no answer, 5xx, 429, an unreadable answer) is repeated with growing pauses for as long as the
     deadlines allow: an outage of the provider does not lose a job that is paid for.
 
     Args:
-        look: One look.
-        about: The job's names, for errors.
-        every: Shortest and longest pause between two looks, in seconds; drawn anew each time, so that watchers spread.
-        queue_seconds: How long it may wait before it starts.
-        run_seconds: How long it may run.
+        look: One look at the jobs that are due; may bring news of any others as well.
+        every: Shortest and longest pause between two looks at a job, in seconds; drawn anew each time, so that watchers spread.
         clock_scale: By how much a sandbox's clock runs faster; every time here is divided by it.
-        seen: Called with each look, for progress.
-
-    Raises:
-        QueueTimeoutError: It did not start in time; it is still paid for.
-        RunTimeoutError: It did not end in time; it is still paid for.
-        JobVanishedError: Several looks in a row did not find it.
-        ApiError: The provider refused to show it, for another reason than the above.
     """
-    since, running, absences, failures = monotonic(), False, 0, 0
-    while True:
-        asked_to_wait = 0.0
+
+    def __init__(
+        self,
+        look: Callable[[frozenset[R]], Awaitable[Look[R]]],
+        *,
+        every: Callable[[], tuple[float, float]],
+        clock_scale: Callable[[], float],
+    ) -> None:
+        self._look = look
+        self._every = every
+        self._clock_scale = clock_scale
+        self._waits: set[_Wait[R]] = set()
+        self._woken = asyncio.Event()
+        self._task: asyncio.Task[None] | None = None
+
+    async def wait(
+        self, ref: R, *, about: str, queue_seconds: float, run_seconds: float, seen: Seen, first_after: float = 0
+    ) -> Job:
+        """Wait until a job has ended, and return the last look at it.
+
+        Args:
+            ref: The provider's reference of the job.
+            about: The job's names, for errors.
+            queue_seconds: How long it may wait before it starts.
+            run_seconds: How long it may run.
+            seen: Called with each news of it, for progress.
+            first_after: Seconds before which a look would be wasted, as the provider estimates.
+
+        Raises:
+            QueueTimeoutError: It did not start in time; it is still paid for.
+            RunTimeoutError: It did not end in time; it is still paid for.
+            JobVanishedError: Several complete looks in a row did not find it.
+            ApiError: The provider refused to show it, for another reason than the above.
+        """
+        due = monotonic() + first_after / self._clock_scale()
+        wait = _Wait(ref, about, queue_seconds, run_seconds, due)
+        self._waits.add(wait)
+        self._woken.set()
+        if self._task is None or self._task.done():
+            self._task = asyncio.create_task(self._run(), name="watcher")
         try:
-            job = await look()
-        except errors.NotFoundError:
-            absences += 1
-            if absences == ABSENCES:
-                raise errors.JobVanishedError(f"{ABSENCES} looks in a row did not find it", job=about) from None
-        except _PASSING as error:
-            failures += 1
-            asked_to_wait = getattr(error, "retry_after", None) or 0.0
-        else:
-            absences = failures = 0
-            await seen(job)
-            if job.status.terminal:
-                return job
-            if job.status is JobStatus.RUNNING and not running:
-                running, since = True, monotonic()
-        scale = clock_scale()
-        if (monotonic() - since) * scale > (run_seconds if running else queue_seconds):
-            if running:
-                raise errors.RunTimeoutError(f"it was not done after running for {run_seconds:g} s", job=about)
-            raise errors.QueueTimeoutError(f"it had not started after {queue_seconds:g} s", job=about)
+            while True:
+                news = await wait.news.get()
+                if isinstance(news, errors.GenmediaError):
+                    raise news
+                await seen(news)
+                if news.status.terminal:
+                    return news
+        finally:
+            self._waits.discard(wait)
+
+    def hint(self, ref: R, job: Job) -> None:
+        """Pass on news that was pushed."""
+        for wait in self._of(ref):
+            wait.tell(job)
+
+    def look_soon(self) -> None:
+        """Look at everything now: news may have been missed."""
+        for wait in self._waits:
+            wait.due = 0
+        self._woken.set()
+
+    async def aclose(self) -> None:
+        """Stop looking."""
+        if self._task:
+            self._task.cancel()
+            with suppress(asyncio.CancelledError):
+                await self._task
+
+    def _of(self, ref: R) -> Iterable[_Wait[R]]:
+        return [wait for wait in self._waits if wait.ref == ref]
+
+    async def _run(self) -> None:
+        failures = 0
+        while self._waits:
+            if await self._pause():
+                continue
+            due = {wait.ref: wait for wait in self._waits if wait.due <= monotonic()}
+            asked_to_wait = 0.0
+            try:
+                look = await self._look(frozenset(due))
+            except _PASSING as error:
+                failures += 1
+                asked_to_wait = getattr(error, "retry_after", None) or 0.0
+            except errors.GenmediaError as error:
+                self._give_up(error)
+                return
+            except Exception as error:  # noqa: BLE001 # a defect must reach those who wait, or they would wait for ever
+                self._give_up(errors.GenmediaError(f"the watcher broke: {error!r}"))
+                return
+            else:
+                failures = 0
+                self._deliver(look)
+            self._plan_next(due, failures, asked_to_wait)
+
+    async def _pause(self) -> bool:
+        """Sleep until the next look or deadline; whether anything but a look that is due ended it."""
+        now, scale = monotonic(), self._clock_scale()
+        for wait in self._waits:
+            if wait.deadline(scale) <= now:
+                wait.expire()
+                wait.since = float("inf")
+        seconds = min(min(wait.due, wait.deadline(scale)) for wait in self._waits) - now
+        if seconds <= 0:
+            return False
+        self._woken.clear()
+        with suppress(TimeoutError):
+            await asyncio.wait_for(self._woken.wait(), seconds)
+        return True
+
+    def _deliver(self, look: Look[R]) -> None:
+        for ref, job in look.jobs.items():
+            self.hint(ref, job)
+        for ref in look.missing:
+            for wait in self._of(ref):
+                wait.miss()
+
+    def _plan_next(self, due: Iterable[R], failures: int, asked_to_wait: float) -> None:
+        scale = self._clock_scale()
+        refs = set(due)
         # Jitter keeps many watchers from asking in step; no secret hangs on it.
-        pause = min(random.uniform(*every) * 2 ** min(failures, 10), LONGEST_PAUSE)  # noqa: S311
-        await asyncio.sleep(max(pause, asked_to_wait) / scale)
+        pause = min(random.uniform(*self._every()) * 2 ** min(failures, 10), max(LONGEST_PAUSE, self._every()[1]))  # noqa: S311
+        for wait in self._waits:
+            if wait.ref in refs:
+                wait.due = monotonic() + max(pause, asked_to_wait) / scale
+
+    def _give_up(self, error: errors.GenmediaError) -> None:
+        for wait in self._waits:
+            wait.news.put_nowait(error)

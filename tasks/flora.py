@@ -18,7 +18,6 @@ from genmedia.media import inspect_file
 from genmedia.progress import tell
 from genmedia.providers.flora import POLL_SECONDS, FloraClient, Run, RunInput, Technique
 from genmedia.receiving import Origin, receive_outputs
-from genmedia.watching import watch
 from tasks.states import met
 
 PROGRESS_STEP = 20
@@ -116,18 +115,12 @@ async def poll_run(
             await aupdate_progress_artifact(artifact, progress=shown)  # pyright: ignore[reportArgumentType] # create is typed as UUID | None
 
     async with credentials.get_client() as flora, store.get_journal() as journal:
-
-        async def look() -> Job:
-            return (await flora.get_run(slug, purchase.job_id)).as_job()
-
         try:
-            job = await watch(
-                look,
+            job = await flora.watcher.wait(
+                (slug, purchase.job_id),
                 about=purchase.about,
-                every=POLL_SECONDS,
                 queue_seconds=queue_minutes * 60,
                 run_seconds=run_minutes * 60,
-                clock_scale=lambda: flora.http.clock_scale,
                 seen=seen,
             )
         except JobVanishedError as error:

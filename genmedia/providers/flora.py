@@ -4,6 +4,7 @@ The contract is FLORA's beta document "API - Getting Started"; what later versio
 is read as well.
 """
 
+import asyncio
 import re
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
@@ -23,6 +24,7 @@ from genmedia.http import Session
 from genmedia.jobs import Account, Job, JobStatus, Output
 from genmedia.leasing import leased
 from genmedia.origins import Origins, check_base_url
+from genmedia.watching import Look, Watcher
 
 PROVIDER = "flora"
 BASE_URL = "https://app.flora.ai"
@@ -67,6 +69,10 @@ class _Answered(BaseModel):
 
 
 _M = TypeVar("_M", bound=_Answered)
+
+
+RunRef = tuple[str, str]
+"""A technique's slug and the id of its run."""
 
 
 class TechniqueField(_Answered):
@@ -165,6 +171,9 @@ class FloraClient:
             explain=lambda body: (str(body["error"]["code"]), str(body["error"]["message"])),
         )
 
+        self.watcher = Watcher(self._look, every=lambda: POLL_SECONDS, clock_scale=lambda: self.http.clock_scale)
+        self._lists_runs = True  # until it turns out that this FLORA does not
+
     @classmethod
     def lease(
         cls, account: Account, api_key: str, *, input_origins: Sequence[str] = ()
@@ -174,7 +183,8 @@ class FloraClient:
         return leased(key, lambda: cls(account, api_key, input_origins=input_origins))
 
     async def aclose(self) -> None:
-        """Close the connections."""
+        """Stop watching and close the connections."""
+        await self.watcher.aclose()
         await self.http.aclose()
 
     async def get_technique(self, slug: str) -> Technique:
@@ -251,6 +261,27 @@ class FloraClient:
     async def reads(self, url: str) -> bool:
         """Whether a run can take `url` as an input: FLORA reads from there, and the file is still there."""
         return not check_media_url(url, self.http.origins) and await self.http.alive(url)
+
+    async def _look(self, runs: frozenset[RunRef]) -> Look[RunRef]:
+        """One request for all that still run, where FLORA lists runs; one for each of the others."""
+        jobs: dict[RunRef, Job] = {}
+        if len(runs) > 1 and self._lists_runs:
+            try:
+                listed = {run.run_id: run.as_job() for run in await self._newest_runs()}
+                jobs = {ref: listed[ref[1]] for ref in runs if ref[1] in listed and not listed[ref[1]].status.terminal}
+            except errors.NotFoundError:
+                self._lists_runs = False
+        alone = sorted(runs - set(jobs))
+        answers = await asyncio.gather(*(self.get_run(*ref) for ref in alone), return_exceptions=True)
+        jobs |= {ref: answer.as_job() for ref, answer in zip(alone, answers, strict=True) if isinstance(answer, Run)}
+        missing = {ref for ref, answer in zip(alone, answers, strict=True) if isinstance(answer, errors.NotFoundError)}
+        if not jobs and not missing:
+            raise next(answer for answer in answers if isinstance(answer, BaseException))
+        return Look(jobs, frozenset(missing))
+
+    async def _newest_runs(self) -> list[Run]:
+        body = (await self.http.call("GET", "/api/v1/technique-runs", params={"limit": "100"})).body
+        return [self._read(Run, item) for item in self._field(body, "technique_runs")]
 
     async def _get(self, model: type[_M], path: str) -> _M:
         return self._read(model, (await self.http.call("GET", path)).body)

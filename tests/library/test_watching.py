@@ -9,11 +9,36 @@ import pytest
 from genmedia import errors
 from genmedia.jobs import Account, Job, JobStatus
 from genmedia.providers.flora import FloraClient, RunInput
-from genmedia.watching import ABSENCES, watch
+from genmedia.watching import ABSENCES, Look, Watcher
 from tests.sandboxes import Sandbox
 
 FOR_EVER = 10.0**6
 SLUG = "studio-blur"
+
+
+async def watch(
+    look: Callable[[], Awaitable[Job]],
+    *,
+    about: str,
+    every: tuple[float, float],
+    queue_seconds: float,
+    run_seconds: float,
+    clock_scale: Callable[[], float],
+    seen: Callable[[Job], Awaitable[None]],
+) -> Job:
+    """Wait for one job by looks of the test's own."""
+
+    async def look_at_all(refs: frozenset[str]) -> Look[str]:
+        try:
+            return Look({ref: await look() for ref in refs})
+        except errors.NotFoundError:
+            return Look({}, refs)
+
+    watcher = Watcher(look_at_all, every=lambda: every, clock_scale=clock_scale)
+    try:
+        return await watcher.wait("j57", about=about, queue_seconds=queue_seconds, run_seconds=run_seconds, seen=seen)
+    finally:
+        await watcher.aclose()
 
 
 @dataclass

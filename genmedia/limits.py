@@ -1,0 +1,110 @@
+"""What an account may do at once: requests a minute, and open jobs. Kept to here, so that the provider never has to refuse."""
+
+import asyncio
+from collections import deque
+from collections.abc import AsyncGenerator, Callable
+from contextlib import asynccontextmanager
+from heapq import heappop, heappush
+from itertools import count
+from time import monotonic
+
+WINDOW_SECONDS = 60.0
+
+
+class Pace:
+    """Keeps to a number of requests in any 60 seconds.
+
+    A request counts from its start until 60 seconds after its answer: the provider saw it before it answered, so its own window is free
+    again by then, however long the way was.
+
+    Args:
+        per_minute: How many; None for no limit.
+        clock_scale: By how much a sandbox's clock runs faster.
+    """
+
+    def __init__(self, per_minute: int | None, clock_scale: Callable[[], float]) -> None:
+        self._per_minute = per_minute
+        self._clock_scale = clock_scale
+        self._answered: deque[float] = deque()
+        self._under_way = 0
+        self._held_until = 0.0
+        self._line: list[tuple[bool, int]] = []
+        self._numbers = count()
+        self._changed = asyncio.Event()
+
+    @asynccontextmanager
+    async def turn(self, *, urgent: bool = False) -> AsyncGenerator[None]:
+        """Wait for a turn, and hold it while the block runs; urgent ones (aborts) go first."""
+        if self._per_minute is None:
+            yield
+            return
+        ticket = (not urgent, next(self._numbers))
+        heappush(self._line, ticket)
+        try:
+            while self._line[0] != ticket or self._wait() > 0:
+                self._changed.clear()
+                await self._sleep(self._wait())
+            heappop(self._line)
+        except BaseException:
+            self._line.remove(ticket)
+            self._line.sort()
+            self._changed.set()
+            raise
+        self._under_way += 1
+        self._changed.set()
+        try:
+            yield
+        finally:
+            self._under_way -= 1
+            self._answered.append(monotonic())
+            self._changed.set()
+
+    def hold(self, seconds: float) -> None:
+        """Let nobody through for a while: the provider said so. Somebody else spends from the same budget."""
+        self._held_until = max(self._held_until, monotonic() + seconds / self._clock_scale())
+
+    def _wait(self) -> float:
+        """Seconds until the first in line may go; 0 for now, infinite until a request under way is answered."""
+        now, window = monotonic(), WINDOW_SECONDS / self._clock_scale()
+        while self._answered and now - self._answered[0] >= window:
+            self._answered.popleft()
+        held = max(self._held_until - now, 0.0)
+        if len(self._answered) + self._under_way < (self._per_minute or 0):
+            return held
+        return max(self._answered[0] + window - now, held) if self._answered else float("inf")
+
+    async def _sleep(self, seconds: float) -> None:
+        try:
+            await asyncio.wait_for(self._changed.wait(), None if seconds in (0.0, float("inf")) else seconds)
+        except TimeoutError:
+            self._changed.set()  # those behind look at the new first in line
+
+
+class Slots:
+    """Keeps to a number of open jobs. A slot is held by a job until it is seen to have ended, whoever watches it.
+
+    Args:
+        open_jobs: How many; None for no limit.
+    """
+
+    def __init__(self, open_jobs: int | None) -> None:
+        self._open_jobs = open_jobs
+        self._held: set[str] = set()
+        self._freed = asyncio.Condition()
+
+    async def claim(self, name: str) -> None:
+        """Wait for a slot and hold it under `name`; nothing happens when that holds one already."""
+        async with self._freed:
+            while name not in self._held and self._open_jobs is not None and len(self._held) >= self._open_jobs:
+                await self._freed.wait()
+            self._held.add(name)
+
+    def take(self, name: str) -> None:
+        """Hold a slot for a job that is open already, even beyond the limit."""
+        self._held.add(name)
+
+    async def release(self, name: str) -> None:
+        """Free the slot that `name` holds, if it holds one."""
+        async with self._freed:
+            self._held.discard(name)
+            self._freed.notify_all()
