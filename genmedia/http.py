@@ -16,7 +16,8 @@ import httpx
 import stamina
 
 from genmedia import errors
-from genmedia.origins import Origins, is_loopback
+from genmedia.limits import Pace
+from genmedia.origins import Origins, is_loopback, origin_of
 from genmedia.redaction import bare_url, redact
 
 IN_FLIGHT = 4
@@ -61,6 +62,7 @@ class Session:
         secrets: Values that must not appear in any error.
         origins: Where outputs may be fetched from.
         explain: Turns an error answer's JSON into `(code, message)`.
+        per_minute: How many API calls the account's plan allows in a minute; None for no limit.
 
     Raises:
         CredentialsError: A secret is none that a header can carry; it was pasted wrongly.
@@ -75,6 +77,7 @@ class Session:
         secrets: tuple[str, ...],
         origins: Origins,
         explain: Callable[[Any], tuple[str, str]],
+        per_minute: int | None = None,
     ) -> None:
         if not all(_SENDABLE.fullmatch(secret) for secret in secrets):
             raise errors.CredentialsError(f"{provider}: the key is empty, or has a space, a line break or a foreign letter in it")
@@ -89,19 +92,31 @@ class Session:
         # Without the key and without a cookie jar shared with the API: what it fetches is on hosts the provider names.
         self._open = httpx.AsyncClient(timeout=_TIMEOUT, trust_env=proxied)
         self._slots = asyncio.Semaphore(IN_FLIGHT)
+        self._pace = Pace(per_minute, lambda: self.clock_scale)
 
     async def aclose(self) -> None:
         """Close the connections."""
         await self._api.aclose()
         await self._open.aclose()
 
-    async def call(self, method: str, path: str, *, repeatable: bool = True, **request: Any) -> Answer:
+    async def call(
+        self,
+        method: str,
+        path: str,
+        *,
+        repeatable: bool = True,
+        urgent: bool = False,
+        redirects: bool = False,
+        **request: Any,
+    ) -> Answer:
         """Send one API call and return its JSON.
 
         Args:
             method: The HTTP method.
             path: The path below the base URL, with its leading slash.
             repeatable: Whether the call may be sent again after it may have been accepted; False for whatever costs money.
+            urgent: Whether it goes before others where the plan limits requests; True for aborts.
+            redirects: Whether a redirect is an answer: its `location` header is then for the caller. It is never followed with a key.
             request: `json`, `params`, `files` or `data`, as httpx takes them.
 
         Raises:
@@ -109,11 +124,11 @@ class Session:
         """
         async for attempt in self._retrying(_transient if repeatable else _surely_not_accepted):
             with attempt:
-                async with self._slots:
-                    return await self._call_once(method, path, request)
+                async with self._pace.turn(urgent=urgent), self._slots:
+                    return await self._call_once(method, path, request, redirects=redirects)
         raise AssertionError("stamina ends by returning or raising")
 
-    async def _call_once(self, method: str, path: str, request: dict[str, Any]) -> Answer:
+    async def _call_once(self, method: str, path: str, request: dict[str, Any], *, redirects: bool) -> Answer:
         where = f"{self.provider}: {method} {path}"
         try:
             async with asyncio.timeout(ANSWER_SECONDS):
@@ -124,7 +139,12 @@ class Session:
         self._follow_clock(response)
         if response.is_success:
             return Answer(response.status_code, response.headers, self._parse(body, where))
-        raise self._from_status(response, body, where)
+        if redirects and response.has_redirect_location:
+            return Answer(response.status_code, response.headers, None)
+        error = self._from_status(response, body, where)
+        if isinstance(error, errors.RateLimitError) and error.retry_after is not None:
+            self._pace.hold(error.retry_after)
+        raise error
 
     async def _read(self, response: httpx.Response, where: str) -> bytes:
         body = bytearray()
@@ -178,15 +198,22 @@ class Session:
         )
 
     async def fetch(
-        self, url: str, sink: BinaryIO, *, max_bytes: int = DOWNLOAD_BYTES, max_seconds: float = DOWNLOAD_SECONDS
+        self,
+        url: str,
+        sink: BinaryIO,
+        *,
+        max_bytes: int = DOWNLOAD_BYTES,
+        max_seconds: float = DOWNLOAD_SECONDS,
+        keyed: bool = False,
     ) -> Fetched:
-        """Stream the file behind `url` into `sink`, hashing on the way; no key is sent.
+        """Stream the file behind `url` into `sink`, hashing on the way.
 
         Args:
             url: An https address, or one of a listed origin; every redirect is held to the same rule.
             sink: A seekable file; it is emptied before each try.
             max_bytes: The largest file accepted.
             max_seconds: The longest time one try may take.
+            keyed: Whether the key is sent, as far as `url` is at the API's own origin; to any other it never is.
 
         Raises:
             DownloadError: The class says the cause.
@@ -195,15 +222,15 @@ class Session:
             with attempt:
                 sink.seek(0)
                 sink.truncate()
-                return await self._fetch_once(url, sink, max_bytes, max_seconds)
+                return await self._fetch_once(url, sink, max_bytes, max_seconds, keyed=keyed)
         raise AssertionError("stamina ends by returning or raising")
 
-    async def _fetch_once(self, url: str, sink: BinaryIO, max_bytes: int, max_seconds: float) -> Fetched:
+    async def _fetch_once(self, url: str, sink: BinaryIO, max_bytes: int, max_seconds: float, *, keyed: bool) -> Fetched:
         digest, size = hashlib.sha256(), 0
         where = f"{self.provider}: GET {bare_url(url)}"
         try:
             async with asyncio.timeout(max_seconds):
-                async with self._follow(url, where) as response:
+                async with self._follow(url, where, keyed=keyed) as response:
                     async for chunk in response.aiter_bytes():
                         size += len(chunk)
                         if size > max_bytes:
@@ -217,10 +244,11 @@ class Session:
         return Fetched(size, digest.hexdigest())
 
     @asynccontextmanager
-    async def _follow(self, url: str, where: str) -> AsyncGenerator[httpx.Response]:
+    async def _follow(self, url: str, where: str, *, keyed: bool) -> AsyncGenerator[httpx.Response]:
         for _ in range(HOPS + 1):
             await self.origins.check(url)
-            async with self._open.stream("GET", url) as response:
+            with_key = keyed and origin_of(url) == origin_of(self._base_url)
+            async with self._api.stream("GET", url) if with_key else self._open.stream("GET", url) as response:
                 if response.is_success:
                     yield response
                     return

@@ -5,12 +5,12 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from hashlib import sha256
-from typing import Any
+from typing import Any, BinaryIO, Protocol
 
 from genmedia import __version__
 from genmedia.buying import Purchase
 from genmedia.errors import GenmediaError, MediaError, StoreError, UnreadableAnswerError
-from genmedia.http import Fetched, Session
+from genmedia.http import Fetched
 from genmedia.jobs import Job, Output
 from genmedia.journal import Journal, StoredAsset
 from genmedia.media import SUFFIXES, Candidate, MediaFacts, inspect_files
@@ -40,8 +40,16 @@ class _Arrival:
     fetched: Fetched
 
 
+class Client(Protocol):
+    """What every provider's client can do for this."""
+
+    async def fetch_output(self, output: Output, sink: BinaryIO, max_bytes: int) -> Fetched:
+        """Stream a file output into a sink."""
+        ...
+
+
 async def receive_outputs(
-    http: Session, store: Store, journal: Journal, purchase: Purchase, job: Job, origin: Origin
+    client: Client, store: Store, journal: Journal, purchase: Purchase, job: Job, origin: Origin
 ) -> tuple[StoredAsset, ...]:
     """Fetch every output of a job that succeeded, verify it, store it, and settle what the job cost.
 
@@ -61,7 +69,7 @@ async def receive_outputs(
         for output in job.outputs:
             incoming = stack.enter_context(store.incoming())
             try:
-                arrivals.append(_Arrival(output, incoming, await _fetch(http, store, output, incoming)))
+                arrivals.append(_Arrival(output, incoming, await _fetch(client, store, output, incoming)))
             except GenmediaError as error:
                 error.job = f"{purchase.about}, output {output.id}"
                 raise
@@ -87,11 +95,11 @@ def _candidate(arrival: _Arrival) -> Candidate:
     return Candidate(arrival.incoming.path, kind, arrival.incoming.thumbnail)
 
 
-async def _fetch(http: Session, store: Store, output: Output, incoming: Incoming) -> Fetched:
+async def _fetch(client: Client, store: Store, output: Output, incoming: Incoming) -> Fetched:
     try:
         with incoming.path.open("wb") as sink:
             if output.url is not None:
-                return await http.fetch(output.url, sink, max_bytes=store.max_bytes)
+                return await client.fetch_output(output, sink, store.max_bytes)
             content = (output.text or "").encode()
             sink.write(content)
             return Fetched(len(content), sha256(content).hexdigest())

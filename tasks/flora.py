@@ -139,4 +139,4 @@ async def download_outputs(
 ) -> tuple[StoredAsset, ...]:
     """Fetch what a run gave, verify it, and put it into the store with its provenance."""
     async with credentials.get_client() as flora, store.get_journal() as journal:
-        return await receive_outputs(flora.http, store.get_store(), journal, purchase, job, origin)
+        return await receive_outputs(flora, store.get_store(), journal, purchase, job, origin)

@@ -11,7 +11,7 @@ from contextlib import AbstractAsyncContextManager
 from datetime import UTC, datetime
 from hashlib import sha256
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, BinaryIO, TypeVar
 from urllib.parse import quote
 
 import httpx
@@ -20,7 +20,7 @@ from pydantic.alias_generators import to_camel
 
 from genmedia import errors
 from genmedia.errors import Fault
-from genmedia.http import Session
+from genmedia.http import Fetched, Session
 from genmedia.jobs import Account, Job, JobStatus, Output
 from genmedia.leasing import leased
 from genmedia.origins import Origins, check_base_url
@@ -257,6 +257,14 @@ class FloraClient:
         # The body must be `{}`: an empty one is answered with 400 invalid_json.
         done = await self.http.call("POST", f"/api/v1/assets/{self._field(asset, 'asset_id')}/complete", json={})
         return str(self._field(done.body, "url"))
+
+    async def fetch_output(self, output: Output, sink: BinaryIO, max_bytes: int) -> Fetched:
+        """Stream a file output into a sink; its link needs no key.
+
+        Raises:
+            DownloadError: The class says the cause.
+        """
+        return await self.http.fetch(output.url or "", sink, max_bytes=max_bytes)
 
     async def reads(self, url: str) -> bool:
         """Whether a run can take `url` as an input: FLORA reads from there, and the file is still there."""

@@ -48,7 +48,7 @@ class Receiver:
         return purchase, (await self.client.get_run(slug, purchase.job_id)).as_job()
 
     async def receive(self, purchase: Purchase, job: Job) -> tuple[StoredAsset, ...]:
-        return await receive_outputs(self.client.http, self.store, self.journal, purchase, job, ORIGIN)
+        return await receive_outputs(self.client, self.store, self.journal, purchase, job, ORIGIN)
 
     async def state(self, purchase: Purchase) -> AttemptState:
         attempt = await self.journal.live_attempt(purchase.key)
