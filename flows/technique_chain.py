@@ -7,21 +7,22 @@ from typing import Annotated, Any
 from prefect import flow, tags
 from prefect.client.schemas.objects import State
 from prefect.logging import get_run_logger
-from prefect.states import Completed, Failed
 from pydantic import Field
 
 from blocks import AssetStore, FloraCredentials, load_block
 from genmedia.buying import Outcome
 from genmedia.chain import Chain, Given, PlannedRun, check_budget, look_at_files, plan_chain
 from genmedia.errors import NotFoundError
-from genmedia.execution import RunResult, order_for, outputs_of, run_plan, runs_to_buy
+from genmedia.execution import Outputs, RunResult, order_for, outputs_of, run_plan, runs_to_buy
+from genmedia.journal import StoredAsset
 from genmedia.progress import tell
 from genmedia.providers.flora import PROVIDER, Technique
 from genmedia.receiving import Origin
 from tasks.flora import create_run, download_outputs, get_technique, poll_run
 from tasks.reporting import publish_results, tag_flow_run
-from tasks.states import unwrap
+from tasks.states import campaign_state, unwrap
 from tasks.store import write_gallery
+from tasks.waiting import Patience
 
 
 @flow(name="technique-chain", flow_run_name="{chain.name}")
@@ -55,15 +56,28 @@ async def technique_chain(
         order = order_for(run, inputs, credentials.payer, take)
         purchase = await unwrap(await create_run(credentials, assets, run.slug, order, inputs))
         tell(run.name, purchase.outcome)
+
+        def ended(files: tuple[StoredAsset, ...], outputs: Outputs, charged: float = 0) -> RunResult:
+            return RunResult(
+                name=run.name,
+                operation=run.slug,
+                status=purchase.outcome,
+                job_id=purchase.job_id,
+                seconds=monotonic() - begun,
+                charged=charged,
+                assets=files,
+                outputs=outputs,
+            )
+
         if purchase.outcome is Outcome.REUSED:
             outputs = outputs_of(run.name, purchase.assets, files)
-            return RunResult(run, purchase.outcome, purchase.job_id, monotonic() - begun, 0, purchase.assets, outputs)
-        job = await poll_run(credentials, assets, run.slug, purchase, run.name, queue_minutes, run_minutes)
+            return ended(purchase.assets, outputs)
+        job = await poll_run(credentials, assets, run.slug, purchase, run.name, Patience(queue_minutes, run_minutes))
         origin = Origin(chain.name, run.name, [one.about() for one in inputs])
         stored = await download_outputs(credentials, assets, purchase, job, origin)
         tell(run.name, "stored", 100)
         outputs = outputs_of(run.name, stored, files, job)
-        return RunResult(run, purchase.outcome, purchase.job_id, monotonic() - begun, job.charged or 0, stored, outputs)
+        return ended(stored, outputs, job.charged or 0)
 
     labels = (PROVIDER, f"campaign:{chain.name}")
     await tag_flow_run(*labels)
@@ -77,7 +91,7 @@ async def technique_chain(
             results = await run_plan(plan, perform, at_once=at_once)
         await write_gallery(assets)
         await publish_results(chain.name, results, files)
-    return _outcome(results)
+    return campaign_state(results)
 
 
 async def _look_up(credentials: FloraCredentials, slugs: set[str]) -> dict[str, Technique | NotFoundError]:
@@ -91,14 +105,3 @@ async def _look_up(credentials: FloraCredentials, slugs: set[str]) -> dict[str, 
 
     found = await asyncio.gather(*(look_up(slug) for slug in slugs))
     return dict(zip(slugs, found, strict=True))
-
-
-def _outcome(results: list[RunResult]) -> State[Any]:
-    counts = {status: sum(result.status == status for result in results) for status in dict.fromkeys(r.status for r in results)}
-    summary = ", ".join(f"{count} {status.lower()}" for status, count in counts.items())
-    spent = sum(result.charged for result in results)
-    message = f"{summary}; {spent:g} credits charged"
-    if all(result.done for result in results):
-        return Completed(message=message, data=results)
-    failures = "; ".join(f"step {result.run.name}: {result.error}" for result in results if result.error)
-    return Failed(name="Partial", message=f"{message}. {failures}", data=results)

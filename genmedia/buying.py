@@ -3,7 +3,6 @@
 import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Any
 
@@ -77,8 +76,21 @@ Prepare = Callable[[], Awaitable[Submit]]
 """Brings the inputs to where the provider reads them, at no cost; called only when there is something to submit."""
 
 
+Recover = Callable[[Attempt], Awaitable[str | None]]
+"""Asks the provider what became of an attempt whose answer was lost: its job's id, or None when it was surely not accepted.
+
+Raises `MaybeAcceptedError` when the provider cannot tell.
+"""
+
+
 async def buy(
-    journal: Journal, order: Order, prepare: Prepare, *, has: Callable[[StoredAsset], bool], repeat_pause: float = 5.0
+    journal: Journal,
+    order: Order,
+    prepare: Prepare,
+    *,
+    has: Callable[[StoredAsset], bool],
+    recover: Recover | None = None,
+    repeat_pause: float = 5.0,
 ) -> Purchase:
     """Meet an order without ever paying twice for it.
 
@@ -90,6 +102,7 @@ async def buy(
         order: The wish.
         prepare: Makes ready to send it.
         has: Whether the store still holds a file; what it lost is fetched again from the job that gave it, not bought again.
+        recover: How the provider is asked about a lost answer, where it does not recognise an equal submission but can be asked.
         repeat_pause: Seconds between two submissions under one idempotency key, so that they never run at the same time.
 
     Raises:
@@ -109,7 +122,7 @@ async def buy(
         elif journal.is_worked_on(attempt):
             await asyncio.sleep(0.1)  # its owner binds it, gives it up or dies; each ends this wait
             continue
-        elif _age(attempt) > order.repeat_window:
+        elif attempt.age > order.repeat_window and recover is None:
             if await journal.take_over(attempt):
                 await journal.doubt(attempt, "the process that submitted it died before it learned the job's id")
             continue
@@ -118,7 +131,18 @@ async def buy(
             submit = await prepare()
             if not await journal.take_over(attempt):
                 continue
-        return await _submit(journal, order, attempt, submit, repeat_pause)
+            if recover is not None:
+                return await _submit(journal, order, attempt, _recovering(attempt, submit, recover), repeat_pause, recover)
+        return await _submit(journal, order, attempt, submit, repeat_pause, recover)
+
+
+def _recovering(attempt: Attempt, submit: Submit, recover: Recover) -> Submit:
+    """Ask first what became of the attempt; submit only when it was surely not accepted."""
+
+    async def submit_unless_found(idempotency_key: str) -> str:
+        return await recover(attempt) or await submit(idempotency_key)
+
+    return submit_unless_found
 
 
 async def _intend(journal: Journal, order: Order) -> Attempt | None:
@@ -142,14 +166,16 @@ async def _answer_with(journal: Journal, order: Order, attempt: Attempt, has: Ca
     return Purchase(order, attempt.key, attempt.id, attempt.number, attempt.remote_id, Outcome.REATTACHED)
 
 
-async def _submit(journal: Journal, order: Order, attempt: Attempt, submit: Submit, repeat_pause: float) -> Purchase:
+async def _submit(
+    journal: Journal, order: Order, attempt: Attempt, submit: Submit, repeat_pause: float, recover: Recover | None
+) -> Purchase:
     try:
-        job_id = await _submit_until_known(order, attempt, submit, repeat_pause)
+        job_id = await _submit_until_known(order, attempt, submit, repeat_pause, recover)
     except NotAcceptedError as error:
         await journal.refuse(attempt, error.what)
         error.job = describe(order, attempt.key)
         raise
-    except MaybeAcceptedError as error:
+    except (MaybeAcceptedError, InDoubtError) as error:
         await journal.doubt(attempt, error.what)
         raise InDoubtError(f"nobody can tell whether it was accepted: {error.what}", job=describe(order, attempt.key)) from None
     except BaseException:
@@ -159,13 +185,21 @@ async def _submit(journal: Journal, order: Order, attempt: Attempt, submit: Subm
     return Purchase(order, attempt.key, attempt.id, attempt.number, job_id, Outcome.BOUGHT)
 
 
-async def _submit_until_known(order: Order, attempt: Attempt, submit: Submit, repeat_pause: float) -> str:
-    """Submit under one idempotency key, again only where the provider answers an equal key with the job that exists."""
+async def _submit_until_known(
+    order: Order, attempt: Attempt, submit: Submit, repeat_pause: float, recover: Recover | None
+) -> str:
+    """Submit; after a lost answer again only where an equal key gives the job that exists, or the provider says there is none."""
     for repeat in range(REPEATS + 1):
         try:
             return await submit(f"{attempt.key}:{attempt.number}")
         except MaybeAcceptedError:
-            if repeat == REPEATS or _age(attempt) + repeat_pause > order.repeat_window:
+            if repeat == REPEATS:
+                raise
+            if recover is not None:
+                found = await recover(attempt)
+                if found is not None:
+                    return found
+            elif attempt.age + repeat_pause > order.repeat_window:
                 raise
             await asyncio.sleep(repeat_pause)
     raise AssertionError("the last repeat returns or raises")
@@ -178,7 +212,3 @@ def describe(order: Order, key: str, job_id: str = "") -> str:
         for part in (f"{order.account.provider} {order.operation}", job_id and f"job {job_id}", f"submission {key[:12]}")
         if part
     )
-
-
-def _age(attempt: Attempt) -> float:
-    return (datetime.now(UTC) - attempt.intended_at).total_seconds()

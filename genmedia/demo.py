@@ -82,11 +82,11 @@ def _report(project: Project, console: Console, ended: Any, seconds: float, *, k
     table = Table("step", "technique", "status", "seconds", "credits", "files", box=None, header_style="dim", padding=(0, 2))
     for result in ended.result:
         took = "" if result.seconds is None else f"{result.seconds:.1f}"
-        table.add_row(result.run.name, result.run.slug, result.status, took, f"{result.charged:g}", str(len(result.assets)))
+        table.add_row(result.name, result.operation, result.status, took, f"{result.charged:g}", str(len(result.assets)))
     console.print(table)
     for result in ended.result:
         if result.error:
-            console.print(f"{result.run.name}: {result.error}", style="red", highlight=False, markup=False, soft_wrap=True)
+            console.print(f"{result.name}: {result.error}", style="red", highlight=False, markup=False, soft_wrap=True)
     store = project.folder / "media"
     bought = sum(result.status == "Bought" for result in ended.result)
     spent = sum(result.charged for result in ended.result)

@@ -13,6 +13,7 @@ from genmedia.journal import AttemptState, Journal, StoredAsset
 from genmedia.keys import media_reference
 from genmedia.progress import tell
 from genmedia.providers.flora import IDEMPOTENCY_SECONDS, UNIT
+from genmedia.results import FAILED, NOT_STARTED, Result
 from genmedia.store import Store
 
 Outputs = Mapping[str, Given]
@@ -80,30 +81,11 @@ async def runs_to_buy(
     return to_buy
 
 
-@dataclass(frozen=True)
-class RunResult:
-    """How one planned run ended.
+@dataclass(frozen=True, kw_only=True)
+class RunResult(Result):
+    """How one planned run ended, with what it gave for the runs after it."""
 
-    Attributes:
-        status: `Bought`, `Reattached`, `Reused`; `Failed`; or `Not started`, because another run had failed.
-        seconds: From the order to the stored files; None when nothing was started.
-        charged: Credits that this flow run's purchase took; 0 for what was reused.
-        error: Why it failed.
-    """
-
-    run: PlannedRun
-    status: str
-    job_id: str = ""
-    seconds: float | None = None
-    charged: float = 0
-    assets: tuple[StoredAsset, ...] = ()
     outputs: Outputs = field(default_factory=dict[str, Given])
-    error: str = ""
-
-    @property
-    def done(self) -> bool:
-        """Whether its outputs are in the store."""
-        return self.status not in ("Failed", "Not started")
 
 
 Perform = Callable[[PlannedRun, list[Given]], Awaitable[RunResult]]
@@ -126,14 +108,14 @@ async def run_plan(runs: Sequence[PlannedRun], perform: Perform, *, at_once: int
         fed_by = {name: await started[name] for name in run.feeds}
         async with slots:
             if failed.is_set() or not all(result.done for result in fed_by.values()):
-                return RunResult(run, "Not started")
+                return RunResult(name=run.name, operation=run.slug, status=NOT_STARTED)
             try:
                 inputs = inputs_of(run, {name: result.outputs for name, result in fed_by.items()})
                 return await perform(run, inputs)
             except GenmediaError as error:
                 failed.set()
                 tell(run.name, str(error))
-                return RunResult(run, "Failed", error=str(error))
+                return RunResult(name=run.name, operation=run.slug, status=FAILED, error=str(error))
             except BaseException:
                 failed.set()
                 raise

@@ -5,11 +5,12 @@ import hashlib
 import json
 import re
 from collections.abc import AsyncGenerator, Callable, Mapping
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from pathlib import Path
-from time import time
+from time import monotonic, time
 from typing import Any, BinaryIO
 
 import httpx
@@ -84,6 +85,7 @@ class Session:
         self.provider = provider
         self.origins = origins
         self.clock_scale = 1.0
+        self._server_time = (datetime.now(UTC), monotonic())
         self._base_url = base_url
         self._secrets = secrets
         self._explain = explain
@@ -161,8 +163,15 @@ class Session:
             start = redact(body[:2000].decode("utf-8", "replace"), self._secrets)[:60]
             raise errors.UnreadableAnswerError(f"{where} answered with broken JSON: {start!r}") from None
 
+    def server_time(self) -> datetime:
+        """The time by the provider's clock, as its last answer stated it."""
+        stated, heard = self._server_time
+        return stated + timedelta(seconds=(monotonic() - heard) * self.clock_scale)
+
     def _follow_clock(self, response: httpx.Response) -> None:
         """A sandbox may run its clock faster; its own clients keep step. No other origin may set their pace."""
+        with suppress(KeyError, ValueError):
+            self._server_time = (parsedate_to_datetime(response.headers["date"]), monotonic())
         scale = response.headers.get("x-sandbox-clock-scale")
         if scale and is_loopback(self._base_url):
             self.clock_scale = float(scale)

@@ -18,13 +18,12 @@ import puremagic
 from PIL import ExifTags, Image, ImageOps
 
 from genmedia import errors
-from genmedia.media import SUFFIXES, MediaFacts
+from genmedia.media import SUFFIXES, MediaFacts, SmallCopy
 
 PIXELS = 100_000_000
 """The largest picture decoded. Pillow's own limit only warns, and far above this."""
 
 MEMORY_BYTES = 4 * 2**30
-THUMBNAIL_PIXELS = 480
 
 _PICTURE_FORMATS = ("PNG", "JPEG", "WEBP", "GIF", "AVIF")
 
@@ -38,10 +37,10 @@ def _look(candidate: dict[str, Any]) -> dict[str, Any]:
             raise errors.MediaTypeError(f"it should be {_a(expected)}, but its content is {media_type}")
         if media_type not in SUFFIXES:
             raise errors.MediaTypeError(f"its content is {media_type}, which is not kept")
-        thumbnail = Path(candidate["thumbnail"]) if candidate["thumbnail"] else None
+        small = SmallCopy(**candidate["small"]) if candidate["small"] else None
         if media_type.startswith("image/"):
-            return _look_at_picture(path, media_type, thumbnail).facts()
-        return _look_at_video(path, media_type, thumbnail).facts()
+            return _look_at_picture(path, media_type, small).facts()
+        return _look_at_video(path, media_type, small).facts()
     except errors.MediaError as error:
         return {"error": type(error).__name__, "what": error.what}
     except MemoryError:
@@ -69,7 +68,7 @@ def _brands(start: bytes) -> list[str]:
     return ["image/avif"] if b"avif" in brands else ["video/mp4"] if re.search(rb"iso.|mp4\d|avc1|dash", brands) else []
 
 
-def _look_at_picture(path: Path, media_type: str, thumbnail: Path | None) -> MediaFacts:
+def _look_at_picture(path: Path, media_type: str, small: SmallCopy | None) -> MediaFacts:
     try:
         with Image.open(path, formats=_PICTURE_FORMATS) as picture:
             width, height = picture.size
@@ -81,10 +80,8 @@ def _look_at_picture(path: Path, media_type: str, thumbnail: Path | None) -> Med
             picture.load()  # verify() passes JPEG files that are cut short; load() passes such PNG files
             if picture.getexif().get(ExifTags.Base.Orientation, 1) >= 5:
                 width, height = height, width  # it is shown turned by a quarter
-            if thumbnail:
-                small = ImageOps.exif_transpose(picture).convert("RGB")
-                small.thumbnail((THUMBNAIL_PIXELS, THUMBNAIL_PIXELS))
-                small.save(thumbnail, "WEBP", quality=80)
+            if small:
+                _save_small(ImageOps.exif_transpose(picture), small)
     except Image.DecompressionBombError as error:
         raise errors.MediaLimitError(str(error).lower()) from None
     except (OSError, SyntaxError, ValueError) as error:
@@ -92,7 +89,7 @@ def _look_at_picture(path: Path, media_type: str, thumbnail: Path | None) -> Med
     return MediaFacts(media_type, width, height, frames=frames if frames > 1 else None)
 
 
-def _look_at_video(path: Path, media_type: str, thumbnail: Path | None) -> MediaFacts:
+def _look_at_video(path: Path, media_type: str, small: SmallCopy | None) -> MediaFacts:
     try:
         with av.open(str(path)) as container:
             if not container.streams.video:
@@ -115,7 +112,7 @@ def _look_at_video(path: Path, media_type: str, thumbnail: Path | None) -> Media
             facts = MediaFacts(
                 media_type, codec.width, codec.height, round(promised or end, 3), fps, frames, codec.codec.canonical_name
             )
-        _decode_poster(path, promised or end, thumbnail)
+        _decode_poster(path, promised or end, small)
     except MemoryError:
         raise
     except (av.error.FFmpegError, OSError, ValueError) as error:
@@ -123,16 +120,23 @@ def _look_at_video(path: Path, media_type: str, thumbnail: Path | None) -> Media
     return facts
 
 
-def _decode_poster(path: Path, duration: float, thumbnail: Path | None) -> None:
+def _decode_poster(path: Path, duration: float, small: SmallCopy | None) -> None:
     with av.open(str(path)) as container:
         container.seek(int(duration / 2 * av.time_base))
         frame = next(container.decode(video=0), None)
         if frame is None:
             raise errors.DamagedMediaError("its pictures do not decode")
-        if thumbnail:
-            small = cast("Image.Image", frame.to_image())
-            small.thumbnail((THUMBNAIL_PIXELS, THUMBNAIL_PIXELS))
-            small.save(thumbnail, "WEBP", quality=80)
+        if small:
+            _save_small(cast("Image.Image", frame.to_image()), small)
+
+
+def _save_small(picture: Image.Image, small: SmallCopy) -> None:
+    picture = picture.convert("RGB")
+    picture.thumbnail((small.side, small.side))
+    for quality in (80, 60, 40, 20):
+        picture.save(small.path, small.format, quality=quality)
+        if Path(small.path).stat().st_size <= small.max_bytes:
+            return
 
 
 def _a(kind: str) -> str:

@@ -109,6 +109,11 @@ class Attempt:
     intended_at: datetime
     take: int
 
+    @property
+    def age(self) -> float:
+        """Seconds since it was intended."""
+        return (datetime.now(UTC) - self.intended_at).total_seconds()
+
 
 @dataclass(frozen=True)
 class StoredAsset:
@@ -247,6 +252,12 @@ class Journal:
         async with self._transaction() as connection:
             rows = await connection.execute(sa.select(_assets).where(_assets.c.attempt == attempt_id).order_by(sa.text("rowid")))
             return [StoredAsset(row.path, row.output, row.sha256, json.loads(row.sidecar)) for row in rows]
+
+    async def owned_jobs(self, account: str) -> set[str]:
+        """The remote ids of all jobs of an account that belong to an attempt."""
+        query = sa.select(_attempts.c.remote_id).join(_submissions).where(_submissions.c.account == account)
+        async with self._transaction() as connection:
+            return {row.remote_id for row in await connection.execute(query.where(_attempts.c.remote_id.is_not(None)))}
 
     async def _end(self, attempt_id: int, state: AttemptState, **values: Any) -> None:
         await self._update(_attempts.c.id == attempt_id, state=state, owner=None, ended_at=_now(), **values)

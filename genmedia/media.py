@@ -55,12 +55,29 @@ class MediaFacts:
 
 
 @dataclass(frozen=True)
+class SmallCopy:
+    """A smaller picture to be made of a file: a thumbnail, or a reference within a provider's limits.
+
+    Attributes:
+        path: Where it goes.
+        side: Its longest side in pixels, at most.
+        format: `WEBP` or `JPEG`.
+        max_bytes: How large it may become; quality gives way.
+    """
+
+    path: Path
+    side: int = 480
+    format: str = "WEBP"
+    max_bytes: int = 2**20
+
+
+@dataclass(frozen=True)
 class Candidate:
-    """A file to look at: what it should be (`image`, `video`; empty for either), and where its thumbnail goes, if it should have one."""
+    """A file to look at: what it should be (`image`, `video`; empty for either), and the smaller picture to make of it, if any."""
 
     path: Path
     kind: str = ""
-    thumbnail: Path | None = None
+    small: SmallCopy | None = None
 
 
 _slots: WeakKeyDictionary[asyncio.AbstractEventLoop, asyncio.Semaphore] = WeakKeyDictionary()
@@ -75,7 +92,7 @@ async def inspect_files(
         candidates: The files.
         deadline: Seconds for all of them together; then the process is ended and every file counts as too costly.
     """
-    wish = [{**asdict(c), "path": str(c.path), "thumbnail": str(c.thumbnail) if c.thumbnail else None} for c in candidates]
+    wish = [asdict(candidate) for candidate in candidates]
     slot = _slots.setdefault(asyncio.get_running_loop(), asyncio.Semaphore(AT_ONCE))
     async with slot:
         process = await asyncio.create_subprocess_exec(
@@ -83,7 +100,7 @@ async def inspect_files(
         )
         try:
             async with asyncio.timeout(deadline):
-                answer, _ = await process.communicate(json.dumps(wish).encode())
+                answer, _ = await process.communicate(json.dumps(wish, default=str).encode())
         except TimeoutError:
             return [errors.MediaLimitError(f"looking at the files took more than {deadline:g} s") for _ in candidates]
         finally:

@@ -13,7 +13,7 @@ from genmedia.errors import GenmediaError, MediaError, StoreError, UnreadableAns
 from genmedia.http import Fetched
 from genmedia.jobs import Job, Output
 from genmedia.journal import Journal, StoredAsset
-from genmedia.media import SUFFIXES, Candidate, MediaFacts, inspect_files
+from genmedia.media import SUFFIXES, Candidate, MediaFacts, SmallCopy, inspect_files
 from genmedia.redaction import bare_url
 from genmedia.store import SIDECAR_VERSION, Incoming, Store
 
@@ -92,7 +92,7 @@ async def receive_outputs(
 
 def _candidate(arrival: _Arrival) -> Candidate:
     kind = arrival.output.kind if arrival.output.kind in ("image", "video") else ""
-    return Candidate(arrival.incoming.path, kind, arrival.incoming.thumbnail)
+    return Candidate(arrival.incoming.path, kind, SmallCopy(arrival.incoming.thumbnail))
 
 
 async def _fetch(client: Client, store: Store, output: Output, incoming: Incoming) -> Fetched:

@@ -153,11 +153,11 @@ class Watcher(Generic[R]):
         for wait in self._of(ref):
             wait.tell(job)
 
-    def look_soon(self) -> None:
-        """Look at everything now: news may have been missed."""
-        for wait in self._waits:
+    def look_soon(self, ref: R | None = None) -> None:
+        """Look at a job now, because it may have ended; or at all, because news may have been missed."""
+        for wait in self._waits if ref is None else self._of(ref):
             wait.due = 0
-        self._woken.set()
+            self._woken.set()
 
     async def aclose(self) -> None:
         """Stop looking."""

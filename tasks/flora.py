@@ -4,24 +4,19 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from prefect import task
-from prefect.artifacts import acreate_progress_artifact, aupdate_progress_artifact
 from prefect.cache_policies import NO_CACHE
 from prefect.client.schemas.objects import State
 
 from blocks import AssetStore, FloraCredentials
 from genmedia.buying import Order, Purchase, Submit, buy
 from genmedia.chain import Given
-from genmedia.errors import JobFailedError, JobVanishedError
-from genmedia.jobs import Job, JobStatus
+from genmedia.jobs import Job
 from genmedia.journal import StoredAsset
 from genmedia.media import inspect_file
-from genmedia.progress import tell
 from genmedia.providers.flora import POLL_SECONDS, FloraClient, Run, RunInput, Technique
 from genmedia.receiving import Origin, receive_outputs
 from tasks.states import met
-
-PROGRESS_STEP = 20
-"""By how much progress grows before the Prefect UI is told: few updates, the server pays for each."""
+from tasks.waiting import Patience, wait_for_job
 
 
 @task(task_run_name="get-technique {slug}", cache_policy=NO_CACHE)
@@ -88,49 +83,27 @@ async def _value(flora: FloraClient, credentials: FloraCredentials, given: Given
 
 @task(task_run_name="poll-run {slug} {purchase.key:.8}", cache_policy=NO_CACHE)
 async def poll_run(
-    credentials: FloraCredentials,
-    store: AssetStore,
-    slug: str,
-    purchase: Purchase,
-    step: str,
-    queue_minutes: float,
-    run_minutes: float,
+    credentials: FloraCredentials, store: AssetStore, slug: str, purchase: Purchase, step: str, patience: Patience
 ) -> Job:
     """Wait until a run has succeeded; outages of FLORA and of the network only make it wait longer.
+
+    FLORA cannot cancel a run: when the flow run is cancelled, the run goes on, and the next flow run takes it up again.
 
     Raises:
         JobFailedError: FLORA says that it failed; it is not charged.
         JobVanishedError: FLORA no longer knows it.
         QueueTimeoutError, RunTimeoutError: It took too long; it stays bought and the next run takes it up again.
     """
-    key = f"{slug}-{purchase.key[:8]}".lower()
-    artifact = await acreate_progress_artifact(progress=0.0, key=key, description=f"{step}: run {purchase.job_id}")
-    shown = 0.0
-
-    async def seen(job: Job) -> None:
-        nonlocal shown
-        tell(step, job.status.value, job.progress)
-        if (job.progress or 0) >= min(shown + PROGRESS_STEP, 100):
-            shown = job.progress or 0
-            await aupdate_progress_artifact(artifact, progress=shown)  # pyright: ignore[reportArgumentType] # create is typed as UUID | None
-
     async with credentials.get_client() as flora, store.get_journal() as journal:
-        try:
-            job = await flora.watcher.wait(
-                (slug, purchase.job_id),
-                about=purchase.about,
-                queue_seconds=queue_minutes * 60,
-                run_seconds=run_minutes * 60,
-                seen=seen,
-            )
-        except JobVanishedError as error:
-            await journal.fail(purchase.attempt, error.what, None)
-            raise
-        if job.status is not JobStatus.SUCCEEDED:
-            await journal.fail(purchase.attempt, job.error, job.charged)
-            charged = f"{job.charged:g} credits were charged." if job.charged else "FLORA does not charge failed runs."
-            raise JobFailedError(f"the run failed: {job.error or 'no reason given'}", job=purchase.about, money=charged)
-    return job
+        return await wait_for_job(
+            flora.watcher,
+            (slug, purchase.job_id),
+            journal=journal,
+            purchase=purchase,
+            step=step,
+            patience=patience,
+            not_charged="FLORA does not charge failed runs.",
+        )
 
 
 @task(task_run_name="download-outputs {purchase.order.request[technique]} {purchase.key:.8}", cache_policy=NO_CACHE)

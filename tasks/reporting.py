@@ -11,7 +11,7 @@ from prefect.client.orchestration import get_client
 from prefect.runtime import flow_run
 
 from genmedia.contact_sheet import make_contact_sheet
-from genmedia.execution import RunResult
+from genmedia.results import Result
 from genmedia.store import Store
 
 
@@ -21,7 +21,7 @@ async def tag_flow_run(*names: str) -> None:
         await client.update_flow_run(flow_run.id, tags=sorted({*flow_run.tags, *names}))
 
 
-async def publish_results(name: str, results: Sequence[RunResult], store: Store) -> None:
+async def publish_results(name: str, results: Sequence[Result], store: Store) -> None:
     """A table with a row a run, and a contact sheet of all results.
 
     The sheet stands as a picture inside a markdown artifact of at most 200 kB, so that it shows without any server of ours.
@@ -29,7 +29,7 @@ async def publish_results(name: str, results: Sequence[RunResult], store: Store)
     key = re.sub(r"[^a-z0-9-]+", "-", name.lower()).strip("-")
     await acreate_table_artifact(table=[_row(result, store) for result in results], key=f"{key}-results", description=name)
     pictures = [
-        (f"{result.run.name} · {asset.output}", store.thumbnail(asset.sha256)) for result in results for asset in result.assets
+        (f"{result.name} · {asset.output}", store.thumbnail(asset.sha256)) for result in results for asset in result.assets
     ]
     if pictures:
         sheet = base64.b64encode(await asyncio.to_thread(make_contact_sheet, pictures)).decode()
@@ -37,10 +37,10 @@ async def publish_results(name: str, results: Sequence[RunResult], store: Store)
         await acreate_markdown_artifact(markdown=text, key=f"{key}-contact-sheet", description="Every result of the last run")
 
 
-def _row(result: RunResult, store: Store) -> dict[str, Any]:
+def _row(result: Result, store: Store) -> dict[str, Any]:
     return {
-        "step": result.run.name,
-        "technique": result.run.slug,
+        "step": result.name,
+        "operation": result.operation,
         "status": result.status,
         "seconds": "" if result.seconds is None else round(result.seconds, 1),
         "credits": result.charged,

@@ -1,11 +1,14 @@
 """States that say how a wish was met, and the way back from a state to its value."""
 
+from collections import Counter
+from collections.abc import Sequence
 from typing import Any, TypeVar, cast
 
 from prefect.client.schemas.objects import State
-from prefect.states import Completed
+from prefect.states import Completed, Failed
 
 from genmedia.buying import Purchase
+from genmedia.results import Result
 
 T = TypeVar("T")
 
@@ -20,3 +23,14 @@ async def unwrap(state: State[T] | T) -> T:
     if isinstance(state, State):
         return cast("T", await cast("State[Any]", state).aresult())
     return state
+
+
+def campaign_state(results: Sequence[Result]) -> State[Any]:
+    """How a whole campaign ended: completed, or failed and named `Partial` when something is missing, with the reasons."""
+    counts = Counter(result.status for result in results)
+    summary = ", ".join(f"{count} {status.lower()}" for status, count in counts.items())
+    message = f"{summary}; {sum(result.charged for result in results):g} credits charged"
+    if all(result.done for result in results):
+        return Completed(message=message, data=list(results))
+    failures = "; ".join(f"step {result.name}: {result.error}" for result in results if result.error)
+    return Failed(name="Partial", message=f"{message}. {failures}", data=list(results))

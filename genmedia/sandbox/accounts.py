@@ -7,6 +7,8 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, NonNegativeFloat, NonNegativeInt, PositiveFloat, PositiveInt
 
+from genmedia.sandbox.limits import Plan, SlidingMinute
+
 
 def _ordered(span: tuple[float, float]) -> tuple[float, float]:
     if span[0] > span[1]:
@@ -24,7 +26,8 @@ class Settings(BaseModel):
     Attributes:
         advance: `time`: jobs move with the clock. `looks`: a job moves only when a response shows it.
         queue: Shortest and longest wait before a job runs, in nominal seconds.
-        run: Shortest and longest run, in nominal seconds.
+        run: Shortest and longest run, in nominal seconds. None: what the provider's jobs usually take.
+        documented: Where `run` is None, let jobs take as long as the provider's document says instead of a few pleasant seconds.
         looks: How many looks see a job queued, and then how many see it running.
         failure_rate: Share of jobs that fail by themselves, 0 to 1.
         max_running: Jobs that may run at once; the others stay queued. None: no bound.
@@ -35,7 +38,8 @@ class Settings(BaseModel):
 
     advance: Literal["time", "looks"] = "time"
     queue: Span = (0.3, 1.0)
-    run: Span = (1.5, 4.0)
+    run: Span | None = None
+    documented: bool = False
     looks: tuple[NonNegativeInt, NonNegativeInt] = (1, 2)
     failure_rate: float = Field(default=0.0, ge=0, le=1)
     max_running: PositiveInt | None = None
@@ -48,32 +52,43 @@ class Account:
 
     Attributes:
         granted: The credits last given through the control plane; a reset restores them.
+        plan: Its plan; None where the provider has none.
         promised: Credits that open jobs will take when they succeed.
+        spent: Credits taken since they were granted.
+        minute: Its requests of the last nominal minute.
     """
 
     provider: str
     name: str
     api_key: str
     granted: int | float
-    plan: str | None
+    plan: Plan | None
     settings: Settings
     switches: BaseModel
 
     def __post_init__(self) -> None:
+        self.minute = SlidingMinute()
         self.restore()
 
     def restore(self) -> None:
-        """Go back to the credits that were granted, with nothing promised."""
+        """Go back to the credits that were granted, with nothing promised, spent or asked."""
         self.credits = self.granted
         self.promised: int | float = 0
+        self.spent: int | float = 0
+        self.minute.clear()
 
     def can_afford(self, cost: float) -> bool:
         """Whether the credits not yet promised to open jobs cover the cost."""
         return self.credits - self.promised >= cost
 
+    def charge(self, cost: float) -> None:
+        """Take credits; a negative cost gives them back."""
+        self.credits -= cost
+        self.spent += cost
+
 
 class Accounts:
-    """Finds an account by its name or by its key."""
+    """Finds an account by its name or by one of its keys."""
 
     def __init__(self) -> None:
         self._by_name: dict[tuple[str, str], Account] = {}
@@ -91,19 +106,27 @@ class Accounts:
         return self._by_key.get((provider, api_key))
 
     def holder_of(self, text: str) -> Account | None:
-        """The first account whose key occurs anywhere in the text."""
-        return next((account for account in self._by_name.values() if account.api_key in text), None)
+        """The first account one of whose keys occurs anywhere in the text."""
+        return next((account for (_, key), account in self._by_key.items() if key in text), None)
 
     def add(self, account: Account) -> None:
         """Take in a new account."""
         self._by_name[account.provider, account.name] = account
-        self._by_key[account.provider, account.api_key] = account
+        self.admit_key(account, account.api_key)
+
+    def admit_key(self, account: Account, api_key: str) -> None:
+        """Let another key open the account too."""
+        self._by_key[account.provider, api_key] = account
+
+    def revoke_key(self, account: Account, api_key: str) -> None:
+        """Let a key open nothing from now on."""
+        self._by_key.pop((account.provider, api_key), None)
 
     def rekey(self, account: Account, api_key: str) -> None:
         """Give the account another key; the old one opens nothing from now on."""
-        del self._by_key[account.provider, account.api_key]
+        self.revoke_key(account, account.api_key)
         account.api_key = api_key
-        self._by_key[account.provider, api_key] = account
+        self.admit_key(account, api_key)
 
     def clear(self) -> None:
         """Forget every account."""

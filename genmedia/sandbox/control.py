@@ -20,6 +20,7 @@ from starlette.routing import Route, Router
 
 from genmedia.sandbox.accounts import Account, Settings, new_token
 from genmedia.sandbox.faults import DOWNLOAD, FaultOrder, Faults
+from genmedia.sandbox.limits import Plan
 from genmedia.sandbox.media import ROUTES, SAMPLE
 from genmedia.sandbox.provider import Provider, Services
 from genmedia.sandbox.traffic import Traffic
@@ -111,15 +112,15 @@ class Control:
     def open_defaults(self) -> None:
         """Give each provider its first account."""
         for provider in self._providers.values():
-            self._open(provider, DEFAULT_ACCOUNT, f"{provider.key_prefix}sandbox")
+            self._open(provider, DEFAULT_ACCOUNT, f"{provider.key_prefix}sandbox", next(iter(provider.plans), None))
 
-    def _open(self, provider: Provider, name: str, api_key: str) -> Account:
+    def _open(self, provider: Provider, name: str, api_key: str, plan: Plan | None) -> Account:
         account = Account(
             provider=provider.name,
             name=name,
             api_key=api_key,
-            granted=provider.credits,
-            plan=provider.plans[0] if provider.plans else None,
+            granted=plan.credits if plan else provider.credits,
+            plan=plan,
             settings=Settings(),
             switches=provider.default_switches,
         )
@@ -156,9 +157,10 @@ class Control:
             "api_key": account.api_key,
             "base_url": f"{self._services.url}/{account.provider}",
             "credits": account.credits,
-            "plan": account.plan,
+            "plan": account.plan and account.plan.name,
             "settings": account.settings.model_dump(mode="json"),
             "switches": account.switches.model_dump(mode="json"),
+            **self._providers[account.provider].show(account),
         }
 
     async def _put_account(self, request: Request) -> Response:
@@ -169,19 +171,20 @@ class Control:
         account = accounts.named(provider.name, name)
         settings = _merged(account.settings if account else Settings(), order.settings, "settings")
         switches = _merged(account.switches if account else provider.default_switches, order.switches, "switches")
-        if order.plan is not None and order.plan not in provider.plans:
-            message = f"plan: {provider.name} has {' '.join(provider.plans) or 'no plans'}"
+        plan = next((each for each in provider.plans if order.plan in {None, each.name}), None)
+        if order.plan is not None and plan is None:
+            message = f"plan: {provider.name} has {' '.join(each.name for each in provider.plans) or 'no plans'}"
             raise BadOrderError(message)
         if order.api_key and accounts.with_key(provider.name, order.api_key) not in {None, account}:
             message = "api_key: another account has it"
             raise BadOrderError(message)
         created = account is None
         if account is None:
-            account = self._open(provider, name, order.api_key or provider.key_prefix + new_token())
+            account = self._open(provider, name, order.api_key or provider.key_prefix + new_token(), plan)
         elif order.api_key:
             accounts.rekey(account, order.api_key)
         account.settings, account.switches = settings, switches
-        account.plan = order.plan or account.plan
+        account.plan = plan if order.plan else account.plan
         if order.credits is not None:
             account.granted = account.credits = order.credits
         self._services.engine.admit(account, self._services.clock.now())
@@ -225,8 +228,9 @@ class Control:
         names = {f"{operation.method} {operation.route}": operation.name for operation in provider.operations}
         names[ROUTES[DOWNLOAD]] = DOWNLOAD
         route = names.get(order.route or "", order.route)
-        if route is not None and route not in names.values():
-            message = f"route: {route!r} is none of {', '.join(names.values())}"
+        known = [*names.values(), *provider.socket_paths]
+        if route is not None and route not in known:
+            message = f"route: {route!r} is none of {', '.join(known)}"
             raise BadOrderError(message)
         return JSONResponse({"id": self._faults.add(order.model_copy(update={"route": route}))}, 201)
 

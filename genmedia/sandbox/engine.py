@@ -4,7 +4,8 @@ import asyncio
 import heapq
 import logging
 import random
-from collections import Counter, defaultdict, deque
+from bisect import insort
+from collections import Counter, defaultdict
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from itertools import count
@@ -12,34 +13,43 @@ from typing import Any, Literal
 
 from genmedia.sandbox.accounts import Account
 from genmedia.sandbox.clock import Clock
-from genmedia.sandbox.faults import Faults
+from genmedia.sandbox.faults import FaultOrder, Faults
 from genmedia.sandbox.media import Media
 
 log = logging.getLogger(__name__)
 
-Status = Literal["queued", "running", "succeeded", "failed", "vanished"]
+Status = Literal["queued", "running", "succeeded", "failed", "cancelled", "vanished"]
+Change = Literal["started", "progress", "ended"]
 
 RENDERING_DEADLINE = 30.0
 """Real seconds that a look waits for a rendering before it shows the job as still running."""
+USUAL_RUN = (1.5, 4.0)
+"""Shortest and longest run in nominal seconds, where neither the account nor the provider says otherwise."""
 
 
 @dataclass(frozen=True)
 class Made:
-    """One output as it comes out of the work: its name, the provider's type for it, media type and bytes."""
+    """One output as it comes out of the work: its name, the provider's type for it, media type and bytes.
+
+    A sealed one is served under signed addresses only.
+    """
 
     name: str
     kind: str
     media_type: str
     data: bytes
+    sealed: bool = False
 
 
 @dataclass(frozen=True)
 class Output:
-    """One output as the provider shows it: `value` is its address, or the text itself."""
+    """One output as the provider shows it: `value` is its address, or the text itself; `size` is in bytes."""
 
     name: str
     kind: str
+    media_type: str
     value: str
+    size: int
 
 
 class JobFailedError(Exception):
@@ -54,29 +64,53 @@ class JobFailedError(Exception):
 Work = Callable[[], Awaitable[list[Made]]]
 
 
+@dataclass(frozen=True)
+class Terms:
+    """How a provider treats one job.
+
+    Attributes:
+        run: Shortest and longest run in nominal seconds, where the account sets none.
+        priority: Of the jobs that wait for room, the highest starts first; among equals the oldest.
+        prepaid: Take the cost at acceptance, and give it back only when the job never started. Otherwise it is taken on success.
+        by_hand: The job starts when the provider says so, not by itself, and runs as long as its work takes.
+        patience: Nominal seconds in the queue after which the job fails. None: it waits for ever.
+        marks: The shares of its run at which listeners hear of its progress.
+    """
+
+    run: tuple[float, float] = USUAL_RUN
+    priority: float = 0
+    prepaid: bool = False
+    by_hand: bool = False
+    patience: float | None = None
+    marks: tuple[float, ...] = ()
+
+
 @dataclass(eq=False)
 class Job:
     """One accepted job; all times are nominal Unix seconds.
 
     Attributes:
+        number: Counts all jobs of the sandbox, in the order of their acceptance.
         run_for: Nominal seconds it will run, in `time` mode.
+        mishap: The scripted fault that befalls it.
         doom: The failure it is bound to end with, whatever its work says.
-        never_ends: A scripted fault keeps it running for ever.
         due: When it ends at the earliest, in `time` mode.
         looks: Looks taken in the present status, in `looks` mode.
     """
 
     account: Account
+    number: int
     id: str
     operation: str
     request: dict[str, Any]
     cost: int | float
     work: Work
+    terms: Terms
     created_at: float
     run_for: float
     by_looks: tuple[int, int] | None
+    mishap: FaultOrder | None
     doom: JobFailedError | None
-    never_ends: bool
     status: Status = "queued"
     started_at: float | None = None
     ended_at: float | None = None
@@ -92,9 +126,22 @@ class Job:
         """Whether it has not ended."""
         return self.status in {"queued", "running"}
 
+    @property
+    def turn(self) -> tuple[float, int]:
+        """Its place among the jobs that wait: the smallest starts first."""
+        return -self.terms.priority, self.number
+
+    @property
+    def never_ends(self) -> bool:
+        """Whether a scripted fault keeps it running for ever."""
+        return self.mishap is not None and self.mishap.kind == "stuck"
+
+
+_Event = tuple[float, int, Literal["start", "mark", "end", "give_up"], Job]
+
 
 class Engine:
-    """Moves jobs by the clock or by looks, and charges for those that succeed.
+    """Moves jobs by the clock or by looks, and charges for them.
 
     Nothing runs per job: one heap holds what happens next and one timer waits for its top.
 
@@ -113,10 +160,15 @@ class Engine:
         self._jobs: dict[tuple[str, str], Job] = {}
         self._of: defaultdict[Account, list[Job]] = defaultdict(list)
         self._running: Counter[Account] = Counter()
-        self._waiting: defaultdict[Account, deque[Job]] = defaultdict(deque)
-        self._events: list[tuple[float, int, Job]] = []
+        self._waiting: defaultdict[Account, list[Job]] = defaultdict(list)
+        self._listeners: dict[str, Callable[[Job, Change], None]] = {}
+        self._events: list[_Event] = []
         self._numbers = count()
         self._timer: asyncio.TimerHandle | None = None
+
+    def listen(self, provider: str, listener: Callable[[Job, Change], None]) -> None:
+        """Call the listener when a job of the provider starts, gets on or ends, in that order."""
+        self._listeners[provider] = listener
 
     def accept(
         self,
@@ -128,47 +180,58 @@ class Engine:
         work: Work,
         *,
         weight: float = 1.0,
+        terms: Terms | None = None,
     ) -> Job:
-        """Take in a job and promise its cost.
+        """Take in a job, and promise or take its cost.
 
         Args:
             account: Who pays.
             job_id: The id in the provider's style.
             operation: The operation's name.
             request: The body as accepted.
-            cost: Credits charged when it succeeds.
+            cost: Credits that it costs.
             work: Makes the outputs; started when the job starts to run. May raise JobFailedError.
             weight: How many times as long as usual it runs.
+            terms: What else the provider's rules ask for; None: nothing.
         """
-        settings = account.settings
+        settings, terms = account.settings, terms or Terms()
         dice = random.Random(f"{self._seed}/{account.provider}/{account.name}/{len(self._of[account])}")  # noqa: S311 -- a simulation
-        wait, run = dice.uniform(*settings.queue), dice.uniform(*settings.run) * weight
+        wait, run = dice.uniform(*settings.queue), dice.uniform(*(settings.run or terms.run)) * weight
         fault = self._faults.take("job", account.provider, account, operation)
-        kind = fault.kind if fault else None
         doom = JobFailedError("internal_error", "The model failed.") if dice.random() < settings.failure_rate else None
-        if fault and kind == "fail":
+        if fault and fault.kind in {"fail", "capture_failure"}:
             doom = JobFailedError(fault.error_code, fault.message)
         job = Job(
             account=account,
+            number=next(self._numbers),
             id=job_id,
             operation=operation,
             request=request,
             cost=cost,
             work=work,
+            terms=terms,
             created_at=self._clock.now(),
-            run_for=run,
-            by_looks=settings.looks if settings.advance == "looks" else None,
+            run_for=0.0 if terms.by_hand else run,
+            by_looks=settings.looks if settings.advance == "looks" and not terms.by_hand else None,
+            mishap=fault,
             doom=doom,
-            never_ends=kind == "stuck",
         )
         self._jobs[account.provider, job_id] = job
         self._of[account].append(job)
-        if kind == "vanish":
+        if terms.prepaid:
+            account.charge(cost)
+            job.charged = cost
+        if fault and fault.kind == "vanish" and fault.at == "creation":
             job.status = "vanished"
             return job
-        account.promised += cost
-        if job.by_looks is None:
-            self._schedule(job.created_at + wait, job)
+        if not terms.prepaid:
+            account.promised += cost
+        if terms.by_hand:
+            insort(self._waiting[account], job, key=lambda each: each.turn)
+        elif job.by_looks is None:
+            self._schedule(job.created_at + wait, "start", job)
+        if terms.patience is not None:
+            self._schedule(job.created_at + terms.patience, "give_up", job)
         return job
 
     def find(self, provider: str, job_id: str) -> Job | None:
@@ -184,6 +247,32 @@ class Engine:
         """Every job ever accepted, oldest first."""
         return list(self._jobs.values())
 
+    def queue(self, account: Account) -> list[Job]:
+        """The account's queued jobs in the order in which they are to start."""
+        return sorted((job for job in self._of[account] if job.status == "queued"), key=lambda job: job.turn)
+
+    def ahead(self, job: Job) -> int:
+        """How many queued jobs of the account are to start before this one."""
+        return sum(each.status == "queued" and each.turn < job.turn for each in self._of[job.account])
+
+    def room(self, account: Account) -> int | None:
+        """How many more jobs of the account may run now. None: any number."""
+        bounds = [account.settings.max_running, account.plan and account.plan.open_jobs]
+        stated = [bound for bound in bounds if bound is not None]
+        return min(stated) - self._running[account] if stated else None
+
+    def begin(self, job: Job) -> None:
+        """Start a job that is started by hand."""
+        self._waiting[job.account].remove(job)
+        self._start(job, self._clock.now())
+
+    def cancel(self, job: Job) -> bool:
+        """End a queued job and give back what it cost; False, and nothing happens, when it is not queued."""
+        if job.status != "queued":
+            return False
+        self._end(job, "cancelled", self._clock.now())
+        return True
+
     async def look(self, job: Job) -> Job:
         """Bring a job to the state that the response about to be sent shows."""
         if self._events and self._events[0][0] <= self._clock.now():
@@ -195,10 +284,13 @@ class Engine:
         if job.status == "queued" and job.looks > queued_looks and self._has_room(job.account):
             self._start(job, self._clock.now())
             job.looks = 1
-        if job.status == "running" and job.looks > running_looks and not job.never_ends:
-            if job.rendering:
-                await asyncio.wait([job.rendering], timeout=RENDERING_DEADLINE)
-            self._end_if_done(job, self._clock.now())
+        if job.status == "running":
+            if job.looks > running_looks and not job.never_ends:
+                if job.rendering:
+                    await asyncio.wait([job.rendering], timeout=RENDERING_DEADLINE)
+                self._end_if_done(job, self._clock.now())
+            else:
+                self._tell(job, "progress")
         return job
 
     def progress(self, job: Job) -> int:
@@ -216,38 +308,49 @@ class Engine:
         """Let everything happen that is due by now."""
         now = self._clock.now()
         while self._events and self._events[0][0] <= now:
-            due, _, job = heapq.heappop(self._events)
-            if job.status == "queued":
-                if self._has_room(job.account):
+            due, _, what, job = heapq.heappop(self._events)
+            match what:
+                case "start" if job.status == "queued" and self._has_room(job.account):
                     self._start(job, due)
-                else:
-                    self._waiting[job.account].append(job)
-            else:
-                self._end_if_done(job, due)
+                case "start" if job.status == "queued":
+                    insort(self._waiting[job.account], job, key=lambda each: each.turn)
+                case "mark" if job.status == "running":
+                    self._tell(job, "progress")
+                case "end":
+                    self._end_if_done(job, due)
+                case "give_up" if job.status == "queued":
+                    job.error = JobFailedError("not_assigned", "No worker took this job in time.")
+                    self._end(job, "failed", due)
+                case _:
+                    pass
         self._arm()
 
     def admit(self, account: Account, at: float) -> None:
         """Start the jobs that only waited for room, at the nominal time given."""
         waiting = self._waiting[account]
-        while waiting and self._has_room(account):
-            self._start(waiting.popleft(), at)
+        while waiting and not waiting[0].terms.by_hand and self._has_room(account):
+            self._start(waiting.pop(0), at)
 
     def forget(self, account: Account) -> None:
         """Drop the account's jobs as if they had never been accepted."""
         for job in self._of.pop(account, []):
             del self._jobs[account.provider, job.id]
-        self._events = [event for event in self._events if event[2].account is not account]
+        self._events = [event for event in self._events if event[3].account is not account]
         heapq.heapify(self._events)
         self._waiting.pop(account, None)
         self._running.pop(account, None)
 
     def _has_room(self, account: Account) -> bool:
-        bound = account.settings.max_running
-        return bound is None or self._running[account] < bound
+        room = self.room(account)
+        return room is None or room > 0
 
-    def _schedule(self, due: float, job: Job) -> None:
-        heapq.heappush(self._events, (due, next(self._numbers), job))
-        if self._events[0][2] is job:
+    def _tell(self, job: Job, change: Change) -> None:
+        if listener := self._listeners.get(job.account.provider):
+            listener(job, change)
+
+    def _schedule(self, due: float, what: Literal["start", "mark", "end", "give_up"], job: Job) -> None:
+        heapq.heappush(self._events, (due, next(self._numbers), what, job))
+        if self._events[0][3] is job:
             self._arm()
 
     def _arm(self) -> None:
@@ -261,12 +364,15 @@ class Engine:
     def _start(self, job: Job, at: float) -> None:
         job.status, job.started_at = "running", at
         self._running[job.account] += 1
+        self._tell(job, "started")
         if not job.doom and not job.never_ends:
             job.rendering = asyncio.create_task(self._do_work(job))
             job.rendering.add_done_callback(lambda _: self._rendered(job))
         if job.by_looks is None and not job.never_ends:
             job.due = at + job.run_for
-            self._schedule(job.due, job)
+            for mark in job.terms.marks:
+                self._schedule(at + mark * job.run_for, "mark", job)
+            self._schedule(job.due, "end", job)
 
     async def _do_work(self, job: Job) -> list[Made] | JobFailedError:
         try:
@@ -290,19 +396,38 @@ class Engine:
             if not job.rendering.done():
                 return
             outcome = job.rendering.result()
-        job.ended_at = at
-        self._running[job.account] -= 1
-        job.account.promised -= job.cost
-        if isinstance(outcome, JobFailedError):
-            job.status, job.error = "failed", outcome
+        if job.mishap and job.mishap.kind == "vanish":
+            self._end(job, "vanished", at)
+        elif isinstance(outcome, JobFailedError):
+            job.error = outcome
+            self._end(job, "failed", at)
         else:
-            job.status, job.charged = "succeeded", job.cost
-            job.account.credits -= job.cost
             job.outputs = tuple(self._publish(job, made) for made in outcome or [])
+            self._end(job, "succeeded", at)
+
+    def _end(self, job: Job, status: Status, at: float) -> None:
+        never_started = job.status == "queued"
+        job.status, job.ended_at = status, at
+        if never_started:
+            if job in self._waiting[job.account]:
+                self._waiting[job.account].remove(job)
+        else:
+            self._running[job.account] -= 1
+        if not job.terms.prepaid:
+            job.account.promised -= job.cost
+            job.charged = job.cost if status == "succeeded" else 0
+            job.account.charge(job.charged)
+        elif never_started:
+            job.account.charge(-job.charged)
+            job.charged = 0
+        if status != "vanished":
+            self._tell(job, "ended")
         self.admit(job.account, at)
 
     def _publish(self, job: Job, made: Made) -> Output:
         if made.media_type == "text/plain":
-            return Output(made.name, made.kind, made.data.decode())
-        lifetime = job.account.settings.output_lifetime
-        return Output(made.name, made.kind, self._media.publish(job.account, made.name, made.media_type, made.data, lifetime))
+            value = made.data.decode()
+        else:
+            lifetime = job.account.settings.output_lifetime
+            value = self._media.publish(job.account, made.name, made.media_type, made.data, lifetime, sealed=made.sealed)
+        return Output(made.name, made.kind, made.media_type, value, len(made.data))

@@ -3,13 +3,13 @@
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from itertools import count
-from typing import Any, Literal, Self
+from typing import Any, Literal, Self, cast
 
 from pydantic import BaseModel, ConfigDict, Field, NonNegativeFloat, NonNegativeInt, PositiveInt, model_validator
 
 from genmedia.sandbox.accounts import Account
 
-Level = Literal["request", "job", "media"]
+Level = Literal["request", "job", "media", "socket"]
 
 DOWNLOAD = "download"
 """The operation name of a GET at the media origin."""
@@ -27,8 +27,14 @@ KINDS: dict[str, tuple[tuple[Level, ...], tuple[str, ...]]] = {
     "unknown_status": (("request",), ()),
     "extra_fields": (("request",), ()),
     "redirect": (("request", "media"), ("location",)),
+    "nulls": (("request",), ()),
+    "settings_as_string": (("request",), ()),
+    "result_urls_as_string": (("request",), ()),
+    "d1_error": (("request",), ()),
     "fail": (("job",), ("error_code", "message")),
-    "vanish": (("job",), ()),
+    "capture_failure": (("job",), ("error_code", "message")),
+    "wrong_picture": (("job",), ()),
+    "vanish": (("job",), ("at",)),
     "stuck": (("job",), ()),
     "truncated": (("media",), ()),
     "cut_short": (("media",), ()),
@@ -36,7 +42,12 @@ KINDS: dict[str, tuple[tuple[Level, ...], tuple[str, ...]]] = {
     "endless": (("media",), ()),
     "expired": (("media",), ()),
     "wrong_type": (("media",), ()),
+    "silent_socket": (("socket",), ()),
+    "drop_socket": (("socket",), ()),
+    "out_of_order": (("socket",), ()),
+    "duplicate_events": (("socket",), ()),
 }
+CAPTURE_FAILURE = "Generation completed but failed to capture result from page."
 
 _COMMON = {"provider", "account", "kind", "route", "times", "after"}
 
@@ -51,13 +62,14 @@ class FaultOrder(BaseModel):
         route: An operation's name (the control plane also takes `METHOD /path/template` as in the request counts); None: any. `slow`
             and `redirect` happen to a download only when the route is `download`.
         times: How often it happens; None: until it is removed.
-        after: How many matching requests pass unharmed first.
+        after: How many matching requests, jobs or socket events pass unharmed first.
         retry_after: `rate_limit`: nominal seconds in the `retry-after` header; None: no such header.
         status: `server_error`: the status of the answer.
         seconds: `slow`: real seconds between the work and the answer.
         location: `redirect`: where the 302 points.
         error_code: `fail`: the code on the failed job.
         message: `fail`: the message on the failed job.
+        at: `vanish`: whether the job is gone from the start, or at the end of its run.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -74,6 +86,14 @@ class FaultOrder(BaseModel):
     location: str | None = None
     error_code: str = "internal_error"
     message: str = "The model failed."
+    at: Literal["creation", "end"] = "creation"
+
+    @model_validator(mode="before")
+    @classmethod
+    def _a_capture_failure_has_its_own_words(cls, values: Any) -> Any:
+        if isinstance(values, dict) and cast("dict[str, Any]", values).get("kind") == "capture_failure":
+            return {"message": CAPTURE_FAILURE, **cast("dict[str, Any]", values)}
+        return cast("Any", values)
 
     @model_validator(mode="after")
     def _arguments_belong_to_the_kind(self) -> Self:
@@ -92,7 +112,7 @@ class FaultOrder(BaseModel):
 
     @property
     def level(self) -> Level:
-        """What it happens to: a request of the API, a job, or a download."""
+        """What it happens to: a request of the API, a job, a download, or an event on a WebSocket."""
         levels = KINDS[self.kind][0]
         return "media" if "media" in levels and (len(levels) == 1 or self.route == DOWNLOAD) else levels[0]
 
@@ -140,7 +160,7 @@ class Faults:
         """The fault that happens now, if any: the oldest one that matches and is due.
 
         Args:
-            level: What is happening: a request, a job or a download.
+            level: What is happening: a request, a job, a download or an event on a WebSocket.
             provider: Where.
             account: Who is calling, as far as known.
             operation: The operation's name.

@@ -3,17 +3,20 @@
 import asyncio
 import json
 import logging
+import math
 from collections.abc import Mapping
 from email.utils import formatdate
 
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import HTMLResponse, JSONResponse, RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from starlette.websockets import WebSocket
 
 from genmedia.sandbox.accounts import Account
 from genmedia.sandbox.clock import Clock
 from genmedia.sandbox.faults import FaultOrder, Faults
 from genmedia.sandbox.provider import Operation, Provider, Refusal
+from genmedia.sandbox.spoiling import IN_THE_BODY, spoiled, spoils
 from genmedia.sandbox.traffic import Traffic
 from genmedia.sandbox.wire import Endless, NoAnswer
 
@@ -23,8 +26,7 @@ SCALE_HEADER = b"x-sandbox-clock-scale"
 UNKNOWN_ROUTE = "(no such route)"
 
 _LOOPBACK = {"127.0.0.1", "localhost", "[::1]"}
-_INSTEAD_OF_WORK = {"reset", "rate_limit", "server_error", "html_error", "redirect"}
-_IN_THE_BODY = {"unknown_status", "extra_fields"}
+_INSTEAD_OF_WORK = {"reset", "rate_limit", "server_error", "html_error", "redirect", "d1_error"}
 _SERVER_ERRORS = {500: "internal_error", 502: "bad_gateway", 503: "service_unavailable"}
 
 
@@ -73,24 +75,27 @@ class Gateway:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request (ASGI)."""
-        if scope["type"] != "http":
+        if scope["type"] not in {"http", "websocket"}:
             return
 
         async def send_with_scale(message: Message) -> None:
-            if message["type"] == "http.response.start":
+            if message["type"] in {"http.response.start", "websocket.accept"}:
                 date = formatdate(self._clock.now(), usegmt=True)
                 scale = f"{self._clock.scale:g}"
-                message["headers"] = [*message["headers"], (b"date", date.encode()), (SCALE_HEADER, scale.encode())]
+                message["headers"] = [*message.get("headers", []), (b"date", date.encode()), (SCALE_HEADER, scale.encode())]
             await send(message)
 
         await LoopbackOnly(self._app)(scope, receive, send_with_scale)
 
     async def _app(self, scope: Scope, receive: Receive, send: Send) -> None:
         first, _, rest = scope["path"].removeprefix("/").partition("/")
+        provider = self._providers.get(first)
+        if scope["type"] == "websocket":
+            await self._connect(provider, "/" + rest, WebSocket(scope, receive, send))
+            return
         if first == "sandbox":
             await self._control(scope, receive, send)
             return
-        provider = self._providers.get(first)
         if provider is None:
             known = ", ".join(f"/{name}" for name in [*self._providers, "sandbox"])
             await JSONResponse({"detail": f"nothing here; try {known}"}, 404)(scope, receive, send)
@@ -99,7 +104,17 @@ class Gateway:
         response.headers.update(provider.headers())
         await response(scope, receive, send)
 
+    async def _connect(self, provider: Provider | None, path: str, socket: WebSocket) -> None:
+        if provider is None or path not in provider.socket_paths:
+            await socket.close()
+            return
+        self._traffic.count(provider.name, None, "WS", path, 101)
+        await provider.connect(path, socket)
+
     async def _answer(self, provider: Provider, request: Request, path: str) -> Response:
+        description = provider.openapi() if (request.method, path) == ("GET", "/openapi.json") else None
+        if description is not None:
+            return JSONResponse(description)
         account: Account | None = None
         refusal: Refusal | None = None
         try:
@@ -114,7 +129,10 @@ class Gateway:
         operation, match = found
         request.scope["path_params"] = match.groupdict()
 
-        fault = self._faults.take("request", provider.name, account, operation.name, lambda order: order.kind not in _IN_THE_BODY)
+        def happens(order: FaultOrder) -> bool:
+            return order.kind not in IN_THE_BODY and (order.kind != "d1_error" or operation.method == "POST")
+
+        fault = self._faults.take("request", provider.name, account, operation.name, happens)
         if fault and fault.kind in _INSTEAD_OF_WORK:
             # A caller cut off while still sending would see a write error or an orderly end, at random.
             await request.body()
@@ -133,14 +151,23 @@ class Gateway:
         try:
             if refusal or account is None:
                 raise refusal or Refusal(401, "unauthorized", "No account.")
+            self._hold_to_plan(account)
             return await operation.handler(request, account)
         except Refusal as caught:
-            return provider.error(caught.status, caught.code, caught.message)
+            response = provider.error(caught.status, caught.code, caught.message)
+            if caught.retry_after is not None:
+                response.headers["retry-after"] = str(math.ceil(caught.retry_after))
+            return response
         except ClientDisconnect:
             return NoAnswer()
         except Exception:
             log.exception("%s %s broke", operation.method, operation.route)
             return provider.error(500, "internal_error", "The sandbox itself failed; see its log.")
+
+    def _hold_to_plan(self, account: Account) -> None:
+        limit = account.plan and account.plan.requests
+        if limit and (wait := account.minute.admit(self._clock.now(), limit)) is not None:
+            raise Refusal(429, "rate_limited", f"This plan allows {limit} requests a minute.", retry_after=wait)
 
     def _spoil(
         self, provider: Provider, account: Account | None, operation: Operation, fault: FaultOrder | None, response: Response
@@ -154,11 +181,14 @@ class Gateway:
                 return Response(bytes(response.body[: len(response.body) // 2]), media_type="application/json")
             case _:
                 pass
-        change = self._faults.take("request", provider.name, account, operation.name, lambda order: _changes(order, response))
-        if change:
-            extra = {"status": "wibble"} if change.kind == "unknown_status" else {"wibble": {"wobble": [1, None, "new"]}}
-            response.body = json.dumps(json.loads(bytes(response.body)) | extra).encode()
-            response.headers["content-length"] = str(len(response.body))
+        if response.status_code < 300 and isinstance(response, JSONResponse):
+            content = json.loads(bytes(response.body))
+            change = self._faults.take(
+                "request", provider.name, account, operation.name, lambda order: spoils(order.kind, content)
+            )
+            if change:
+                response.body = json.dumps(spoiled(change.kind, content)).encode()
+                response.headers["content-length"] = str(len(response.body))
         return response
 
 
@@ -173,14 +203,9 @@ def _misfortune(provider: Provider, fault: FaultOrder) -> Response:
             return response
         case "server_error":
             return provider.error(fault.status, _SERVER_ERRORS[fault.status], "Something went wrong.")
+        case "d1_error":
+            return provider.d1_error()
         case "html_error":
             return HTMLResponse("<!doctype html><title>502</title><h1>Bad gateway</h1>", 502)
         case _:
             return RedirectResponse(fault.location or "", 302)
-
-
-def _changes(order: FaultOrder, response: Response) -> bool:
-    """Whether this fault has something to change in this answer; only then does it count as having happened."""
-    if order.kind not in _IN_THE_BODY or response.status_code >= 300 or not isinstance(response, JSONResponse):
-        return False
-    return order.kind == "extra_fields" or "status" in json.loads(bytes(response.body))

@@ -1,11 +1,13 @@
 """The media origin: files under unguessable addresses on a port of their own, where no key belongs."""
 
 import asyncio
+import hmac
 import io
+import os
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from urllib.parse import unquote_to_bytes, urlsplit
+from urllib.parse import parse_qs, unquote_to_bytes, urlsplit
 
 from PIL import Image
 from starlette.requests import Request
@@ -39,12 +41,13 @@ _SIGN_IN_PAGE = b"<!doctype html><title>Please sign in</title><h1>Please sign in
 
 @dataclass
 class Blob:
-    """One stored file with its owner; `expires_at` in nominal Unix seconds, None: never."""
+    """One stored file with its owner; `expires_at` in nominal Unix seconds, None: never; a sealed one asks for a signature."""
 
     owner: Account
     media_type: str
     data: bytes
     expires_at: float | None = None
+    sealed: bool = False
 
 
 @dataclass
@@ -76,8 +79,11 @@ class Media:
         self._blobs: dict[str, Blob] = {}
         self._uploads: dict[str, Upload] = {}
         self._sample: bytes | None = None
+        self._secret = os.urandom(32)
 
-    def publish(self, owner: Account, stem: str, media_type: str, data: bytes, lifetime: float | None = None) -> str:
+    def publish(
+        self, owner: Account, stem: str, media_type: str, data: bytes, lifetime: float | None = None, *, sealed: bool = False
+    ) -> str:
         """Store a file and return its address.
 
         Args:
@@ -86,10 +92,17 @@ class Media:
             media_type: The content type it is served with.
             data: Its bytes.
             lifetime: Nominal seconds until it answers 403; None: for ever.
+            sealed: Serve it only under addresses that `sign` made.
         """
         path = f"/files/{new_token(32)}/{re.sub('[^A-Za-z0-9._-]', '-', stem)}{SUFFIXES.get(media_type, '.bin')}"
-        self._blobs[path] = Blob(owner, media_type, data, None if lifetime is None else self._clock.now() + lifetime)
+        expires_at = None if lifetime is None else self._clock.now() + lifetime
+        self._blobs[path] = Blob(owner, media_type, data, expires_at, sealed)
         return self.url + path
+
+    def sign(self, url: str, lifetime: float) -> str:
+        """The address of a sealed file with a signature that holds for some nominal seconds."""
+        expires = int(self._clock.now() + lifetime)
+        return f"{url}?expires={expires}&signature={self._signature(urlsplit(url).path, expires)}"
 
     def expect_upload(self, owner: Account, media_type: str) -> tuple[str, Upload]:
         """Reserve an address that takes one multipart POST without a key; the bytes appear in the Upload."""
@@ -99,11 +112,11 @@ class Media:
 
     async def read(self, url: str) -> bytes | None:
         """The bytes behind an address of this origin, or None when it has none (any more)."""
-        path = urlsplit(url).path
-        if path == SAMPLE:
+        parts = urlsplit(url)
+        if parts.path == SAMPLE:
             return await self._sample_bytes()
-        blob = self._blobs.get(path)
-        return None if blob is None or self._expired(blob) else blob.data
+        blob = self._blobs.get(parts.path)
+        return None if blob is None or self._expired(blob) or not self._opens(blob, parts.path, parts.query) else blob.data
 
     def forget(self, account: Account) -> None:
         """Drop the account's files and promised uploads."""
@@ -130,16 +143,22 @@ class Media:
         blob = self._blobs.get(path)
         if blob is None:
             return _problem(404, "no such file")
-        owner = blob.owner
-        fault = request.method == "GET" and self._faults.take("media", owner.provider, owner, DOWNLOAD)
-        if self._expired(blob) or (fault and fault.kind == "expired"):
-            response = _problem(403, "this link has expired")
-        elif fault:
-            response = await self._mishap(fault, blob, request)
+        if self._opens(blob, path, request.url.query):
+            response = await self.deliver(path, request)
         else:
-            response = _file(blob.data, blob.media_type, request.headers)
-        self._traffic.count(owner.provider, owner, request.method, ROUTES[DOWNLOAD].split()[1], response.status_code)
+            response = _problem(403, "this link is not signed, or its signature has expired")
+        self._traffic.count(blob.owner.provider, blob.owner, request.method, ROUTES[DOWNLOAD].split()[1], response.status_code)
         return response
+
+    async def deliver(self, url: str, request: Request) -> Response:
+        """The answer with the file behind an address, whoever asks; scripted faults happen to it as to any download."""
+        blob = self._blobs.get(urlsplit(url).path)
+        if blob is None:
+            return _problem(404, "no such file")
+        fault = request.method == "GET" and self._faults.take("media", blob.owner.provider, blob.owner, DOWNLOAD)
+        if self._expired(blob) or (fault and fault.kind == "expired"):
+            return _problem(403, "this link has expired")
+        return await self._mishap(fault, blob, request) if fault else _file(blob.data, blob.media_type, request.headers)
 
     async def _mishap(self, fault: FaultOrder, blob: Blob, request: Request) -> Response:
         data, media_type = blob.data, blob.media_type
@@ -179,6 +198,16 @@ class Media:
 
     def _expired(self, blob: Blob) -> bool:
         return blob.expires_at is not None and blob.expires_at <= self._clock.now()
+
+    def _opens(self, blob: Blob, path: str, query: str) -> bool:
+        if not blob.sealed:
+            return True
+        asked = parse_qs(query)
+        expires, signature = asked.get("expires", [""])[0], asked.get("signature", [""])[0]
+        return expires.isdecimal() and int(expires) > self._clock.now() and signature == self._signature(path, int(expires))
+
+    def _signature(self, path: str, expires: int) -> str:
+        return hmac.new(self._secret, f"{path}?{expires}".encode(), "sha256").hexdigest()
 
     async def _sample_bytes(self) -> bytes:
         if self._sample is None:

@@ -10,23 +10,29 @@ from pydantic import BaseModel
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import compile_path
+from starlette.websockets import WebSocket
 
 from genmedia.sandbox.accounts import Account, Accounts
 from genmedia.sandbox.clock import Clock
 from genmedia.sandbox.engine import Engine
+from genmedia.sandbox.faults import Faults
 from genmedia.sandbox.fetching import Fetcher
+from genmedia.sandbox.limits import Plan
 from genmedia.sandbox.media import Media
 from genmedia.sandbox.renderer import Renderer
 
+D1_ERROR = "D1_ERROR: string or blob too big: SQLITE_TOOBIG"
+
 
 class Refusal(Exception):  # noqa: N818 -- an answer, not a defect
-    """Ends the handling of a request with the provider's error answer."""
+    """Ends the handling of a request with the provider's error answer; `retry_after` in nominal seconds goes into its header."""
 
-    def __init__(self, status: int, code: str, message: str) -> None:
+    def __init__(self, status: int, code: str, message: str, *, retry_after: float | None = None) -> None:
         super().__init__(status, code, message)
         self.status = status
         self.code = code
         self.message = message
+        self.retry_after = retry_after
 
 
 @dataclass(frozen=True)
@@ -45,6 +51,7 @@ class Services:
     clock: Clock
     accounts: Accounts
     media: Media
+    faults: Faults
     engine: Engine
     renderer: Renderer
     fetcher: Fetcher
@@ -69,14 +76,16 @@ class Provider(ABC):
         name: The path prefix and the name in the control plane.
         key_prefix: How its keys begin; the default account's key is this plus `sandbox`.
         credits: What a new account gets.
-        plans: Its plans, the default first; empty when it has none.
+        plans: Its plans, the one of the default account first; empty when it has none.
+        socket_paths: Where it takes WebSockets, without the provider's prefix.
         switches: The model of its switches; the defaults are the document's behaviour.
     """
 
     name: ClassVar[str]
     key_prefix: ClassVar[str]
     credits: ClassVar[int] = 10_000
-    plans: ClassVar[tuple[str, ...]] = ()
+    plans: ClassVar[tuple[Plan, ...]] = ()
+    socket_paths: ClassVar[tuple[str, ...]] = ()
     switches: ClassVar[type[BaseModel]]
 
     def __init__(self, services: Services, switches: Mapping[str, Any]) -> None:
@@ -104,6 +113,22 @@ class Provider(ABC):
     @abstractmethod
     def forget(self, account: Account) -> None:
         """Drop what the module itself keeps about an account."""
+
+    async def connect(self, path: str, socket: WebSocket) -> None:
+        """Serve a WebSocket at one of `socket_paths` until it ends."""
+        raise NotImplementedError
+
+    def show(self, account: Account) -> dict[str, Any]:  # noqa: ARG002 -- for those that have something to add
+        """What the control plane shows of an account besides what all have."""
+        return {}
+
+    def openapi(self) -> dict[str, Any] | None:
+        """The OpenAPI description of the routes, where there is one."""
+        return None
+
+    def d1_error(self) -> Response:
+        """The answer of a database that found a row too big."""
+        return self.error(500, "internal_error", D1_ERROR)
 
     def headers(self) -> dict[str, str]:
         """Headers that every answer of the provider carries."""

@@ -9,16 +9,18 @@ import struct
 import sys
 import traceback
 from collections import OrderedDict
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, BinaryIO
 
+from genmedia.sandbox.prompts import Prompt, UnreadableReferenceError, film, paint
 from genmedia.sandbox.techniques import Rendered, UnreadableInputError, render
 
 CACHE_BYTES = 256 * 1024 * 1024
 NICENESS = 10
 _LENGTH = struct.Struct(">Q")
 
-_Key = tuple[str, bytes, int]
+_Key = tuple[str, bytes]
+_Order = tuple[Callable[..., Any], tuple[Any, ...]]
 
 
 class RendererDiedError(Exception):
@@ -26,7 +28,7 @@ class RendererDiedError(Exception):
 
 
 class Renderer:
-    """Renders techniques, each equal request once.
+    """Renders techniques and prompts, each equal request once.
 
     The child starts with the first rendering. Its standard input is its lifeline: when the server ends, even by SIGKILL, the pipe closes
     and the child ends too.
@@ -51,12 +53,27 @@ class Renderer:
             UnreadableInputError: An input is not a picture.
             RendererDiedError: The child died on it, and so did its successor.
         """
-        key = (slug, _digest(inputs), size)
+        return await self._rendered((slug, _digest(inputs, size)), (render, (slug, dict(inputs), size)))
+
+    async def paint(self, prompt: Prompt) -> bytes:
+        """A picture (PNG) from a prompt.
+
+        Raises:
+            UnreadableReferenceError: A reference is not a picture.
+            RendererDiedError: The child died on it, and so did its successor.
+        """
+        return (await self._rendered(("paint", _digest_prompt(prompt)), (_painted, (prompt,))))[0].data
+
+    async def film(self, prompt: Prompt, seconds: int) -> bytes:
+        """A clip (MP4) from a prompt; raises as `paint` does."""
+        return (await self._rendered((f"film {seconds}", _digest_prompt(prompt)), (_filmed, (prompt, seconds))))[0].data
+
+    async def _rendered(self, key: _Key, order: _Order) -> list[Rendered]:
         if key in self._cache:
             self._cache.move_to_end(key)
             return self._cache[key]
         if key not in self._under_way:
-            task = asyncio.create_task(self._render_anew(key, inputs))
+            task = asyncio.create_task(self._render_anew(key, order))
             self._under_way[key] = task
             task.add_done_callback(lambda _: self._under_way.pop(key))
         return await asyncio.shield(self._under_way[key])
@@ -68,18 +85,19 @@ class Renderer:
                 self._child.kill()
             await self._child.wait()
 
-    async def _render_anew(self, key: _Key, inputs: Mapping[str, bytes | str]) -> list[Rendered]:
-        slug, _, size = key
+    async def _render_anew(self, key: _Key, order: _Order) -> list[Rendered]:
         async with self._turn:
-            verdict, result = await self._ask((slug, dict(inputs), size))
+            verdict, result = await self._ask(order)
         if verdict == "unreadable":
             raise UnreadableInputError(result)
+        if verdict == "unreadable reference":
+            raise UnreadableReferenceError
         if verdict == "broken":
             raise RuntimeError(result)
         self._remember(key, result)
         return result
 
-    async def _ask(self, order: tuple[str, dict[str, bytes | str], int]) -> tuple[str, Any]:
+    async def _ask(self, order: _Order) -> tuple[str, Any]:
         message = pickle.dumps(order)
         for _ in range(2):
             child = await self._living_child()
@@ -118,8 +136,20 @@ def _bytes_of(rendered: list[Rendered]) -> int:
     return sum(len(output.data) for output in rendered)
 
 
-def _digest(inputs: Mapping[str, bytes | str]) -> bytes:
-    digest = hashlib.sha256()
+def _painted(prompt: Prompt) -> list[Rendered]:
+    return [Rendered("result", "image/png", paint(prompt))]
+
+
+def _filmed(prompt: Prompt, seconds: int) -> list[Rendered]:
+    return [Rendered("result", "video/mp4", film(prompt, seconds))]
+
+
+def _digest_prompt(prompt: Prompt) -> bytes:
+    return hashlib.sha256(repr(prompt).encode()).digest()
+
+
+def _digest(inputs: Mapping[str, bytes | str], size: int) -> bytes:
+    digest = hashlib.sha256(str(size).encode())
     for name, value in sorted(inputs.items()):
         data = value.encode() if isinstance(value, str) else value
         digest.update(f"{name}:{type(value).__name__}:{len(data)}:".encode())
@@ -130,12 +160,14 @@ def _digest(inputs: Mapping[str, bytes | str]) -> bytes:
 def _serve_parent(orders: BinaryIO, answers: BinaryIO) -> None:
     while head := orders.read(_LENGTH.size):
         (length,) = _LENGTH.unpack(head)
-        slug, inputs, size = pickle.loads(orders.read(length))  # noqa: S301 -- written by our own parent
+        work, arguments = pickle.loads(orders.read(length))  # noqa: S301 -- written by our own parent
         answer: tuple[str, Any]
         try:
-            answer = "rendered", render(slug, inputs, size)
+            answer = "rendered", work(*arguments)
         except UnreadableInputError as error:
             answer = "unreadable", error.input_id
+        except UnreadableReferenceError:
+            answer = "unreadable reference", None
         except Exception:  # noqa: BLE001 -- whatever it is, it belongs to this one rendering and not to the process
             answer = "broken", traceback.format_exc()
         message = pickle.dumps(answer)

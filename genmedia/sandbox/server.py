@@ -20,14 +20,15 @@ from genmedia.sandbox.faults import Faults
 from genmedia.sandbox.fetching import Fetcher
 from genmedia.sandbox.flora import Flora
 from genmedia.sandbox.gateway import Gateway, LoopbackOnly
+from genmedia.sandbox.genova import Genova
 from genmedia.sandbox.media import Media
 from genmedia.sandbox.provider import Provider, Services
 from genmedia.sandbox.renderer import Renderer
 from genmedia.sandbox.traffic import Traffic
-from genmedia.sandbox.wire import TransportInScope
+from genmedia.sandbox.wire import SocketTransportInScope, TransportInScope
 
 HOST = "127.0.0.1"
-PROVIDERS: tuple[type[Provider], ...] = (Flora,)
+PROVIDERS: tuple[type[Provider], ...] = (Flora, Genova)
 
 
 @dataclass(frozen=True)
@@ -94,6 +95,7 @@ def _assemble(options: SandboxOptions, url: str, media_url: str, renderer: Rende
         clock=clock,
         accounts=accounts,
         media=media,
+        faults=faults,
         engine=Engine(clock, faults, media, options.seed),
         renderer=renderer,
         fetcher=Fetcher(media),
@@ -126,7 +128,10 @@ class _Server(uvicorn.Server):
             uvicorn.Config(
                 app,
                 http=TransportInScope,
-                ws="none",
+                ws=SocketTransportInScope,
+                ws_ping_interval=None,  # a socket that fell silent must look silent
+                ws_per_message_deflate=False,
+                ws_max_size=64 * 1024 * 1024,  # a worker sends its pictures in one message
                 lifespan="off",
                 log_config=None,
                 log_level="critical",

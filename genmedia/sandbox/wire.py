@@ -8,6 +8,8 @@ from collections.abc import AsyncIterator
 from starlette.responses import Response, StreamingResponse
 from starlette.types import Receive, Scope, Send
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
+from websockets.http11 import Request as Handshake
 
 from genmedia.sandbox.traffic import NO_ANSWER
 
@@ -19,6 +21,16 @@ class TransportInScope(HttpToolsProtocol):
         """Put the transport beside the request."""
         super().on_message_begin()
         self.scope.setdefault("state", {})["transport"] = self.transport
+
+
+class SocketTransportInScope(WebSocketsSansIOProtocol):
+    """Hands each WebSocket its connection, so that it can be cut."""
+
+    def handle_connect(self, event: Handshake) -> None:
+        """Put the transport beside the handshake; what serves it starts after this."""
+        super().handle_connect(event)
+        if hasattr(self, "scope"):
+            self.scope.setdefault("state", {})["transport"] = self.transport
 
 
 async def _gone(receive: Receive) -> None:

@@ -15,7 +15,9 @@ def planned(name: str, *feeds: str) -> PlannedRun:
 
 
 def result_of(run: PlannedRun, output: str = "output_image") -> RunResult:
-    return RunResult(run, "Bought", outputs={output: Given(output, "imageUrl", sha256=run.name)})
+    return RunResult(
+        name=run.name, operation=run.slug, status="Bought", outputs={output: Given(output, "imageUrl", sha256=run.name)}
+    )
 
 
 async def perform(run: PlannedRun, _: list[Given]) -> RunResult:

@@ -15,7 +15,7 @@ from av.video.stream import VideoStream
 from PIL import Image
 
 from genmedia.errors import DamagedMediaError, MediaError, MediaLimitError, MediaTypeError
-from genmedia.media import Candidate, MediaFacts, inspect_file, inspect_files
+from genmedia.media import Candidate, MediaFacts, SmallCopy, inspect_file, inspect_files
 
 PICTURES = {"PNG": "image/png", "JPEG": "image/jpeg", "WEBP": "image/webp", "GIF": "image/gif", "AVIF": "image/avif"}
 
@@ -101,7 +101,7 @@ async def test_a_turned_photo_is_as_wide_as_it_is_shown_and_so_is_its_thumbnail(
     exif[0x0112] = 6
     photo, thumbnail = picture(tmp_path / "it.jpg", "JPEG", (960, 640), exif=exif), tmp_path / "it.webp"
 
-    (facts,) = await inspect_files([Candidate(photo, "image", thumbnail)])
+    (facts,) = await inspect_files([Candidate(photo, "image", SmallCopy(thumbnail))])
 
     assert isinstance(facts, MediaFacts)
     assert (facts.width, facts.height) == (640, 960)
@@ -110,7 +110,7 @@ async def test_a_turned_photo_is_as_wide_as_it_is_shown_and_so_is_its_thumbnail(
 
 
 async def test_a_film_gets_a_thumbnail(tmp_path: Path) -> None:
-    await inspect_files([Candidate(film(tmp_path / "it.mp4"), "video", tmp_path / "it.webp")])
+    await inspect_files([Candidate(film(tmp_path / "it.mp4"), "video", SmallCopy(tmp_path / "it.webp"))])
 
     with Image.open(tmp_path / "it.webp") as small:
         assert (small.format, small.size) == ("WEBP", (64, 48))
@@ -229,7 +229,7 @@ pages = int(Path("/proc/self/statm").read_text().split()[0])
 inspection.MEMORY_BYTES = pages * resource.getpagesize() + 60 * 2**20
 inspection._main()
 """
-    wish = [{"path": str(path), "kind": "image", "thumbnail": str(tmp_path / "it.webp")}]
+    wish = [{"path": str(path), "kind": "image", "small": {"path": str(tmp_path / "it.webp")}}]
 
     ended = subprocess.run([sys.executable, "-c", program], input=json.dumps(wish), capture_output=True, text=True, check=True)
 

@@ -1,0 +1,517 @@
+"""Genova: pictures and videos as jobs, within the limits of a plan, over REST and a WebSocket.
+
+The contract is Genova's "API Documentation"; what a user of the live API reported besides is read as well.
+"""
+
+import asyncio
+import base64
+import json
+from collections.abc import Collection, Sequence
+from contextlib import AbstractAsyncContextManager, suppress
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from hashlib import sha256
+from typing import Any, BinaryIO, Literal, Self, TypeVar
+from urllib.parse import quote, urljoin
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic.alias_generators import to_camel
+from websockets.asyncio.client import connect
+from websockets.exceptions import WebSocketException
+
+from genmedia import errors
+from genmedia.http import Fetched, Session
+from genmedia.jobs import Account, Job, JobStatus, Output
+from genmedia.leasing import leased
+from genmedia.limits import Slots
+from genmedia.origins import Origins, check_base_url, is_loopback
+from genmedia.watching import Look, Watcher
+
+PROVIDER = "genova"
+BASE_URL = "https://autoflow-api.aboessa101.workers.dev"
+UNIT = "credits"
+PRICE = 1.0
+"""Credits a job costs, whatever its `count`."""
+
+PAGE = 50
+DATE_SECONDS = 2
+"""A `Date` header is exact to the second only."""
+
+PING_SECONDS = 30.0
+SILENCE_SECONDS = 75.0
+"""A socket that has not even answered a ping for so long is dead."""
+
+Plan = Literal["Free", "Starter", "Pro", "Business"]
+
+
+@dataclass(frozen=True)
+class PlanLimits:
+    """What a plan allows: requests a minute, open jobs, credits a month. From the document's table."""
+
+    per_minute: int
+    open_jobs: int
+    credits: int
+
+
+PLANS: dict[Plan, PlanLimits] = {
+    "Free": PlanLimits(10, 2, 50),
+    "Starter": PlanLimits(60, 5, 500),
+    "Pro": PlanLimits(100, 10, 2000),
+    "Business": PlanLimits(300, 25, 10_000),
+}
+
+FlowImageModel = Literal["imagen4", "nano_banana_pro", "nano_banana2"]
+VideoModel = Literal["veo3_fast", "veo3_quality", "veo2_fast"]
+ImageModel = Literal[FlowImageModel, "freepik"]
+Model = Literal[ImageModel, VideoModel]
+FlowRatio = Literal["landscape", "portrait", "square"]
+FreepikRatio = Literal["1:1", "4:3", "3:4", "16:9", "9:16", "3:2", "2:3"]
+ReferenceMode = Literal["ingredients", "style", "character", "element", "color", "effects", "camera"]
+
+VIDEO_MODELS = ("veo3_fast", "veo3_quality", "veo2_fast")
+FLOW_RATIOS = ("landscape", "portrait", "square")
+FREEPIK_RATIOS = ("1:1", "4:3", "3:4", "16:9", "9:16", "3:2", "2:3")
+FREEPIK_MODES = ("style", "character", "element", "color", "effects", "camera")
+PROMPT_CHARACTERS = 500
+REFERENCES = 4
+
+_STATUSES = {
+    "pending": JobStatus.QUEUED,
+    "queued": JobStatus.QUEUED,
+    "processing": JobStatus.RUNNING,
+    "completed": JobStatus.SUCCEEDED,
+    "failed": JobStatus.FAILED,
+    "cancelled": JobStatus.CANCELLED,
+}
+
+
+class JobRequest(BaseModel):
+    """One job to buy, checked against everything the document states, all faults at once.
+
+    `reference_images` are JPEG bytes as `genmedia.references` makes them; they stand in the body as base64.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True, alias_generator=to_camel, populate_by_name=True)
+
+    type: Literal["image", "video"]
+    prompt: str = Field(min_length=1, max_length=PROMPT_CHARACTERS)
+    model: Model
+    aspect_ratio: FlowRatio | FreepikRatio | None = None
+    count: int | None = Field(default=None, ge=1, le=4)
+    quality: Literal["1K", "2K"] | None = None
+    reference_mode: ReferenceMode | None = Field(default=None, exclude=True)
+    references: int = Field(default=0, ge=0, le=REFERENCES, exclude=True)
+    priority: int | None = None
+
+    @model_validator(mode="after")
+    def _fits_the_model(self) -> Self:
+        freepik, faults = self.model == "freepik", list[str]()
+        ratios = FREEPIK_RATIOS if freepik else FLOW_RATIOS
+        if self.aspect_ratio is not None and self.aspect_ratio not in ratios:
+            faults.append(f"aspect ratio {self.aspect_ratio} is not one of {self.model}: {', '.join(ratios)}")
+        if (self.type == "video") != (self.model in VIDEO_MODELS):
+            faults.append(f"{self.model} makes {'videos' if self.model in VIDEO_MODELS else 'images'}, not a {self.type}")
+        if self.type == "video" and (self.count or 1) > 1:
+            faults.append("a video job gives one video; count must be 1")
+        if self.quality and not freepik:
+            faults.append(f"quality is for freepik only, not for {self.model}")
+        modes = FREEPIK_MODES if freepik else ("ingredients",)
+        if self.references and self.reference_mode not in modes:
+            faults.append(f"reference mode {self.reference_mode} is not one of {self.model}: {', '.join(modes)}")
+        if faults:
+            raise ValueError("; ".join(faults))
+        return self
+
+    def fields(self) -> dict[str, Any]:
+        """The fields the caller set, by the document's names."""
+        return self.model_dump(mode="json", by_alias=True, exclude_none=True)
+
+    def body(self, references: Sequence[bytes], *, as_objects: bool = False) -> dict[str, Any]:
+        """The request's body.
+
+        Args:
+            references: The prepared pictures.
+            as_objects: Send each as `{name, data, mimeType}`, a shape seen in the field, instead of the documented string.
+        """
+        if not references:
+            return self.fields()
+        urls = [f"data:image/jpeg;base64,{base64.b64encode(picture).decode()}" for picture in references]
+        images: list[Any] = [
+            {"name": f"reference-{number}.jpg", "data": url, "mimeType": "image/jpeg"} for number, url in enumerate(urls, 1)
+        ]
+        return self.fields() | {"referenceImages": {"images": images if as_objects else urls, "mode": self.reference_mode}}
+
+
+class _Answered(BaseModel):
+    """Ignores what it does not know."""
+
+    model_config = ConfigDict(frozen=True, alias_generator=to_camel, populate_by_name=True)
+
+
+_M = TypeVar("_M", bound=BaseModel)
+
+
+class Created(_Answered):
+    """The answer to a new job. `estimated_time` is in seconds."""
+
+    job_id: str
+    status: str = "queued"
+    queue_position: int | None = None
+    estimated_time: float | None = None
+
+
+class GenovaJob(BaseModel):
+    """A job as Genova shows it. Settings and result keys may come as JSON text, and nearly everything as null."""
+
+    model_config = ConfigDict(frozen=True)
+
+    id: str
+    type: str = "image"
+    status: str
+    prompt: str = ""
+    settings: dict[str, Any] = {}
+    result_url: str | None = None
+    result_urls: list[str] | None = None
+    created_at: str | None = None
+    started_at: str | None = None
+    completed_at: str | None = None
+    processing_time: float | None = None
+    file_size: int | None = None
+    error_message: str | None = None
+
+    @field_validator("settings", "result_urls", mode="before")
+    @classmethod
+    def _from_text(cls, value: Any) -> Any:
+        if isinstance(value, str):
+            with suppress(ValueError):
+                return json.loads(value)
+        return value
+
+    @field_validator("settings", "prompt", mode="before")
+    @classmethod
+    def _null_is_empty(cls, value: Any) -> Any:
+        return value or ({} if value is None else value)
+
+    def as_job(self) -> Job:
+        """The job in the words that all providers share; an unknown status counts as running.
+
+        The document gives no way to fetch more than one file of a job, so it has one output.
+        """
+        status = _STATUSES.get(self.status, JobStatus.RUNNING)
+        if status is JobStatus.FAILED and (self.error_message or "").lower() == "cancelled":
+            status = JobStatus.CANCELLED
+        times = {"created": self.created_at, "started": self.started_at, "completed": self.completed_at}
+        return Job(
+            id=self.id,
+            status=status,
+            charged=PRICE if status is JobStatus.SUCCEEDED else None,
+            outputs=(_result(self.id, self.type),) if status is JobStatus.SUCCEEDED else (),
+            error=self.error_message or "",
+            times={name: value for name, value in times.items() if value},
+        )
+
+
+def _result(job_id: str, type_: str) -> Output:
+    return Output("result", type_, url=f"/api/jobs/{job_id}/download")
+
+
+class ApiKey(BaseModel):
+    """One API key; `key` is there only in the answer that made it."""
+
+    id: str
+    name: str = ""
+    key: str | None = None
+    prefix: str = ""
+    created_at: str | None = None
+    last_used_at: str | None = None
+
+
+class Profile(BaseModel):
+    """Who the account is, and its credits."""
+
+    id: str
+    email: str = ""
+    name: str = ""
+    plan: str = ""
+    subscription_status: str = ""
+    credits_remaining: float | None = None
+    credits_used: float | None = None
+
+
+class Stats(BaseModel):
+    """What the account has made so far."""
+
+    total_jobs: int = 0
+    completed_jobs: int = 0
+    failed_jobs: int = 0
+    active_jobs: int = 0
+    image_count: int = 0
+    video_count: int = 0
+    credits_remaining: float | None = None
+
+
+class _JobsPage(BaseModel):
+    jobs: list[GenovaJob]
+    total: int | None = None
+
+
+class _KeysPage(BaseModel):
+    keys: list[ApiKey]
+
+
+class _FileAt(BaseModel):
+    url: str
+
+
+class GenovaClient:
+    """Calls Genova's API for one account, within its plan; get it with `GenovaClient.lease`.
+
+    Args:
+        account: Who pays, and where the API lives.
+        key: An API key (`af_…`), or a JWT.
+        plan: The account's plan; requests and open jobs are kept to its limits.
+        named_origins: Origins that results may be fetched from besides public https hosts.
+        push: Whether to listen to the WebSocket.
+    """
+
+    def __init__(
+        self, account: Account, key: str, *, plan: Plan = "Free", named_origins: Sequence[str] = (), push: bool = True
+    ) -> None:
+        self.account = account
+        self.limits = PLANS[plan]
+        self._base_url = check_base_url(account.base_url)
+        self.http = Session(
+            PROVIDER,
+            self._base_url,
+            headers={"X-API-Key": key} if key.startswith("af_") else {"Authorization": f"Bearer {key}"},
+            secrets=(key,),
+            origins=Origins(account.base_url, tuple(named_origins)),
+            explain=lambda body: (str(body["error"]), str(body.get("details") or "")),
+            per_minute=self.limits.per_minute,
+        )
+        self.slots = Slots(self.limits.open_jobs)
+        self.watcher = Watcher(self._look, every=self._every, clock_scale=lambda: self.http.clock_scale)
+        self._push = push
+        self._pushed = False
+        self._listener: asyncio.Task[None] | None = None
+
+    @classmethod
+    def lease(
+        cls, account: Account, key: str, *, plan: Plan = "Free", named_origins: Sequence[str] = (), push: bool = True
+    ) -> AbstractAsyncContextManager["GenovaClient"]:
+        """The account's client on this event loop: shared while anybody holds it, closed with the last."""
+        name = (PROVIDER, account, sha256(key.encode()).digest(), plan, tuple(named_origins), push)
+        return leased(name, lambda: cls(account, key, plan=plan, named_origins=named_origins, push=push))
+
+    async def aclose(self) -> None:
+        """Stop watching and listening, and close the connections."""
+        if self._listener:
+            self._listener.cancel()
+            with suppress(asyncio.CancelledError):
+                await self._listener
+        await self.watcher.aclose()
+        await self.http.aclose()
+
+    async def create_job(self, request: JobRequest, references: Sequence[bytes] = (), *, as_objects: bool = False) -> Created:
+        """Buy one job for one credit. The call is sent again only when it cannot have been accepted.
+
+        Raises:
+            NotAcceptedError: Nothing was bought.
+            MaybeAcceptedError: The job may exist; Genova has no key to ask by, only its list.
+        """
+        body = request.body(references, as_objects=as_objects)
+        answer = await self.http.call("POST", "/api/jobs", repeatable=False, json=body)
+        return self._read(Created, answer.body)
+
+    async def get_job(self, job_id: str) -> GenovaJob:
+        """The job as it is now.
+
+        Raises:
+            NotFoundError: This account has no such job, or it vanished.
+        """
+        return self._read(GenovaJob, (await self.http.call("GET", _job(job_id))).body)
+
+    async def list_jobs(self, *, status: str = "", limit: int = PAGE, offset: int = 0) -> tuple[list[GenovaJob], int]:
+        """One page of the account's jobs, newest first, and how many there are in all."""
+        chosen = {"limit": str(limit), "offset": str(offset)} | ({"status": status} if status else {})
+        page = self._read(_JobsPage, (await self.http.call("GET", "/api/jobs", params=chosen)).body)
+        return page.jobs, offset + len(page.jobs) if page.total is None else page.total
+
+    async def cancel_job(self, job_id: str) -> None:
+        """Cancel a job that has not started; its credit comes back.
+
+        Raises:
+            RefusedError: It runs or has ended already.
+            NotFoundError: There is no such job.
+        """
+        await self.http.call("DELETE", _job(job_id), urgent=True)
+
+    async def fetch_output(self, output: Output, sink: BinaryIO, max_bytes: int) -> Fetched:
+        """Stream a job's file into a sink: behind a signed link that needs no key, or at the API itself, which does.
+
+        Raises:
+            DownloadError: The class says the cause.
+            ApiError: Genova did not say where the file is.
+        """
+        try:
+            answer = await self.http.call("GET", output.url or "", redirects=True)
+        except (errors.RefusedError, errors.NotFoundError) as error:
+            # The socket may have said too early that the job is done; a later look tells.
+            raise errors.BrokenDownloadError(error.what) from None
+        link = answer.headers["location"] if answer.body is None else self._read(_FileAt, answer.body).url
+        # A path is below the base URL, which may have a path of its own.
+        url = f"{self._base_url}{link}" if link.startswith("/") else urljoin(f"{self._base_url}/", link)
+        return await self.http.fetch(url, sink, max_bytes=max_bytes, keyed=True)
+
+    async def create_key(self, name: str) -> ApiKey:
+        """Make an API key; its full text is in this answer and nowhere else."""
+        return self._read(ApiKey, (await self.http.call("POST", "/api/keys", repeatable=False, json={"name": name})).body)
+
+    async def list_keys(self) -> list[ApiKey]:
+        """The account's keys that are not revoked, by prefix."""
+        return self._read(_KeysPage, (await self.http.call("GET", "/api/keys")).body).keys
+
+    async def revoke_key(self, key_id: str) -> None:
+        """Revoke a key for good."""
+        await self.http.call("DELETE", f"/api/keys/{quote(key_id, safe='')}")
+
+    async def get_profile(self) -> Profile:
+        """Who the account is, its plan and credits."""
+        return self._read(Profile, (await self.http.call("GET", "/api/user/me")).body)
+
+    async def update_profile(self, name: str) -> Profile:
+        """Change the account's name."""
+        await self.http.call("PUT", "/api/user/me", json={"name": name})
+        return await self.get_profile()
+
+    async def get_stats(self) -> Stats:
+        """What the account has made so far."""
+        return self._read(Stats, (await self.http.call("GET", "/api/user/stats")).body)
+
+    async def find_jobs(self, fields: dict[str, Any], *, age: float, owned: Collection[str]) -> list[str]:
+        """Jobs that may be the one a lost answer spoke of: same prompt and settings, not older, owned by no other submission.
+
+        Args:
+            fields: What was asked for.
+            age: Seconds since it was asked for, by this machine's clock.
+            owned: Jobs that are known to belong to other submissions.
+        """
+        since = self.http.server_time() - timedelta(seconds=age * self.http.clock_scale + DATE_SECONDS)
+        found: list[str] = []
+        offset = 0
+        while True:
+            jobs, total = await self.list_jobs(offset=offset)
+            fresh = [job for job in jobs if not job.created_at or _time(job.created_at) >= since]
+            found += [job.id for job in fresh if job.id not in owned and _echoes(job, fields)]
+            offset += len(jobs)
+            if not jobs or len(fresh) < len(jobs) or offset >= total:
+                return found
+
+    async def listen(self) -> None:
+        """Have the WebSocket's news passed to the watcher, from the first call until the client is closed."""
+        if self._push and self._listener is None:
+            user = (await self.get_profile()).id
+            self._listener = asyncio.create_task(self._listen(user), name="genova socket")
+
+    async def _listen(self, user: str) -> None:
+        """Keep a socket open for ever; a socket that is silent or lost is replaced, and the list fills the gap."""
+        failures = 0
+        while True:
+            scale = self.http.clock_scale
+            with suppress(OSError, WebSocketException, TimeoutError):
+                # The document sends no key here: whoever knows the user's id may listen.
+                async with connect(
+                    self._socket(user), ping_interval=None, proxy=None if is_loopback(self._base_url) else True
+                ) as socket:
+                    failures, self._pushed = 0, True
+                    self.watcher.look_soon()
+                    ping = asyncio.create_task(_ping(socket, PING_SECONDS / scale))
+                    try:
+                        while True:
+                            self._hear(await asyncio.wait_for(socket.recv(), SILENCE_SECONDS / scale))
+                    finally:
+                        ping.cancel()
+            self._pushed = False
+            self.watcher.look_soon()
+            failures += 1
+            await asyncio.sleep(min(2.0**failures, 60) / scale)
+
+    def _socket(self, user: str) -> str:
+        return f"{self._base_url.replace('http', 'ws', 1)}/ws/user?userId={quote(user, safe='')}"
+
+    def _hear(self, text: str | bytes) -> None:
+        try:
+            message = json.loads(text)
+            kind, job_id = str(message["type"]), str(message.get("jobId", ""))
+        except (ValueError, LookupError, TypeError, AttributeError):
+            return  # poll is the truth: what cannot be read is no loss
+        if kind == "job_started":
+            self.watcher.hint(job_id, Job(job_id, JobStatus.RUNNING))
+        elif kind == "job_progress":
+            progress = message.get("progress")
+            self.watcher.hint(
+                job_id, Job(job_id, JobStatus.RUNNING, float(progress) if isinstance(progress, int | float) else None)
+            )
+        elif kind == "job_completed":
+            self.watcher.hint(job_id, self._completed(job_id, str(message.get("resultUrl") or "")))
+        elif kind == "job_failed":
+            self.watcher.look_soon(job_id)  # a failure may lead to another purchase: only the list is believed
+
+    def _completed(self, job_id: str, result: str) -> Job:
+        """A job that the socket says is done. The download proves it: that is refused before the end."""
+        kind = "video" if result.endswith((".mp4", ".webm", ".mov")) else "image"
+        return Job(job_id, JobStatus.SUCCEEDED, 100, PRICE, (_result(job_id, kind),))
+
+    def _every(self) -> tuple[float, float]:
+        """How often to ask for the list: a fifth of the plan's requests, far less while the socket brings news."""
+        base = max(5.0, 300.0 / self.limits.per_minute)
+        return (60.0, 90.0) if self._pushed else (base, base * 1.5)
+
+    async def _look(self, due: frozenset[str]) -> Look[str]:
+        """The newest page for all; what is not on it is asked for by id, or by further pages when those are fewer."""
+        jobs, total = await self.list_jobs()
+        found = {job.id: job.as_job() for job in jobs}
+        absent = due - set(found)
+        offset = len(jobs)
+        while absent and offset < total and len(absent) > -(-(total - offset) // PAGE):
+            more, total = await self.list_jobs(offset=offset)
+            if not more:
+                break
+            found |= {job.id: job.as_job() for job in more}
+            absent -= set(found)
+            offset += len(more)
+        missing: set[str] = set()
+        for job_id in sorted(absent):
+            try:
+                found[job_id] = (await self.get_job(job_id)).as_job()
+            except errors.NotFoundError:
+                missing.add(job_id)
+        return Look(found, frozenset(missing))
+
+    def _read(self, model: type[_M], body: Any) -> _M:
+        try:
+            return model.model_validate(body)
+        except ValidationError as error:
+            missing = ", ".join(".".join(map(str, fault["loc"])) for fault in error.errors(include_input=False))
+            raise errors.UnreadableAnswerError(f"genova answered without a readable {model.__name__}: {missing}") from None
+
+
+async def _ping(socket: Any, seconds: float) -> None:
+    while True:
+        await socket.send('{"type": "ping"}')
+        await asyncio.sleep(seconds)
+
+
+def _job(job_id: str) -> str:
+    return f"/api/jobs/{quote(job_id, safe='')}"
+
+
+def _time(stated: str) -> datetime:
+    return datetime.fromisoformat(stated)
+
+
+def _echoes(job: GenovaJob, fields: dict[str, Any]) -> bool:
+    """Whether a job is what was asked for, as far as it says: its settings may hold more, or leave defaults out."""
+    asked = {name: value for name, value in fields.items() if name not in ("type", "prompt", "referenceImages", "priority")}
+    same = all(job.settings.get(name, value) == value for name, value in asked.items())
+    return job.prompt == fields["prompt"] and job.type == fields["type"] and same
