@@ -2,42 +2,44 @@
 
 Run it as often as you like: `python -m deployments.bootstrap`. It takes what it saves from the environment:
 
-- `FLORA_API_KEY`: saved in the FLORA Credentials block; without it, that block is left as it is.
-- `FLORA_BASE_URL`: where FLORA is reached; FLORA itself by default.
+- `FLORA_API_KEY`, `GENOVA_API_KEY`: saved in the credentials block of that provider; without one, that block is left as it is.
+- `FLORA_BASE_URL`, `GENOVA_BASE_URL`: where the provider is reached; the provider itself by default.
+- `GENOVA_PLAN`: Free, Starter, Pro or Business; Free by default.
 - `GENMEDIA_STORE`: the folder of the Asset Store block; `media` in the project's folder by default.
-- `GENMEDIA_BLOCKS`: the name both blocks are saved under; `default` by default.
+- `GENMEDIA_BLOCKS`: the name all blocks are saved under; `default` by default.
 """
 
 import asyncio
 import os
 import sys
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from prefect.blocks.abstract import CredentialsBlock
 from prefect.blocks.core import Block
 from prefect.client.orchestration import get_client
 from prefect.client.schemas.actions import WorkPoolCreate
 from prefect.exceptions import ObjectAlreadyExists
-from pydantic import SecretStr, ValidationError
+from pydantic import ValidationError
 
-from blocks import AssetStore, FloraCredentials
+from blocks import AssetStore, FloraCredentials, GenovaCredentials
 from genmedia.errors import GenmediaError
-from genmedia.providers.flora import BASE_URL
 
 WORK_POOL = "genmedia"
-BLOCK_TYPES: tuple[type[Block], ...] = (FloraCredentials, AssetStore)
+CREDENTIALS: dict[str, type[CredentialsBlock]] = {"FLORA": FloraCredentials, "GENOVA": GenovaCredentials}
+"""The credentials block of each provider, by the beginning of its variables' names."""
+
+BLOCK_TYPES: tuple[type[Block], ...] = (*CREDENTIALS.values(), AssetStore)
 PROJECT = Path(__file__).resolve().parent.parent
 
 
-async def bootstrap(
-    *, name: str = "default", store: str = "", flora_api_key: str = "", flora_base_url: str = BASE_URL
-) -> list[str]:
+async def bootstrap(*, name: str = "default", store: str = "", credentials: Sequence[CredentialsBlock] = ()) -> list[str]:
     """Register the block types, save blocks under `name`, make the work pool; returns what was done, a line each.
 
     Args:
         name: What the blocks are called.
         store: The folder for assets; `media` in the project's folder by default.
-        flora_api_key: The key to save; nothing is saved for FLORA without one.
-        flora_base_url: Where FLORA is reached.
+        credentials: Who pays; blocks of other providers are left as they are.
     """
     async with get_client() as client:
         for kind in BLOCK_TYPES:
@@ -50,25 +52,41 @@ async def bootstrap(
     root = Path(store).expanduser() if store else PROJECT / "media"
     await AssetStore(root=str(root.absolute())).asave(name, overwrite=True)
     done.append(f"Asset Store block {name}: {root.absolute()}")
-    if not flora_api_key:
-        return [*done, f"FLORA Credentials block {name}: left as it is; set FLORA_API_KEY to save it"]
-    credentials = FloraCredentials(api_key=SecretStr(flora_api_key), base_url=flora_base_url, account=name)
-    await credentials.asave(name, overwrite=True)
-    return [*done, f"FLORA Credentials block {name}: {flora_base_url}"]
+    given = {type(block): block for block in credentials}
+    for prefix, kind in CREDENTIALS.items():
+        block = given.get(kind)
+        if block is None:
+            done.append(f"{kind.get_block_type_slug()} block {name}: left as it is; set {prefix}_API_KEY to save it")
+            continue
+        await block.asave(name, overwrite=True)
+        done.append(f"{kind.get_block_type_slug()} block {name}: saved")
+    return done
+
+
+def credentials_from(environment: Mapping[str, str], account: str) -> list[CredentialsBlock]:
+    """A credentials block for each provider whose key is in the environment.
+
+    Raises:
+        ValidationError: A value cannot be used.
+    """
+    found: list[CredentialsBlock] = []
+    for prefix, kind in CREDENTIALS.items():
+        values = {
+            field: environment[f"{prefix}_{field.upper()}"]
+            for field in ("api_key", "base_url", "plan")
+            if field in kind.model_fields and environment.get(f"{prefix}_{field.upper()}")
+        }
+        if "api_key" in values:
+            found.append(kind.model_validate({**values, "account": account}))
+    return found
 
 
 def main() -> int:
     """Save what the environment names; returns the exit code."""
-    given = os.environ.get
+    name = os.environ.get("GENMEDIA_BLOCKS") or "default"
     try:
-        done = asyncio.run(
-            bootstrap(
-                name=given("GENMEDIA_BLOCKS") or "default",
-                store=given("GENMEDIA_STORE", ""),
-                flora_api_key=given("FLORA_API_KEY", ""),
-                flora_base_url=given("FLORA_BASE_URL") or BASE_URL,
-            )
-        )
+        credentials = credentials_from(os.environ, name)
+        done = asyncio.run(bootstrap(name=name, store=os.environ.get("GENMEDIA_STORE", ""), credentials=credentials))
     except ValidationError as error:
         faults = "; ".join(f"{'.'.join(map(str, fault['loc']))}: {fault['msg']}" for fault in error.errors(include_input=False))
         sys.stderr.write(f"The blocks cannot be saved: {faults}\n")

@@ -1,36 +1,39 @@
-"""The main job in one command: a chain of techniques on a real photograph, bought, stored and seen."""
+"""The main job in one command: pictures and videos bought, chained, stored and seen, beginning with a real photograph."""
 
 import asyncio
 import os
+from collections.abc import Mapping, Sequence
+from copy import deepcopy
+from pathlib import Path
 from time import monotonic
 from typing import Any
 
-import httpx
 from rich.console import Console
 from rich.table import Table
 
 from genmedia import services
 from genmedia.errors import GenmediaError, SettingsError
-from genmedia.project import Project
-from genmedia.providers import flora
+from genmedia.project import Deployment, Project
+from genmedia.results import Result
 from genmedia.terminal import showing_progress
 
 NAME = "demo"
-"""The name of the blocks and of the account, beside those that people use."""
+"""The name of the blocks and of the accounts, beside those that people use."""
 
-DEPLOYMENT = "coffee"
+CHAIN, PICTURE, POSTER, VIDEO = "coffee", "still-life", "poster", "teaser"
+"""The deployments of prefect.yaml that the demo runs; the picture feeds the poster."""
 
 
 def run_demo(project: Project, console: Console, *, live: bool) -> int:
-    """Run the demo chain against a sandbox, or against FLORA itself; returns the exit code.
+    """Run the demo against a sandbox, or against the providers themselves; returns the exit code.
 
-    Servers that are needed and not given are started, and stopped at the end: Prefect unless `PREFECT_API_URL` names one, and a sandbox
-    unless the run is live.
+    Servers that are needed and not given are started, and stopped at the end: Prefect unless `PREFECT_API_URL` names one, and a
+    sandbox unless the run is live.
 
     Args:
         project: The checkout.
         console: Where progress and results are shown.
-        live: Pay with `FLORA_API_KEY` at `FLORA_BASE_URL`, FLORA itself by default.
+        live: Pay with the keys in the environment: `FLORA_API_KEY`, and `GENOVA_API_KEY` for its part.
 
     Raises:
         SettingsError: There is no key for a live run, or a server did not start.
@@ -50,56 +53,78 @@ def run_demo(project: Project, console: Console, *, live: bool) -> int:
         if prefect:
             os.environ.update(services.prefect_environment(own), PREFECT_API_URL=f"{prefect.url}/api")
         os.environ["PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL"] = "CRITICAL"  # this command shows progress in its own way
-        api_key, base_url = _sandbox_account(sandbox) if sandbox else _live_account()
+        environment = services.open_accounts(sandbox, NAME) if sandbox else dict(os.environ)
         begun = monotonic()
-        ended = asyncio.run(_run_chain(project, console, api_key, base_url))
+        ended = asyncio.run(_run_all(project, console, environment))
         return _report(project, console, ended, monotonic() - begun, kept=prefect is None)
 
 
-def _sandbox_account(sandbox: services.Service) -> tuple[str, str]:
-    wish = {"provider": flora.PROVIDER, "account": NAME, "api_key": "sk_live_demo", "switches": {"assets": True}}
-    account = httpx.post(f"{sandbox.url}/sandbox/accounts", json=wish).raise_for_status().json()
-    return account["api_key"], account["base_url"]
+async def _run_all(project: Project, console: Console, environment: Mapping[str, str]) -> list[Any]:
+    bootstrap = project.module("deployments.bootstrap")
+    payers = bootstrap.credentials_from(environment, NAME)
+    await bootstrap.bootstrap(name=NAME, credentials=payers)
+    declared = {name: project.deployment(name) for name in (CHAIN, PICTURE, POSTER, VIDEO)}
+    with_genova = bool(environment.get("GENOVA_API_KEY"))
+    console.print(f"\nFLORA{' and Genova' if with_genova else ''}: {', '.join(declared if with_genova else [CHAIN])}\n")
+
+    async def run(name: str, **changes: Any) -> Any:
+        parameters = {**declared[name].parameters, "account": NAME, "store": NAME, **changes}
+        return await project.module("deployments.local_run").run_here(project.load(declared[name].entrypoint), parameters)
+
+    async def picture_and_poster() -> list[Any]:
+        picture = await run(PICTURE)
+        paths = [asset.path for result in _results(picture) for asset in result.assets]
+        return (
+            [picture, await run(POSTER, chain=_fed_with(declared[POSTER], project.folder / "media" / paths[0]))]
+            if paths
+            else [picture]
+        )
+
+    async def others() -> list[Any]:
+        return list(await asyncio.gather(run(CHAIN), *([run(VIDEO)] if with_genova else [])))
+
+    with showing_progress(console):
+        parts = await asyncio.gather(others(), *([picture_and_poster()] if with_genova else []))
+    return [ended for part in parts for ended in part]
 
 
-def _live_account() -> tuple[str, str]:
-    return os.environ["FLORA_API_KEY"], os.environ.get("FLORA_BASE_URL") or flora.BASE_URL
+def _fed_with(declared: Deployment, picture: Path) -> dict[str, Any]:
+    chain = deepcopy(declared.parameters["chain"])
+    chain["steps"][0]["inputs"][0]["file"] = str(picture)
+    return chain
 
 
-async def _run_chain(project: Project, console: Console, api_key: str, base_url: str) -> Any:
-    await project.module("deployments.bootstrap").bootstrap(name=NAME, flora_api_key=api_key, flora_base_url=base_url)
-    declared = project.deployment(DEPLOYMENT)
-    steps = [step["name"] for step in declared.parameters["chain"]["steps"]]
-    console.print(f"\n[bold]{declared.name}[/]: {len(steps)} techniques on {base_url}", highlight=False)
-    parameters = {**declared.parameters, "account": NAME, "store": NAME}
-    with showing_progress(console, steps):
-        return await project.module("deployments.local_run").run_here(project.load(declared.entrypoint), parameters)
-
-
-def _report(project: Project, console: Console, ended: Any, seconds: float, *, kept: bool) -> int:
+def _results(ended: Any) -> list[Result]:
     if isinstance(ended.result, BaseException):
         raise ended.result if isinstance(ended.result, GenmediaError) else SettingsError(ended.message)
-    table = Table("step", "technique", "status", "seconds", "credits", "files", box=None, header_style="dim", padding=(0, 2))
-    for result in ended.result:
+    return ended.result
+
+
+def _report(project: Project, console: Console, ended: Sequence[Any], seconds: float, *, kept: bool) -> int:
+    results = [result for one in ended for result in _results(one)]
+    table = Table("step", "operation", "status", "seconds", "credits", "files", box=None, header_style="dim", padding=(0, 2))
+    for result in results:
         took = "" if result.seconds is None else f"{result.seconds:.1f}"
         table.add_row(result.name, result.operation, result.status, took, f"{result.charged:g}", str(len(result.assets)))
     console.print(table)
-    for result in ended.result:
+    for result in results:
         if result.error:
             console.print(f"{result.name}: {result.error}", style="red", highlight=False, markup=False, soft_wrap=True)
     store = project.folder / "media"
-    bought = sum(result.status == "Bought" for result in ended.result)
-    spent = sum(result.charged for result in ended.result)
+    bought = sum(result.status == "Bought" for result in results)
+    spent = sum(result.charged for result in results)
+    whole = all(one.name == "Completed" for one in ended)
     console.print(
-        f"\n[bold]{ended.name}[/] in {seconds:.0f} s: "
+        f"\n[bold]{'Completed' if whole else 'Partial'}[/] in {seconds:.0f} s: "
         + (
-            f"{bought} runs bought for {spent:g} credits."
+            f"{bought} jobs bought for {spent:g} credits."
             if bought
             else "nothing was bought; everything is in the store already."
         )
     )
-    console.print(f"Folder   {store / DEPLOYMENT}", highlight=False, soft_wrap=True)
+    console.print(f"Folder   {store}", highlight=False, soft_wrap=True)
     console.print(f"Gallery  {(store / 'index.html').as_uri()}", highlight=False, soft_wrap=True)
-    page = f"{project.module('deployments.local_run').ui_url()}{ended.page}"
-    console.print(f"Prefect  {page}{'' if kept else '  (run `make up` first)'}", highlight=False, soft_wrap=True)
-    return 0 if ended.name == "Completed" else 1
+    ui = project.module("deployments.local_run").ui_url() if kept else f"http://127.0.0.1:{services.PREFECT_PORT}"
+    hint = "" if kept else "  (run `make up` first)"
+    console.print(f"Prefect  {ui}{ended[0].page}{hint}", highlight=False, soft_wrap=True)
+    return 0 if whole else 1

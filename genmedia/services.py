@@ -167,6 +167,22 @@ def prefect_environment(folder: Path) -> dict[str, str]:
     }
 
 
+def open_accounts(sandbox: Service, name: str) -> dict[str, str]:
+    """Open an account of this name at every provider of a sandbox; its keys and addresses, as environment variables."""
+    environment: dict[str, str] = {}
+    for known in httpx.get(f"{sandbox.url}/sandbox/accounts").raise_for_status().json():
+        if known["account"] != "default":
+            continue
+        provider = known["provider"]
+        # FLORA's assets API is newer than its document; without it no local photo could be an input.
+        wish = {"provider": provider, "account": name, "switches": {"assets": True} if provider == "flora" else {}}
+        account = httpx.post(f"{sandbox.url}/sandbox/accounts", json=wish).raise_for_status().json()
+        for name_of_value in ("api_key", "base_url", "plan"):
+            if account.get(name_of_value):
+                environment[f"{provider}_{name_of_value}".upper()] = account[name_of_value]
+    return environment
+
+
 def _is_free(port: int) -> bool:
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)

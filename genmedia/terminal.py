@@ -1,6 +1,6 @@
 """Live progress on a terminal, plain lines in a pipe."""
 
-from collections.abc import Generator, Sequence
+from collections.abc import Generator
 from contextlib import contextmanager
 
 from rich.console import Console
@@ -12,9 +12,9 @@ from genmedia.progress import Progress, listener
 
 
 @contextmanager
-def showing_progress(console: Console, steps: Sequence[str]) -> Generator[None]:
+def showing_progress(console: Console) -> Generator[None]:
     """Show the news of every step while the block runs."""
-    news: dict[str, Progress] = {step: Progress(step, "waiting") for step in steps}
+    news: dict[str, Progress] = {}
     if not console.is_terminal:
         last: dict[str, str] = {}
 

@@ -6,8 +6,6 @@ import subprocess
 import sys
 from collections.abc import Mapping, Sequence
 
-import httpx
-
 from genmedia import services
 from genmedia.errors import SettingsError
 from genmedia.project import Project
@@ -26,14 +24,11 @@ def run_up(project: Project) -> int:
     sys.stdout.write("Starting Prefect, a sandbox and a worker ...\n")
     sys.stdout.flush()
     with services.running([prefect, sandbox]):
-        switched = {"provider": "flora", "account": "default", "switches": {"assets": True}}
-        account = httpx.post(f"{sandbox.url}/sandbox/accounts", json=switched).raise_for_status().json()
         environment = {
             **os.environ,
             **services.prefect_environment(own),
             "PREFECT_API_URL": f"{prefect.url}/api",
-            "FLORA_API_KEY": account["api_key"],
-            "FLORA_BASE_URL": account["base_url"],
+            **services.open_accounts(sandbox, "default"),
             "PWD": str(project.folder),
         }
         _run(project, environment, ["-m", "deployments.bootstrap"])

@@ -19,9 +19,6 @@ from genmedia.references import prepare_references
 from tasks.states import met
 from tasks.waiting import Patience, wait_for_job
 
-FIRST_LOOK_SECONDS = 20.0
-"""The document: an image takes about 30 s. A look before this would be wasted; the socket may bring news earlier."""
-
 RECOVER_LOOKS = 3
 RECOVER_PAUSE_SECONDS = 20.0
 
@@ -39,7 +36,7 @@ async def submit_job(credentials: GenovaCredentials, store: AssetStore, item: It
     """
     files = store.get_store()
     async with credentials.get_client() as genova, store.get_journal() as journal:
-        await genova.listen()
+        genova.listen()
 
         async def prepare() -> Submit:
             pictures = await prepare_references(item.references) if item.references else []
@@ -99,7 +96,7 @@ async def poll_job(credentials: GenovaCredentials, store: AssetStore, purchase: 
         QueueTimeoutError, RunTimeoutError: It took too long; it stays bought and the next run takes it up again.
     """
     async with credentials.get_client() as genova, store.get_journal() as journal:
-        await genova.listen()
+        genova.listen()
         try:
             return await wait_for_job(
                 genova.watcher,
@@ -110,7 +107,7 @@ async def poll_job(credentials: GenovaCredentials, store: AssetStore, purchase: 
                 patience=patience,
                 not_charged="Genova does not say whether it gives the credit back.",
                 abort=lambda: genova.cancel_job(purchase.job_id),
-                first_after=FIRST_LOOK_SECONDS if purchase.outcome is Outcome.BOUGHT else 0,
+                first_after=genova.first_look_seconds if purchase.outcome is Outcome.BOUGHT else 0,
             )
         finally:
             await genova.slots.release(purchase.key)

@@ -407,18 +407,23 @@ class GenovaClient:
             if not jobs or len(fresh) < len(jobs) or offset >= total:
                 return found
 
-    async def listen(self) -> None:
+    def listen(self) -> None:
         """Have the WebSocket's news passed to the watcher, from the first call until the client is closed."""
         if self._push and self._listener is None:
-            user = (await self.get_profile()).id
-            self._listener = asyncio.create_task(self._listen(user), name="genova socket")
+            self._listener = asyncio.create_task(self._listen(), name="genova socket")
 
-    async def _listen(self, user: str) -> None:
+    @property
+    def first_look_seconds(self) -> float:
+        """How long a new job can be left alone: the socket speaks first; without it, an image takes about 30 s (the document)."""
+        return self._every()[0] if self._pushed else 20.0
+
+    async def _listen(self) -> None:
         """Keep a socket open for ever; a socket that is silent or lost is replaced, and the list fills the gap."""
-        failures = 0
+        failures, user = 0, ""
         while True:
             scale = self.http.clock_scale
-            with suppress(OSError, WebSocketException, TimeoutError):
+            with suppress(OSError, WebSocketException, TimeoutError, errors.ApiError):
+                user = user or (await self.get_profile()).id
                 # The document sends no key here: whoever knows the user's id may listen.
                 async with connect(
                     self._socket(user), ping_interval=None, proxy=None if is_loopback(self._base_url) else True

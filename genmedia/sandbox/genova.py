@@ -18,6 +18,7 @@ from starlette.websockets import WebSocket
 
 from genmedia.sandbox.accounts import Account
 from genmedia.sandbox.engine import Change, Job, JobFailedError, Made, Terms
+from genmedia.sandbox.genova_openapi import describe
 from genmedia.sandbox.genova_requests import FREEPIK, VIDEO_MODELS, RowTooBigError, Wish, page_of, read_object, read_wish
 from genmedia.sandbox.genova_sockets import POLICY_VIOLATION, Line, Sockets, name_results
 from genmedia.sandbox.genova_users import KEY_PREFIX, PROVIDER, Users, iso
@@ -91,13 +92,8 @@ class Genova(Provider):
             Operation("cancel_job", "DELETE", "/api/jobs/{job_id}", self._cancel_job),
             Operation("download_job", "GET", "/api/jobs/{job_id}/download", self._download_job),
             Operation("get_file", "GET", "/api/jobs/{job_id}/file", self._get_file),
-            Operation("create_key", "POST", "/api/keys", self._create_key),
-            Operation("list_keys", "GET", "/api/keys", self._list_keys),
-            Operation("revoke_key", "DELETE", "/api/keys/{key_id}", self._revoke_key),
-            Operation("get_me", "GET", "/api/user/me", self._get_me),
-            Operation("put_me", "PUT", "/api/user/me", self._rename_me),
-            Operation("patch_me", "PATCH", "/api/user/me", self._rename_me),
             Operation("get_stats", "GET", "/api/user/stats", self._get_stats),
+            *self._users.routes(),
         )
 
     def authenticate(self, request: Request) -> Account:
@@ -126,6 +122,10 @@ class Genova(Provider):
         """The answer that was seen when a job did not fit into its row."""
         stack = f"Error: {D1_ERROR}\n    at createJob (index.js:1:1)"
         return JSONResponse({"error": "Internal error creating job", "details": D1_ERROR, "stack": stack}, 500)
+
+    def openapi(self) -> dict[str, Any] | None:
+        """The description of the routes."""
+        return describe(f"{self.services.url}/{self.name}")
 
     def show(self, account: Account) -> dict[str, Any]:
         """The user id for the WebSocket, and a fresh JWT."""
@@ -268,25 +268,6 @@ class Genova(Provider):
             raise Refusal(404, "Not found", "")
         return await self.services.media.deliver(job.outputs[0].value, request)
 
-    async def _create_key(self, request: Request, account: Account) -> Response:
-        key = self._users.add_key(account, await _read_name(request))
-        return JSONResponse({"id": key.id, "name": key.name, "key": key.secret, **self._users.show_key(key)}, 201)
-
-    async def _list_keys(self, request: Request, account: Account) -> Response:  # noqa: ARG002 -- a handler's signature
-        return JSONResponse({"keys": [self._users.show_key(key) for key in self._users.keys(account)]})
-
-    async def _revoke_key(self, request: Request, account: Account) -> Response:
-        if not self._users.revoke_key(account, request.path_params["key_id"]):
-            raise Refusal(404, "API key not found", "")
-        return JSONResponse({"success": True})
-
-    async def _get_me(self, request: Request, account: Account) -> Response:  # noqa: ARG002 -- a handler's signature
-        return JSONResponse(self._profile(account))
-
-    async def _rename_me(self, request: Request, account: Account) -> Response:
-        self._users.rename(account, await _read_name(request))
-        return JSONResponse(self._profile(account))
-
     async def _get_stats(self, request: Request, account: Account) -> Response:  # noqa: ARG002 -- a handler's signature
         self.services.engine.settle()
         jobs = self._jobs(account)
@@ -301,17 +282,6 @@ class Genova(Provider):
                 "credits_remaining": account.credits,
             }
         )
-
-    def _profile(self, account: Account) -> dict[str, Any]:
-        return {
-            "id": self._users.id_of(account),
-            "email": self._users.email(account),
-            "name": self._users.name(account),
-            "plan": account.plan and account.plan.name.lower(),
-            "subscription_status": "active",
-            "credits_remaining": account.credits,
-            "credits_used": account.spent,
-        }
 
     def _job(self, request: Request, account: Account) -> Job:
         job = self.services.engine.find(self.name, request.path_params["job_id"])
@@ -392,12 +362,3 @@ def _usual_run(wish: Wish, *, documented: bool) -> tuple[float, float]:
     if not documented:
         return (8, 15)
     return (280, 320) if wish.model == "veo3_quality" else (170, 190)
-
-
-async def _read_name(request: Request) -> str:
-    name = (await read_object(request)).get("name")
-    if name is None:
-        raise Refusal(400, "Missing required fields", "name is required")
-    if not isinstance(name, str) or not 1 <= len(name) <= 200:
-        raise Refusal(400, "Invalid parameters", "name must be a string of 1 to 200 characters")
-    return name

@@ -10,15 +10,21 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+
 from genmedia.sandbox.accounts import Account, new_token
-from genmedia.sandbox.provider import Services
+from genmedia.sandbox.genova_requests import read_object
+from genmedia.sandbox.provider import Operation, Refusal, Services
 
 PROVIDER = "genova"
 KEY_PREFIX = "af_"
 TOKEN_LIFETIME = 86_400.0
 """Nominal seconds that a JWT holds."""
 
-_SHOWN = 10
+LONGEST_NAME = 200
+
+_SHOWN = 7
 
 
 def iso(at: float | None) -> str | None:
@@ -51,6 +57,17 @@ class Users:
         self._keys: defaultdict[Account, dict[str, Key]] = defaultdict(dict)
         self._names: dict[Account, str] = {}
 
+    def routes(self) -> tuple[Operation, ...]:
+        """The routes for keys and for the profile."""
+        return (
+            Operation("create_key", "POST", "/api/keys", self._create_key),
+            Operation("list_keys", "GET", "/api/keys", self._list_keys),
+            Operation("revoke_key", "DELETE", "/api/keys/{key_id}", self._revoke_key),
+            Operation("get_me", "GET", "/api/user/me", self._get_me),
+            Operation("put_me", "PUT", "/api/user/me", self._rename_me),
+            Operation("patch_me", "PATCH", "/api/user/me", self._rename_me),
+        )
+
     def id_of(self, account: Account) -> str:
         """The account's user id: the same as long as the account keeps its name."""
         return str(uuid.uuid5(uuid.NAMESPACE_URL, f"{PROVIDER}/{account.name}"))
@@ -64,7 +81,7 @@ class Users:
         """The account that this key opens; the key counts as used."""
         account = self._accounts.with_key(PROVIDER, secret)
         if account is not None:
-            for key in self.keys(account):
+            for key in self._open_keys(account):
                 if key.secret == secret:
                     key.last_used_at = self._clock.now()
         return account
@@ -83,54 +100,9 @@ class Users:
     def token(self, account: Account) -> str:
         """A new JWT (HS256) for the account."""
         now = int(self._clock.now())
-        claims = {"sub": self.id_of(account), "email": self.email(account), "iat": now, "exp": now + int(TOKEN_LIFETIME)}
+        claims = {"sub": self.id_of(account), "email": _email(account), "iat": now, "exp": now + int(TOKEN_LIFETIME)}
         signed = f"{_encode({'alg': 'HS256', 'typ': 'JWT'})}.{_encode(claims)}"
         return f"{signed}.{self._sign(signed)}"
-
-    def email(self, account: Account) -> str:
-        """An address nobody owns."""
-        return f"{account.name}@sandbox.invalid"
-
-    def name(self, account: Account) -> str:
-        """What the user is called."""
-        return self._names.get(account, account.name)
-
-    def rename(self, account: Account, name: str) -> None:
-        """Call the user something else."""
-        self._names[account] = name
-
-    def keys(self, account: Account) -> list[Key]:
-        """The keys that open the account; the one it came with is among them until it is revoked or rotated."""
-        kept = self._keys[account]
-        known = {key.secret for key in kept.values()}
-        if account.api_key not in known and self._accounts.with_key(PROVIDER, account.api_key) is account:
-            self._keep(account, Key("Default", account.api_key, self._clock.now()))
-        return [key for key in kept.values() if self._accounts.with_key(PROVIDER, key.secret) is account]
-
-    def add_key(self, account: Account, name: str) -> Key:
-        """Make another key."""
-        key = Key(name, KEY_PREFIX + new_token(40), self._clock.now())
-        self._accounts.admit_key(account, key.secret)
-        self._keep(account, key)
-        return key
-
-    def revoke_key(self, account: Account, key_id: str) -> bool:
-        """Make a key useless for good; False when the account has no such key."""
-        key = next((key for key in self.keys(account) if key.id == key_id), None)
-        if key is None:
-            return False
-        self._accounts.revoke_key(account, key.secret)
-        return True
-
-    def show_key(self, key: Key) -> dict[str, Any]:
-        """A key without its secret."""
-        return {
-            "id": key.id,
-            "name": key.name,
-            "prefix": key.secret[:_SHOWN],
-            "created_at": iso(key.created_at),
-            "last_used_at": iso(key.last_used_at),
-        }
 
     def forget(self, account: Account) -> None:
         """Revoke the keys that were made here, and drop the name."""
@@ -140,11 +112,76 @@ class Users:
         self._accounts.admit_key(account, account.api_key)
         self._names.pop(account, None)
 
+    async def _create_key(self, request: Request, account: Account) -> Response:
+        key = Key(await _read_name(request), KEY_PREFIX + new_token(40), self._clock.now())
+        self._accounts.admit_key(account, key.secret)
+        self._keep(account, key)
+        return JSONResponse({**_show(key), "key": key.secret}, 201)
+
+    async def _list_keys(self, request: Request, account: Account) -> Response:  # noqa: ARG002 -- a handler's signature
+        return JSONResponse({"keys": [_show(key) for key in self._open_keys(account)]})
+
+    async def _revoke_key(self, request: Request, account: Account) -> Response:
+        key = next((key for key in self._open_keys(account) if key.id == request.path_params["key_id"]), None)
+        if key is None:
+            raise Refusal(404, "API key not found", "")
+        self._accounts.revoke_key(account, key.secret)
+        return JSONResponse({"success": True})
+
+    async def _get_me(self, request: Request, account: Account) -> Response:  # noqa: ARG002 -- a handler's signature
+        return JSONResponse(self._profile(account))
+
+    async def _rename_me(self, request: Request, account: Account) -> Response:
+        self._names[account] = await _read_name(request)
+        return JSONResponse(self._profile(account))
+
+    def _profile(self, account: Account) -> dict[str, Any]:
+        return {
+            "id": self.id_of(account),
+            "email": _email(account),
+            "name": self._names.get(account, account.name),
+            "plan": account.plan and account.plan.name.lower(),
+            "subscription_status": "active",
+            "credits_remaining": account.credits,
+            "credits_used": account.spent,
+        }
+
+    def _open_keys(self, account: Account) -> list[Key]:
+        """The keys that open the account; the one it came with is among them until it is revoked or rotated."""
+        kept = self._keys[account]
+        known = {key.secret for key in kept.values()}
+        if account.api_key not in known and self._accounts.with_key(PROVIDER, account.api_key) is account:
+            self._keep(account, Key("Default", account.api_key, self._clock.now()))
+        return [key for key in kept.values() if self._accounts.with_key(PROVIDER, key.secret) is account]
+
     def _keep(self, account: Account, key: Key) -> None:
         self._keys[account][key.id] = key
 
     def _sign(self, text: str) -> str:
         return _base64(hmac.new(self._secret, text.encode(), "sha256").digest())
+
+
+def _show(key: Key) -> dict[str, Any]:
+    return {
+        "id": key.id,
+        "name": key.name,
+        "prefix": key.secret[:_SHOWN],
+        "created_at": iso(key.created_at),
+        "last_used_at": iso(key.last_used_at),
+    }
+
+
+def _email(account: Account) -> str:
+    return f"{account.name}@sandbox.invalid"
+
+
+async def _read_name(request: Request) -> str:
+    name = (await read_object(request)).get("name")
+    if name is None:
+        raise Refusal(400, "Missing required fields", "name is required")
+    if not isinstance(name, str) or not 1 <= len(name) <= LONGEST_NAME:
+        raise Refusal(400, "Invalid parameters", f"name must be a string of 1 to {LONGEST_NAME} characters")
+    return name
 
 
 def _base64(data: bytes) -> str:

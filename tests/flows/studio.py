@@ -6,7 +6,7 @@ from typing import Any
 
 from pydantic import SecretStr
 
-from blocks import AssetStore, FloraCredentials
+from blocks import AssetStore, FloraCredentials, GenovaCredentials
 from tests.sandboxes import Sandbox
 
 
@@ -39,13 +39,22 @@ class Studio:
         files = (file.relative_to(self.root) for file in self.root.rglob("*") if file.is_file())
         return sorted(str(file) for file in files if file.parts[0] not in (".genmedia", "index.html"))
 
+    @property
+    def credentials(self) -> FloraCredentials | GenovaCredentials:
+        """The block that pays."""
+        key, url = SecretStr(self.account["api_key"]), self.account["base_url"]
+        if self.account["provider"] == "flora":
+            return FloraCredentials(api_key=key, base_url=url, account=self.name)
+        return GenovaCredentials(api_key=key, base_url=url, account=self.name, plan=self.account["plan"])
+
     async def save_blocks(self, api_key: str = "") -> None:
         """Save the blocks, with the account's key or another."""
-        key = SecretStr(api_key or self.account["api_key"])
-        credentials = FloraCredentials(api_key=key, base_url=self.account["base_url"], account=self.name)
+        credentials = self.credentials
+        if api_key:
+            credentials = credentials.model_copy(update={"api_key": SecretStr(api_key)})
         await credentials.asave(self.name, overwrite=True)
         await AssetStore(root=str(self.root), max_asset_mb=20).asave(self.name, overwrite=True)
 
     def change(self, **options: Any) -> None:
         """Change the account's credits, settings or switches."""
-        self.sandbox.control("POST", "/accounts", {"provider": "flora", "account": self.name, **options})
+        self.sandbox.control("POST", "/accounts", {"provider": self.account["provider"], "account": self.name, **options})

@@ -43,7 +43,7 @@ async def run(studio: Studio, name: str, *steps: dict[str, Any], **parameters: A
 
 def by_step(ended: Any) -> dict[str, RunResult]:
     assert not isinstance(ended.result, BaseException), ended.result
-    return {result.run.name: result for result in ended.result}
+    return {result.name: result for result in ended.result}
 
 
 async def test_a_chain_is_bought_stored_with_provenance_and_not_bought_again(studio: Studio) -> None:
@@ -120,7 +120,7 @@ async def test_a_failed_step_says_why_keeps_what_was_made_and_stops_the_spending
     }
     job = studio.jobs[-1]
     assert (
-        f"step s2: the run failed: model_timeout - the model gave up (flora technique studio-blur, job {job['id']}"
+        f"step s2: the job failed: model_timeout - the model gave up (flora technique studio-blur, job {job['id']}"
         in ended.message
     )
     assert "does not charge failed runs" in ended.message
@@ -219,7 +219,7 @@ async def test_what_is_wrong_before_the_purchase_is_told_in_one_clear_error(
         (
             "fail",
             {"error_code": "safety_blocked", "message": "no"},
-            ["the run failed: safety_blocked - no", "does not charge"],
+            ["the job failed: safety_blocked - no", "does not charge"],
             1,
         ),
         ("wrong_bytes", {"times": 9}, ["output output_image is not what it should be", "text/html", "quarantine/"], 1),

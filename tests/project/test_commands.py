@@ -72,11 +72,11 @@ def test_the_sandbox_command_prints_where_it_is_ready_and_ends_on_a_signal() -> 
     ready = re.fullmatch(r"sandbox ready: (http://127\.0\.0\.1:\d+)\n", process.stdout.readline())
     assert ready is not None
 
-    (account,) = httpx.get(f"{ready[1]}/sandbox/accounts").json()
+    accounts = httpx.get(f"{ready[1]}/sandbox/accounts").json()
     process.send_signal(signal.SIGTERM)
 
     assert process.wait(20) == 0
-    assert account["switches"]["assets"] is True
+    assert next(one for one in accounts if one["provider"] == "flora")["switches"]["assets"] is True
     process.stdout.close()
 
 
@@ -122,21 +122,31 @@ def test_servers_of_a_killed_command_are_taken_over_and_stopped_by_the_next(tmp_
 def test_the_demo_buys_once_shows_what_it_made_and_buys_nothing_the_second_time(
     checkout: Path, sandbox: Sandbox, prefect: str
 ) -> None:
-    account = sandbox.new_account(credits=100, switches={"assets": True})
-    payer = {"FLORA_API_KEY": account["api_key"], "FLORA_BASE_URL": account["base_url"], "PREFECT_API_URL": prefect}
+    account, genova = sandbox.new_account(credits=100, switches={"assets": True}), sandbox.new_account("genova", plan="Pro")
+    payer = {
+        "FLORA_API_KEY": account["api_key"],
+        "FLORA_BASE_URL": account["base_url"],
+        "GENOVA_API_KEY": genova["api_key"],
+        "GENOVA_BASE_URL": genova["base_url"],
+        "GENOVA_PLAN": "Pro",
+        "PREFECT_API_URL": prefect,
+    }
 
     first = genmedia("demo", "--live", cwd=checkout, **payer)
     second = genmedia("demo", "--live", cwd=checkout, **payer)
 
     assert first.returncode == second.returncode == 0, first.stderr + second.stderr
-    assert "5 runs bought for 32 credits" in first.stdout
+    assert "9 jobs bought for 43 credits" in first.stdout
     assert "motion: stored" in first.stdout
     assert "nothing was bought" in second.stdout
-    assert len(sandbox.jobs(account)) == 5
+    assert (len(sandbox.jobs(account)), len(sandbox.jobs(genova))) == (7, 2)
+    pictures = {job["request"]["inputs"][0].get("value", "") for job in sandbox.jobs(account)}
+    assert len(pictures) == 5  # two pictures feed two techniques each; the poster begins with Genova's picture
     gallery = re.search(r"Gallery +file://(\S+)", first.stdout)
     assert gallery is not None
     assert Path(gallery[1]).is_file()
-    assert account["api_key"] not in first.stdout + first.stderr + second.stdout + second.stderr
+    for secret in (account["api_key"], genova["api_key"]):
+        assert secret not in first.stdout + first.stderr + second.stdout + second.stderr
 
 
 def test_a_demo_that_fails_says_which_step_and_why(checkout: Path, sandbox: Sandbox, prefect: str) -> None:
@@ -147,5 +157,5 @@ def test_a_demo_that_fails_says_which_step_and_why(checkout: Path, sandbox: Sand
     done = genmedia("demo", "--live", cwd=checkout, **payer)
 
     assert done.returncode == 1
-    assert "relight: the run failed: safety_blocked - not this one" in done.stdout
+    assert "relight: the job failed: safety_blocked - not this one" in done.stdout
     assert "Traceback" not in done.stdout + done.stderr

@@ -11,12 +11,18 @@ import yaml
 from prefect.client.orchestration import get_client
 from prefect.flows import Flow, load_flow_from_entrypoint
 
-from blocks import AssetStore, FloraCredentials, load_block
-from deployments.bootstrap import BLOCK_TYPES, WORK_POOL, bootstrap
+from blocks import AssetStore, FloraCredentials, GenovaCredentials, load_block
+from deployments.bootstrap import BLOCK_TYPES, CREDENTIALS, WORK_POOL, bootstrap, credentials_from
 from genmedia.errors import SettingsError
 from genmedia.project import find_project
 
 PROJECT = Path(__file__).parents[2]
+ENVIRONMENT = {
+    "FLORA_API_KEY": "sk_live_x",
+    "FLORA_BASE_URL": "http://127.0.0.1:4280/flora",
+    "GENOVA_API_KEY": "af_x",
+    "GENOVA_PLAN": "Pro",
+}
 DECLARED: dict[str, Any] = yaml.safe_load((PROJECT / "prefect.yaml").read_text(encoding="utf-8"))
 
 
@@ -36,13 +42,13 @@ def test_every_deployment_runs_in_the_pool_that_bootstrap_makes() -> None:
 @pytest.mark.usefixtures("prefect")
 async def test_bootstrap_registers_saves_and_can_be_repeated(tmp_path: Path) -> None:
     for _ in range(2):
-        await bootstrap(
-            name="repeated", store=str(tmp_path), flora_api_key="sk_live_x", flora_base_url="http://127.0.0.1:4280/flora"
-        )
+        await bootstrap(name="repeated", store=str(tmp_path), credentials=credentials_from(ENVIRONMENT, "repeated"))
 
     credentials, store = await load_block(FloraCredentials, "repeated"), await load_block(AssetStore, "repeated")
     assert credentials.api_key.get_secret_value() == "sk_live_x"
     assert str(credentials.payer) == "flora|http://127.0.0.1:4280|repeated"
+    genova = await load_block(GenovaCredentials, "repeated")
+    assert (genova.plan, str(genova.payer)) == ("Pro", "genova|https://autoflow-api.aboessa101.workers.dev|repeated")
     assert store.get_store().root == tmp_path
     async with get_client() as client:
         pool = await client.read_work_pool(WORK_POOL)
@@ -51,11 +57,11 @@ async def test_bootstrap_registers_saves_and_can_be_repeated(tmp_path: Path) -> 
 
 @pytest.mark.usefixtures("prefect")
 async def test_bootstrap_without_a_key_leaves_saved_credentials_alone(tmp_path: Path) -> None:
-    await bootstrap(name="kept", store=str(tmp_path), flora_api_key="sk_live_kept")
+    await bootstrap(name="kept", store=str(tmp_path), credentials=credentials_from({"FLORA_API_KEY": "sk_live_kept"}, "kept"))
 
     done = await bootstrap(name="kept", store=str(tmp_path))
 
-    assert "left as it is" in done[-1]
+    assert "flora-credentials block kept: left as it is; set FLORA_API_KEY to save it" in done
     assert (await load_block(FloraCredentials, "kept")).api_key.get_secret_value() == "sk_live_kept"
 
 
@@ -71,18 +77,20 @@ def test_every_block_type_meets_the_standards_of_prefect(kind: type[Any]) -> Non
         assert field.description, name
 
 
+@pytest.mark.parametrize("kind", CREDENTIALS.values(), ids=lambda kind: kind.__name__)
 @pytest.mark.parametrize(
     "address", ["http://app.flora.ai", "ftp://127.0.0.1", "app.flora.ai", "https://user:hunter2@app.flora.ai"]
 )
-def test_credentials_refuse_an_address_that_a_key_may_not_go_to(address: str) -> None:
+def test_credentials_refuse_an_address_that_a_key_may_not_go_to(kind: type[Any], address: str) -> None:
     with pytest.raises((ValueError, SettingsError), match="cannot be a base URL") as refused:
-        FloraCredentials(api_key="sk_live_x", base_url=address)  # pyright: ignore[reportArgumentType] # as a form gives it
+        kind(api_key="sk_live_x", base_url=address)
 
     assert "hunter2" not in str(refused.value)
 
 
-def test_a_key_is_in_no_text_form_of_its_block() -> None:
-    credentials = FloraCredentials(api_key="sk_live_planted")  # pyright: ignore[reportArgumentType] # as a form gives it
+@pytest.mark.parametrize("kind", CREDENTIALS.values(), ids=lambda kind: kind.__name__)
+def test_a_key_is_in_no_text_form_of_its_block(kind: type[Any]) -> None:
+    credentials = kind(api_key="sk_live_planted")
 
     assert "planted" not in f"{credentials!r} {credentials} {credentials.model_dump()} {credentials.model_dump_json()}"
 

@@ -38,14 +38,17 @@ def test_up_offers_the_deployments_runs_them_and_leaves_nothing_behind(tmp_path:
     try:
         wait_for("the worker", 120, lambda: b"started!" in log.read_bytes() or process.poll() is not None)
         addresses = dict(line.split()[:2] for line in log.read_text().splitlines() if line.startswith("  "))
+        assert "Prefect" in addresses, log.read_text()
         api = f"{addresses['Prefect']}/api"
-        (deployment,) = httpx.post(f"{api}/deployments/filter", json={}).json()
+        deployments = {one["name"]: one for one in httpx.post(f"{api}/deployments/filter", json={}).json()}
+        deployment = deployments["coffee"]
         run = httpx.post(f"{api}/deployments/{deployment['id']}/create_flow_run", json={}).json()
         ended = wait_for("the end of the run", 120, lambda: final_state(api, run["id"]))
     finally:
         process.send_signal(signal.SIGINT)
         process.wait(60)
 
+    assert set(deployments) == {"coffee", "still-life", "poster", "teaser"}
     assert ended["type"] == "COMPLETED", ended["message"]
     assert ended["message"] == "5 bought; 32 credits charged"
     assert (checkout / "media" / "index.html").is_file()

@@ -8,6 +8,7 @@ from typing import Any
 import httpx
 import pytest
 
+from tests.sandbox.buyers import Buyer, BuyerFactory
 from tests.sandbox.customers import Customer, CustomerFactory
 from tests.sandboxes import Sandbox, running_sandbox
 
@@ -31,6 +32,25 @@ def customer(sandbox: Sandbox) -> Generator[CustomerFactory]:
 def flora(customer: CustomerFactory) -> Customer:
     """A customer with nothing special."""
     return customer()
+
+
+@pytest.fixture
+def buyer(sandbox: Sandbox) -> Generator[BuyerFactory]:
+    """Opens accounts at Genova whose jobs move by looks."""
+    with ExitStack() as stack:
+
+        def opened(*, settings: dict[str, Any] | None = None, at: Sandbox = sandbox, **options: Any) -> Buyer:
+            account = at.new_account("genova", settings={"advance": "looks", **(settings or {})}, **options)
+            http = httpx.Client(base_url=account["base_url"], headers={"x-api-key": account["api_key"]}, timeout=60)
+            return Buyer(at, account, stack.enter_context(http))
+
+        yield opened
+
+
+@pytest.fixture
+def genova(buyer: BuyerFactory) -> Buyer:
+    """A buyer with nothing special."""
+    return buyer()
 
 
 @pytest.fixture

@@ -24,7 +24,13 @@ def test_the_overview_says_what_runs_where(sandbox: Sandbox) -> None:
 
 
 def test_each_provider_starts_with_a_default_account(own_sandbox: Sandbox) -> None:
-    (account,) = own_sandbox.control("GET", "/accounts")
+    account, genova = own_sandbox.control("GET", "/accounts")
+    assert (genova["provider"], genova["account"], genova["api_key"], genova["plan"]) == (
+        "genova",
+        "default",
+        "af_sandbox",
+        "Business",
+    )
     assert (account["provider"], account["account"], account["api_key"]) == ("flora", "default", "sk_live_sandbox")
     assert account["credits"] == 10_000
     assert account["base_url"] == f"{own_sandbox.url}/flora"

@@ -40,7 +40,8 @@ class Film:
     direct: Callable[[Order], FrameAt]
 
 
-def _ease(time: float) -> float:
+def ease(time: float) -> float:
+    """A movement from 0 to 1 that starts and ends gently."""
     return time * time * (3 - 2 * time)
 
 
@@ -142,7 +143,7 @@ def earth_zoom_out(order: Order) -> FrameAt:
         canvas.paste(seen, ((width - shown[0]) // 2, (height - shown[1]) // 2), seen)
 
     def frame(time: float) -> Image.Image:
-        far = 80 ** -_ease(time)
+        far = 80 ** -ease(time)
         canvas = space.copy()
         if far < 0.25:  # nearer than this the country fills the frame
             layer(canvas, planet, width * 40 * far)
@@ -203,7 +204,7 @@ def ugc_creation(order: Order) -> FrameAt:
     soft = blur(source, unit * 1.5)
 
     def frame(time: float) -> Image.Image:
-        near = 1.12 + 0.3 * _ease(min(1.0, max(0.0, time * 2 - 0.4)))
+        near = 1.12 + 0.3 * ease(min(1.0, max(0.0, time * 2 - 0.4)))
         x = 0.5 + 0.018 * math.sin(time * 23 + phase) + 0.01 * math.sin(time * 51)
         y = 0.5 + 0.016 * math.cos(time * 19 + phase) + 0.008 * math.sin(time * 43)
         hunting = max(0.0, 1 - abs(time - 0.45) * 9)
@@ -233,7 +234,7 @@ def seamless_transition(order: Order) -> FrameAt:
     ramp = picture((x + 0.35 * y + 1.35) / 2.7 * 0.65 + noise(order.random(), width, height) * 0.35)
 
     def frame(time: float) -> Image.Image:
-        flood = _ease(time) * 1.25 * 255 - 32
+        flood = ease(time) * 1.25 * 255 - 32
         mask = curve(ramp, lambda value: (flood - value) * 8 + 128)
         old = _window(before, (width, height), (0.5 + 0.04 * time, 0.5), 1 + 0.15 * time)
         new = _window(after, (width, height), (0.5 - 0.04 * (1 - time), 0.5), 1.15 - 0.15 * time)
@@ -257,7 +258,7 @@ def video_scene_builder(order: Order) -> FrameAt:
         scene = min(2, int(time * 3))
         part = time * 3 - scene
         start, end = moves[scene]
-        x, y, zoom = (a + (b - a) * _ease(part) for a, b in zip(start, end, strict=True))
+        x, y, zoom = (a + (b - a) * ease(part) for a, b in zip(start, end, strict=True))
         shot = _window(shots[scene], (width, height), (x, y), zoom)
         if scene and part < 0.12:
             shot = ImageEnhance.Brightness(shot).enhance(1 + (0.12 - part) * 12)

@@ -23,7 +23,7 @@ _FLAT = graphics.RECIPES
 _FRAMES_PER_SECOND = 24
 _MOST_PIXELS = 64_000_000
 # What Pillow's decoders raise on damaged files; RuntimeError comes from AVIF, SyntaxError from PNG.
-_UNDECODABLE = (
+UNDECODABLE = (
     OSError, SyntaxError, ValueError, RuntimeError, struct.error,
     Image.DecompressionBombError, Image.DecompressionBombWarning,
 )  # fmt: skip
@@ -60,7 +60,7 @@ def render(slug: str, inputs: Mapping[str, bytes | str], size: int) -> list[Rend
     technique = CATALOGUE[slug]
     order = _order(technique, inputs, size)
     if film := motion.RECIPES.get(slug):
-        return [Rendered(technique.outputs[0].id, "video/mp4", _mp4(film, order))]
+        return [Rendered(technique.outputs[0].id, "video/mp4", encode_mp4(film.direct(order), film.seconds))]
     flat = slug in _FLAT
     made = (_FLAT if flat else _PHOTOGRAPHIC)[slug](order)
     return [
@@ -86,15 +86,22 @@ def _order(technique: Technique, inputs: Mapping[str, bytes | str], size: int) -
 
 
 def _load(input_id: str, data: bytes, size: int) -> Image.Image:
-    """The picture upright, on white where it is transparent, its longest side at `size`, at most four times as long as wide."""
     try:
-        with Image.open(io.BytesIO(data), formats=_FORMATS) as opened:
-            if opened.width * opened.height > _MOST_PIXELS:
-                raise UnreadableInputError(input_id)
-            opened.draft("RGB", (size, size))
-            upright = ImageOps.exif_transpose(opened).convert("RGBA")
-    except _UNDECODABLE as error:
+        return load_picture(data, size)
+    except UNDECODABLE as error:
         raise UnreadableInputError(input_id) from error
+
+
+def load_picture(data: bytes, size: int) -> Image.Image:
+    """The picture upright, on white where it is transparent, its longest side at `size`, at most four times as long as wide.
+
+    Raises one of `UNDECODABLE` when it cannot be read.
+    """
+    with Image.open(io.BytesIO(data), formats=_FORMATS) as opened:
+        if opened.width * opened.height > _MOST_PIXELS:
+            raise Image.DecompressionBombError
+        opened.draft("RGB", (size, size))
+        upright = ImageOps.exif_transpose(opened).convert("RGBA")
     image = Image.alpha_composite(Image.new("RGBA", upright.size, "white"), upright).convert("RGB")
     longest = max(image.size)
     image = ImageOps.fit(image, (max(image.width, longest // 4), max(image.height, longest // 4)))
@@ -111,9 +118,12 @@ def _still(image: Image.Image, size: int, *, flat: bool) -> bytes:
     return buffer.getvalue()
 
 
-def _mp4(film: motion.Film, order: Order) -> bytes:
-    """Encode frame by frame; a real file, since moving the index to the front reads back what was written."""
-    frame_at, count = film.direct(order), film.seconds * _FRAMES_PER_SECOND
+def encode_mp4(frame_at: motion.FrameAt, seconds: int) -> bytes:
+    """Encode a clip (H.264) frame by frame.
+
+    A real file, since moving the index to the front reads back what was written.
+    """
+    count = seconds * _FRAMES_PER_SECOND
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder, "clip.mp4")
         with av.open(str(file), "w", options={"movflags": "+faststart"}) as container:
