@@ -52,8 +52,8 @@ async def test_a_batch_is_bought_stored_and_not_bought_again(genova: Studio) -> 
     assert [result.status for result in results(first)] == ["Bought"] * 4
     assert [result.status for result in results(second)] == ["Reused"] * 4
     assert len(genova.jobs) == 4
-    pictures = [Image.open(genova.root / asset.path) for result in results(first) for asset in result.assets]
-    assert sorted(round(picture.width / picture.height, 1) for picture in pictures) == [1.0, 1.0, 1.8, 1.8]
+    files = [asset.sidecar["file"] for result in results(first) for asset in result.assets]
+    assert sorted(round(file["width"] / file["height"], 1) for file in files) == [1.0, 1.0, 1.8, 1.8]
     assert genova.sandbox.leaked() == 0
 
 
@@ -70,7 +70,7 @@ async def test_references_are_prepared_from_any_picture(genova: Studio, tmp_path
     )
 
     assert ended.name == "Completed", ended.message
-    assert genova.jobs[0]["request"]["referenceImages"]["mode"] == "style"
+    assert genova.jobs[0]["request"]["settings"]["referenceImages"]["mode"] == "style"
 
 
 async def test_an_item_that_fails_does_not_stop_the_others_and_says_why(genova: Studio) -> None:

@@ -7,7 +7,8 @@ from typing import Any
 
 import httpx
 import pytest
-from websockets.sync.client import ClientConnection, connect
+from websockets.sync.client import connect
+from websockets.sync.connection import Connection
 
 from tests.sandboxes import Sandbox
 
@@ -57,23 +58,23 @@ class Buyer:
         assert response.status_code == 200, response.text
         return response.json()["jobs"]
 
-    def line(self, address: str | None = None, **options: Any) -> AbstractContextManager[ClientConnection]:
+    def line(self, address: str | None = None, **options: Any) -> AbstractContextManager[Connection]:
         """A WebSocket: the account's own, or the one at the address."""
         path = address or f"/ws/user?userId={self.account['user_id']}"
         return connect(self.account["base_url"].replace("http", "ws") + path, **options)
 
-    def extension(self, kind: str = "flow") -> AbstractContextManager[ClientConnection]:
+    def extension(self, kind: str = "flow") -> AbstractContextManager[Connection]:
         """The WebSocket of an extension that works for the account."""
         account = self.account
         return self.line(f"/ws/extension?userId={account['user_id']}&token={account['jwt']}&extensionType={kind}")
 
 
-def hear(line: ClientConnection) -> dict[str, Any]:
+def hear(line: Connection) -> dict[str, Any]:
     """The next message."""
     return json.loads(line.recv(timeout=30))
 
 
-def hear_until(line: ClientConnection, *kinds: str) -> list[dict[str, Any]]:
+def hear_until(line: Connection, *kinds: str) -> list[dict[str, Any]]:
     """The messages up to the first of these types."""
     heard = [hear(line)]
     while heard[-1]["type"] not in kinds:

@@ -11,7 +11,7 @@ from tests.sandbox.buyers import Buyer, BuyerFactory
 
 EXAMPLES = Path(__file__).with_name("genova_document_examples.sh.txt").read_text()
 DOCUMENTED = "https://autoflow-api.aboessa101.workers.dev"
-PIXEL = "iVBORw0KGgoAAAANSUhEUgAAAAIAAAACCAIAAAD91JpzAAAAFUlEQVR42mP8z8Dwn4GBgYmBgYEBABEEAQGq2k1bAAAAAElFTkSuQmCC"
+PIXEL = "iVBORw0KGgoAAAANSUhEUgAAAAgAAAAICAIAAABLbSncAAAAHklEQVR4nGM8EaXBgA0wYRUlTsIpzwhZgpEWdqABAOo3A4USHwhbAAAAAElFTkSuQmCC"
 
 
 def run(buyer: Buyer, command: str, folder: Path, job_id: str = "") -> str:
