@@ -1,16 +1,29 @@
-"""How many looks a second the sandbox answers while 500 jobs run: `python benchmarks/sandbox.py`."""
+"""What the sandbox bears: `python benchmarks/sandbox.py`.
+
+FLORA: how many looks a second it answers while 500 jobs run. Genova: whether each of 100 WebSockets hears the start and the end of every
+one of its jobs, 500 in all, and how long a list request takes meanwhile.
+"""
 
 import asyncio
+import json
 import re
 import shutil
+import statistics
 import subprocess
 import sys
+from collections import Counter
+from time import perf_counter
 from typing import Any
 
 import httpx
+from websockets.asyncio.client import connect
 
 JOBS = 500
 TARGET = 1000
+ACCOUNTS = 20
+LINES = 100
+PAUSE = 0.25
+TARGET_P99 = 0.250
 PROGRAM = "from genmedia.sandbox.server import SandboxOptions, run; run(SandboxOptions(port=0, size=64))"
 
 
@@ -36,15 +49,61 @@ async def fill(url: str) -> tuple[str, dict[str, str]]:
             await asyncio.sleep(0.1)
 
 
+async def crowd(url: str) -> tuple[int, list[float]]:
+    """Run Genova's jobs under its listeners; returns how many events were lost and the seconds each list request took."""
+    async with httpx.AsyncClient(base_url=url, limits=httpx.Limits(max_connections=ACCOUNTS)) as http:
+        orders = [{"provider": "genova", "account": f"crowd-{number}"} for number in range(ACCOUNTS)]
+        accounts = [(await http.post("/sandbox/accounts", json=order)).json() for order in orders]
+        results = await asyncio.gather(*(_one_account(http, account) for account in accounts))
+    return sum(lost for lost, _ in results), [seconds for _, took in results for seconds in took]
+
+
+async def _one_account(http: httpx.AsyncClient, account: dict[str, Any]) -> tuple[int, list[float]]:
+    headers, jobs = {"x-api-key": account["api_key"]}, JOBS // ACCOUNTS
+    path, socket = f"{account['base_url']}/api/jobs", f"{account['base_url'].replace('http', 'ws')}/ws/user"
+    listening = asyncio.Barrier(LINES // ACCOUNTS + 1)
+
+    async def listen() -> int:
+        heard: Counter[str] = Counter()
+        async with connect(f"{socket}?userId={account['user_id']}") as line:
+            await line.recv()
+            await listening.wait()
+            try:
+                async with asyncio.timeout(60):
+                    while heard["job_completed"] < jobs:
+                        heard[json.loads(await line.recv())["type"]] += 1
+            except TimeoutError:
+                pass
+        return 2 * jobs - heard["job_started"] - heard["job_completed"]
+
+    listeners = [asyncio.create_task(listen()) for _ in range(LINES // ACCOUNTS)]
+    await listening.wait()
+    for number in range(jobs):
+        body = {"type": "image", "prompt": f"Cat {number} by the sea"}
+        (await http.post(path, json=body, headers=headers)).raise_for_status()
+    took: list[float] = []
+    while not all(listener.done() for listener in listeners):
+        started = perf_counter()
+        (await http.get(path, headers=headers)).raise_for_status()
+        took.append(perf_counter() - started)
+        await asyncio.sleep(PAUSE)
+    return sum(listener.result() for listener in listeners), took
+
+
 def main() -> None:
-    """Start a sandbox, fill it, measure, print one line."""
+    """Start a sandbox, fill it, measure, print one line for each measure."""
     wrk = shutil.which("wrk")
     if wrk is None:
         sys.exit("this benchmark needs wrk (Debian: apt-get install wrk; macOS: brew install wrk)")
     server = subprocess.Popen([sys.executable, "-c", PROGRAM], stdout=subprocess.PIPE, text=True)
     try:
         assert server.stdout is not None
-        address, headers = asyncio.run(fill(server.stdout.readline().split()[-1]))
+        url = server.stdout.readline().split()[-1]
+        lost, took = asyncio.run(crowd(url))
+        p99 = statistics.quantiles(took, n=100)[98]
+        print(f"{lost} events lost of {JOBS} jobs on {LINES} sockets; {len(took)} lists, p99 {p99 * 1000:.0f} ms", end=" ")
+        print(f"(target {TARGET_P99 * 1000:.0f} ms)")
+        address, headers = asyncio.run(fill(url))
         authorization = f"Authorization: {headers['authorization']}"
         measured = subprocess.run(
             [wrk, "-t1", "-c64", "-d4s", "-H", authorization, address], capture_output=True, text=True, check=True

@@ -66,7 +66,14 @@ async def _make(credentials: GenovaCredentials, assets: AssetStore, campaign: st
             charged = PRICE
     except GenmediaError as error:
         tell(item.name, str(error))
-        return Result(name=item.name, operation=order.operation, status=FAILED, error=str(error), seconds=monotonic() - begun)
+        return Result(
+            name=item.name,
+            operation=order.operation,
+            status=FAILED,
+            error=str(error),
+            charged=error.charged,
+            seconds=monotonic() - begun,
+        )
     return Result(
         name=item.name,
         operation=order.operation,

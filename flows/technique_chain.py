@@ -1,8 +1,9 @@
 """A chain of FLORA techniques, from files and texts to pictures and videos in the store."""
 
 import asyncio
+from dataclasses import replace
 from time import monotonic
-from typing import Annotated, Any
+from typing import Annotated, Any, TypeGuard
 
 from prefect import flow, tags
 from prefect.client.schemas.objects import State
@@ -11,14 +12,14 @@ from pydantic import Field
 
 from blocks import AssetStore, FloraCredentials, load_block
 from genmedia.buying import Outcome
-from genmedia.chain import Chain, Given, PlannedRun, check_budget, look_at_files, plan_chain
+from genmedia.chain import Chain, Fed, Given, PlannedRun, check_budget, look_at_files, plan_chain
 from genmedia.errors import NotFoundError
 from genmedia.execution import Outputs, RunResult, order_for, outputs_of, run_plan, runs_to_buy
 from genmedia.journal import StoredAsset
 from genmedia.progress import tell
 from genmedia.providers.flora import PROVIDER, Technique
 from genmedia.receiving import Origin
-from tasks.flora import create_run, download_outputs, get_technique, poll_run
+from tasks.flora import create_run, download_outputs, get_technique, poll_run, upload_input
 from tasks.reporting import publish_results, tag_flow_run
 from tasks.states import campaign_state, unwrap
 from tasks.store import write_gallery
@@ -88,10 +89,30 @@ async def technique_chain(
             to_buy = await runs_to_buy(plan, credentials.payer, take, journal, files)
             cost = check_budget(to_buy, max_credits)
             get_run_logger().info("%d runs, %d to buy for at most %g credits", len(plan), len(to_buy), cost)
+            plan = await _put_up(credentials, plan, to_buy)
             results = await run_plan(plan, perform, at_once=at_once)
         await write_gallery(assets)
         await publish_results(chain.name, results, files)
     return campaign_state(results)
+
+
+async def _put_up(credentials: FloraCredentials, plan: list[PlannedRun], to_buy: list[PlannedRun]) -> list[PlannedRun]:
+    """Put up the local files that what is bought begins with, each once, and before the first credit is spent: it may not work."""
+    files = {
+        source.sha256: source.file
+        for run in to_buy
+        for source in run.inputs
+        if isinstance(source, Given) and source.file and not source.url
+    }
+    urls = dict(zip(files, await asyncio.gather(*(upload_input(credentials, path) for path in files.values())), strict=True))
+    return [
+        replace(run, inputs=tuple(replace(one, url=urls[one.sha256]) if _waits_for(one, urls) else one for one in run.inputs))
+        for run in plan
+    ]
+
+
+def _waits_for(source: Given | Fed, urls: dict[str, str]) -> TypeGuard[Given]:
+    return isinstance(source, Given) and not source.url and source.sha256 in urls
 
 
 async def _look_up(credentials: FloraCredentials, slugs: set[str]) -> dict[str, Technique | NotFoundError]:

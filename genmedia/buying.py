@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
-from genmedia.errors import InDoubtError, MaybeAcceptedError, NotAcceptedError
+from genmedia.errors import InDoubtError, MaybeAcceptedError, NoAnswerError, NotAcceptedError, SettingsError
+from genmedia.http import ANSWER_SECONDS
 from genmedia.jobs import Account
 from genmedia.journal import Attempt, AttemptState, Journal, StoredAsset
 from genmedia.keys import submission_key
@@ -90,7 +91,7 @@ async def buy(
     *,
     has: Callable[[StoredAsset], bool],
     recover: Recover | None = None,
-    repeat_pause: float = 5.0,
+    repeat_pause: float = ANSWER_SECONDS,
 ) -> Purchase:
     """Meet an order without ever paying twice for it.
 
@@ -103,7 +104,8 @@ async def buy(
         prepare: Makes ready to send it.
         has: Whether the store still holds a file; what it lost is fetched again from the job that gave it, not bought again.
         recover: How the provider is asked about a lost answer, where it does not recognise an equal submission but can be asked.
-        repeat_pause: Seconds between two submissions under one idempotency key, so that they never run at the same time.
+        repeat_pause: Seconds between two submissions under one idempotency key, so that they never run at the same time: as long as
+            an answer may take.
 
     Raises:
         NotAcceptedError: The provider refused it; nothing was bought.
@@ -132,8 +134,9 @@ async def buy(
             if not await journal.take_over(attempt):
                 continue
             if recover is not None:
-                return await _submit(journal, order, attempt, _recovering(attempt, submit, recover), repeat_pause, recover)
-        return await _submit(journal, order, attempt, submit, repeat_pause, recover)
+                submit = _recovering(attempt, submit, recover)
+            return await _submit(journal, order, attempt, submit, repeat_pause, recover, first=False)
+        return await _submit(journal, order, attempt, submit, repeat_pause, recover, first=True)
 
 
 def _recovering(attempt: Attempt, submit: Submit, recover: Recover) -> Submit:
@@ -167,10 +170,23 @@ async def _answer_with(journal: Journal, order: Order, attempt: Attempt, has: Ca
 
 
 async def _submit(
-    journal: Journal, order: Order, attempt: Attempt, submit: Submit, repeat_pause: float, recover: Recover | None
+    journal: Journal,
+    order: Order,
+    attempt: Attempt,
+    submit: Submit,
+    repeat_pause: float,
+    recover: Recover | None,
+    *,
+    first: bool,
 ) -> Purchase:
     try:
-        job_id = await _submit_until_known(order, attempt, submit, repeat_pause, recover)
+        job_id = await _submit_until_known(order, attempt, submit, repeat_pause, recover, first=first)
+    except _StillUnknownError as unknown:
+        await asyncio.shield(journal.release(attempt))
+        raise NoAnswerError(
+            f"an earlier submission may have been accepted, and it could not be asked about: {unknown.refusal.what}",
+            job=describe(order, attempt.key),
+        ) from None
     except NotAcceptedError as error:
         await journal.refuse(attempt, error.what)
         error.job = describe(order, attempt.key)
@@ -181,17 +197,35 @@ async def _submit(
     except BaseException:
         await asyncio.shield(journal.release(attempt))
         raise
-    await asyncio.shield(journal.bind(attempt, job_id))
+    try:
+        await asyncio.shield(journal.bind(attempt, job_id))
+    except SettingsError as error:
+        error.job = describe(order, attempt.key, job_id)
+        error.money = "The job is accepted and paid for, but its id could not be written down."
+        error.advice = "Mend the journal and run again soon: the provider is asked for the job."
+        raise
     return Purchase(order, attempt.key, attempt.id, attempt.number, job_id, Outcome.BOUGHT)
 
 
+class _StillUnknownError(Exception):
+    """A repeat was refused: that says nothing of the submission before it."""
+
+    def __init__(self, refusal: NotAcceptedError) -> None:
+        super().__init__(refusal.what)
+        self.refusal = refusal
+
+
 async def _submit_until_known(
-    order: Order, attempt: Attempt, submit: Submit, repeat_pause: float, recover: Recover | None
+    order: Order, attempt: Attempt, submit: Submit, repeat_pause: float, recover: Recover | None, *, first: bool
 ) -> str:
     """Submit; after a lost answer again only where an equal key gives the job that exists, or the provider says there is none."""
     for repeat in range(REPEATS + 1):
         try:
             return await submit(f"{attempt.key}:{attempt.number}")
+        except NotAcceptedError as error:
+            if first and repeat == 0:
+                raise
+            raise _StillUnknownError(error) from None
         except MaybeAcceptedError:
             if repeat == REPEATS:
                 raise

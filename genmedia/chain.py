@@ -1,5 +1,6 @@
 """Technique chains: what a person writes down, and the runs it comes to, checked as a whole before the first credit is spent."""
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
@@ -194,9 +195,12 @@ def plan_chain(
     planner = _Planner(techniques, files, origins)
     for number, step in enumerate(chain.steps, 1):
         planner.add(f"step {number} ({step.name})", step)
+    plan = [run for runs in planner.runs.values() for run in runs]
+    names = Counter(run.name for run in plan)
+    planner.faults += [Fault(f"run {name}", "is the name of two runs; rename a step") for name in names if names[name] > 1]
     if planner.faults:
         raise InputError(planner.faults)
-    return [run for runs in planner.runs.values() for run in runs]
+    return plan
 
 
 def check_budget(runs: Sequence[PlannedRun], max_credits: float | None) -> float:
@@ -302,8 +306,8 @@ class _Planner:
             return []  # the step above has faults of its own
         outputs = {one.id: one.type for one in technique.outputs}
         fitting = [name for name, type_ in outputs.items() if type_ == wanted] or list(outputs)
-        offer = ", ".join(f"{name} ({type_})" for name, type_ in outputs.items())
-        if source.output == EVERY:
+        offer = ", ".join(f"{name} ({type_})" for name, type_ in outputs.items()) or "nothing"
+        if source.output == EVERY and outputs:
             return [Fed(source.id, outputs[name], run.name, name) for run in runs for name in fitting]
         if len(runs) > 1:
             self.faults.append(Fault(place, f"uses step {source.step!r}, which is {len(runs)} runs; say output: '{EVERY}'"))

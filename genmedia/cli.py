@@ -1,5 +1,6 @@
 """The command line `genmedia`."""
 
+import signal
 import sys
 from pathlib import Path
 from typing import Annotated
@@ -88,6 +89,9 @@ def _switches(given: tuple[str, ...]) -> dict[str, dict[str, str | bool]]:
 
 def main() -> None:
     """Run one command; errors are told in a line or two, never as a traceback."""
+    # A supervisor's SIGTERM ends a command as Ctrl-C does; a script's background jobs inherit an ignored SIGINT, and so would their children.
+    for sign in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(sign, signal.default_int_handler)
     try:
         sys.exit(app())
     except GenmediaError as error:

@@ -2,12 +2,14 @@
 
 import asyncio
 import os
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from copy import deepcopy
 from pathlib import Path
 from time import monotonic
 from typing import Any
 
+import httpx
 from rich.console import Console
 from rich.table import Table
 
@@ -44,6 +46,8 @@ def run_demo(project: Project, console: Console, *, live: bool) -> int:
         raise SettingsError("a live run needs FLORA_API_KEY", advice="Make a key in FLORA under Settings > API Keys.")
     sandbox = None if live else services.sandbox_service(own)
     prefect = None if os.environ.get("PREFECT_API_URL") else services.prefect_service(own)
+    if prefect is None:
+        _check_prefect(os.environ["PREFECT_API_URL"])
     needed = [service for service in (prefect, sandbox) if service]
     if needed:
         console.print(f"Starting {' and '.join(service.name for service in needed)} on this machine ...")
@@ -53,10 +57,22 @@ def run_demo(project: Project, console: Console, *, live: bool) -> int:
         if prefect:
             os.environ.update(services.prefect_environment(own), PREFECT_API_URL=f"{prefect.url}/api")
         os.environ["PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL"] = "CRITICAL"  # this command shows progress in its own way
+        if sandbox:
+            services.write_off(sandbox, project.folder / "media")
         environment = services.open_accounts(sandbox, NAME) if sandbox else dict(os.environ)
         begun = monotonic()
         ended = asyncio.run(_run_all(project, console, environment))
         return _report(project, console, ended, monotonic() - begun, kept=prefect is None)
+
+
+def _check_prefect(api_url: str) -> None:
+    try:
+        httpx.get(f"{api_url}/health", timeout=10).raise_for_status()
+    except (httpx.HTTPError, httpx.InvalidURL) as error:
+        raise SettingsError(
+            f"PREFECT_API_URL is {api_url}, where no Prefect server answers ({type(error).__name__})",
+            advice="Start one with `prefect server start`, or unset the variable.",
+        ) from None
 
 
 async def _run_all(project: Project, console: Console, environment: Mapping[str, str]) -> list[Any]:
@@ -100,9 +116,19 @@ def _results(ended: Any) -> list[Result]:
     return ended.result
 
 
+def _summary(results: Sequence[Result]) -> str:
+    if all(result.status == "Reused" for result in results):
+        return "nothing was bought; everything is in the store already."
+    counts = Counter(result.status for result in results)
+    told = ", ".join(f"{count} {status.lower()}" for status, count in counts.items())
+    return f"{told}; {sum(result.charged for result in results):g} credits charged."
+
+
 def _report(project: Project, console: Console, ended: Sequence[Any], seconds: float, *, kept: bool) -> int:
     results = [result for one in ended for result in _results(one)]
-    table = Table("step", "operation", "status", "seconds", "credits", "files", box=None, header_style="dim", padding=(0, 2))
+    table = Table(box=None, header_style="dim", padding=(0, 2, 0, 0))
+    for title in ("step", "operation", "status", "seconds", "credits", "files"):
+        table.add_column(title, no_wrap=title not in ("step", "operation"), overflow="fold")
     for result in results:
         took = "" if result.seconds is None else f"{result.seconds:.1f}"
         table.add_row(result.name, result.operation, result.status, took, f"{result.charged:g}", str(len(result.assets)))
@@ -111,17 +137,8 @@ def _report(project: Project, console: Console, ended: Sequence[Any], seconds: f
         if result.error:
             console.print(f"{result.name}: {result.error}", style="red", highlight=False, markup=False, soft_wrap=True)
     store = project.folder / "media"
-    bought = sum(result.status == "Bought" for result in results)
-    spent = sum(result.charged for result in results)
     whole = all(one.name == "Completed" for one in ended)
-    console.print(
-        f"\n[bold]{'Completed' if whole else 'Partial'}[/] in {seconds:.0f} s: "
-        + (
-            f"{bought} jobs bought for {spent:g} credits."
-            if bought
-            else "nothing was bought; everything is in the store already."
-        )
-    )
+    console.print(f"\n[bold]{'Completed' if whole else 'Partial'}[/] in {seconds:.0f} s: {_summary(results)}")
     console.print(f"Folder   {store}", highlight=False, soft_wrap=True)
     console.print(f"Gallery  {(store / 'index.html').as_uri()}", highlight=False, soft_wrap=True)
     ui = project.module("deployments.local_run").ui_url() if kept else f"http://127.0.0.1:{services.PREFECT_PORT}"

@@ -49,6 +49,9 @@ class GenmediaError(Exception):
         job: Which job it happened to: provider, remote id, submission key.
         money: Whether credits were spent; defaults to the class's own sentence.
         advice: What to do next; defaults to the class's own sentence.
+
+    Attributes:
+        charged: What the job cost all the same, when it is known to have been charged.
     """
 
     money = ""
@@ -58,6 +61,7 @@ class GenmediaError(Exception):
         super().__init__(what)
         self.what = what
         self.job = job
+        self.charged = 0.0
         self.money = type(self).money if money is None else money
         self.advice = type(self).advice if advice is None else advice
 

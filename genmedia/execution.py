@@ -115,7 +115,7 @@ async def run_plan(runs: Sequence[PlannedRun], perform: Perform, *, at_once: int
             except GenmediaError as error:
                 failed.set()
                 tell(run.name, str(error))
-                return RunResult(name=run.name, operation=run.slug, status=FAILED, error=str(error))
+                return RunResult(name=run.name, operation=run.slug, status=FAILED, charged=error.charged, error=str(error))
             except BaseException:
                 failed.set()
                 raise

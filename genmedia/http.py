@@ -3,6 +3,7 @@
 import asyncio
 import hashlib
 import json
+import logging
 import re
 from collections.abc import AsyncGenerator, Callable, Mapping
 from contextlib import asynccontextmanager, suppress
@@ -19,7 +20,7 @@ import stamina
 from genmedia import errors
 from genmedia.limits import Pace
 from genmedia.origins import Origins, is_loopback, origin_of
-from genmedia.redaction import bare_url, redact
+from genmedia.redaction import HIDDEN, bare_url, redact
 
 IN_FLIGHT = 4
 """Requests at once. httpx grows slow with more: 4 in flight gave 1,124 requests a second, 50 gave 391 (measured)."""
@@ -32,6 +33,9 @@ ATTEMPTS = 5
 HOPS = 3
 
 _SENDABLE = re.compile("[!-~]+")
+# Retries are told by whoever waits; stamina's own line for each says nothing to a person.
+logging.getLogger("stamina").setLevel(logging.ERROR)
+
 _TIMEOUT = httpx.Timeout(connect=10, read=30, write=60, pool=None)
 _NEVER_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.UnsupportedProtocol, httpx.PoolTimeout)
 
@@ -157,6 +161,9 @@ class Session:
         return bytes(body)
 
     def _parse(self, body: bytes, where: str) -> Any:
+        # A provider may repeat the key, in a reason for instance; what is read here ends in journals, states and sidecars.
+        for secret in self._secrets:
+            body = body.replace(secret.encode(), HIDDEN.encode())
         try:
             return json.loads(body)
         except (ValueError, RecursionError):

@@ -134,7 +134,10 @@ def _save_small(picture: Image.Image, small: SmallCopy) -> None:
     picture = picture.convert("RGB")
     picture.thumbnail((small.side, small.side))
     for quality in (80, 60, 40, 20):
-        picture.save(small.path, small.format, quality=quality)
+        try:
+            picture.save(small.path, small.format, quality=quality)
+        except OSError as error:  # the file is sound; it is the disk that is not
+            raise errors.MediaLimitError(f"a smaller copy of it could not be written: {error.strerror}") from None
         if Path(small.path).stat().st_size <= small.max_bytes:
             return
 

@@ -6,7 +6,7 @@ SQLite at `GENMEDIA_JOURNAL_URL`, else `.genmedia/journal.db` in the store. Ever
 
 import json
 import os
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -17,7 +17,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy import event
 from sqlalchemy.engine.url import URL, make_url
-from sqlalchemy.exc import ArgumentError, IntegrityError, OperationalError
+from sqlalchemy.exc import ArgumentError, DatabaseError, IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection, create_async_engine
 
 from genmedia import ownership
@@ -135,7 +135,10 @@ class Journal:
     def __init__(self, url: str) -> None:
         parsed = _check_url(url)
         file = Path(str(parsed.database))
-        file.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            file.parent.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise SettingsError(f"the journal {file} cannot be made: {error.strerror}", advice="Check its folder.") from None
         self._owners = file.parent / "owners"
         self._file = file
         self._engine = create_async_engine(parsed)
@@ -164,12 +167,20 @@ class Journal:
     @asynccontextmanager
     async def _transaction(self) -> AsyncGenerator[AsyncConnection]:
         try:
+            if not self._ready:
+                async with self._engine.begin() as connection:
+                    version = await _create(connection)
+                if version != VERSION:
+                    raise SettingsError(
+                        f"the journal {self._file} is of version {version}, this genmedia writes version {VERSION}",
+                        advice="Use the genmedia that wrote it.",
+                    )
+                self._ready = True
             async with self._engine.begin() as connection:
-                if not self._ready:
-                    await _create(connection, self._file)
-                    self._ready = True
                 yield connection
-        except OperationalError as error:
+        except DatabaseError as error:
+            if isinstance(error, IntegrityError):
+                raise
             raise SettingsError(
                 f"the journal {self._file} cannot be used: {error.orig}", advice="Check the file, its folder and the disk."
             ) from None
@@ -253,6 +264,23 @@ class Journal:
             rows = await connection.execute(sa.select(_assets).where(_assets.c.attempt == attempt_id).order_by(sa.text("rowid")))
             return [StoredAsset(row.path, row.output, row.sha256, json.loads(row.sidecar)) for row in rows]
 
+    async def write_off(self, origin: str, has: Callable[[StoredAsset], bool]) -> int:
+        """Fail every attempt at an origin that is not wholly in the store; how many.
+
+        For a sandbox that was started anew: it knows no job of the one before it.
+
+        Args:
+            origin: Scheme, host and port, as in an account.
+            has: Whether the store still holds a file.
+        """
+        query = _select_attempts().where(_submissions.c.account.contains(f"|{origin}|"), _attempts.c.state.in_(_LIVE))
+        async with self._transaction() as connection:
+            found = [_as_attempt(row) for row in await connection.execute(query)]
+        lost = [one for one in found if one.state is not AttemptState.STORED or not all(map(has, await self.assets(one.id)))]
+        for attempt in lost:
+            await self.fail(attempt.id, "its sandbox was stopped", 0)
+        return len(lost)
+
     async def owned_jobs(self, account: str) -> set[str]:
         """The remote ids of all jobs of an account that belong to an attempt."""
         query = sa.select(_attempts.c.remote_id).join(_submissions).where(_submissions.c.account == account)
@@ -299,16 +327,13 @@ def _take_write_lock(connection: sa.Connection) -> None:
     connection.exec_driver_sql("BEGIN IMMEDIATE")
 
 
-async def _create(connection: AsyncConnection, file: Path) -> None:
+async def _create(connection: AsyncConnection) -> int:
+    """Make the tables where there are none; the version that they are of."""
     await connection.run_sync(_tables.create_all)
     found = (await connection.execute(sa.select(_about.c.version))).scalar()
     if found is None:
         await connection.execute(_about.insert().values(version=VERSION))
-    elif found != VERSION:
-        raise SettingsError(
-            f"the journal {file} is of version {found}, this genmedia writes version {VERSION}",
-            advice="Use the genmedia that wrote it.",
-        )
+    return VERSION if found is None else int(found)
 
 
 def _select_attempts() -> sa.Select[Any]:

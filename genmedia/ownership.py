@@ -19,11 +19,15 @@ def own_name(folder: Path) -> str:
     folder.mkdir(parents=True, exist_ok=True)
     for left_over in folder.glob("*.lock"):
         is_alive(folder, left_over.stem)  # removes the locks of the dead
-    name = uuid4().hex
-    lock = os.open(folder / f"{name}.lock", os.O_CREAT | os.O_RDWR, 0o600)
-    fcntl.flock(lock, fcntl.LOCK_EX)
-    _held[folder] = (name, os.getpid())
-    return name
+    while True:
+        name = uuid4().hex
+        path = folder / f"{name}.lock"
+        lock = os.open(path, os.O_CREAT | os.O_RDWR, 0o600)
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if path.exists():  # else another process took the new, not yet locked file for one of the dead
+            _held[folder] = (name, os.getpid())
+            return name
+        os.close(lock)
 
 
 def is_alive(folder: Path, name: str) -> bool:

@@ -60,6 +60,16 @@ async def receive_outputs(
         MediaError: An output is not what it should be; the others are stored.
         StoreError: The store refused.
     """
+    try:
+        return await _receive(client, store, journal, purchase, job, origin)
+    except GenmediaError as error:
+        error.charged = job.charged or 0.0
+        raise
+
+
+async def _receive(
+    client: Client, store: Store, journal: Journal, purchase: Purchase, job: Job, origin: Origin
+) -> tuple[StoredAsset, ...]:
     if not job.outputs:
         raise UnreadableAnswerError(
             "the job succeeded, but no outputs are named", job=purchase.about, money="The job is paid for."

@@ -1,5 +1,7 @@
 """Servers on this machine that a command needs: found when they run already, else started, and stopped by whoever started them."""
 
+import asyncio
+import fcntl
 import json
 import os
 import signal
@@ -7,6 +9,7 @@ import socket
 import subprocess
 import sys
 from collections.abc import Generator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -15,6 +18,8 @@ from time import monotonic, sleep
 import httpx
 
 from genmedia.errors import SettingsError
+from genmedia.journal import Journal, journal_url
+from genmedia.store import Store
 
 READY_SECONDS = 120.0
 STOP_SECONDS = 10.0
@@ -24,15 +29,16 @@ SANDBOX_PORT = 4280
 
 @dataclass
 class Service:
-    """One server as a child process, with its state beside it so that a later command finds it again.
+    """One server as a child process, shared by all commands that need it at the same time; the last of them stops it.
 
-    A command that was killed leaves its servers running; the next one takes them over, and stops them at its end.
+    Each command holds a shared lock on a file beside its state. The kernel frees it when the command ends, however it ends, so a
+    command that was killed leaves its server to the next one.
 
     Args:
         name: What it is called in messages and file names.
         folder: Where its state and its log are kept.
         command: How it is started; `{port}` stands for its port.
-        port: The port it should have; any free one when that is taken.
+        port: The port it should have, unless it had another the last time; any free one when that is taken.
         health: The path that answers 200 once it is ready.
         environment: Added to this process's environment.
     """
@@ -43,9 +49,10 @@ class Service:
     port: int
     health: str
     environment: Mapping[str, str] = field(default_factory=dict[str, str])
+    fresh: bool = False
     _pid: int = 0
-    _mine: bool = False
     _child: subprocess.Popen[bytes] | None = None
+    _use: int = -1
 
     @property
     def url(self) -> str:
@@ -58,30 +65,65 @@ class Service:
         return self.folder / f"{self.name}.log"
 
     def start(self) -> None:
-        """Find it running, or start it; does not wait until it is ready."""
+        """Find it running, or start it, and wait until it is ready.
+
+        Raises:
+            SettingsError: It ended, or did not become ready; the message ends with what it printed.
+        """
         self.folder.mkdir(parents=True, exist_ok=True)
-        if self._find():
+        with self._alone():
+            self._use = os.open(self.folder / f"{self.name}.users", os.O_CREAT | os.O_RDWR, 0o600)
+            fcntl.flock(self._use, fcntl.LOCK_SH)
+            if not self._find():
+                self._spawn()
+            self._wait_until_ready()
+
+    def stop(self) -> None:
+        """End it, if nobody else uses it."""
+        if self._use < 0:
             return
+        with self._alone():
+            try:
+                fcntl.flock(self._use, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                return
+            finally:
+                os.close(self._use)
+                self._use = -1
+            self._end()
+            self._state.write_text(json.dumps({"pid": 0, "port": self.port}))
+
+    @contextmanager
+    def _alone(self) -> Generator[None]:
+        """One command at a time starts or stops it."""
+        with (self.folder / f"{self.name}.lock").open("w") as turn:
+            fcntl.flock(turn, fcntl.LOCK_EX)
+            yield
+
+    def _find(self) -> bool:
+        try:
+            state = json.loads(self._state.read_text())
+        except (OSError, ValueError):
+            return False
+        # The same port again: what a sandbox sold is remembered under its address.
+        self.port, self._pid = state["port"], state["pid"]
+        return self._pid > 0 and _exists(self._pid) and self._answers()
+
+    def _spawn(self) -> None:
         self.port = self.port if _is_free(self.port) else _free_port()
-        command = [part.format(port=self.port) for part in self.command]
         with self.log.open("wb") as log:
             self._child = subprocess.Popen(  # noqa: S603 # our own servers
-                command,
+                [part.format(port=self.port) for part in self.command],
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
                 env={**os.environ, **self.environment},
                 start_new_session=True,  # Ctrl-C is for the command; it stops its servers in its own order
             )
-        self._pid, self._mine = self._child.pid, True
-        self._state.write_text(json.dumps({"pid": self._pid, "port": self.port, "owner": os.getpid()}))
+        self._pid, self.fresh = self._child.pid, True
+        self._state.write_text(json.dumps({"pid": self._pid, "port": self.port}))
 
-    def wait_until_ready(self) -> None:
-        """Wait for its health path.
-
-        Raises:
-            SettingsError: It ended, or did not become ready; the message ends with what it printed.
-        """
+    def _wait_until_ready(self) -> None:
         end = monotonic() + READY_SECONDS
         while monotonic() < end and self._is_alive():
             if self._answers():
@@ -90,17 +132,13 @@ class Service:
         lines = self.log.read_text(errors="replace").strip().splitlines()[-5:] if self.log.exists() else []
         raise SettingsError(f"{self.name} did not start: {' / '.join(lines) or 'it printed nothing'}", advice=f"See {self.log}.")
 
-    def stop(self) -> None:
-        """End it, if this process started it or took it over."""
-        if not self._mine:
-            return
+    def _end(self) -> None:
         for sign in (signal.SIGTERM, signal.SIGKILL):
             if self._is_alive():
                 os.killpg(self._pid, sign)
             end = monotonic() + STOP_SECONDS
             while self._is_alive() and monotonic() < end:
                 sleep(0.05)
-        self._state.unlink(missing_ok=True)
 
     def _is_alive(self) -> bool:
         return self._child.poll() is None if self._child else _exists(self._pid)
@@ -108,20 +146,6 @@ class Service:
     @property
     def _state(self) -> Path:
         return self.folder / f"{self.name}.json"
-
-    def _find(self) -> bool:
-        try:
-            state = json.loads(self._state.read_text())
-        except (OSError, ValueError):
-            return False
-        wanted, self.port = self.port, state["port"]
-        if _exists(state["pid"]) and self._answers():
-            self._pid, self._mine = state["pid"], not _exists(state["owner"])
-            if self._mine:
-                self._state.write_text(json.dumps({**state, "owner": os.getpid()}))
-            return True
-        self.port = wanted
-        return False
 
     def _answers(self) -> bool:
         try:
@@ -132,16 +156,27 @@ class Service:
 
 @contextmanager
 def running(services: Sequence[Service]) -> Generator[None]:
-    """Start all, wait for all, and stop at the end those that are ours."""
+    """Have all of them running while the block runs."""
     try:
-        for service in services:
-            service.start()
-        for service in services:
-            service.wait_until_ready()
+        with ThreadPoolExecutor() as together:
+            list(together.map(Service.start, services))
         yield
     finally:
         for service in reversed(services):
             service.stop()
+
+
+def write_off(sandbox: Service, store_root: Path) -> None:
+    """Let the journal know that a sandbox which was started anew has no job of the one before it."""
+    if not sandbox.fresh:
+        return
+    store = Store(str(store_root))
+
+    async def write() -> None:
+        async with Journal.lease(journal_url(store.root)) as journal:
+            await journal.write_off(sandbox.url, lambda asset: store.has(asset.path))
+
+    asyncio.run(write())
 
 
 def sandbox_service(folder: Path) -> Service:

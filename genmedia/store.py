@@ -219,7 +219,10 @@ def _safe(value: str) -> str:
 
 
 def _identity(sidecar: Any) -> tuple[Any, ...]:
-    return sidecar.get("submission_key"), sidecar.get("output")
+    try:
+        return sidecar["submission_key"], sidecar["output"]["id"]
+    except (LookupError, TypeError):
+        return ()
 
 
 def _move(source: Path, target: Path) -> None:

@@ -24,6 +24,7 @@ def run_up(project: Project) -> int:
     sys.stdout.write("Starting Prefect, a sandbox and a worker ...\n")
     sys.stdout.flush()
     with services.running([prefect, sandbox]):
+        services.write_off(sandbox, project.folder / "media")
         environment = {
             **os.environ,
             **services.prefect_environment(own),
@@ -53,7 +54,6 @@ def _run(project: Project, environment: Mapping[str, str], arguments: Sequence[s
 def _work(project: Project, environment: Mapping[str, str]) -> int:
     command = [sys.executable, "-m", "prefect", "worker", "start", "--pool", WORK_POOL, "--type", "process"]
     worker = subprocess.Popen([*command], cwd=project.folder, env=environment, start_new_session=True)  # noqa: S603
-    signal.signal(signal.SIGTERM, signal.default_int_handler)  # a supervisor stops it as Ctrl-C does
     try:
         return worker.wait()
     except KeyboardInterrupt:
@@ -62,4 +62,8 @@ def _work(project: Project, environment: Mapping[str, str]) -> int:
     finally:
         if worker.poll() is None:
             os.killpg(worker.pid, signal.SIGTERM)
-            worker.wait()
+            try:
+                worker.wait(services.STOP_SECONDS)
+            except subprocess.TimeoutExpired:
+                os.killpg(worker.pid, signal.SIGKILL)
+                worker.wait()

@@ -53,6 +53,7 @@ class _Wait(Generic[R]):
     since: float = field(default_factory=monotonic)
     best: int = -1
     absences: int = 0
+    trouble: str = ""
     news: asyncio.Queue[Job | errors.GenmediaError] = field(default_factory=asyncio.Queue[Job | errors.GenmediaError])
 
     @property
@@ -68,17 +69,15 @@ class _Wait(Generic[R]):
             return
         if rank > self.best and job.status is JobStatus.RUNNING:
             self.since = monotonic()
-        self.best, self.absences = rank, 0
+        self.best, self.absences, self.trouble = rank, 0, ""
         self.news.put_nowait(job)
 
     def expire(self) -> None:
         if self.running:
-            error: errors.GenmediaError = errors.RunTimeoutError(
-                f"it was not done after running for {self.run_seconds:g} s", job=self.about
-            )
+            kind, what = errors.RunTimeoutError, f"it was not done after running for {self.run_seconds:g} s"
         else:
-            error = errors.QueueTimeoutError(f"it had not started after {self.queue_seconds:g} s", job=self.about)
-        self.news.put_nowait(error)
+            kind, what = errors.QueueTimeoutError, f"it had not started after {self.queue_seconds:g} s"
+        self.news.put_nowait(kind(f"{what}; the last look failed: {self.trouble}" if self.trouble else what, job=self.about))
 
     def miss(self) -> None:
         self.absences += 1
@@ -180,6 +179,8 @@ class Watcher(Generic[R]):
                 look = await self._look(frozenset(due))
             except _PASSING as error:
                 failures += 1
+                for wait in due.values():
+                    wait.trouble = error.what
                 asked_to_wait = getattr(error, "retry_after", None) or 0.0
             except errors.GenmediaError as error:
                 self._give_up(error)
@@ -221,7 +222,8 @@ class Watcher(Generic[R]):
         pause = min(random.uniform(*self._every()) * 2 ** min(failures, 10), max(LONGEST_PAUSE, self._every()[1]))  # noqa: S311
         for wait in self._waits:
             if wait.ref in refs:
-                wait.due = monotonic() + max(pause, asked_to_wait) / scale
+                # A paid job is not given up in seconds: each absence makes the next look wait longer.
+                wait.due = monotonic() + max(pause * 2**wait.absences, asked_to_wait) / scale
 
     def _give_up(self, error: errors.GenmediaError) -> None:
         for wait in self._waits:

@@ -10,10 +10,11 @@ from prefect.client.schemas.objects import State
 from blocks import AssetStore, FloraCredentials
 from genmedia.buying import Order, Purchase, Submit, buy
 from genmedia.chain import Given
+from genmedia.http import ANSWER_SECONDS
 from genmedia.jobs import Job
 from genmedia.journal import StoredAsset
 from genmedia.media import inspect_file
-from genmedia.providers.flora import POLL_SECONDS, FloraClient, Run, RunInput, Technique
+from genmedia.providers.flora import FloraClient, Run, RunInput, Technique
 from genmedia.receiving import Origin, receive_outputs
 from tasks.states import met
 from tasks.waiting import Patience, wait_for_job
@@ -67,7 +68,7 @@ async def create_run(
 
             return submit
 
-        pause = POLL_SECONDS[1] / flora.http.clock_scale
+        pause = ANSWER_SECONDS / flora.http.clock_scale
         purchase = await buy(journal, order, prepare, has=lambda asset: files.has(asset.path), repeat_pause=pause)
     return met(purchase)
 

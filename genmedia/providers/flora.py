@@ -7,7 +7,7 @@ is read as well.
 import asyncio
 import re
 from collections.abc import Mapping, Sequence
-from contextlib import AbstractAsyncContextManager
+from contextlib import AbstractAsyncContextManager, suppress
 from datetime import UTC, datetime
 from hashlib import sha256
 from pathlib import Path
@@ -15,7 +15,7 @@ from typing import Any, BinaryIO, TypeVar
 from urllib.parse import quote
 
 import httpx
-from pydantic import AliasChoices, AliasGenerator, BaseModel, ConfigDict, ValidationError, field_validator
+from pydantic import AliasChoices, AliasGenerator, BaseModel, ConfigDict, Field, ValidationError, field_validator
 from pydantic.alias_generators import to_camel
 
 from genmedia import errors
@@ -90,7 +90,7 @@ class Technique(_Answered):
     technique_id: str
     name: str = ""
     description: str = ""
-    run_cost: float
+    run_cost: float = Field(ge=0, allow_inf_nan=False)
     inputs: tuple[TechniqueField, ...] = ()
     outputs: tuple[TechniqueField, ...] = ()
 
@@ -137,7 +137,7 @@ class Run(_Answered):
             charged=self.charged_cost,
             outputs=tuple(_as_output(output) for output in self.outputs),
             error=" - ".join(part for part in (self.error_code, self.error_message) if part),
-            times={name: _iso(milliseconds) for name, milliseconds in times.items() if milliseconds is not None},
+            times={name: stated for name, milliseconds in times.items() if (stated := _iso(milliseconds))},
         )
 
 
@@ -147,8 +147,11 @@ def _as_output(output: RunOutput) -> Output:
     return Output(output.output_id, _KINDS.get(output.type, output.type), url=output.url)
 
 
-def _iso(milliseconds: float) -> str:
-    return datetime.fromtimestamp(milliseconds / 1000, UTC).isoformat(timespec="milliseconds")
+def _iso(milliseconds: float | None) -> str:
+    """The time as text; empty where none is stated, or none that a calendar has."""
+    with suppress(OverflowError, ValueError, OSError, TypeError):
+        return datetime.fromtimestamp((milliseconds or 0) / 1000, UTC).isoformat(timespec="milliseconds") if milliseconds else ""
+    return ""
 
 
 class FloraClient:
@@ -240,6 +243,15 @@ class FloraClient:
             NotFoundError: This FLORA has no assets API yet; the beta document has none.
             ApiError: The upload did not succeed.
         """
+        try:
+            return await self._upload(path, content_type)
+        except errors.NotFoundError:
+            raise errors.NotFoundError(
+                f"{path.name} cannot be put up: this FLORA has no assets API",
+                advice="Give the picture as a url on a host that FLORA reads from, instead of as a file.",
+            ) from None
+
+    async def _upload(self, path: Path, content_type: str) -> str:
         about = {"file_name": path.name, "content_type": content_type}
         if path.stat().st_size <= DIRECT_UPLOAD_BYTES:
             file = {"file": (path.name, path.read_bytes(), content_type)}

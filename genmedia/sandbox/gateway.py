@@ -130,7 +130,7 @@ class Gateway:
         request.scope["path_params"] = match.groupdict()
 
         def happens(order: FaultOrder) -> bool:
-            return order.kind not in IN_THE_BODY and (order.kind != "d1_error" or operation.method == "POST")
+            return order.kind not in IN_THE_BODY and (order.kind != "d1_error" or operation.name == "create_job")
 
         fault = self._faults.take("request", provider.name, account, operation.name, happens)
         if fault and fault.kind in _INSTEAD_OF_WORK:

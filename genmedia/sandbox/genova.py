@@ -191,7 +191,7 @@ class Genova(Provider):
             prepaid=True,
             by_hand=switches.workers != "builtin",
             patience=QUEUE_PATIENCE,
-            marks=MARKS,
+            marks=MARKS if switches.workers == "builtin" else (),
         )
         job = engine.accept(account, str(uuid.uuid4()), "create_job", asked, COST, work, terms=terms)
         position = 1 + engine.ahead(job)

@@ -5,12 +5,14 @@ from typing import Any
 from genmedia.sandbox.genova_requests import (
     FLOW_MODES,
     FLOW_RATIOS,
+    FREEPIK,
     FREEPIK_MODES,
     FREEPIK_RATIOS,
-    MODELS,
+    IMAGE_MODELS,
     MOST_REFERENCES,
     PROMPT_LIMIT,
     QUALITIES,
+    VIDEO_MODELS,
 )
 from genmedia.sandbox.genova_users import LONGEST_NAME
 
@@ -36,30 +38,41 @@ _KEY = _object(
     {"id": {"type": "string"}, "name": {"type": "string"}, "prefix": {"type": "string"}, "created_at": _TIME},
     {"last_used_at": _or_null("string")},
 )
+
+
+def _references(modes: tuple[str, ...]) -> Schema:
+    image: Schema = {"type": "string", "pattern": "^(data:image/[a-z]+;base64,)?([A-Za-z0-9+/]{4}){1,64}$"}
+    images: Schema = {
+        "type": "array",
+        "minItems": 1,
+        "maxItems": MOST_REFERENCES,
+        "items": {"oneOf": [image, _object({"data": image})]},
+    }
+    return _object({"images": images, "mode": {"enum": list(modes)}})
+
+
+def _new_job(kind: str, required: Schema, optional: Schema) -> Schema:
+    common = {"type": {"const": kind}, "prompt": {"type": "string", "minLength": 1, "maxLength": PROMPT_LIMIT}}
+    count: Schema = {"type": "integer", "minimum": 1, "maximum": 4, "default": 1}
+    return _object({**common, **required}, {**optional, "count": count, "priority": {"type": "number", "default": 0}})
+
+
+_FLOW: Schema = {"aspectRatio": {"enum": list(FLOW_RATIOS), "default": "landscape"}, "referenceImages": _references(FLOW_MODES)}
+_FREEPIK: Schema = {
+    "aspectRatio": {"enum": list(FREEPIK_RATIOS), "default": "16:9"},
+    "quality": {"enum": list(QUALITIES), "default": "1K"},
+    "referenceImages": _references(FREEPIK_MODES),
+}
 _SCHEMAS: Schema = {
     "Error": _object({"error": {"type": "string"}}, {"details": {"type": "string"}, "stack": {"type": "string"}}),
     "Success": _object({"success": {"const": True}}),
-    "NewJob": _object(
-        {"type": {"enum": ["image", "video"]}, "prompt": {"type": "string", "minLength": 1, "maxLength": PROMPT_LIMIT}},
-        {
-            "model": {"enum": list(MODELS), "default": "imagen4"},
-            "aspectRatio": {"enum": [*FLOW_RATIOS, *FREEPIK_RATIOS], "default": "landscape"},
-            "count": {"type": "integer", "minimum": 1, "maximum": 4, "default": 1},
-            "quality": {"enum": list(QUALITIES), "description": "For freepik only."},
-            "referenceImages": _object(
-                {
-                    "images": {
-                        "type": "array",
-                        "minItems": 1,
-                        "maxItems": MOST_REFERENCES,
-                        "items": {"oneOf": [{"type": "string"}, _object({"data": {"type": "string"}})]},
-                    },
-                    "mode": {"enum": [*FLOW_MODES, *FREEPIK_MODES]},
-                }
-            ),
-            "priority": {"type": "number", "default": 0},
-        },
-    ),
+    "NewJob": {
+        "oneOf": [
+            _new_job("image", {}, {"model": {"enum": list(IMAGE_MODELS), "default": "imagen4"}, **_FLOW}),
+            _new_job("video", {"model": {"enum": list(VIDEO_MODELS)}}, _FLOW),
+            _new_job("image", {"model": {"const": FREEPIK}}, _FREEPIK),
+        ]
+    },
     "Accepted": _object(
         {
             "success": {"const": True},

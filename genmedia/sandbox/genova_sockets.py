@@ -85,8 +85,9 @@ class Line:
 
     async def serve(self, welcome: Message, hear: Callable[[Message], None]) -> None:
         """Accept, greet, answer pings and hand on what else is heard, until either side leaves."""
-        await self._socket.accept()
+        # Before the first wait, so that no event comes ahead of it.
         self.say(welcome)
+        await self._socket.accept()
         writer = asyncio.create_task(self._write())
         try:
             while (received := await self._socket.receive())["type"] != "websocket.disconnect":

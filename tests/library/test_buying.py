@@ -16,7 +16,7 @@ import pytest
 from genmedia.buying import Order, Outcome, Prepare, Purchase, Submit, buy
 from genmedia.errors import CreditsError, InDoubtError, NoAnswerError, SettingsError
 from genmedia.jobs import Account
-from genmedia.journal import AttemptState, Journal, StoredAsset, journal_url
+from genmedia.journal import Attempt, AttemptState, Journal, StoredAsset, journal_url
 
 ORDER = Order(Account("flora", "https://app.flora.ai"), "technique studio-blur", {"technique": "studio-blur"}, 3, "credits")
 REMEMBERED = replace(ORDER, repeat_window=7200)
@@ -152,6 +152,39 @@ async def test_a_lost_answer_is_in_doubt_where_the_provider_does_not_recognise_a
     assert shop.calls == 1
 
 
+async def test_a_repeat_that_is_refused_says_nothing_of_the_submission_before_it(journal: Journal) -> None:
+    shop = Shop(NoAnswerError("reset"), CreditsError("out of credits"))
+
+    with pytest.raises(NoAnswerError, match=r"may have been accepted.*out of credits"):
+        await purchase(journal, shop, REMEMBERED)
+    later = await purchase(journal, shop, REMEMBERED)
+
+    assert list(shop.jobs) == [f"{later.key}:1"]
+
+
+async def test_a_job_whose_id_cannot_be_written_down_is_named_as_paid(journal: Journal, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def full(_: Attempt, __: str) -> None:
+        raise SettingsError("the journal is full")
+
+    monkeypatch.setattr(journal, "bind", full)
+
+    with pytest.raises(SettingsError, match=r"job job-1.*accepted and paid for.*run again soon"):
+        await purchase(journal, Shop())
+
+
+async def test_a_new_sandbox_is_known_to_have_no_job_of_the_one_before_it(journal: Journal) -> None:
+    order = replace(ORDER, account=Account("flora", "http://127.0.0.1:4280/flora"))
+    shop, elsewhere = Shop(), Shop()
+    await purchase(journal, shop, order)
+    await purchase(journal, elsewhere, ORDER)
+
+    written_off = await journal.write_off("http://127.0.0.1:4280", lambda _: True)
+
+    assert written_off == 1
+    assert (await purchase(journal, shop, order)).outcome is Outcome.BOUGHT
+    assert (await purchase(journal, elsewhere, ORDER)).outcome is Outcome.REATTACHED
+
+
 async def test_a_submission_that_is_cancelled_is_settled_by_the_next_call(journal: Journal) -> None:
     reached = asyncio.Event()
 
@@ -280,7 +313,7 @@ async def test_a_journal_address_that_cannot_be_used_says_what_to_set(address: s
 async def test_a_journal_that_cannot_be_written_is_named(tmp_path: Path) -> None:
     (tmp_path / "journal.db").mkdir()
 
-    with pytest.raises(SettingsError, match=r"journal\.db cannot be used"):
+    with pytest.raises(SettingsError, match=r"journal\.db cannot be used: unable to open"):
         async with Journal.lease(f"sqlite:///{tmp_path / 'journal.db'}") as journal:
             await journal.live_attempt("x")
 

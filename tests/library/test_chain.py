@@ -200,6 +200,22 @@ def test_two_steps_of_one_name_and_an_input_given_twice_are_faults() -> None:
     assert told == ["step 1 (a), input input_image: is given twice", "step 2 (a): has the name of a step above it"]
 
 
+def test_a_step_named_like_a_run_of_another_is_a_fault() -> None:
+    told = faults(
+        {"name": "m", "technique": "character-lock", "inputs": [PHOTO]},
+        {"name": "p", "technique": "studio-blur", "inputs": [{"id": "input_image", "step": "m", "output": "*"}]},
+        {"name": "p-1", "technique": "studio-blur", "inputs": [PHOTO]},
+    )
+
+    assert told == ["run p-1: is the name of two runs; rename a step"]
+
+
+@pytest.mark.parametrize("cost", [float("nan"), float("inf"), -5])
+def test_a_price_that_is_none_is_refused(cost: float) -> None:
+    with pytest.raises(ValidationError):
+        technique("studio-blur", {}, {}, cost)
+
+
 def test_a_misspelt_field_is_never_ignored() -> None:
     with pytest.raises(ValidationError, match="Extra inputs are not permitted"):
         chain({"technique": "studio-blur", "inputs": [{"id": "input_image", "fiel": "photo.jpg"}]})

@@ -24,7 +24,7 @@ def words(line: str) -> list[str]:
 
 
 def test_every_command_in_the_documents_is_of_a_kind_that_is_run_here_or_by_ci() -> None:
-    known = {"make", "curl", "genmedia", "prefect", "python", ".venv/bin/pytest"}
+    known = {"make", "curl", ".venv/bin/genmedia", ".venv/bin/prefect", ".venv/bin/python", ".venv/bin/pytest"}
 
     assert {next(word for word in words(line) if "=" not in word) for line in TYPED} == known
 

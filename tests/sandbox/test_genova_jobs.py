@@ -106,10 +106,10 @@ def test_a_video_is_always_one_clip_of_three_to_eight_seconds(buyer: BuyerFactor
     assert job["settings"]["count"] == 1
     assert job["result_url"].endswith("/result.mp4")
     link = genova.http.get(f"/api/jobs/{job['id']}/download").headers["location"]
-    with av.open(io.BytesIO(httpx.get(link).content)) as clip:
+    with av.open(io.BytesIO(httpx.get(link).content), "r") as clip:
         assert clip.streams.video[0].codec.name == "h264"
         assert (clip.streams.video[0].width, clip.streams.video[0].height) == (256, 144)
-        assert 3 * 24 <= sum(1 for _ in clip.decode(video=0)) <= 8 * 24
+        assert 3 <= (clip.duration or 0) / 1_000_000 <= 8
 
 
 def test_references_may_be_strings_or_objects(buyer: BuyerFactory, photo: bytes) -> None:
