@@ -124,7 +124,13 @@ def plan_images(
             if request is None:
                 continue
             paths = tuple(Path(file).absolute() for file in chosen.files) if chosen else ()
-            name = "-".join(part for part in (f"{number:02}", _slug(prompt), model, _slug(ratio), chosen and f"r{place}") if part)
+            # What all items share says nothing in a name.
+            varied = (
+                model if len(models) > 1 else "",
+                _slug(ratio) if len(ratios) > 1 else "",
+                f"r{place}" if len(sets) > 1 else "",
+            )
+            name = "-".join(filter(None, (f"{number:02}", _slug(prompt), *varied)))
             items += [
                 Item(name if copies == 1 else f"{name}-{copy}", request, paths, (take - 1) * copies + copy)
                 for copy in range(1, copies + 1)
@@ -153,7 +159,7 @@ def plan_videos(shots: Sequence[Shot], *, priority: int | None, take: int) -> li
         request = _request(f"shot {number}", given, faults)
         if request is not None:
             paths = tuple(Path(file).absolute() for file in shot.references)
-            items.append(Item(f"{number:02}-{_slug(shot.prompt)}-{shot.model}", request, paths, take))
+            items.append(Item(f"{number:02}-{_slug(shot.prompt)}", request, paths, take))
     return _checked(items, faults)
 
 

@@ -180,7 +180,8 @@ def test_a_full_reset_goes_back_to_the_start(own_sandbox: Sandbox) -> None:
     own_sandbox.control("POST", "/clock", {"scale": 20})
     httpx.get(own_sandbox.sample, headers={"x-api-key": "x"})
     own_sandbox.control("POST", "/reset")
-    assert [account["account"] for account in own_sandbox.control("GET", "/accounts")] == ["default"]
+    left = [(account["provider"], account["account"]) for account in own_sandbox.control("GET", "/accounts")]
+    assert left == [("flora", "default"), ("genova", "default")]
     assert own_sandbox.control("GET", "/faults") == []
     assert own_sandbox.control("GET", "/requests") == {"counts": [], "leaked_credentials": [], "leaked_total": 0}
     assert own_sandbox.control("GET", "")["clock"]["scale"] == 1
