@@ -1,5 +1,7 @@
 """A person's set-up: saved blocks, an account of the sandbox, a folder."""
 
+import sqlite3
+from contextlib import closing, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -32,6 +34,16 @@ class Studio:
     def jobs(self) -> list[dict[str, Any]]:
         """What the sandbox sold to this account."""
         return self.sandbox.jobs(self.account)
+
+    @property
+    def has_bound(self) -> bool:
+        """Whether the journal knows the id of a job: from then on a killed run is taken up by it."""
+        journal = self.root / ".genmedia" / "journal.db"
+        if not journal.exists():
+            return False
+        with closing(sqlite3.connect(journal)) as connection, suppress(sqlite3.OperationalError):
+            return connection.execute("SELECT count(*) FROM attempts WHERE state = 'bound'").fetchone()[0] > 0
+        return False
 
     @property
     def stored(self) -> list[str]:

@@ -136,7 +136,7 @@ def test_the_demo_buys_once_shows_what_it_made_and_buys_nothing_the_second_time(
     second = genmedia("demo", "--live", cwd=checkout, **payer)
 
     assert first.returncode == second.returncode == 0, first.stderr + second.stderr
-    assert "9 jobs bought for 43 credits" in first.stdout
+    assert "9 bought; 43 credits charged" in first.stdout
     assert "motion: stored" in first.stdout
     assert "nothing was bought" in second.stdout
     assert (len(sandbox.jobs(account)), len(sandbox.jobs(genova))) == (7, 2)
