@@ -21,7 +21,7 @@ up: .venv/.runtime ## Run Prefect, a sandbox and a worker with all deployments, 
 	@$(BIN)/genmedia up
 
 test: .venv/.dev ## Run the tests
-	$(BIN)/pytest
+	$(BIN)/pytest -n 2 --dist loadfile
 
 check: .venv/.dev ## Format, lint, directions between rooms, types, tests
 	$(BIN)/ruff format --check $(CODE)
