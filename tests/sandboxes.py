@@ -58,9 +58,13 @@ class Sandbox:
         counts = self.control("GET", "/requests")["counts"]
         return [line for line in counts if account is None or line["account"] == account["account"]]
 
-    def leaked(self) -> int:
-        """How many requests carried a credential to the media origin."""
-        return self.control("GET", "/requests")["leaked_total"]
+    def leaked(self, account: dict[str, Any] | None = None) -> int:
+        """How many requests carried a credential to the media origin: this account's, or any."""
+        found = self.control("GET", "/requests")
+        if account is None:
+            return found["leaked_total"]
+        mine = (account["provider"], account["account"])
+        return sum(one["count"] for one in found["leaked_credentials"] if (one["provider"], one["account"]) == mine)
 
     def control(self, method: str, path: str, body: dict[str, Any] | None = None) -> Any:
         """Ask the control plane; an error answer raises."""

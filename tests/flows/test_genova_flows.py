@@ -54,7 +54,7 @@ async def test_a_batch_is_bought_stored_and_not_bought_again(genova: Studio) -> 
     assert len(genova.jobs) == 4
     files = [asset.sidecar["file"] for result in results(first) for asset in result.assets]
     assert sorted(round(file["width"] / file["height"], 1) for file in files) == [1.0, 1.0, 1.8, 1.8]
-    assert genova.sandbox.leaked() == 0
+    assert genova.sandbox.leaked(genova.account) == 0
 
 
 async def test_references_are_prepared_from_any_picture(genova: Studio, tmp_path: Path) -> None:
@@ -162,7 +162,7 @@ async def test_the_json_form_of_the_download_is_followed_with_the_key_to_its_own
     ended = await batch(genova, "a paper boat")
 
     assert ended.name == "Completed", ended.message
-    assert genova.sandbox.leaked() == 0
+    assert genova.sandbox.leaked(genova.account) == 0
 
 
 @pytest.fixture

@@ -327,4 +327,4 @@ def assert_nothing_leaked(studio: Studio, ended: Any, *more: str) -> None:
     for secret in secrets:
         assert secret not in said
         assert secret.encode() not in left
-    assert studio.sandbox.leaked() == 0
+    assert studio.sandbox.leaked(studio.account) == 0
