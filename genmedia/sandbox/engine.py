@@ -393,8 +393,8 @@ class Engine:
             return
         outcome = job.doom
         if job.rendering and not job.doom:
-            if not job.rendering.done():
-                return
+            if not job.rendering.done() or job.rendering.cancelled():
+                return  # cancelled: the server is stopping
             outcome = job.rendering.result()
         if job.mishap and job.mishap.kind == "vanish":
             self._end(job, "vanished", at)
