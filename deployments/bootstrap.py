@@ -22,12 +22,17 @@ from prefect.client.schemas.actions import WorkPoolCreate
 from prefect.exceptions import ObjectAlreadyExists
 from pydantic import ValidationError
 
-from blocks import AssetStore, FloraCredentials, GenovaCredentials
+import blocks
+from blocks import AssetStore
 from genmedia.errors import GenmediaError
 
 WORK_POOL = "genmedia"
-CREDENTIALS: dict[str, type[CredentialsBlock]] = {"FLORA": FloraCredentials, "GENOVA": GenovaCredentials}
-"""The credentials block of each provider, by the beginning of its variables' names."""
+CREDENTIALS: dict[str, type[CredentialsBlock]] = {
+    kind.get_block_type_slug().removesuffix("-credentials").upper(): kind
+    for kind in vars(blocks).values()
+    if isinstance(kind, type) and issubclass(kind, CredentialsBlock)
+}
+"""The credentials block of each provider that `blocks` exports, by the beginning of its variables' names: `FLORA`, `GENOVA`."""
 
 BLOCK_TYPES: tuple[type[Block], ...] = (*CREDENTIALS.values(), AssetStore)
 PROJECT = Path(__file__).resolve().parent.parent
