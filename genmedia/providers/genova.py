@@ -11,7 +11,7 @@ from contextlib import AbstractAsyncContextManager, suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from hashlib import sha256
-from typing import Any, BinaryIO, Literal, Self, TypeVar
+from typing import Any, BinaryIO, Literal, Self, TypeVar, cast
 from urllib.parse import quote, urljoin
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
@@ -187,10 +187,12 @@ class GenovaJob(BaseModel):
                 return json.loads(value)
         return value
 
-    @field_validator("settings", "prompt", mode="before")
+    @model_validator(mode="before")
     @classmethod
-    def _null_is_empty(cls, value: Any) -> Any:
-        return value or ({} if value is None else value)
+    def _null_is_not_there(cls, value: Any) -> Any:
+        if not isinstance(value, dict):
+            return value
+        return {name: one for name, one in cast("dict[str, Any]", value).items() if one is not None}
 
     def as_job(self) -> Job:
         """The job in the words that all providers share; an unknown status counts as running.
@@ -251,8 +253,16 @@ class Stats(BaseModel):
 
 
 class _JobsPage(BaseModel):
-    jobs: list[GenovaJob]
+    jobs: list[Any]
     total: int | None = None
+
+    def readable(self) -> list[GenovaJob]:
+        """The queue is shared with the dashboard: a job that nobody can read must not hide the others."""
+        found: list[GenovaJob] = []
+        for job in self.jobs:
+            with suppress(ValidationError):
+                found.append(GenovaJob.model_validate(job))
+        return found
 
 
 class _KeysPage(BaseModel):
@@ -335,7 +345,7 @@ class GenovaClient:
         """One page of the account's jobs, newest first, and how many there are in all."""
         chosen = {"limit": str(limit), "offset": str(offset)} | ({"status": status} if status else {})
         page = self._read(_JobsPage, (await self.http.call("GET", "/api/jobs", params=chosen)).body)
-        return page.jobs, offset + len(page.jobs) if page.total is None else page.total
+        return page.readable(), offset + len(page.jobs) if page.total is None else page.total
 
     async def cancel_job(self, job_id: str) -> None:
         """Cancel a job that has not started; its credit comes back.
