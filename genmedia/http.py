@@ -12,10 +12,11 @@ from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from pathlib import Path
 from time import monotonic, time
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, TypeVar
 
 import httpx
 import stamina
+from pydantic import BaseModel, ValidationError
 
 from genmedia import errors
 from genmedia.limits import Pace
@@ -38,6 +39,9 @@ logging.getLogger("stamina").setLevel(logging.ERROR)
 
 _TIMEOUT = httpx.Timeout(connect=10, read=30, write=60, pool=None)
 _NEVER_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.UnsupportedProtocol, httpx.PoolTimeout)
+
+
+M = TypeVar("M", bound=BaseModel)
 
 
 @dataclass(frozen=True)
@@ -169,6 +173,20 @@ class Session:
         except (ValueError, RecursionError):
             start = redact(body[:2000].decode("utf-8", "replace"), self._secrets)[:60]
             raise errors.UnreadableAnswerError(f"{where} answered with broken JSON: {start!r}") from None
+
+    def read(self, model: type[M], body: Any) -> M:
+        """What an answer's body says, as a model.
+
+        Raises:
+            UnreadableAnswerError: It is not what the model needs; names the fields, never their values.
+        """
+        try:
+            return model.model_validate(body)
+        except ValidationError as error:
+            missing = ", ".join(".".join(map(str, fault["loc"])) for fault in error.errors(include_input=False))
+            raise errors.UnreadableAnswerError(
+                f"{self.provider} answered without a readable {model.__name__}: {missing}"
+            ) from None
 
     def server_time(self) -> datetime:
         """The time by the provider's clock, as its last answer stated it."""

@@ -15,7 +15,7 @@ from typing import Any, BinaryIO, TypeVar
 from urllib.parse import quote
 
 import httpx
-from pydantic import AliasChoices, AliasGenerator, BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import AliasChoices, AliasGenerator, BaseModel, ConfigDict, Field, field_validator
 from pydantic.alias_generators import to_camel
 
 from genmedia import errors
@@ -209,7 +209,7 @@ class FloraClient:
         """
         body = {"inputs": [field.model_dump() for field in inputs], "mode": "async", "idempotency_key": idempotency_key}
         answer = await self.http.call("POST", f"{_technique_path(slug)}/runs", repeatable=False, json=body)
-        return self._read(Run, answer.body)
+        return self.http.read(Run, answer.body)
 
     async def get_run(self, slug: str, run_id: str) -> Run:
         """The run as it is now.
@@ -301,10 +301,10 @@ class FloraClient:
 
     async def _newest_runs(self) -> list[Run]:
         body = (await self.http.call("GET", "/api/v1/technique-runs", params={"limit": "100"})).body
-        return [self._read(Run, item) for item in self._field(body, "technique_runs")]
+        return [self.http.read(Run, item) for item in self._field(body, "technique_runs")]
 
     async def _get(self, model: type[_M], path: str) -> _M:
-        return self._read(model, (await self.http.call("GET", path)).body)
+        return self.http.read(model, (await self.http.call("GET", path)).body)
 
     async def _list(self, model: type[_M], path: str, name: str, params: dict[str, str]) -> list[_M]:
         found: list[_M] = []
@@ -312,17 +312,10 @@ class FloraClient:
         while True:
             page = {**params, "limit": "100"} | ({"cursor": cursor} if cursor else {})
             body = (await self.http.call("GET", path, params=page)).body
-            found += [self._read(model, item) for item in self._field(body, name)]
+            found += [self.http.read(model, item) for item in self._field(body, name)]
             last, cursor = cursor, _either(body.get("meta") or {}, "next_cursor")
             if not cursor or cursor == last:
                 return found
-
-    def _read(self, model: type[_M], body: Any) -> _M:
-        try:
-            return model.model_validate(body)
-        except ValidationError as error:
-            missing = ", ".join(".".join(map(str, fault["loc"])) for fault in error.errors(include_input=False))
-            raise errors.UnreadableAnswerError(f"flora answered without a readable {model.__name__}: {missing}") from None
 
     def _field(self, body: Any, name: str) -> Any:
         value = _either(body, name) if isinstance(body, dict) else None

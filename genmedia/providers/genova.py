@@ -11,7 +11,7 @@ from contextlib import AbstractAsyncContextManager, suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from hashlib import sha256
-from typing import Any, BinaryIO, Literal, Self, TypeVar, cast
+from typing import Any, BinaryIO, Literal, Self, cast
 from urllib.parse import quote, urljoin
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
@@ -146,9 +146,6 @@ class _Answered(BaseModel):
     """Ignores what it does not know."""
 
     model_config = ConfigDict(frozen=True, alias_generator=to_camel, populate_by_name=True)
-
-
-_M = TypeVar("_M", bound=BaseModel)
 
 
 class Created(_Answered):
@@ -331,7 +328,7 @@ class GenovaClient:
         """
         body = request.body(references, as_objects=as_objects)
         answer = await self.http.call("POST", "/api/jobs", repeatable=False, json=body)
-        return self._read(Created, answer.body)
+        return self.http.read(Created, answer.body)
 
     async def get_job(self, job_id: str) -> GenovaJob:
         """The job as it is now.
@@ -339,12 +336,12 @@ class GenovaClient:
         Raises:
             NotFoundError: This account has no such job, or it vanished.
         """
-        return self._read(GenovaJob, (await self.http.call("GET", _job(job_id))).body)
+        return self.http.read(GenovaJob, (await self.http.call("GET", _job(job_id))).body)
 
     async def list_jobs(self, *, status: str = "", limit: int = PAGE, offset: int = 0) -> tuple[list[GenovaJob], int]:
         """One page of the account's jobs, newest first, and how many there are in all."""
         chosen = {"limit": str(limit), "offset": str(offset)} | ({"status": status} if status else {})
-        page = self._read(_JobsPage, (await self.http.call("GET", "/api/jobs", params=chosen)).body)
+        page = self.http.read(_JobsPage, (await self.http.call("GET", "/api/jobs", params=chosen)).body)
         return page.readable(), offset + len(page.jobs) if page.total is None else page.total
 
     async def cancel_job(self, job_id: str) -> None:
@@ -368,18 +365,18 @@ class GenovaClient:
         except (errors.RefusedError, errors.NotFoundError) as error:
             # The socket may have said too early that the job is done; a later look tells.
             raise errors.BrokenDownloadError(error.what) from None
-        link = answer.headers["location"] if answer.body is None else self._read(_FileAt, answer.body).url
+        link = answer.headers["location"] if answer.body is None else self.http.read(_FileAt, answer.body).url
         # A path is below the base URL, which may have a path of its own.
         url = f"{self._base_url}{link}" if link.startswith("/") else urljoin(f"{self._base_url}/", link)
         return await self.http.fetch(url, sink, max_bytes=max_bytes, keyed=True)
 
     async def create_key(self, name: str) -> ApiKey:
         """Make an API key; its full text is in this answer and nowhere else."""
-        return self._read(ApiKey, (await self.http.call("POST", "/api/keys", repeatable=False, json={"name": name})).body)
+        return self.http.read(ApiKey, (await self.http.call("POST", "/api/keys", repeatable=False, json={"name": name})).body)
 
     async def list_keys(self) -> list[ApiKey]:
         """The account's keys that are not revoked, by prefix."""
-        return self._read(_KeysPage, (await self.http.call("GET", "/api/keys")).body).keys
+        return self.http.read(_KeysPage, (await self.http.call("GET", "/api/keys")).body).keys
 
     async def revoke_key(self, key_id: str) -> None:
         """Revoke a key for good."""
@@ -387,7 +384,7 @@ class GenovaClient:
 
     async def get_profile(self) -> Profile:
         """Who the account is, its plan and credits."""
-        return self._read(Profile, (await self.http.call("GET", "/api/user/me")).body)
+        return self.http.read(Profile, (await self.http.call("GET", "/api/user/me")).body)
 
     async def update_profile(self, name: str) -> Profile:
         """Change the account's name."""
@@ -396,7 +393,7 @@ class GenovaClient:
 
     async def get_stats(self) -> Stats:
         """What the account has made so far."""
-        return self._read(Stats, (await self.http.call("GET", "/api/user/stats")).body)
+        return self.http.read(Stats, (await self.http.call("GET", "/api/user/stats")).body)
 
     async def find_jobs(self, fields: dict[str, Any], *, age: float, owned: Collection[str]) -> list[str]:
         """Jobs that may be the one a lost answer spoke of: same prompt and settings, not older, owned by no other submission.
@@ -502,13 +499,6 @@ class GenovaClient:
             except errors.NotFoundError:
                 missing.add(job_id)
         return Look(found, frozenset(missing))
-
-    def _read(self, model: type[_M], body: Any) -> _M:
-        try:
-            return model.model_validate(body)
-        except ValidationError as error:
-            missing = ", ".join(".".join(map(str, fault["loc"])) for fault in error.errors(include_input=False))
-            raise errors.UnreadableAnswerError(f"genova answered without a readable {model.__name__}: {missing}") from None
 
 
 async def _ping(socket: Any, seconds: float) -> None:
