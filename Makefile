@@ -9,7 +9,7 @@ BIN := .venv/bin
 CODE := genmedia blocks tasks flows deployments tests benchmarks
 PYTHON ?= $(firstword $(foreach one,python3 python3.13 python3.12 python3.11,$(shell $(one) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $(one))))
 
-.PHONY: help demo up test check format bench clean
+.PHONY: help demo up test check format bench soak routes schema clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -37,6 +37,18 @@ format: .venv/.dev ## Put the code into its format
 bench: .venv/.dev ## Measure speed: ratios within one run, and the sandbox under load
 	$(BIN)/python benchmarks/imports.py
 	$(BIN)/python benchmarks/sandbox.py
+	$(BIN)/python benchmarks/free_plan.py
+	$(BIN)/python benchmarks/large_file.py
+	$(BIN)/python benchmarks/journal.py
+
+soak: .venv/.dev ## Kill processes at random moments and see that nothing is bought twice or lost (KILLS=200)
+	$(BIN)/python -m benchmarks.soak $(KILLS)
+
+routes: .venv/.dev ## Write docs/routes.md: which tests use which route of which provider
+	$(BIN)/python -m pytest -p tests.routes -n 2 --dist loadfile tests/sandbox tests/library tests/flows tests/project
+
+schema: .venv/.runtime ## Write docs/sidecar.schema.json: the form of what stands beside each file in a store
+	$(BIN)/python -c 'from genmedia.provenance.sidecar import schema; print(schema(), end="")' > docs/sidecar.schema.json
 
 clean: ## Remove the environment and what commands left in this folder, but not media/
 	rm -rf .venv .genmedia

@@ -1,16 +1,16 @@
 """Credentials for FLORA."""
 
-from contextlib import AbstractAsyncContextManager
+from contextlib import AbstractAsyncContextManager, suppress
 
-from prefect.blocks.abstract import CredentialsBlock
-from pydantic import Field, HttpUrl, SecretStr, field_validator
+from pydantic import Field, HttpUrl, SecretStr
 
-from genmedia.jobs import Account
-from genmedia.origins import check_base_url
-from genmedia.providers.flora import BASE_URL, PROVIDER, FloraClient
+from blocks.credentials import ProviderCredentials
+from genmedia.errors import NotFoundError
+from genmedia.offers import Offer, Product
+from genmedia.providers.flora import BASE_URL, PROVIDER, FloraClient, Technique
 
 
-class FloraCredentials(CredentialsBlock):
+class FloraCredentials(ProviderCredentials):
     """Who pays at FLORA, and where its API is reached.
 
     Example:
@@ -20,6 +20,7 @@ class FloraCredentials(CredentialsBlock):
         ```
     """
 
+    provider = PROVIDER
     _block_type_name = "FLORA Credentials"
     _block_type_slug = "flora-credentials"
     _logo_url = HttpUrl("https://cdn.sanity.io/images/3ugk85nk/production/c6f20e556dd16effda9df16551feecfb5822092b-48x48.png")
@@ -30,11 +31,6 @@ class FloraCredentials(CredentialsBlock):
     base_url: str = Field(
         default=BASE_URL, title="Base URL", description="FLORA itself, or a sandbox such as http://127.0.0.1:4280/flora."
     )
-    account: str = Field(
-        default="default",
-        pattern=r"^[A-Za-z0-9._-]+$",
-        description="A name for whoever pays. What was bought is remembered under it: keep it when the key changes.",
-    )
     input_origins: list[str] = Field(
         default=[],
         title="Further origins",
@@ -42,16 +38,29 @@ class FloraCredentials(CredentialsBlock):
         "such as https://cdn.example.com.",
     )
 
-    @field_validator("base_url")
-    @classmethod
-    def _https_or_loopback(cls, value: str) -> str:
-        return check_base_url(value)
-
-    @property
-    def payer(self) -> Account:
-        """Whose purchases these are in the journal."""
-        return Account(PROVIDER, self.base_url, self.account)
-
     def get_client(self) -> AbstractAsyncContextManager[FloraClient]:  # pyright: ignore[reportIncompatibleMethodOverride] # the base gives Any, sync
         """The account's client on this event loop; use it with `async with`."""
         return FloraClient.lease(self.payer, self.api_key.get_secret_value(), input_origins=self.input_origins)
+
+    async def offer(self) -> Offer:
+        """Its techniques, where FLORA lists them."""
+        async with self.get_client() as flora:
+            try:
+                techniques = await flora.list_techniques()
+            except NotFoundError:
+                await self._try_key(flora)  # a missing list says nothing of the key
+                return Offer((), note="The beta API lists no techniques: take a slug from app.flora.ai/techniques/SLUG.")
+        return Offer(tuple(_product(technique) for technique in techniques))
+
+    async def _try_key(self, client: FloraClient) -> None:
+        with suppress(NotFoundError):
+            await client.get_technique("studio-blur")
+
+
+def _product(technique: Technique) -> Product:
+    return Product(
+        technique.slug or technique.technique_id,  # a run takes either
+        takes=tuple(f"{one.id} ({one.type}{', optional' if one.optional else ''})" for one in technique.inputs),
+        makes=tuple(one.type for one in technique.outputs),
+        price=technique.run_cost,
+    )

@@ -1,16 +1,28 @@
 """Credentials for Genova."""
 
 from contextlib import AbstractAsyncContextManager
+from typing import get_args
 
-from prefect.blocks.abstract import CredentialsBlock
-from pydantic import Field, HttpUrl, SecretStr, field_validator
+from pydantic import Field, HttpUrl, SecretStr
 
-from genmedia.jobs import Account
-from genmedia.origins import check_base_url
-from genmedia.providers.genova import BASE_URL, PROVIDER, GenovaClient, Plan
+from blocks.credentials import ProviderCredentials
+from genmedia.offers import Offer, Product
+from genmedia.providers.genova import (
+    BASE_URL,
+    FLOW_RATIOS,
+    FREEPIK_MODES,
+    FREEPIK_RATIOS,
+    PRICE,
+    PROVIDER,
+    REFERENCES,
+    VIDEO_MODELS,
+    GenovaClient,
+    Model,
+    Plan,
+)
 
 
-class GenovaCredentials(CredentialsBlock):
+class GenovaCredentials(ProviderCredentials):
     """Who pays at Genova, on which plan, and where its API is reached.
 
     Example:
@@ -20,6 +32,7 @@ class GenovaCredentials(CredentialsBlock):
         ```
     """
 
+    provider = PROVIDER
     _block_type_name = "Genova Credentials"
     _block_type_slug = "genova-credentials"
     _logo_url = HttpUrl("https://cdn.sanity.io/images/3ugk85nk/production/c6f20e556dd16effda9df16551feecfb5822092b-48x48.png")
@@ -35,27 +48,12 @@ class GenovaCredentials(CredentialsBlock):
     base_url: str = Field(
         default=BASE_URL, title="Base URL", description="Genova itself, or a sandbox such as http://127.0.0.1:4280/genova."
     )
-    account: str = Field(
-        default="default",
-        pattern=r"^[A-Za-z0-9._-]+$",
-        description="A name for whoever pays. What was bought is remembered under it: keep it when the key changes.",
-    )
     named_origins: list[str] = Field(
         default=[],
         title="Further origins",
         description="Origins that results may come from besides public https hosts, such as http://10.0.0.5:9000.",
     )
     push: bool = Field(default=True, description="Listen to Genova's WebSocket, so that few requests are spent on waiting.")
-
-    @field_validator("base_url")
-    @classmethod
-    def _https_or_loopback(cls, value: str) -> str:
-        return check_base_url(value)
-
-    @property
-    def payer(self) -> Account:
-        """Whose purchases these are in the journal."""
-        return Account(PROVIDER, self.base_url, self.account)
 
     def get_client(self) -> AbstractAsyncContextManager[GenovaClient]:  # pyright: ignore[reportIncompatibleMethodOverride] # the base gives Any, sync
         """The account's client on this event loop; use it with `async with`."""
@@ -66,3 +64,22 @@ class GenovaCredentials(CredentialsBlock):
             named_origins=self.named_origins,
             push=self.push,
         )
+
+    async def offer(self) -> Offer:
+        """The models of Genova's document, which has no list to ask for; plan and credits as the profile states them."""
+        async with self.get_client() as genova:
+            profile = await genova.get_profile()
+        return Offer(tuple(_product(model) for model in get_args(Model)), profile.plan, profile.credits_remaining)
+
+    async def _try_key(self, client: GenovaClient) -> None:
+        await client.get_profile()
+
+
+def _product(model: str) -> Product:
+    freepik = model == "freepik"
+    parameters = {
+        "ratio": ", ".join(FREEPIK_RATIOS if freepik else FLOW_RATIOS),
+        "references": f"up to {REFERENCES} pictures, as {', '.join(FREEPIK_MODES) if freepik else 'ingredients'}",
+    } | ({"quality": "1K, 2K"} if freepik else {})
+    makes = "video" if model in VIDEO_MODELS else "image"
+    return Product(model, takes=("prompt",), makes=(makes,), price=PRICE, parameters=parameters)

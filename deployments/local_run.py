@@ -1,17 +1,25 @@
 """Running a flow in this process, for commands that show its progress, with everything reported to Prefect before it returns."""
 
 import asyncio
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
+from uuid import UUID
 
 from prefect import Flow
-from prefect.client.schemas.objects import State
+from prefect.client.orchestration import get_client
+from prefect.client.schemas.objects import FlowRun, State
 from prefect.events.worker import EventsWorker
+from prefect.exceptions import TerminationSignal
 from prefect.logging.handlers import APILogWorker
 from prefect.settings import get_current_settings
+from prefect.states import Cancelled, Cancelling
 
 REPORT_SECONDS = 30.0
+
+Terminated = TerminationSignal
+"""Comes out of the event loop when this process gets a SIGTERM while a flow runs."""
 
 
 @dataclass(frozen=True)
@@ -30,20 +38,72 @@ class Ended:
     page: str
 
 
-async def run_here(flow: Flow[..., Any], parameters: dict[str, Any]) -> Ended:
-    """Run a flow to its end and wait until Prefect has heard of all its tasks."""
-    state: State[Any] = await flow(**parameters, return_state=True)
+async def run_here(flow: Flow[..., Any], parameters: dict[str, Any], stop: asyncio.Event | None = None) -> Ended:
+    """Run a flow to its end and wait until Prefect has heard of all its tasks.
+
+    Args:
+        flow: The flow.
+        parameters: What it is given.
+        stop: Set when a person cancels the run: it then ends as `Cancelled`, and its tasks take back what has not started.
+    """
+    begun: list[UUID] = []
+
+    def remember(flow: Flow[..., Any], flow_run: FlowRun, state: State[Any]) -> None:  # noqa: ARG001 # Prefect names them
+        begun.append(flow_run.id)
+
+    run = asyncio.ensure_future(flow.with_options(on_running=[remember])(**parameters, return_state=True))
+    wish = asyncio.ensure_future((stop or asyncio.Event()).wait())
+    try:
+        await asyncio.wait([run, wish], return_when=asyncio.FIRST_COMPLETED)
+        ended = await _as_ended(run.result()) if run.done() else await _cancel(run, begun)
+    finally:
+        wish.cancel()
+        await _end(run)
+    await _report()
+    return ended
+
+
+async def _cancel(run: asyncio.Future[Any], begun: Sequence[UUID]) -> Ended:
+    """End a run as Prefect's Cancel button does: its tasks ask for this state before they take anything back."""
+    page = ""
+    async with get_client() as client:
+        for run_id in begun:
+            await client.set_flow_run_state(run_id, Cancelling())
+        await _end(run)
+        for run_id in begun:  # the engine has called it crashed
+            await client.set_flow_run_state(run_id, Cancelled(message="Cancelled on the command line."), force=True)
+            page = _page(run_id)
+    return Ended("Cancelled", "", None, page)
+
+
+async def _end(run: asyncio.Future[Any]) -> None:
+    """Have a run end, whatever comes of it."""
+    run.cancel()
+    await asyncio.wait([run])
+    with suppress(BaseException):
+        run.result()
+
+
+async def _as_ended(state: State[Any]) -> Ended:
     try:
         result = await state.aresult(raise_on_failure=False)
     except Exception as error:  # noqa: BLE001 # the result of a run that failed is the exception that ended it, whichever it is
         result = error
+    return Ended(state.name or "", state.message or "", result, _page(state.state_details.flow_run_id))
+
+
+def _page(run_id: UUID | None) -> str:
+    return f"/runs/flow-run/{run_id}"
+
+
+async def _report() -> None:
     # Task runs are reported in the background; a server that is stopped right after the run would never show them.
     for worker in (EventsWorker, APILogWorker):
         drained = worker.drain_all(at_exit=False)
         assert not isinstance(drained, tuple)  # it is one only where no event loop runs
         with suppress(TimeoutError):
-            await asyncio.wait_for(drained, REPORT_SECONDS)
-    return Ended(state.name or "", state.message or "", result, f"/runs/flow-run/{state.state_details.flow_run_id}")
+            async with asyncio.timeout(REPORT_SECONDS):
+                await drained
 
 
 def ui_url() -> str:

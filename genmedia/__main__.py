@@ -1,6 +1,6 @@
 """`python -m genmedia`: the command line."""
 
-from genmedia.cli import main
+from genmedia.cli.app import main
 
 if __name__ == "__main__":
     main()

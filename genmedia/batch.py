@@ -1,18 +1,19 @@
 """Batches of Genova jobs: every prompt with every set of references, ratio and model that fit together, checked before anything is bought."""
 
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import product
-from pathlib import Path
-from re import sub
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from genmedia.buying import Order
 from genmedia.errors import Fault, InputError
+from genmedia.inspection.expectations import Expected
 from genmedia.jobs import Account
-from genmedia.keys import hash_file, media_reference
+from genmedia.keys import media_reference
+from genmedia.naming import slug
 from genmedia.providers.genova import (
     FLOW_RATIOS,
     FREEPIK_RATIOS,
@@ -24,7 +25,13 @@ from genmedia.providers.genova import (
     ReferenceMode,
     VideoModel,
 )
-from genmedia.references import PREPARATION
+from genmedia.references import Reference, prepare_references
+
+RATIOS = {"landscape": "16:9", "portrait": "9:16", "square": "1:1"}
+"""What Genova's words for shapes mean, by its document."""
+
+COPIES = 20
+"""The most copies of one image in a batch; so many takes lie between one take of the batch and the next."""
 
 
 class ReferenceSet(BaseModel):
@@ -33,11 +40,11 @@ class ReferenceSet(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     files: list[str] = Field(
-        min_length=1, max_length=REFERENCES, description="Paths of 1 to 4 pictures, from the project's folder."
+        min_length=1, max_length=REFERENCES, description="1 to 4 paths on the worker's machine, such as photos/coffee.jpg."
     )
     mode: ReferenceMode = Field(
         default="ingredients",
-        description="ingredients for Flow models; style, character, element, color, effects, camera for freepik.",
+        description="Leave ingredients for all models but freepik; freepik needs one of the others.",
     )
 
 
@@ -65,28 +72,51 @@ class Item:
 
     name: str
     request: JobRequest
-    references: tuple[Path, ...] = ()
+    references: tuple[Reference, ...] = ()
     take: int = 1
 
-    def fields(self, digests: Sequence[str]) -> dict[str, Any]:
-        """What defines the purchase: the fields the caller set, references by hash.
-
-        Args:
-            digests: SHA-256 of each reference's original bytes.
-        """
-        fields = self.request.fields()
-        if digests:
-            images = [media_reference(digest, PREPARATION) for digest in digests]
-            fields["referenceImages"] = {"images": images, "mode": self.request.reference_mode}
-        return fields
+    @property
+    def inputs(self) -> list[dict[str, str]]:
+        """Where its references come from, for the sidecar."""
+        return [
+            {"id": f"reference {number}", "sha256": one.sha256, "from": str(one.path)}
+            for number, one in enumerate(self.references, 1)
+        ]
 
     def order(self, account: Account) -> Order:
-        """The wish for this job."""
-        digests = [hash_file(path) for path in self.references]
-        return Order(account, f"{self.request.type} {self.request.model}", self.fields(digests), PRICE, UNIT, self.take)
+        """The wish for this job: what defines it are the fields the caller set, references by hash."""
+        return job_order(
+            self.request, [media_reference(one.sha256, one.preparation) for one in self.references], account, self.take
+        )
 
 
-def plan_images(
+def job_order(request: JobRequest, references: Sequence[dict[str, str]], account: Account, take: int) -> Order:
+    """The wish for a job.
+
+    Args:
+        request: What is asked for.
+        references: Each picture by hash and preparation.
+        account: Who pays.
+        take: 1, 2, 3…: the same bought again on purpose.
+    """
+    fields = request.fields()
+    if references:
+        fields["referenceImages"] = {"images": list(references), "mode": request.reference_mode}
+    ratio = RATIOS.get(request.aspect_ratio or "", request.aspect_ratio or "")
+    return Order(
+        account,
+        f"{request.type} {request.model}",
+        fields,
+        PRICE,
+        UNIT,
+        take,
+        expects=Expected(kind=request.type, ratio=ratio),
+        echo=request.echo,
+        stride=COPIES if request.type == "image" else 1,
+    )
+
+
+async def plan_images(
     *,
     prompts: Sequence[str],
     models: Sequence[str],
@@ -104,6 +134,7 @@ def plan_images(
         InputError: Everything that is wrong, each with its place.
     """
     faults = _unfitting(models, ratios)
+    prepared = await prepare_references((file for chosen in references for file in chosen.files), faults)
     items: list[Item] = []
     sets: list[ReferenceSet | None] = [*references] or [None]
     for (number, prompt), (place, chosen), model in product(enumerate(prompts, 1), enumerate(sets, 1), models):
@@ -119,32 +150,33 @@ def plan_images(
                 "references": len(chosen.files) if chosen else 0,
                 "priority": priority,
             }
-            where = f"prompt {number}, {model}, {ratio}" + (f", references {place}" if chosen else "")
-            request = _request(where, given, faults)
+            places = {"prompt": f"prompt {number}", "reference_mode": f"references {place}", "references": f"references {place}"}
+            request = _request(places, f"model {model}", given, faults)
             if request is None:
                 continue
-            paths = tuple(Path(file).absolute() for file in chosen.files) if chosen else ()
+            pictures = tuple(prepared[file] for file in chosen.files if file in prepared) if chosen else ()
             # What all items share says nothing in a name.
             varied = (
                 model if len(models) > 1 else "",
-                _slug(ratio) if len(ratios) > 1 else "",
+                slug(ratio) if len(ratios) > 1 else "",
                 f"r{place}" if len(sets) > 1 else "",
             )
-            name = "-".join(filter(None, (f"{number:02}", _slug(prompt), *varied)))
+            name = "-".join(filter(None, (f"{number:02}", slug(prompt), *varied)))
             items += [
-                Item(name if copies == 1 else f"{name}-{copy}", request, paths, (take - 1) * copies + copy)
+                Item(name if copies == 1 else f"{name}-{copy}", request, pictures, (take - 1) * COPIES + copy)
                 for copy in range(1, copies + 1)
             ]
-    return _checked(items, faults)
+    return _sound(items, faults, "copies makes several of each")
 
 
-def plan_videos(shots: Sequence[Shot], *, priority: int | None, take: int) -> list[Item]:
+async def plan_videos(shots: Sequence[Shot], *, priority: int | None, take: int) -> list[Item]:
     """One item for each shot.
 
     Raises:
         InputError: Everything that is wrong, each with its place.
     """
     faults: list[Fault] = []
+    prepared = await prepare_references((file for shot in shots for file in shot.references), faults)
     items: list[Item] = []
     for number, shot in enumerate(shots, 1):
         given = {
@@ -156,26 +188,30 @@ def plan_videos(shots: Sequence[Shot], *, priority: int | None, take: int) -> li
             "references": len(shot.references),
             "priority": priority,
         }
-        request = _request(f"shot {number}", given, faults)
+        request = _request({}, f"shot {number}", given, faults)
         if request is not None:
-            paths = tuple(Path(file).absolute() for file in shot.references)
-            items.append(Item(f"{number:02}-{_slug(shot.prompt)}", request, paths, take))
-    return _checked(items, faults)
+            pictures = tuple(prepared[file] for file in shot.references if file in prepared)
+            items.append(Item(f"{number:02}-{slug(shot.prompt)}", request, pictures, take))
+    return _sound(items, faults, "another take buys it again")
 
 
-def _request(place: str, given: dict[str, Any], faults: list[Fault]) -> JobRequest | None:
+def _request(places: dict[str, str], elsewhere: str, given: dict[str, Any], faults: list[Fault]) -> JobRequest | None:
+    """The request, or None and its faults; what many items share is told once."""
     try:
         return JobRequest.model_validate(given)
     except ValidationError as error:
         for fault in error.errors(include_input=False, include_url=False):
-            name = ".".join(str(part) for part in fault["loc"])
-            faults.append(Fault(f"{place}, {name}" if name else place, fault["msg"].removeprefix("Value error, ")))
+            name = str(fault["loc"][0])
+            found = Fault(f"{places.get(name, elsewhere)}, {name}", fault["msg"].removeprefix("Value error, "))
+            if found not in faults:
+                faults.append(found)
         return None
 
 
-def _checked(items: list[Item], faults: list[Fault]) -> list[Item]:
-    gone = dict.fromkeys(path for item in items for path in item.references if not path.is_file())
-    faults += [Fault(f"reference {path}", "is not there") for path in gone]
+def _sound(items: list[Item], faults: list[Fault], advice: str) -> list[Item]:
+    wishes = Counter((item.request, item.references, item.take) for item in items)
+    twice = [item.name for item in items if wishes[item.request, item.references, item.take] > 1]
+    faults += [Fault(name, f"is asked for more than once; {advice}") for name in dict.fromkeys(twice)]
     if faults:
         raise InputError(faults)
     return items
@@ -193,7 +229,3 @@ def _unfitting(models: Sequence[str], ratios: Sequence[str]) -> list[Fault]:
     ]
     unused = [ratio for ratio in ratios if not any(_fitting(model, [ratio]) for model in models)]
     return lonely + [Fault(f"ratio {ratio}", f"is one of none of the models {', '.join(models)}") for ratio in unused]
-
-
-def _slug(text: str) -> str:
-    return sub(r"[^a-z0-9]+", "-", text.lower()).strip("-")[:32].strip("-")

@@ -4,7 +4,10 @@
 GenmediaError
 ├── InputError                  faults found before anything was bought, all at once, each with its place
 ├── SettingsError               a setting, a block's name or an address cannot be used
+├── JournalError                what was bought cannot be read or written down
+│   └── JournalUnreachableError the journal's database is gone, and did not come back in time
 ├── BudgetError                 the work would cost more than its cap
+│   └── HeldError               the account spends nothing until a person releases it
 ├── ApiError                    a call to a provider did not give what it should
 │   ├── NotAcceptedError        the call cannot have been accepted: nothing was bought by it
 │   │   ├── UnreachableError    no connection was made
@@ -24,6 +27,8 @@ GenmediaError
 │   ├── QueueTimeoutError       it waited longer than allowed before it started
 │   ├── RunTimeoutError         it ran longer than allowed
 │   ├── InDoubtError            nobody can tell whether it was accepted
+│   │   └── AbandonedError      and its account does not wait for such
+│   ├── SupersededError         another process has settled it meanwhile
 │   └── MissingOutputError      it succeeded without an output that a later step needs
 ├── DownloadError               an output could not be fetched
 │   ├── ForbiddenAddressError   its address is not one that may be fetched
@@ -35,6 +40,11 @@ GenmediaError
 │   ├── DamagedMediaError       it does not decode
 │   └── MediaLimitError         decoding it would take more than allowed
 └── StoreError                  a file could not be written or read in the store
+    ├── StoreMissingError       the store's bucket or root is not there
+    ├── StoreDeniedError        its key or its rights are not enough
+    ├── StoreUnreachableError   no connection to it could be made, or it broke
+    ├── StoreTimeoutError       it took the request and did not answer in time
+    └── StoreFullError          it has no room left
 ```
 """
 
@@ -51,7 +61,7 @@ class GenmediaError(Exception):
         advice: What to do next; defaults to the class's own sentence.
 
     Attributes:
-        charged: What the job cost all the same, when it is known to have been charged.
+        charged: What the job cost all the same, when it is known to have been charged and nobody else reports it.
     """
 
     money = ""
@@ -108,10 +118,28 @@ class SettingsError(GenmediaError):
     money = "Nothing was bought."
 
 
+class JournalError(GenmediaError):
+    """What was bought cannot be read or written down."""
+
+    advice = "Check the journal's file or database, its rights and the room it has. What was bought before is not bought again."
+
+
+class JournalUnreachableError(JournalError):
+    """The journal's database is gone, and did not come back in time."""
+
+    advice = "Check the database and the network, then run again: what was bought is not bought again."
+
+
 class BudgetError(GenmediaError):
     """The work would cost more than its cap."""
 
     money = "Nothing was bought."
+
+
+class HeldError(BudgetError):
+    """The account spends nothing until a person releases it."""
+
+    advice = "Find out why; then `genmedia hold --release` lets it spend again. What is bought already goes on."
 
 
 class ApiError(GenmediaError):
@@ -235,7 +263,19 @@ class InDoubtError(JobError):
     """Nobody can tell whether the job was accepted."""
 
     money = "Its possible cost counts as spent."
-    advice = "Look for it in the provider's own pages before buying it again as a new take."
+    advice = "Look for it in the provider's own pages, and say what you find with `genmedia journal resolve`."
+
+
+class AbandonedError(InDoubtError):
+    """Nobody can tell whether the job was accepted, and its account does not wait for such."""
+
+    advice = "Run again to buy it anew."
+
+
+class SupersededError(JobError):
+    """Another process has settled the job meanwhile."""
+
+    advice = "Run again: what the other bought is taken up."
 
 
 class MissingOutputError(JobError):
@@ -296,4 +336,34 @@ class MediaLimitError(MediaError):
 class StoreError(GenmediaError):
     """A file could not be written or read in the store."""
 
-    advice = "Check the store's folder: that it exists, may be written and has room."
+    advice = "Check the store: that it exists, may be written and has room."
+
+
+class StoreMissingError(StoreError):
+    """The store's bucket or root is not there."""
+
+    advice = "Make the bucket, or mend the address in the store's block."
+
+
+class StoreDeniedError(StoreError):
+    """The store's key or its rights are not enough."""
+
+    advice = "Check the key in the store's block, and that it may read, write, list and delete there."
+
+
+class StoreUnreachableError(StoreError):
+    """No connection to the store could be made, or it broke."""
+
+    advice = "Check the store's address and the network, then run again: what is paid for is fetched, not bought again."
+
+
+class StoreTimeoutError(StoreError):
+    """The store took a request and did not answer in time."""
+
+    advice = "Run again once it answers: what is paid for is fetched, not bought again."
+
+
+class StoreFullError(StoreError):
+    """The store has no room left."""
+
+    advice = "Make room, then run again: what is paid for is fetched, not bought again."

@@ -5,21 +5,22 @@ import hashlib
 import json
 import logging
 import re
-from collections.abc import AsyncGenerator, Callable, Mapping
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from pathlib import Path
 from time import monotonic, time
-from typing import Any, BinaryIO, TypeVar
+from typing import Any, BinaryIO, TypeVar, cast
 
+import httpcore
 import httpx
 import stamina
 from pydantic import BaseModel, ValidationError
 
 from genmedia import errors
-from genmedia.limits import Pace
+from genmedia.limits import ANSWER_SECONDS, Pace
 from genmedia.origins import Origins, is_loopback, origin_of
 from genmedia.redaction import HIDDEN, bare_url, redact
 
@@ -27,11 +28,13 @@ IN_FLIGHT = 4
 """Requests at once. httpx grows slow with more: 4 in flight gave 1,124 requests a second, 50 gave 391 (measured)."""
 
 ANSWER_BYTES = 8 * 2**20
-ANSWER_SECONDS = 60.0
 DOWNLOAD_BYTES = 512 * 2**20
 DOWNLOAD_SECONDS = 1800.0
 ATTEMPTS = 5
 HOPS = 3
+
+# httpcore reads 64 KiB at a time; with more at once a large download takes two thirds of the time (3.2 s a gigabyte, not 5; measured).
+httpcore.AsyncHTTP11Connection.READ_NUM_BYTES = 2**20  # pyright: ignore[reportAttributeAccessIssue] # it is one of the class that asyncio gets
 
 _SENDABLE = re.compile("[!-~]+")
 # Retries are told by whoever waits; stamina's own line for each says nothing to a person.
@@ -42,6 +45,8 @@ _NEVER_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.UnsupportedProtoc
 
 
 M = TypeVar("M", bound=BaseModel)
+Gate = Callable[[], Awaitable[None]]
+Explained = tuple[str, str] | tuple[str, str, type[errors.ApiError]]
 
 
 @dataclass(frozen=True)
@@ -70,7 +75,7 @@ class Session:
         headers: Sent with every API call; this is where the key stands.
         secrets: Values that must not appear in any error.
         origins: Where outputs may be fetched from.
-        explain: Turns an error answer's JSON into `(code, message)`.
+        explain: Turns an error answer's JSON into `(code, message)`, with the error's class as a third where the status does not tell it.
         per_minute: How many API calls the account's plan allows in a minute; None for no limit.
 
     Raises:
@@ -85,7 +90,7 @@ class Session:
         headers: Mapping[str, str],
         secrets: tuple[str, ...],
         origins: Origins,
-        explain: Callable[[Any], tuple[str, str]],
+        explain: Callable[[Any], Explained],
         per_minute: int | None = None,
     ) -> None:
         if not all(_SENDABLE.fullmatch(secret) for secret in secrets):
@@ -93,6 +98,7 @@ class Session:
         self.provider = provider
         self.origins = origins
         self.clock_scale = 1.0
+        self.knows_time = False
         self._server_time = (datetime.now(UTC), monotonic())
         self._base_url = base_url
         self._secrets = secrets
@@ -117,6 +123,7 @@ class Session:
         repeatable: bool = True,
         urgent: bool = False,
         redirects: bool = False,
+        gate: Gate | None = None,
         **request: Any,
     ) -> Answer:
         """Send one API call and return its JSON.
@@ -127,6 +134,7 @@ class Session:
             repeatable: Whether the call may be sent again after it may have been accepted; False for whatever costs money.
             urgent: Whether it goes before others where the plan limits requests; True for aborts.
             redirects: Whether a redirect is an answer: its `location` header is then for the caller. It is never followed with a key.
+            gate: Awaited just before the call is sent, whenever it is; it raises where it must not be sent any more.
             request: `json`, `params`, `files` or `data`, as httpx takes them.
 
         Raises:
@@ -135,6 +143,8 @@ class Session:
         async for attempt in self._retrying(_transient if repeatable else _surely_not_accepted):
             with attempt:
                 async with self._pace.turn(urgent=urgent), self._slots:
+                    if gate:
+                        await gate()
                     return await self._call_once(method, path, request, redirects=redirects)
         raise AssertionError("stamina ends by returning or raising")
 
@@ -146,7 +156,7 @@ class Session:
                     body = await self._read(response, where)
         except (httpx.HTTPError, TimeoutError) as error:
             raise _from_transport(error, where) from None
-        self._follow_clock(response)
+        self._follow_sandbox(response)
         if response.is_success:
             return Answer(response.status_code, response.headers, self._parse(body, where))
         if redirects and response.has_redirect_location:
@@ -169,7 +179,8 @@ class Session:
         for secret in self._secrets:
             body = body.replace(secret.encode(), HIDDEN.encode())
         try:
-            return json.loads(body)
+            parsed = json.loads(body)
+            return _well_formed(parsed) if b"\\ud" in body.lower() else parsed
         except (ValueError, RecursionError):
             start = redact(body[:2000].decode("utf-8", "replace"), self._secrets)[:60]
             raise errors.UnreadableAnswerError(f"{where} answered with broken JSON: {start!r}") from None
@@ -189,29 +200,32 @@ class Session:
             ) from None
 
     def server_time(self) -> datetime:
-        """The time by the provider's clock, as its last answer stated it."""
+        """The time by the provider's clock, as its last answer stated it; by this machine's until there was one."""
         stated, heard = self._server_time
         return stated + timedelta(seconds=(monotonic() - heard) * self.clock_scale)
 
-    def _follow_clock(self, response: httpx.Response) -> None:
-        """A sandbox may run its clock faster; its own clients keep step. No other origin may set their pace."""
+    def _follow_sandbox(self, response: httpx.Response) -> None:
+        """A sandbox may run its clock faster, and has its media elsewhere; its own clients keep step. No other origin is followed."""
         with suppress(KeyError, ValueError):
             self._server_time = (parsedate_to_datetime(response.headers["date"]), monotonic())
+            self.knows_time = True
         scale = response.headers.get("x-sandbox-clock-scale")
         if scale and is_loopback(self._base_url):
             self.clock_scale = float(scale)
+        self.origins.learn(response.headers.get("x-sandbox-origins", ""))
 
     def _from_status(self, response: httpx.Response, body: bytes, where: str) -> errors.ApiError:
         status = response.status_code
         try:
-            code, message = self._explain(json.loads(body))
+            code, message, *told = self._explain(json.loads(body))
         except (ValueError, LookupError, TypeError, AttributeError, RecursionError):
-            code, message = "", ""
+            code, message, told = "", "", []
         reason = message or httpx.codes.get_reason_phrase(status) or "no reason given"
         what = redact(f"{where} answered {status}{f' {code}' if code else ''}: {reason}", self._secrets)
         if 300 <= status < 400:
             return errors.UnreadableAnswerError(f"{where} answered with a redirect, which is not followed with a key")
-        error = _class_of(status, code)(what)
+        # What a 5xx says of its cause does not tell whether the call was accepted.
+        error = (told[0] if told and status < 500 else _class_of(status))(what)
         if isinstance(error, errors.RateLimitError | errors.ServerError):
             error.retry_after = _retry_after(response.headers)
         return error
@@ -239,6 +253,7 @@ class Session:
         max_bytes: int = DOWNLOAD_BYTES,
         max_seconds: float = DOWNLOAD_SECONDS,
         keyed: bool = False,
+        json: Mapping[str, str] | None = None,
     ) -> Fetched:
         """Stream the file behind `url` into `sink`, hashing on the way.
 
@@ -248,23 +263,27 @@ class Session:
             max_bytes: The largest file accepted.
             max_seconds: The longest time one try may take.
             keyed: Whether the key is sent, as far as `url` is at the API's own origin; to any other it never is.
+            json: A body with the key in it, for a provider that wants it there; it goes to the API's own origin, and along no redirect.
 
         Raises:
             DownloadError: The class says the cause.
+            ApiError: The key that was sent in the body was refused.
         """
         async for attempt in self._retrying(lambda error: isinstance(error, errors.BrokenDownloadError)):
             with attempt:
                 sink.seek(0)
                 sink.truncate()
-                return await self._fetch_once(url, sink, max_bytes, max_seconds, keyed=keyed)
+                return await self._fetch_once(url, sink, max_bytes, max_seconds, keyed=keyed, json=json)
         raise AssertionError("stamina ends by returning or raising")
 
-    async def _fetch_once(self, url: str, sink: BinaryIO, max_bytes: int, max_seconds: float, *, keyed: bool) -> Fetched:
+    async def _fetch_once(
+        self, url: str, sink: BinaryIO, max_bytes: int, max_seconds: float, *, keyed: bool, json: Mapping[str, str] | None
+    ) -> Fetched:
         digest, size = hashlib.sha256(), 0
         where = f"{self.provider}: GET {bare_url(url)}"
         try:
             async with asyncio.timeout(max_seconds):
-                async with self._follow(url, where, keyed=keyed) as response:
+                async with self._follow(url, where, keyed=keyed, json=json) as response:
                     async for chunk in response.aiter_bytes():
                         size += len(chunk)
                         if size > max_bytes:
@@ -278,17 +297,24 @@ class Session:
         return Fetched(size, digest.hexdigest())
 
     @asynccontextmanager
-    async def _follow(self, url: str, where: str, *, keyed: bool) -> AsyncGenerator[httpx.Response]:
+    async def _follow(
+        self, url: str, where: str, *, keyed: bool, json: Mapping[str, str] | None
+    ) -> AsyncGenerator[httpx.Response]:
         for _ in range(HOPS + 1):
             await self.origins.check(url)
-            with_key = keyed and origin_of(url) == origin_of(self._base_url)
-            async with self._api.stream("GET", url) if with_key else self._open.stream("GET", url) as response:
+            own = origin_of(url) == origin_of(self._base_url)
+            body = json if own else None
+            async with (self._api if keyed and own else self._open).stream("GET", url, json=body) as response:
+                if own:
+                    self._follow_sandbox(response)
                 if response.is_success:
                     yield response
                     return
+                if body and response.status_code in (401, 403):
+                    raise self._from_status(response, await self._read(response, where), where)
                 if not response.has_redirect_location:
                     raise _from_download(response.status_code, where)
-                url = str(response.url.join(response.headers["location"]))
+                url, json = str(response.url.join(response.headers["location"])), None
         raise errors.ForbiddenAddressError(f"{where} redirects more than {HOPS} times")
 
     async def upload(self, url: str, *, fields: Mapping[str, str], file_field: str, path: Path, content_type: str) -> None:
@@ -319,12 +345,23 @@ class Session:
             return False
 
 
-def _class_of(status: int, code: str) -> type[errors.ApiError]:
-    if status in (401, 403):
-        return errors.CredentialsError
-    if code.startswith("idempotency_"):
-        return errors.DuplicateError
+def _well_formed(value: Any) -> Any:
+    """The same with a replacement character for each half of a pair that was cut: such a text can be written nowhere."""
+    match value:
+        case str():
+            return value.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+        case list():
+            return [_well_formed(one) for one in cast("list[Any]", value)]
+        case dict():
+            return {_well_formed(name): _well_formed(one) for name, one in cast("dict[str, Any]", value).items()}
+        case _:
+            return value
+
+
+def _class_of(status: int) -> type[errors.ApiError]:
     by_status: dict[int, type[errors.ApiError]] = {
+        401: errors.CredentialsError,
+        403: errors.CredentialsError,
         402: errors.CreditsError,
         404: errors.NotFoundError,
         408: errors.NoAnswerError,

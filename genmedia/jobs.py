@@ -1,6 +1,7 @@
 """The nouns of a remote job: whose it is, what it is doing, what it gave."""
 
 from dataclasses import dataclass, field
+from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
@@ -26,6 +27,14 @@ class Account:
     def __str__(self) -> str:
         """The form that submission keys and the journal use."""
         return f"{self.provider}|{origin_of(self.base_url)}|{self.name}"
+
+
+@dataclass(frozen=True)
+class Counter:
+    """What a provider says an account has used so far, and when it said so by its own clock."""
+
+    used: float
+    at: datetime
 
 
 class JobStatus(StrEnum):
@@ -69,6 +78,7 @@ class Job:
         progress: 0 to 100; None when the provider does not tell.
         charged: What the provider says it took, in the account's unit; None until it says so.
         error: Why it failed, in the provider's words.
+        echo: What the provider says was asked for, by the names of the request, as far as it does.
         times: `created`, `started`, `completed` as ISO 8601 UTC, as far as known.
     """
 
@@ -78,6 +88,7 @@ class Job:
     charged: float | None = None
     outputs: tuple[Output, ...] = ()
     error: str = ""
+    echo: dict[str, Any] = field(default_factory=dict[str, Any])
     times: dict[str, str] = field(default_factory=dict[str, str])
 
 

@@ -1,4 +1,4 @@
-"""Things that belong to one event loop and are shared while somebody uses them: HTTP sessions, database engines."""
+"""Things that belong to one event loop: HTTP sessions and database engines, shared while somebody uses them, and what runs beside them."""
 
 import asyncio
 from collections.abc import AsyncGenerator, Callable, Hashable
@@ -38,3 +38,13 @@ async def leased(key: Hashable, make: Callable[[], T]) -> AsyncGenerator[T]:
         if shared[1] == 0:
             del here[key]
             await asyncio.shield(shared[0].aclose())
+
+
+async def end_task(task: asyncio.Task[None]) -> None:
+    """Have a task that runs beside the work end, and wait until it has.
+
+    Before Python 3.12 `asyncio.wait_for`, which libraries use, can lose a cancellation that comes with the result: it is repeated.
+    """
+    while not task.done():
+        task.cancel()
+        await asyncio.wait([task], timeout=1)

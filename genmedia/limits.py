@@ -1,14 +1,19 @@
 """What an account may do at once: requests a minute, and open jobs. Kept to here, so that the provider never has to refuse."""
 
 import asyncio
+import os
 from collections import deque
 from collections.abc import AsyncGenerator, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from heapq import heappop, heappush
 from itertools import count
+from math import inf
 from time import monotonic
 
 WINDOW_SECONDS = 60.0
+
+ANSWER_SECONDS = float(os.environ.get("GENMEDIA_ANSWER_SECONDS", "60"))
+"""How long an answer of a provider may take."""
 
 
 class Pace:
@@ -41,9 +46,11 @@ class Pace:
         ticket = (not urgent, next(self._numbers))
         heappush(self._line, ticket)
         try:
-            while self._line[0] != ticket or self._wait() > 0:
+            while seconds := self._wait() if self._line[0] == ticket else inf:
                 self._changed.clear()
-                await self._sleep(self._wait())
+                with suppress(TimeoutError):
+                    async with asyncio.timeout(seconds):
+                        await self._changed.wait()
             heappop(self._line)
         except BaseException:
             self._line.remove(ticket)
@@ -71,13 +78,7 @@ class Pace:
         held = max(self._held_until - now, 0.0)
         if len(self._answered) + self._under_way < (self._per_minute or 0):
             return held
-        return max(self._answered[0] + window - now, held) if self._answered else float("inf")
-
-    async def _sleep(self, seconds: float) -> None:
-        try:
-            await asyncio.wait_for(self._changed.wait(), None if seconds in (0.0, float("inf")) else seconds)
-        except TimeoutError:
-            self._changed.set()  # those behind look at the new first in line
+        return max(self._answered[0] + window - now, held) if self._answered else inf
 
 
 class Slots:

@@ -3,7 +3,6 @@
 import asyncio
 import ipaddress
 import socket
-from dataclasses import dataclass
 
 import httpx
 
@@ -45,25 +44,32 @@ def check_base_url(url: str) -> str:
     return url.rstrip("/")
 
 
-@dataclass(frozen=True)
 class Origins:
     """The addresses that outputs may be fetched from.
 
-    Any public host over https; the account's own host when that is the loopback, on any port (a sandbox serves media from a
-    second one); and the origins that the user names.
+    Any public host over https; the account's own origin when that is on the loopback, with those that the sandbox there names; and the
+    origins that the user names.
 
     Args:
         base_url: The account's base URL.
         named: Further origins, as `https://cdn.example.com` or `http://10.0.0.5:9000`.
     """
 
-    base_url: str
-    named: tuple[str, ...] = ()
+    def __init__(self, base_url: str, named: tuple[str, ...] = ()) -> None:
+        self._sandbox = is_loopback(base_url)
+        self._listed = {origin_of(url) for url in (*named, *((base_url,) if self._sandbox else ()))}
+
+    def learn(self, origins: str) -> None:
+        """Take in what a sandbox names besides its own origin, with commas between: where its media are, where its inputs may be.
+
+        Only a sandbox is believed, and only about this machine.
+        """
+        if self._sandbox:
+            self._listed |= {origin_of(url) for url in origins.split(",") if is_loopback(url)}
 
     def lists(self, url: str) -> bool:
-        """Whether `url` is at a named origin, or on the account's own loopback host."""
-        own = is_loopback(self.base_url) and httpx.URL(url).host == httpx.URL(self.base_url).host
-        return own or origin_of(url) in {origin_of(name) for name in self.named}
+        """Whether `url` is at a listed origin."""
+        return origin_of(url) in self._listed
 
     async def check(self, url: str) -> None:
         """Let `url` pass only if it may be fetched.

@@ -1,36 +1,36 @@
 """The last part of a job's life: fetch what it gave, verify it, store it with its provenance, settle the cost."""
 
-from collections.abc import Sequence
-from contextlib import ExitStack
-from dataclasses import dataclass
+import asyncio
+from collections.abc import Mapping
+from contextlib import ExitStack, suppress
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from hashlib import sha256
-from typing import Any, BinaryIO, Protocol
+from pathlib import Path
+from typing import Any, NamedTuple
 
 from genmedia import __version__
 from genmedia.buying import Purchase
-from genmedia.errors import GenmediaError, MediaError, StoreError, UnreadableAnswerError
+from genmedia.errors import GenmediaError, MediaError, UnreadableAnswerError
 from genmedia.http import Fetched
+from genmedia.inspection.expectations import compare
+from genmedia.inspection.media import SUFFIXES, Candidate, MediaFacts, SmallCopy, inspect_files
 from genmedia.jobs import Job, Output
-from genmedia.journal import Journal, StoredAsset
-from genmedia.media import SUFFIXES, Candidate, MediaFacts, SmallCopy, inspect_files
+from genmedia.journal import AttemptState, Journal, Purpose, StoredAsset
+from genmedia.keys import hash_file
+from genmedia.provenance import sidecar as form
+from genmedia.provenance import xmp
+from genmedia.providers.client import ProviderClient
 from genmedia.redaction import bare_url
-from genmedia.store import SIDECAR_VERSION, Incoming, Store
+from genmedia.store import Incoming, Store
+from genmedia.store.files import explain
 
 
-@dataclass(frozen=True)
-class Origin:
-    """What a sidecar tells about why a file was wanted.
+class Received(NamedTuple):
+    """The files that a job gave, and what of its cost is to be reported: of all runs that wait for a job, one reports it."""
 
-    Attributes:
-        campaign: The chain or campaign it belongs to.
-        step: The step that gave it.
-        inputs: For each input its `id`, and its `text`, or the `sha256` of its file and where that came `from`.
-    """
-
-    campaign: str
-    step: str
-    inputs: Sequence[dict[str, str]] = ()
+    assets: tuple[StoredAsset, ...]
+    charged: float
 
 
 @dataclass(frozen=True)
@@ -40,40 +40,40 @@ class _Arrival:
     fetched: Fetched
 
 
-class Client(Protocol):
-    """What every provider's client can do for this."""
-
-    async def fetch_output(self, output: Output, sink: BinaryIO, max_bytes: int) -> Fetched:
-        """Stream a file output into a sink."""
-        ...
-
-
-async def receive_outputs(
-    client: Client, store: Store, journal: Journal, purchase: Purchase, job: Job, origin: Origin
-) -> tuple[StoredAsset, ...]:
+async def receive_outputs(client: ProviderClient, store: Store, journal: Journal, purchase: Purchase, job: Job) -> Received:
     """Fetch every output of a job that succeeded, verify it, store it, and settle what the job cost.
 
-    An output that is not what it should be goes to quarantine and the attempt stays open: the next run fetches it again and buys nothing.
+    One process does so at a time; where another did, its files are the answer. An output that is not what it should be goes to quarantine
+    and the attempt stays open: the next run fetches it again and buys nothing.
 
     Raises:
+        SupersededError: The attempt was given up meanwhile.
         DownloadError: An output could not be fetched.
         MediaError: An output is not what it should be; the others are stored.
         StoreError: The store refused.
     """
+    charged = await journal.charge(purchase.attempt, job.charged)
     try:
-        return await _receive(client, store, journal, purchase, job, origin)
+        async with journal.claimed(purchase.attempt) as attempt:
+            stored = await journal.assets(attempt.id) if attempt.state is AttemptState.STORED else []
+            if not stored or not all([await store.has(asset.path) for asset in stored]):
+                stored = await _receive(client, store, journal, purchase, job, attempt.labels)
+                await journal.store(attempt, stored)
     except GenmediaError as error:
-        error.charged = job.charged or 0.0
+        error.charged = charged
         raise
+    return Received(tuple(stored), charged)
 
 
 async def _receive(
-    client: Client, store: Store, journal: Journal, purchase: Purchase, job: Job, origin: Origin
-) -> tuple[StoredAsset, ...]:
+    client: ProviderClient, store: Store, journal: Journal, purchase: Purchase, job: Job, labels: Mapping[str, str]
+) -> list[StoredAsset]:
     if not job.outputs:
         raise UnreadableAnswerError(
             "the job succeeded, but no outputs are named", job=purchase.about, money="The job is paid for."
         )
+    wanted = purchase.order.purpose
+    purpose = replace(wanted, inputs=[await _traced(journal, one) for one in wanted.inputs], labels=labels)
     with ExitStack() as stack:
         arrivals: list[_Arrival] = []
         for output in job.outputs:
@@ -93,28 +93,27 @@ async def _receive(
             if isinstance(verdict, MediaError):
                 refused.append(await _refuse(store, purchase, arrival, verdict))
             else:
-                stored.append(await _publish(store, purchase, job, origin, arrival, verdict))
+                stored.append(await _publish(store, journal, purchase, job, purpose, arrival, verdict))
     if refused:
         raise refused[0]
-    await journal.store(purchase.attempt, stored, job.charged)
-    return tuple(stored)
+    return stored
 
 
 def _candidate(arrival: _Arrival) -> Candidate:
-    kind = arrival.output.kind if arrival.output.kind in ("image", "video") else ""
+    kind = arrival.output.kind if arrival.output.kind in ("image", "video", "model") else ""
     return Candidate(arrival.incoming.path, kind, SmallCopy(arrival.incoming.thumbnail))
 
 
-async def _fetch(client: Client, store: Store, output: Output, incoming: Incoming) -> Fetched:
+async def _fetch(client: ProviderClient, store: Store, output: Output, incoming: Incoming) -> Fetched:
     try:
-        with incoming.path.open("wb") as sink:
+        with incoming.path.open("w+b") as sink:
             if output.url is not None:
                 return await client.fetch_output(output, sink, store.max_bytes)
             content = (output.text or "").encode()
             sink.write(content)
             return Fetched(len(content), sha256(content).hexdigest())
     except OSError as error:
-        raise StoreError(f"{store.root} took no more: {error.strerror}") from None
+        raise explain(f"{store.files.scratch} took no more", error) from None
 
 
 async def _refuse(store: Store, purchase: Purchase, arrival: _Arrival, error: MediaError) -> MediaError:
@@ -136,26 +135,43 @@ async def _refuse(store: Store, purchase: Purchase, arrival: _Arrival, error: Me
     )
 
 
+def _misheard(purchase: Purchase, job: Job) -> list[str]:
+    """Where the provider says that something else was asked for than what was."""
+    provider, asked = purchase.order.account.provider, purchase.order.request
+    heard = {name: value for name, value in job.echo.items() if name in asked and str(value) != str(asked[name])}
+    return [f"{provider} says that {name} was {value}, asked for was {asked[name]}" for name, value in heard.items()]
+
+
 async def _publish(
-    store: Store, purchase: Purchase, job: Job, origin: Origin, arrival: _Arrival, facts: MediaFacts
+    store: Store, journal: Journal, purchase: Purchase, job: Job, purpose: Purpose, arrival: _Arrival, facts: MediaFacts
 ) -> StoredAsset:
     now, output, digest = datetime.now(UTC), arrival.output, arrival.fetched.sha256
+    # A short text may well come twice; a picture that another request gave belongs to that one.
+    twins = [] if output.text is not None else await journal.twins(digest, purchase.key)
+    place = {"number": job.outputs.index(output) + 1, "of": len(job.outputs)}
     sidecar: dict[str, Any] = {
         "genmedia": __version__,
-        "sidecar": SIDECAR_VERSION,
-        "campaign": origin.campaign,
-        "step": origin.step,
+        "sidecar": form.VERSION,
+        "campaign": purpose.campaign,
+        "step": purpose.step,
+        "labels": dict(purpose.labels),
         **_provenance(purchase),
         "request": purchase.order.request,
-        "inputs": list(origin.inputs),
+        "inputs": list(purpose.inputs),
         "cost": {"price": purchase.order.price, "charged": job.charged, "unit": purchase.order.unit},
-        "times": {**job.times, "stored": now.isoformat(timespec="milliseconds")},
-        "output": {"id": output.id, "kind": output.kind, "source": bare_url(output.url) if output.url else None},
+        "times": {**_times(job), "stored": now.isoformat(timespec="milliseconds")},
+        "output": {"id": output.id, "kind": output.kind, "source": bare_url(output.url) if output.url else None, **place},
         "file": {"sha256": digest, "bytes": arrival.fetched.size, **facts.facts()},
+        "warnings": [
+            *(f"the very same file came of a different request: {path}" for path in twins),
+            *facts.warnings,
+            *compare(facts, purchase.order.expects),
+            *_misheard(purchase, job),
+        ],
     }
     names = {
-        "campaign": origin.campaign,
-        "step": origin.step,
+        "campaign": purpose.campaign,
+        "step": purpose.step,
         "provider": purchase.order.account.provider,
         "account": purchase.order.account.name,
         "operation": purchase.order.operation,
@@ -166,8 +182,39 @@ async def _publish(
         "date": now.date().isoformat(),
         "ext": SUFFIXES[facts.media_type],
     }
+    if store.embed_provenance and facts.media_type in xmp.TYPES:
+        await asyncio.to_thread(_embed, arrival.incoming.path, sidecar)
     path = await store.publish(arrival.incoming, names, sidecar)
-    return StoredAsset(path, output.id, digest, {**sidecar, "file": {**sidecar["file"], "path": path}})
+    return StoredAsset(path, output.id, sidecar["file"]["sha256"], {**sidecar, "file": {**sidecar["file"], "path": path}})
+
+
+def _embed(picture: Path, sidecar: dict[str, Any]) -> None:
+    """Write the provenance into the picture, and what it is by that into the sidecar."""
+    if not xmp.embed(picture, xmp.make_packet(sidecar)):
+        sidecar["warnings"].append("the provenance is not in the picture: it has XMP or a signature of its own, which is kept")
+        return
+    came_as = sidecar["file"]["sha256"]
+    sidecar["file"] |= {"sha256": hash_file(picture), "original_sha256": came_as, "bytes": picture.stat().st_size}
+
+
+async def _traced(journal: Journal, given: Mapping[str, str]) -> Mapping[str, str]:
+    """The input, with the path of the asset that it is, if it is one."""
+    if given.get("asset") or not given.get("sha256"):
+        return given
+    paths = await journal.paths_of(given["sha256"])
+    # Of several that are the same, the one that was named; else the first that there was.
+    named = [path for path in paths if given.get("from", "").endswith(path)]
+    return {**given, "asset": (named or paths)[0]} if paths else given
+
+
+def _times(job: Job) -> dict[str, str]:
+    """The job's times as far as they are such: a sidecar that does not read would tell nothing at all."""
+    told: dict[str, str] = {}
+    for name, value in job.times.items():
+        with suppress(ValueError):
+            time = datetime.fromisoformat(value)
+            told[name] = value if time.tzinfo else f"{value}+00:00"
+    return told
 
 
 def _provenance(purchase: Purchase) -> dict[str, Any]:

@@ -6,6 +6,7 @@ from genmedia.journal import StoredAsset
 
 FAILED = "Failed"
 NOT_STARTED = "Not started"
+QUARANTINED = "Quarantined"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -15,10 +16,11 @@ class Result:
     Attributes:
         name: The step or item.
         operation: What was bought: a technique, a model.
-        status: `Bought`, `Reattached`, `Reused`; `Failed`; or `Not started`, because another part had failed.
+        status: `Bought`, `Reattached`, `Reused`; `Quarantined`, where the store goes on without files that are not what they should be;
+            `Failed`; or `Not started`, because another part had failed.
         seconds: From the order to the stored files; None when nothing was started.
-        charged: Credits that this flow run's purchase took; 0 for what was reused.
-        error: Why it failed.
+        charged: Credits that it took, as far as no other flow run reports them; 0 for what was reused.
+        error: Why it failed, or why files were refused.
     """
 
     name: str
@@ -31,6 +33,11 @@ class Result:
     error: str = ""
 
     @property
+    def warnings(self) -> list[str]:
+        """What is odd about its files, though they are stored: a person should look at them."""
+        return [f"{asset.output}: {warning}" for asset in self.assets for warning in asset.sidecar.get("warnings", ())]
+
+    @property
     def done(self) -> bool:
-        """Whether its files are in the store."""
+        """Whether it needs nothing more: its files are in the store, or it goes on without them."""
         return self.status not in (FAILED, NOT_STARTED)

@@ -13,6 +13,7 @@ from typing import Generic, TypeVar
 
 from genmedia import errors
 from genmedia.jobs import Job, JobStatus
+from genmedia.leasing import end_task
 
 ABSENCES = 4
 """How many complete looks in a row must miss a job before it counts as vanished."""
@@ -30,7 +31,15 @@ _ORDER = [JobStatus.QUEUED, JobStatus.RUNNING]
 
 R = TypeVar("R", bound=Hashable)
 
-Seen = Callable[[Job], Awaitable[None]]
+
+@dataclass(frozen=True)
+class Trouble:
+    """Why nothing can be seen of a job for the time being; told once, however long it lasts. The job is waited for all the same."""
+
+    what: str
+
+
+Seen = Callable[[Job | Trouble], Awaitable[None]]
 
 
 @dataclass(frozen=True)
@@ -54,7 +63,9 @@ class _Wait(Generic[R]):
     best: int = -1
     absences: int = 0
     trouble: str = ""
-    news: asyncio.Queue[Job | errors.GenmediaError] = field(default_factory=asyncio.Queue[Job | errors.GenmediaError])
+    news: asyncio.Queue[Job | Trouble | errors.GenmediaError] = field(
+        default_factory=asyncio.Queue[Job | Trouble | errors.GenmediaError]
+    )
 
     @property
     def running(self) -> bool:
@@ -71,6 +82,11 @@ class _Wait(Generic[R]):
             self.since = monotonic()
         self.best, self.absences, self.trouble = rank, 0, ""
         self.news.put_nowait(job)
+
+    def hinder(self, what: str) -> None:
+        if not self.trouble:
+            self.news.put_nowait(Trouble(what))
+        self.trouble = what
 
     def expire(self) -> None:
         if self.running:
@@ -121,7 +137,7 @@ class Watcher(Generic[R]):
             about: The job's names, for errors.
             queue_seconds: How long it may wait before it starts.
             run_seconds: How long it may run.
-            seen: Called with each news of it, for progress.
+            seen: Called with each news of it, for progress, and when looking begins to fail.
             first_after: Seconds before which a look would be wasted, as the provider estimates.
 
         Raises:
@@ -142,7 +158,7 @@ class Watcher(Generic[R]):
                 if isinstance(news, errors.GenmediaError):
                     raise news
                 await seen(news)
-                if news.status.terminal:
+                if isinstance(news, Job) and news.status.terminal:
                     return news
         finally:
             self._waits.discard(wait)
@@ -161,9 +177,7 @@ class Watcher(Generic[R]):
     async def aclose(self) -> None:
         """Stop looking."""
         if self._task:
-            self._task.cancel()
-            with suppress(asyncio.CancelledError):
-                await self._task
+            await end_task(self._task)
 
     def _of(self, ref: R) -> Iterable[_Wait[R]]:
         return [wait for wait in self._waits if wait.ref == ref]
@@ -180,7 +194,7 @@ class Watcher(Generic[R]):
             except _PASSING as error:
                 failures += 1
                 for wait in due.values():
-                    wait.trouble = error.what
+                    wait.hinder(error.what)
                 asked_to_wait = getattr(error, "retry_after", None) or 0.0
             except errors.GenmediaError as error:
                 self._give_up(error)
@@ -205,7 +219,8 @@ class Watcher(Generic[R]):
             return False
         self._woken.clear()
         with suppress(TimeoutError):
-            await asyncio.wait_for(self._woken.wait(), seconds)
+            async with asyncio.timeout(seconds):
+                await self._woken.wait()
         return True
 
     def _deliver(self, look: Look[R]) -> None:

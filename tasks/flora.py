@@ -9,14 +9,17 @@ from prefect.client.schemas.objects import State
 
 from blocks import AssetStore, FloraCredentials
 from genmedia.buying import Order, Purchase, Submit, buy
-from genmedia.chain import Given
-from genmedia.http import ANSWER_SECONDS
+from genmedia.campaign.handoff import file_of, link_for_flora
+from genmedia.campaign.sources import Given
+from genmedia.http import Gate
+from genmedia.inspection.media import inspect_file
 from genmedia.jobs import Job
-from genmedia.journal import StoredAsset
-from genmedia.media import inspect_file
+from genmedia.limits import ANSWER_SECONDS
 from genmedia.providers.flora import FloraClient, Run, RunInput, Technique
-from genmedia.receiving import Origin, receive_outputs
+from genmedia.receiving import Received
+from genmedia.store import Store
 from tasks.states import met
+from tasks.storing import store_outputs
 from tasks.waiting import Patience, wait_for_job
 
 
@@ -41,6 +44,13 @@ async def list_runs(credentials: FloraCredentials, status: str = "", technique_i
         return await flora.list_runs(status=status, technique_id=technique_id)
 
 
+@task(task_run_name="takes-files", cache_policy=NO_CACHE)
+async def takes_files(credentials: FloraCredentials) -> bool:
+    """Whether files can be put up to this FLORA. It costs nothing."""
+    async with credentials.get_client() as flora:
+        return await flora.takes_files()
+
+
 @task(task_run_name="upload-input {path.name}", cache_policy=NO_CACHE)
 async def upload_input(credentials: FloraCredentials, path: Path) -> str:
     """Put a local picture or video where a run can read it, and return its address. It costs nothing."""
@@ -57,29 +67,47 @@ async def create_run(
 
     Prefect never retries it: a run that may have been accepted is asked about under the same idempotency key, inside.
     """
-    files = store.get_store()
-    async with credentials.get_client() as flora, store.get_journal() as journal:
+    async with credentials.get_client() as flora, store.get_store() as files, store.get_journal() as journal:
 
         async def prepare() -> Submit:
-            sent = [RunInput(id=one.id, type=one.type, value=await _value(flora, credentials, one)) for one in inputs]
+            sent = [RunInput(id=one.id, type=one.type, value=await _value(flora, credentials, files, one)) for one in inputs]
 
-            async def submit(idempotency_key: str) -> str:
-                return (await flora.create_run(slug, sent, idempotency_key=idempotency_key)).run_id
+            async def submit(idempotency_key: str, gate: Gate) -> str:
+                return (await flora.create_run(slug, sent, idempotency_key=idempotency_key, gate=gate)).run_id
 
             return submit
 
         pause = ANSWER_SECONDS / flora.http.clock_scale
-        purchase = await buy(journal, order, prepare, has=lambda asset: files.has(asset.path), repeat_pause=pause)
+        purchase = await buy(
+            journal, order, prepare, has=files.has, recover=flora.recover, repeat_pause=pause, clock=flora.http.server_time
+        )
     return met(purchase)
 
 
-async def _value(flora: FloraClient, credentials: FloraCredentials, given: Given) -> str:
+async def _value(flora: FloraClient, credentials: FloraCredentials, files: Store, given: Given) -> str:
     """What stands in the request: the text, or an address that FLORA can read now."""
     if given.type == "text":
         return given.text
-    if given.file is None or (given.url and await flora.reads(given.url)):
-        return given.url
-    return await upload_input(credentials, given.file)
+    return given.url if await _reads(flora, given) else await host_input(credentials, files, given)
+
+
+async def _reads(flora: FloraClient, given: Given) -> bool:
+    return bool(given.url) and (not (given.file or given.asset) or await flora.reads(given.url))
+
+
+async def reads(credentials: FloraCredentials, given: Given) -> bool:
+    """Whether FLORA can read an input where it is now."""
+    async with credentials.get_client() as flora:
+        return given.type == "text" or await _reads(flora, given)
+
+
+async def host_input(credentials: FloraCredentials, files: Store, given: Given) -> str:
+    """An address of an input that FLORA can read: a signed link to the store where it reads from there, else one of its own."""
+    async with credentials.get_client() as flora:
+        if link := await link_for_flora(given, files, flora.http.origins):
+            return link
+    async with file_of(given, files) as file:
+        return await upload_input(credentials, file)
 
 
 @task(task_run_name="poll-run {slug} {purchase.key:.8}", cache_policy=NO_CACHE)
@@ -97,7 +125,7 @@ async def poll_run(
     """
     async with credentials.get_client() as flora, store.get_journal() as journal:
         return await wait_for_job(
-            flora.watcher,
+            flora,
             (slug, purchase.job_id),
             journal=journal,
             purchase=purchase,
@@ -108,9 +136,7 @@ async def poll_run(
 
 
 @task(task_run_name="download-outputs {purchase.order.request[technique]} {purchase.key:.8}", cache_policy=NO_CACHE)
-async def download_outputs(
-    credentials: FloraCredentials, store: AssetStore, purchase: Purchase, job: Job, origin: Origin
-) -> tuple[StoredAsset, ...]:
+async def download_outputs(credentials: FloraCredentials, store: AssetStore, purchase: Purchase, job: Job) -> Received:
     """Fetch what a run gave, verify it, and put it into the store with its provenance."""
-    async with credentials.get_client() as flora, store.get_journal() as journal:
-        return await receive_outputs(flora, store.get_store(), journal, purchase, job, origin)
+    async with credentials.get_client() as flora:
+        return await store_outputs(flora, store, purchase, job)

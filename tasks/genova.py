@@ -1,6 +1,8 @@
 """Genova's operations as Prefect tasks."""
 
 import asyncio
+import re
+from collections.abc import Sequence
 
 from prefect import task
 from prefect.cache_policies import NO_CACHE
@@ -10,17 +12,14 @@ from pydantic import SecretStr
 from blocks import AssetStore, GenovaCredentials
 from genmedia.batch import Item
 from genmedia.buying import Order, Outcome, Purchase, Submit, buy
-from genmedia.errors import InDoubtError, RefusedError
+from genmedia.errors import InDoubtError, MaybeAcceptedError, RefusedError, UnreadableAnswerError
+from genmedia.http import Gate
 from genmedia.jobs import Job
-from genmedia.journal import Attempt, Journal, StoredAsset
-from genmedia.providers.genova import ApiKey, GenovaClient, GenovaJob, Profile, Stats
-from genmedia.receiving import Origin, receive_outputs
-from genmedia.references import prepare_references
+from genmedia.providers.genova import ApiKey, GenovaJob, Profile, Stats
+from genmedia.receiving import Received
 from tasks.states import met
+from tasks.storing import store_outputs
 from tasks.waiting import Patience, wait_for_job
-
-RECOVER_LOOKS = 3
-RECOVER_PAUSE_SECONDS = 20.0
 
 
 @task(task_run_name="submit-job {item.name} {order.key:.8}", cache_policy=NO_CACHE, retries=0)
@@ -30,34 +29,31 @@ async def submit_job(credentials: GenovaCredentials, store: AssetStore, item: It
     Prefect never retries it: after a lost answer the list is asked whether the job exists.
 
     Raises:
-        InputError: A reference is not a picture that can be used.
         NotAcceptedError: Nothing was bought.
         InDoubtError: Nobody can tell whether it was bought.
     """
-    files = store.get_store()
-    async with credentials.get_client() as genova, store.get_journal() as journal:
+    async with credentials.get_client() as genova, store.get_store() as files, store.get_journal() as journal:
         genova.listen()
 
         async def prepare() -> Submit:
-            pictures = await prepare_references(item.references) if item.references else []
             await genova.slots.claim(order.key)
+            await genova.hear_account()
 
-            async def submit(_: str) -> str:
-                return (await genova.create_job(item.request, pictures)).job_id
+            async def submit(_: str, gate: Gate) -> str:
+                return (await genova.create_job(item.request, [one.jpeg for one in item.references], gate=gate)).job_id
 
             return submit
-
-        async def recover(attempt: Attempt) -> str | None:
-            return await _recover(genova, journal, order, item, attempt)
 
         try:
             purchase = await buy(
                 journal,
                 order,
                 prepare,
-                has=lambda asset: files.has(asset.path),
-                recover=recover,
+                has=files.has,
+                recover=genova.recover,
                 repeat_pause=1 / genova.http.clock_scale,
+                clock=genova.http.server_time,
+                counter=lambda: genova.counter,
             )
         except BaseException as error:
             if not isinstance(error, InDoubtError):  # a job in doubt may be open, and holds its slot
@@ -68,20 +64,6 @@ async def submit_job(credentials: GenovaCredentials, store: AssetStore, item: It
         else:
             genova.slots.take(order.key)
     return met(purchase)
-
-
-async def _recover(genova: GenovaClient, journal: Journal, order: Order, item: Item, attempt: Attempt) -> str | None:
-    """Whether a job whose answer was lost is in the list: one that fits and that nobody owns is ours; none in three looks is none."""
-    owned = await journal.owned_jobs(str(order.account))
-    for look in range(RECOVER_LOOKS):
-        if look:
-            await asyncio.sleep(RECOVER_PAUSE_SECONDS / genova.http.clock_scale)
-        found = await genova.find_jobs(item.request.fields(), age=attempt.age, owned=owned)
-        if len(found) > 1:
-            raise InDoubtError(f"{len(found)} jobs in Genova's list may be the one: {', '.join(found)}")
-        if found:
-            return found[0]
-    return None
 
 
 @task(task_run_name="poll-job {step} {purchase.key:.8}", cache_policy=NO_CACHE)
@@ -99,14 +81,13 @@ async def poll_job(credentials: GenovaCredentials, store: AssetStore, purchase: 
         genova.listen()
         try:
             return await wait_for_job(
-                genova.watcher,
+                genova,
                 purchase.job_id,
                 journal=journal,
                 purchase=purchase,
                 step=step,
                 patience=patience,
                 not_charged="Genova does not say whether it gives the credit back.",
-                abort=lambda: genova.cancel_job(purchase.job_id),
                 first_after=genova.first_look_seconds if purchase.outcome is Outcome.BOUGHT else 0,
             )
         finally:
@@ -114,19 +95,17 @@ async def poll_job(credentials: GenovaCredentials, store: AssetStore, purchase: 
 
 
 @task(task_run_name="download-result {purchase.order.operation} {purchase.key:.8}", cache_policy=NO_CACHE)
-async def download_result(
-    credentials: GenovaCredentials, store: AssetStore, purchase: Purchase, job: Job, origin: Origin
-) -> tuple[StoredAsset, ...]:
+async def download_result(credentials: GenovaCredentials, store: AssetStore, purchase: Purchase, job: Job) -> Received:
     """Fetch what a job gave, verify it, and put it into the store with its provenance."""
-    async with credentials.get_client() as genova, store.get_journal() as journal:
-        return await receive_outputs(genova, store.get_store(), journal, purchase, job, origin)
+    async with credentials.get_client() as genova:
+        return await store_outputs(genova, store, purchase, job)
 
 
 @task(task_run_name="cancel-job {job_id}", cache_policy=NO_CACHE)
 async def cancel_job(credentials: GenovaCredentials, job_id: str) -> None:
     """Cancel a job that has not started; its credit comes back."""
     async with credentials.get_client() as genova:
-        await genova.cancel_job(job_id)
+        await genova.cancel(job_id)
 
 
 @task(task_run_name="list-jobs", cache_policy=NO_CACHE)
@@ -144,10 +123,24 @@ async def create_key(credentials: GenovaCredentials, name: str, block: str) -> A
         credentials: Who makes it.
         name: Its name at Genova.
         block: The name of the block that takes it; the rest of the block is as in `credentials`.
+
+    Raises:
+        UnreadableAnswerError: Genova did not tell the key.
     """
     async with credentials.get_client() as genova:
-        made = await genova.create_key(name)
-    await credentials.model_copy(update={"api_key": SecretStr(made.key or "")}).asave(block, overwrite=True)
+        try:
+            made = await genova.create_key(name)
+        except MaybeAcceptedError as error:
+            error.money = "Nothing was paid, and the block is as it was."
+            error.advice = f"A key that nobody knows may have been made: revoke {name!r} in Genova's dashboard, then run again."
+            raise
+        if not made.key:
+            raise UnreadableAnswerError(f"genova made key {made.id} without telling it", advice="Revoke it and make another.")
+        try:
+            await credentials.model_copy(update={"api_key": SecretStr(made.key)}).asave(block, overwrite=True)
+        except BaseException:
+            await asyncio.shield(genova.revoke_key(made.id))  # nobody will ever know it
+            raise
     return made.model_copy(update={"key": None})
 
 
@@ -166,15 +159,20 @@ async def revoke_key(credentials: GenovaCredentials, key_id: str, *, force: bool
         RefusedError: It is the key that these credentials use, and `force` is not set.
     """
     async with credentials.get_client() as genova:
-        mine = [key for key in await genova.list_keys() if key.id == key_id and _uses(credentials, key)]
-        if mine and not force:
-            raise RefusedError(f"key {mine[0].name or key_id} is the one in use", advice="Use another key first, or set force.")
+        mine = key_in_use(credentials, await genova.list_keys())
+        if mine and mine.id == key_id and not force:
+            raise RefusedError(f"key {mine.name or key_id} is the one in use", advice="Use another key first, or set force.")
         await genova.revoke_key(key_id)
 
 
-def _uses(credentials: GenovaCredentials, key: ApiKey) -> bool:
-    prefix = key.prefix.rstrip(".…*")
-    return bool(prefix) and credentials.api_key.get_secret_value().startswith(prefix)
+def key_in_use(credentials: GenovaCredentials, keys: Sequence[ApiKey]) -> ApiKey | None:
+    """The one of Genova's keys that these credentials hold, as far as their prefixes tell; they may be masked in the middle."""
+    mine = credentials.api_key.get_secret_value()
+    for key in keys:
+        shown = [part for part in re.split(r"[.…*•]+", key.prefix) if part]
+        if shown and mine.startswith(shown[0]) and mine.endswith(shown[-1] if len(shown) > 1 else ""):
+            return key
+    return None
 
 
 @task(task_run_name="get-profile", cache_policy=NO_CACHE)

@@ -8,9 +8,11 @@ from typing import Any
 
 from prefect.artifacts import acreate_markdown_artifact, acreate_table_artifact
 from prefect.client.orchestration import get_client
+from prefect.logging import get_run_logger
 from prefect.runtime import flow_run
 
-from genmedia.contact_sheet import make_contact_sheet
+from genmedia.errors import StoreError
+from genmedia.gallery.contact_sheet import make_contact_sheet
 from genmedia.results import Result
 from genmedia.store import Store
 
@@ -28,12 +30,18 @@ async def publish_results(name: str, results: Sequence[Result], store: Store) ->
     """
     key = re.sub(r"[^a-z0-9-]+", "-", name.lower()).strip("-")
     await acreate_table_artifact(table=[_row(result, store) for result in results], key=f"{key}-results", description=name)
-    pictures = [
-        (f"{result.name} · {asset.output}", store.thumbnail(asset.sha256)) for result in results for asset in result.assets
-    ]
+    try:
+        pictures = [
+            (f"{result.name} · {asset.output}", await store.thumbnail(asset.sha256))
+            for result in results
+            for asset in result.assets
+        ]
+    except (StoreError, OSError) as error:
+        get_run_logger().warning("There is no contact sheet: %s", error)
+        return
     if pictures:
         sheet = base64.b64encode(await asyncio.to_thread(make_contact_sheet, pictures)).decode()
-        text = f"# {name}\n\n{len(pictures)} results in `{store.root}`.\n\n![Contact sheet](data:image/webp;base64,{sheet})\n"
+        text = f"# {name}\n\n{len(pictures)} results in `{store.label}`.\n\n![Contact sheet](data:image/webp;base64,{sheet})\n"
         await acreate_markdown_artifact(markdown=text, key=f"{key}-contact-sheet", description="Every result of the last run")
 
 
@@ -45,6 +53,7 @@ def _row(result: Result, store: Store) -> dict[str, Any]:
         "seconds": "" if result.seconds is None else round(result.seconds, 1),
         "credits": result.charged,
         "error": result.error,
-        "files": " ".join((store.root / asset.path).as_uri() for asset in result.assets),
+        "warnings": "; ".join(result.warnings),
+        "files": " ".join(store.files.address(asset.path) for asset in result.assets),
         "run": result.job_id,
     }

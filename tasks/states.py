@@ -10,6 +10,9 @@ from prefect.states import Completed, Failed
 from genmedia.buying import Purchase
 from genmedia.results import Result
 
+TOLD = 5
+"""How many failures a state's message tells in full."""
+
 T = TypeVar("T")
 
 
@@ -30,7 +33,11 @@ def campaign_state(results: Sequence[Result]) -> State[Any]:
     counts = Counter(result.status for result in results)
     summary = ", ".join(f"{count} {status.lower()}" for status, count in counts.items())
     message = f"{summary}; {sum(result.charged for result in results):g} credits charged"
+    warnings = "; ".join(f"step {result.name}, {warning}" for result in results for warning in result.warnings)
+    if warnings:
+        message = f"{message}. To be looked at: {warnings}"
     if all(result.done for result in results):
         return Completed(message=message, data=list(results))
-    failures = "; ".join(f"step {result.name}: {result.error}" for result in results if result.error)
-    return Failed(name="Partial", message=f"{message}. {failures}", data=list(results))
+    failures = [f"step {result.name}: {result.error}" for result in results if result.error]
+    more = f"; and {len(failures) - TOLD} more, each in the table of results" if len(failures) > TOLD else ""
+    return Failed(name="Partial", message=f"{message}. {'; '.join(failures[:TOLD])}{more}", data=list(results))

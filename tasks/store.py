@@ -1,16 +1,32 @@
 """What is done to the store as a whole."""
 
-import asyncio
-from pathlib import Path
+from typing import Any
 
 from prefect import task
 from prefect.cache_policies import NO_CACHE
+from prefect.client.schemas.objects import State
+from prefect.logging import get_run_logger
+from prefect.states import Completed
 
 from blocks import AssetStore
-from genmedia.gallery import write_gallery as write_page
+from genmedia.errors import StoreError
+from genmedia.gallery.page import write_gallery as write_page
+from genmedia.provenance.manifest import write_manifest
+from genmedia.provenance.reading import read_assets
 
 
 @task(task_run_name="write-gallery", cache_policy=NO_CACHE)
-async def write_gallery(store: AssetStore) -> Path:
-    """Write the page that shows everything in the store, beside the media; returns its path."""
-    return await asyncio.to_thread(write_page, store.get_store())
+async def write_gallery(store: AssetStore) -> str | State[Any]:
+    """Write the page that shows everything in the store, and the list of it, beside the media; returns the page's address.
+
+    Where they cannot be written, that is a warning and a state named `NotDrawn`: what was bought is stored, and shown in Prefect.
+    """
+    async with store.get_store() as files:
+        try:
+            contents = await read_assets(files)
+            await write_manifest(files, contents.assets)
+            return await write_page(files, contents)
+        except (StoreError, OSError) as error:
+            told = f"The gallery could not be drawn: {error} What was bought is stored; draw it later with `genmedia gallery`."
+    get_run_logger().warning("%s", told)
+    return Completed(name="NotDrawn", message=told)

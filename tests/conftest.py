@@ -2,13 +2,23 @@
 
 import asyncio
 import ipaddress
+import os
 import socket
 from collections.abc import Callable, Generator
-from typing import Any
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any, NoReturn
 
 import pytest
 
+from genmedia.cli.object_store import ObjectStore, missing_programs
+from genmedia.cli.services import free_port
+from tests.buckets import Buckets
+from tests.databases import Postgres, programs
+from tests.prefects import PrefectServer, running_prefect
 from tests.sandboxes import Sandbox, running_sandbox
+
+pytest.register_assert_rewrite("tests.contract")
 
 
 class NetworkRefusedError(RuntimeError):
@@ -59,13 +69,53 @@ def sandbox() -> Generator[Sandbox]:
 
 
 @pytest.fixture(scope="session")
-def prefect() -> Generator[str]:
-    """A Prefect server with an empty database; the address of its API."""
-    from prefect.settings import get_current_settings  # noqa: PLC0415 # takes two seconds that most tests need not wait
-    from prefect.testing.utilities import prefect_test_harness  # noqa: PLC0415
+def prefect(prefect_server: PrefectServer) -> Generator[str]:
+    """The address of a Prefect server's API, which flows that run here use as well."""
+    from prefect.events.worker import EventsWorker  # noqa: PLC0415 # takes two seconds that most tests need not wait
+    from prefect.logging.handlers import APILogWorker  # noqa: PLC0415
+    from prefect.settings import PREFECT_API_URL, temporary_settings  # noqa: PLC0415
 
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("DO_NOT_TRACK", "1")
-        patch.setenv("PREFECT_SERVER_ANALYTICS_ENABLED", "false")
-        with prefect_test_harness(server_startup_timeout=90):
-            yield str(get_current_settings().api.url)
+    with temporary_settings({PREFECT_API_URL: prefect_server.api}):
+        yield prefect_server.api
+        APILogWorker.drain_all()
+        EventsWorker.drain_all()
+
+
+@pytest.fixture(scope="session")
+def prefect_server(tmp_path_factory: pytest.TempPathFactory, prefect_databases: Postgres | None) -> Generator[PrefectServer]:
+    """A Prefect server that was empty when the tests began."""
+    with running_prefect(tmp_path_factory.mktemp("prefect"), prefect_databases) as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def prefect_databases(request: pytest.FixtureRequest) -> Postgres | None:
+    """PostgreSQL where it is installed: SQLite gets locked by as many runs as some tests start."""
+    return request.getfixturevalue("postgres") if programs() else None
+
+
+def do_without(reason: str) -> NoReturn:
+    """A missing service skips its tests on a laptop, and fails them in CI."""
+    if os.environ.get("CI"):
+        pytest.fail(reason)
+    pytest.skip(reason)
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Generator[Postgres]:
+    """A real PostgreSQL server."""
+    if not programs():
+        do_without("no PostgreSQL server is installed (Debian: postgresql)")
+    with TemporaryDirectory(prefix="genmedia-postgres-") as folder:  # pytest's own are closed to the server's user
+        server = Postgres(Path(folder))
+        yield server
+        server.stop()
+
+
+@pytest.fixture(scope="session")
+def buckets() -> Generator[Buckets]:
+    """A real S3 server."""
+    if missing := missing_programs():
+        do_without(f"no S3 server: {', '.join(missing)} not installed (Debian: ceph-mon ceph-osd radosgw ceph-common)")
+    with ObjectStore(free_port(), free_port()) as server:
+        yield Buckets(server)

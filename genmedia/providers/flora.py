@@ -6,12 +6,13 @@ is read as well.
 
 import asyncio
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from contextlib import AbstractAsyncContextManager, suppress
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from hashlib import sha256
+from math import inf
 from pathlib import Path
-from typing import Any, BinaryIO, TypeVar
+from typing import TYPE_CHECKING, Any, BinaryIO, TypeVar
 from urllib.parse import quote
 
 import httpx
@@ -19,8 +20,7 @@ from pydantic import AliasChoices, AliasGenerator, BaseModel, ConfigDict, Field,
 from pydantic.alias_generators import to_camel
 
 from genmedia import errors
-from genmedia.errors import Fault
-from genmedia.http import Fetched, Session
+from genmedia.http import Explained, Fetched, Gate, Session
 from genmedia.jobs import Account, Job, JobStatus, Output
 from genmedia.leasing import leased
 from genmedia.origins import Origins, check_base_url
@@ -31,6 +31,8 @@ BASE_URL = "https://app.flora.ai"
 UNIT = "credits"
 
 POLL_SECONDS = (2.0, 5.0)
+DATE_SECONDS = 2
+"""By so much a `Date` header may be late: it has whole seconds."""
 """The document: "Poll every 2-5 seconds"."""
 
 IDEMPOTENCY_SECONDS = 2 * 3600.0
@@ -44,6 +46,9 @@ _INPUT_HOSTS = re.compile(
     | ([a-z0-9._-]+\.)? s3 ([.-](dualstack\.)?[a-z0-9-]+)? \.amazonaws\.com
     | [a-z0-9.-]+\.s3-accelerate (\.dualstack)? \.amazonaws\.com """
 )
+
+if TYPE_CHECKING:  # it loads a database library, which reading this provider's answers does not need
+    from genmedia.journal import Attempt, Journal
 _KINDS = {"imageUrl": "image", "videoUrl": "video", "audioUrl": "audio", "documentUrl": "document"}
 _STATUSES = {
     "pending": JobStatus.QUEUED,
@@ -85,9 +90,10 @@ class TechniqueField(_Answered):
 
 
 class Technique(_Answered):
-    """What a technique takes, gives and costs. `run_cost` is in the account's unit."""
+    """What a technique takes, gives and costs. `run_cost` is in the account's unit; `slug` stands in lists only."""
 
     technique_id: str
+    slug: str = ""
     name: str = ""
     description: str = ""
     run_cost: float = Field(ge=0, allow_inf_nan=False)
@@ -128,13 +134,15 @@ class Run(_Answered):
     error_message: str | None = None
 
     def as_job(self) -> Job:
-        """The run in the words that all providers share; an unknown status counts as running."""
+        """The run in the words that all providers share; an unknown status counts as running. Failed runs are not charged."""
+        status = _STATUSES.get(self.status, JobStatus.RUNNING)
+        unbilled = status is JobStatus.FAILED and self.charged_cost is None
         times = {"created": self.created_at, "started": self.started_at, "completed": self.completed_at}
         return Job(
             id=self.run_id,
-            status=_STATUSES.get(self.status, JobStatus.RUNNING),
+            status=status,
             progress=self.progress,
-            charged=self.charged_cost,
+            charged=0 if unbilled else self.charged_cost,
             outputs=tuple(_as_output(output) for output in self.outputs),
             error=" - ".join(part for part in (self.error_code, self.error_message) if part),
             times={name: stated for name, milliseconds in times.items() if (stated := _iso(milliseconds))},
@@ -171,7 +179,7 @@ class FloraClient:
             headers={"Authorization": f"Bearer {api_key}"},
             secrets=(api_key,),
             origins=Origins(account.base_url, tuple(input_origins)),
-            explain=lambda body: (str(body["error"]["code"]), str(body["error"]["message"])),
+            explain=_explain,
         )
 
         self.watcher = Watcher(self._look, every=lambda: POLL_SECONDS, clock_scale=lambda: self.http.clock_scale)
@@ -198,7 +206,7 @@ class FloraClient:
         """
         return await self._get(Technique, _technique_path(slug))
 
-    async def create_run(self, slug: str, inputs: Sequence[RunInput], *, idempotency_key: str) -> Run:
+    async def create_run(self, slug: str, inputs: Sequence[RunInput], *, idempotency_key: str, gate: Gate | None = None) -> Run:
         """Buy one run. An equal `idempotency_key` gives the run that exists, while FLORA remembers it.
 
         The call is sent again only when it cannot have been accepted.
@@ -208,7 +216,7 @@ class FloraClient:
             MaybeAcceptedError: The run may exist; only a call with the same key can tell.
         """
         body = {"inputs": [field.model_dump() for field in inputs], "mode": "async", "idempotency_key": idempotency_key}
-        answer = await self.http.call("POST", f"{_technique_path(slug)}/runs", repeatable=False, json=body)
+        answer = await self.http.call("POST", f"{_technique_path(slug)}/runs", repeatable=False, gate=gate, json=body)
         return self.http.read(Run, answer.body)
 
     async def get_run(self, slug: str, run_id: str) -> Run:
@@ -235,6 +243,49 @@ class FloraClient:
         """
         chosen = {"status": status, "technique_id": technique_id}
         return await self._list(Run, "/api/v1/technique-runs", "technique_runs", {k: v for k, v in chosen.items() if v})
+
+    def reference(self, attempt: "Attempt") -> tuple[str, str]:
+        """A run, as the watcher knows it."""
+        return attempt.request["technique"], attempt.remote_id or ""
+
+    async def recover(self, attempt: "Attempt", journal: "Journal") -> str | None:
+        """What became of an attempt whose idempotency key FLORA may have forgotten, by its list of runs, where it has one.
+
+        A run does not tell its inputs. One that began after the attempt, that no other attempt owns, is the one if none else may be.
+
+        Raises:
+            NoAnswerError: There is no list, and FLORA still remembers the key: whoever has the order can ask by it.
+            InDoubtError: There is no list, or it leaves several possible.
+        """
+        asked_at = attempt.asked_at or attempt.intended_at
+        try:
+            technique = await self.get_technique(attempt.request["technique"])
+            runs = await self.list_runs(technique_id=technique.technique_id)
+        except errors.NotFoundError:
+            if self.http.server_time() - asked_at < timedelta(seconds=IDEMPOTENCY_SECONDS):
+                raise errors.NoAnswerError("FLORA can be asked about it by its key, when it is wished for again") from None
+            raise errors.InDoubtError("FLORA may have forgotten the key by now, and this one has no list of runs") from None
+        owned = await journal.owned_jobs(attempt.account)
+        since = asked_at.timestamp() - DATE_SECONDS
+        found = [run.run_id for run in runs if run.run_id not in owned and _began(run) >= since]
+        if len(found) > 1 or (found and not await journal.is_alone(attempt)):
+            raise errors.InDoubtError(f"{len(found)} runs in FLORA's list may be the one: {', '.join(found)}")
+        return found[0] if found else None
+
+    async def cancel(self, job_id: str) -> Job | None:
+        """Leave the run alone: FLORA cannot cancel."""
+        del job_id
+        return None
+
+    async def takes_files(self) -> bool:
+        """Whether this FLORA has the assets API, which the beta document has not; asked by an upload of nothing, which it refuses."""
+        try:
+            await self.http.call("POST", "/api/v1/assets", json={})
+        except errors.NotFoundError:
+            return False
+        except errors.RefusedError:
+            pass
+        return True
 
     async def upload(self, path: Path, content_type: str) -> str:
         """Put a local file where a run can read it, and return its address. It costs nothing.
@@ -324,6 +375,16 @@ class FloraClient:
         return value
 
 
+def _began(run: Run) -> float:
+    """When, in seconds; a run that does not tell may have begun at any time."""
+    return inf if run.created_at is None else run.created_at / 1000
+
+
+def _explain(body: Any) -> Explained:
+    code, message = str(body["error"]["code"]), str(body["error"]["message"])
+    return (code, message, errors.DuplicateError) if code.startswith("idempotency_") else (code, message)
+
+
 def _technique_path(slug: str) -> str:
     return f"/api/v1/techniques/{quote(slug, safe='')}"
 
@@ -348,26 +409,3 @@ def check_media_url(url: str, origins: Origins) -> str:
     if not _INPUT_HOSTS.fullmatch(parts.host):
         return f"is on {parts.host}, which FLORA does not read from"
     return ""
-
-
-def check_inputs(place: str, technique: Technique, given: Mapping[str, str]) -> list[Fault]:
-    """Every input that is missing, unknown or of the wrong type, by its place.
-
-    Args:
-        place: Where the inputs stand, for the faults.
-        technique: What the technique takes.
-        given: Input ids and the types that are given for them.
-    """
-    takes = {field.id: field for field in technique.inputs}
-    offer = ", ".join(f"{field.id} ({field.type})" for field in technique.inputs) or "no inputs"
-    faults = [
-        Fault(f"{place}, input {name}", f"is missing; it takes {field.type}")
-        for name, field in takes.items()
-        if name not in given and not field.optional
-    ]
-    for name, type_ in given.items():
-        if name not in takes:
-            faults.append(Fault(f"{place}, input {name}", f"is unknown to {technique.name or 'it'}; it takes {offer}"))
-        elif takes[name].type != type_:
-            faults.append(Fault(f"{place}, input {name}", f"is {type_}, but {takes[name].type} is needed"))
-    return faults

@@ -5,27 +5,31 @@ The contract is Genova's "API Documentation"; what a user of the live API report
 
 import asyncio
 import base64
+import hashlib
 import json
-from collections.abc import Collection, Sequence
+from collections.abc import AsyncGenerator, Collection, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from hashlib import sha256
-from typing import Any, BinaryIO, Literal, Self, cast
+from typing import TYPE_CHECKING, Any, BinaryIO, Literal, cast
 from urllib.parse import quote, urljoin
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidationInfo, field_validator, model_validator
 from pydantic.alias_generators import to_camel
 from websockets.asyncio.client import connect
 from websockets.exceptions import WebSocketException
 
 from genmedia import errors
-from genmedia.http import Fetched, Session
-from genmedia.jobs import Account, Job, JobStatus, Output
-from genmedia.leasing import leased
+from genmedia.http import Fetched, Gate, Session
+from genmedia.jobs import Account, Counter, Job, JobStatus, Output
+from genmedia.leasing import end_task, leased
 from genmedia.limits import Slots
 from genmedia.origins import Origins, check_base_url, is_loopback
 from genmedia.watching import Look, Watcher
+
+if TYPE_CHECKING:  # it loads a database library, which reading this provider's answers does not need
+    from genmedia.journal import Attempt, Journal
 
 PROVIDER = "genova"
 BASE_URL = "https://autoflow-api.aboessa101.workers.dev"
@@ -33,9 +37,20 @@ UNIT = "credits"
 PRICE = 1.0
 """Credits a job costs, whatever its `count`."""
 
+ROW_TOO_BIG = "SQLITE_TOOBIG"
+"""In the answer to a request that did not fit into Genova's database (field report)."""
+
+TOO_BIG_ADVICE = "Send fewer references, then run again."
+
 PAGE = 50
 DATE_SECONDS = 2
 """A `Date` header is exact to the second only."""
+
+RECOVER_LOOKS = 3
+RECOVER_PAUSE_SECONDS = 20.0
+COUNTER_SECONDS = 600.0
+"""How old what the account had used may be when something is bought: all jobs since then are looked through after a lost answer."""
+_UNSHOWN = ("referenceImages", "priority")
 
 PING_SECONDS = 30.0
 SILENCE_SECONDS = 75.0
@@ -60,12 +75,13 @@ PLANS: dict[Plan, PlanLimits] = {
     "Business": PlanLimits(300, 25, 10_000),
 }
 
-FlowImageModel = Literal["imagen4", "nano_banana_pro", "nano_banana2"]
+FlowImageModel = Literal["nano_banana2", "nano_banana_pro", "imagen4"]
 VideoModel = Literal["veo3_fast", "veo3_quality", "veo2_fast"]
 ImageModel = Literal[FlowImageModel, "freepik"]
 Model = Literal[ImageModel, VideoModel]
 FlowRatio = Literal["landscape", "portrait", "square"]
 FreepikRatio = Literal["1:1", "4:3", "3:4", "16:9", "9:16", "3:2", "2:3"]
+Ratio = Literal[FlowRatio, FreepikRatio]
 ReferenceMode = Literal["ingredients", "style", "character", "element", "color", "effects", "camera"]
 
 VIDEO_MODELS = ("veo3_fast", "veo3_quality", "veo2_fast")
@@ -93,38 +109,61 @@ class JobRequest(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True, alias_generator=to_camel, populate_by_name=True)
 
+    # The fields that others are held against come first: a validator sees those before it.
+    model: Model
     type: Literal["image", "video"]
     prompt: str = Field(min_length=1, max_length=PROMPT_CHARACTERS)
-    model: Model
     aspect_ratio: FlowRatio | FreepikRatio | None = None
     count: int | None = Field(default=None, ge=1, le=4)
     quality: Literal["1K", "2K"] | None = None
-    reference_mode: ReferenceMode | None = Field(default=None, exclude=True)
     references: int = Field(default=0, ge=0, le=REFERENCES, exclude=True)
+    reference_mode: ReferenceMode | None = Field(default=None, exclude=True, validate_default=True)
     priority: int | None = None
 
-    @model_validator(mode="after")
-    def _fits_the_model(self) -> Self:
-        freepik, faults = self.model == "freepik", list[str]()
-        ratios = FREEPIK_RATIOS if freepik else FLOW_RATIOS
-        if self.aspect_ratio is not None and self.aspect_ratio not in ratios:
-            faults.append(f"aspect ratio {self.aspect_ratio} is not one of {self.model}: {', '.join(ratios)}")
-        if (self.type == "video") != (self.model in VIDEO_MODELS):
-            faults.append(f"{self.model} makes {'videos' if self.model in VIDEO_MODELS else 'images'}, not a {self.type}")
-        if self.type == "video" and (self.count or 1) > 1:
-            faults.append("a video job gives one video; count must be 1")
-        if self.quality and not freepik:
-            faults.append(f"quality is for freepik only, not for {self.model}")
-        modes = FREEPIK_MODES if freepik else ("ingredients",)
-        if self.references and self.reference_mode not in modes:
-            faults.append(f"reference mode {self.reference_mode} is not one of {self.model}: {', '.join(modes)}")
-        if faults:
-            raise ValueError("; ".join(faults))
-        return self
+    @field_validator("type")
+    @classmethod
+    def _is_what_the_model_makes(cls, value: str, info: ValidationInfo) -> str:
+        model = info.data.get("model")
+        if model and (value == "video") != (model in VIDEO_MODELS):
+            raise ValueError(f"{model} makes {'videos' if model in VIDEO_MODELS else 'images'}, not a {value}")
+        return value
+
+    @field_validator("aspect_ratio")
+    @classmethod
+    def _ratio_of_the_model(cls, value: str | None, info: ValidationInfo) -> str | None:
+        return _one_of(value, "aspect ratio", info, FLOW_RATIOS, FREEPIK_RATIOS)
+
+    @field_validator("count")
+    @classmethod
+    def _one_video(cls, value: int | None, info: ValidationInfo) -> int | None:
+        if info.data.get("type") == "video" and (value or 1) > 1:
+            raise ValueError("a video job gives one video; count must be 1")
+        return value
+
+    @field_validator("quality")
+    @classmethod
+    def _quality_of_the_model(cls, value: str | None, info: ValidationInfo) -> str | None:
+        model = info.data.get("model")
+        if value and model and model != "freepik":
+            raise ValueError(f"quality is for freepik only, not for {model}")
+        return value
+
+    @field_validator("reference_mode")
+    @classmethod
+    def _mode_of_the_model(cls, value: str | None, info: ValidationInfo) -> str | None:
+        if not info.data.get("references"):
+            return value
+        return _one_of(value or "none", "reference mode", info, ("ingredients",), FREEPIK_MODES) and value
 
     def fields(self) -> dict[str, Any]:
         """The fields the caller set, by the document's names."""
         return self.model_dump(mode="json", by_alias=True, exclude_none=True)
+
+    @property
+    def echo(self) -> str:
+        """What Genova's list shows of it, as a hash: jobs that are equal in that cannot be told apart."""
+        shown = {name: value for name, value in self.fields().items() if name not in _UNSHOWN}
+        return hashlib.sha256(json.dumps(shown, sort_keys=True).encode()).hexdigest()
 
     def body(self, references: Sequence[bytes], *, as_objects: bool = False) -> dict[str, Any]:
         """The request's body.
@@ -140,6 +179,14 @@ class JobRequest(BaseModel):
             {"name": f"reference-{number}.jpg", "data": url, "mimeType": "image/jpeg"} for number, url in enumerate(urls, 1)
         ]
         return self.fields() | {"referenceImages": {"images": images if as_objects else urls, "mode": self.reference_mode}}
+
+
+def _one_of(value: str | None, name: str, info: ValidationInfo, flow: Sequence[str], freepik: Sequence[str]) -> str | None:
+    model = info.data.get("model")
+    known = freepik if model == "freepik" else flow
+    if value and model and value not in known:
+        raise ValueError(f"{name} {value} is not one of {model}: {', '.join(known)}")
+    return value
 
 
 class _Answered(BaseModel):
@@ -206,6 +253,7 @@ class GenovaJob(BaseModel):
             charged=PRICE if status is JobStatus.SUCCEEDED else None,
             outputs=(_result(self.id, self.type),) if status is JobStatus.SUCCEEDED else (),
             error=self.error_message or "",
+            echo={"type": self.type, **({"prompt": self.prompt} if self.prompt else {}), **self.settings},
             times={name: value for name, value in times.items() if value},
         )
 
@@ -253,12 +301,14 @@ class _JobsPage(BaseModel):
     jobs: list[Any]
     total: int | None = None
 
-    def readable(self) -> list[GenovaJob]:
-        """The queue is shared with the dashboard: a job that nobody can read must not hide the others."""
-        found: list[GenovaJob] = []
+    def read(self) -> list[GenovaJob | None]:
+        """The queue is shared with the dashboard: a job that nobody can read, None here, must not hide the others."""
+        found: list[GenovaJob | None] = []
         for job in self.jobs:
-            with suppress(ValidationError):
+            try:
                 found.append(GenovaJob.model_validate(job))
+            except ValidationError:
+                found.append(None)
         return found
 
 
@@ -298,6 +348,7 @@ class GenovaClient:
         )
         self.slots = Slots(self.limits.open_jobs)
         self.watcher = Watcher(self._look, every=self._every, clock_scale=lambda: self.http.clock_scale)
+        self.counter: Counter | None = None
         self._push = push
         self._pushed = False
         self._listener: asyncio.Task[None] | None = None
@@ -313,13 +364,13 @@ class GenovaClient:
     async def aclose(self) -> None:
         """Stop watching and listening, and close the connections."""
         if self._listener:
-            self._listener.cancel()
-            with suppress(asyncio.CancelledError):
-                await self._listener
+            await end_task(self._listener)
         await self.watcher.aclose()
         await self.http.aclose()
 
-    async def create_job(self, request: JobRequest, references: Sequence[bytes] = (), *, as_objects: bool = False) -> Created:
+    async def create_job(
+        self, request: JobRequest, references: Sequence[bytes] = (), *, as_objects: bool = False, gate: Gate | None = None
+    ) -> Created:
         """Buy one job for one credit. The call is sent again only when it cannot have been accepted.
 
         Raises:
@@ -327,7 +378,15 @@ class GenovaClient:
             MaybeAcceptedError: The job may exist; Genova has no key to ask by, only its list.
         """
         body = request.body(references, as_objects=as_objects)
-        answer = await self.http.call("POST", "/api/jobs", repeatable=False, json=body)
+        try:
+            answer = await self.http.call("POST", "/api/jobs", repeatable=False, gate=gate, json=body)
+        except errors.ServerError as error:
+            if ROW_TOO_BIG not in error.what:
+                raise
+            # The row is the job: without it there is none, whatever a 500 usually leaves open.
+            raise errors.RefusedError(
+                error.what, money="No job was made; whether a credit was taken is seen in the profile.", advice=TOO_BIG_ADVICE
+            ) from None
         return self.http.read(Created, answer.body)
 
     async def get_job(self, job_id: str) -> GenovaJob:
@@ -341,10 +400,13 @@ class GenovaClient:
     async def list_jobs(self, *, status: str = "", limit: int = PAGE, offset: int = 0) -> tuple[list[GenovaJob], int]:
         """One page of the account's jobs, newest first, and how many there are in all."""
         chosen = {"limit": str(limit), "offset": str(offset)} | ({"status": status} if status else {})
-        page = self.http.read(_JobsPage, (await self.http.call("GET", "/api/jobs", params=chosen)).body)
-        return page.readable(), offset + len(page.jobs) if page.total is None else page.total
+        page = await self._list_page(chosen)
+        return [job for job in page.read() if job], offset + len(page.jobs) if page.total is None else page.total
 
-    async def cancel_job(self, job_id: str) -> None:
+    async def _list_page(self, chosen: Mapping[str, str]) -> _JobsPage:
+        return self.http.read(_JobsPage, (await self.http.call("GET", "/api/jobs", params=chosen)).body)
+
+    async def cancel(self, job_id: str) -> Job | None:
         """Cancel a job that has not started; its credit comes back.
 
         Raises:
@@ -352,6 +414,7 @@ class GenovaClient:
             NotFoundError: There is no such job.
         """
         await self.http.call("DELETE", _job(job_id), urgent=True)
+        return Job(job_id, JobStatus.CANCELLED, charged=0)
 
     async def fetch_output(self, output: Output, sink: BinaryIO, max_bytes: int) -> Fetched:
         """Stream a job's file into a sink: behind a signed link that needs no key, or at the API itself, which does.
@@ -384,7 +447,21 @@ class GenovaClient:
 
     async def get_profile(self) -> Profile:
         """Who the account is, its plan and credits."""
-        return self.http.read(Profile, (await self.http.call("GET", "/api/user/me")).body)
+        profile = self.http.read(Profile, (await self.http.call("GET", "/api/user/me")).body)
+        if profile.credits_used is not None:
+            # Jobs tell the second in which they were made.
+            self.counter = Counter(profile.credits_used, self.http.server_time().replace(microsecond=0))
+        return profile
+
+    async def hear_account(self) -> None:
+        """Have Genova's time, and what is used of the account, known before anything is bought.
+
+        A job whose answer is lost is looked for among those since then: by this machine's clock, where that is ahead, it would be too old
+        to be the one, and would be bought again.
+        """
+        now = self.http.server_time()
+        if not self.http.knows_time or self.counter is None or now - self.counter.at > timedelta(seconds=COUNTER_SECONDS):
+            await self.get_profile()
 
     async def update_profile(self, name: str) -> Profile:
         """Change the account's name."""
@@ -395,24 +472,59 @@ class GenovaClient:
         """What the account has made so far."""
         return self.http.read(Stats, (await self.http.call("GET", "/api/user/stats")).body)
 
-    async def find_jobs(self, fields: dict[str, Any], *, age: float, owned: Collection[str]) -> list[str]:
-        """Jobs that may be the one a lost answer spoke of: same prompt and settings, not older, owned by no other submission.
+    def reference(self, attempt: "Attempt") -> str:
+        """A job, as the watcher knows it."""
+        return attempt.remote_id or ""
 
-        Args:
-            fields: What was asked for.
-            age: Seconds since it was asked for, by this machine's clock.
-            owned: Jobs that are known to belong to other submissions.
+    async def recover(self, attempt: "Attempt", journal: "Journal") -> str | None:
+        """What became of an attempt, by the list: a job that fits and that nobody owns is the one; none in three looks is none.
+
+        Raises:
+            InDoubtError: Several jobs fit; or none, but some do not say what they are, or more was used than the jobs account for.
         """
-        since = self.http.server_time() - timedelta(seconds=age * self.http.clock_scale + DATE_SECONDS)
-        found: list[str] = []
+        unclear = 0
+        for look in range(RECOVER_LOOKS):
+            if look:
+                await asyncio.sleep(RECOVER_PAUSE_SECONDS / self.http.clock_scale)
+            owned = await journal.owned_jobs(attempt.account)
+            found, unclear = await self._find_jobs(attempt.request, attempt.asked_at or attempt.intended_at, owned)
+            if len(found) > 1:
+                raise errors.InDoubtError(f"{len(found)} jobs in Genova's list may be the one: {', '.join(found)}")
+            if found:
+                return found[0]
+        if unclear:
+            raise errors.InDoubtError(f"{unclear} jobs in Genova's list may be the one: they do not say what was asked for")
+        if attempt.counter and (unexplained := await self._count_unexplained(attempt.counter)) > 0:
+            raise errors.InDoubtError(
+                f"it is not in Genova's list, but {unexplained:g} credits more were used than the jobs in the list account for"
+            )
+        return None
+
+    async def _count_unexplained(self, before: Counter) -> float:
+        """How much was used of the account since then that no job in the list accounts for; jobs cost a credit when they are made."""
+        profile = await self.get_profile()
+        # Read after the counter: what is bought in between may hide a loss, but never looks like one.
+        jobs = [job async for job in self._list_since(before.at)]
+        return (profile.credits_used or 0) - before.used - PRICE * len(jobs)
+
+    async def _find_jobs(self, fields: Mapping[str, Any], asked_at: datetime, owned: Collection[str]) -> tuple[list[str], int]:
+        """Jobs with the same prompt and settings that are not older and owned by no other submission; and how many may be such."""
+        since = asked_at - timedelta(seconds=DATE_SECONDS)
+        free = [job async for job in self._list_since(since) if job is None or job.id not in owned]
+        found = [job.id for job in free if job and _echoes(job, fields)]
+        return found, sum(job is None or not job.prompt for job in free)
+
+    async def _list_since(self, since: datetime) -> AsyncGenerator[GenovaJob | None]:
+        """The account's jobs that are not older, newest first, to the end of the list; None for one that cannot be read."""
         offset = 0
         while True:
-            jobs, total = await self.list_jobs(offset=offset)
-            fresh = [job for job in jobs if not job.created_at or _time(job.created_at) >= since]
-            found += [job.id for job in fresh if job.id not in owned and _echoes(job, fields)]
-            offset += len(jobs)
-            if not jobs or len(fresh) < len(jobs) or offset >= total:
-                return found
+            page = await self._list_page({"limit": str(PAGE), "offset": str(offset)})
+            fresh = [job for job in page.read() if not job or not job.created_at or _time(job.created_at) >= since]
+            for job in fresh:
+                yield job
+            offset += len(page.jobs)
+            if len(fresh) < len(page.jobs) or not page.jobs or (page.total is not None and offset >= page.total):
+                return
 
     def listen(self) -> None:
         """Have the WebSocket's news passed to the watcher, from the first call until the client is closed."""
@@ -428,9 +540,9 @@ class GenovaClient:
         """Keep a socket open for ever; a socket that is silent or lost is replaced, and the list fills the gap."""
         failures, user = 0, ""
         while True:
-            scale = self.http.clock_scale
             with suppress(OSError, WebSocketException, TimeoutError, errors.ApiError):
                 user = user or (await self.get_profile()).id
+                scale = self.http.clock_scale  # known from the first answer on
                 # The document sends no key here: whoever knows the user's id may listen.
                 async with connect(
                     self._socket(user), ping_interval=None, proxy=None if is_loopback(self._base_url) else True
@@ -440,13 +552,15 @@ class GenovaClient:
                     ping = asyncio.create_task(_ping(socket, PING_SECONDS / scale))
                     try:
                         while True:
-                            self._hear(await asyncio.wait_for(socket.recv(), SILENCE_SECONDS / scale))
+                            async with asyncio.timeout(SILENCE_SECONDS / scale):
+                                news = await socket.recv()
+                            self._hear(news)
                     finally:
                         ping.cancel()
             self._pushed = False
             self.watcher.look_soon()
             failures += 1
-            await asyncio.sleep(min(2.0**failures, 60) / scale)
+            await asyncio.sleep(min(2.0**failures, 60) / self.http.clock_scale)
 
     def _socket(self, user: str) -> str:
         return f"{self._base_url.replace('http', 'ws', 1)}/ws/user?userId={quote(user, safe='')}"
@@ -515,8 +629,8 @@ def _time(stated: str) -> datetime:
     return datetime.fromisoformat(stated)
 
 
-def _echoes(job: GenovaJob, fields: dict[str, Any]) -> bool:
+def _echoes(job: GenovaJob, fields: Mapping[str, Any]) -> bool:
     """Whether a job is what was asked for, as far as it says: its settings may hold more, or leave defaults out."""
-    asked = {name: value for name, value in fields.items() if name not in ("type", "prompt", "referenceImages", "priority")}
+    asked = {name: value for name, value in fields.items() if name not in ("type", "prompt", *_UNSHOWN)}
     same = all(job.settings.get(name, value) == value for name, value in asked.items())
     return job.prompt == fields["prompt"] and job.type == fields["type"] and same

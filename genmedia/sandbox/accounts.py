@@ -31,7 +31,7 @@ class Settings(BaseModel):
         looks: How many looks see a job queued, and then how many see it running.
         failure_rate: Share of jobs that fail by themselves, 0 to 1.
         max_running: Jobs that may run at once; the others stay queued. None: no bound.
-        output_lifetime: Nominal seconds until an output answers 403. None: for ever.
+        output_lifetime: Nominal seconds until an output answers 403, or 404 where that is the provider's way. None: for ever.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")

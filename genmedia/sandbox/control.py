@@ -112,7 +112,7 @@ class Control:
     def open_defaults(self) -> None:
         """Give each provider its first account."""
         for provider in self._providers.values():
-            self._open(provider, DEFAULT_ACCOUNT, f"{provider.key_prefix}sandbox", next(iter(provider.plans), None))
+            self._open(provider, DEFAULT_ACCOUNT, provider.default_key(), next(iter(provider.plans), None))
 
     def _open(self, provider: Provider, name: str, api_key: str, plan: Plan | None) -> Account:
         account = Account(
@@ -136,6 +136,13 @@ class Control:
                 "media_url": self._services.media.url,
                 "clock": self._clock(),
                 "providers": {name: f"{url}/{name}" for name in self._providers},
+                "routes": {
+                    name: [
+                        *(f"{operation.method} {operation.route}" for operation in provider.operations),
+                        *(f"WS {path}" for path in provider.socket_paths),
+                    ]
+                    for name, provider in self._providers.items()
+                },
                 "links": {
                     **{part: f"{url}/sandbox/{part}" for part in ("accounts", "jobs", "requests", "faults", "clock", "reset")},
                     "sample_photo": self._services.media.url + SAMPLE,
@@ -180,7 +187,7 @@ class Control:
             raise BadOrderError(message)
         created = account is None
         if account is None:
-            account = self._open(provider, name, order.api_key or provider.key_prefix + new_token(), plan)
+            account = self._open(provider, name, order.api_key or provider.new_key(), plan)
         elif order.api_key:
             accounts.rekey(account, order.api_key)
         account.settings, account.switches = settings, switches

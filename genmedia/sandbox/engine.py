@@ -6,7 +6,7 @@ import logging
 import random
 from bisect import insort
 from collections import Counter, defaultdict
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from itertools import count
 from typing import Any, Literal
@@ -53,12 +53,13 @@ class Output:
 
 
 class JobFailedError(Exception):
-    """The job ends as failed, with the provider's code and message."""
+    """The job ends as failed, with the provider's code and message, and with what it had made by then."""
 
-    def __init__(self, code: str, message: str) -> None:
+    def __init__(self, code: str, message: str, made: Sequence[Made] = ()) -> None:
         super().__init__(code, message)
         self.code = code
         self.message = message
+        self.made = made
 
 
 Work = Callable[[], Awaitable[list[Made]]]
@@ -72,6 +73,8 @@ class Terms:
         run: Shortest and longest run in nominal seconds, where the account sets none.
         priority: Of the jobs that wait for room, the highest starts first; among equals the oldest.
         prepaid: Take the cost at acceptance, and give it back only when the job never started. Otherwise it is taken on success.
+        forgiving: Give a prepaid cost back also when the job fails.
+        piecemeal: A job that fails or is aborted keeps what it had made by then; one that is bound to fail works too.
         by_hand: The job starts when the provider says so, not by itself, and runs as long as its work takes.
         patience: Nominal seconds in the queue after which the job fails. None: it waits for ever.
         marks: The shares of its run at which listeners hear of its progress.
@@ -80,6 +83,8 @@ class Terms:
     run: tuple[float, float] = USUAL_RUN
     priority: float = 0
     prepaid: bool = False
+    forgiving: bool = False
+    piecemeal: bool = False
     by_hand: bool = False
     patience: float | None = None
     marks: tuple[float, ...] = ()
@@ -94,6 +99,7 @@ class Job:
         run_for: Nominal seconds it will run, in `time` mode.
         mishap: The scripted fault that befalls it.
         doom: The failure it is bound to end with, whatever its work says.
+        aborting: Somebody wants it to stop, and it has not stopped yet.
         due: When it ends at the earliest, in `time` mode.
         looks: Looks taken in the present status, in `looks` mode.
     """
@@ -112,6 +118,7 @@ class Job:
     mishap: FaultOrder | None
     doom: JobFailedError | None
     status: Status = "queued"
+    aborting: bool = False
     started_at: float | None = None
     ended_at: float | None = None
     due: float | None = None
@@ -137,7 +144,8 @@ class Job:
         return self.mishap is not None and self.mishap.kind == "stuck"
 
 
-_Event = tuple[float, int, Literal["start", "mark", "end", "give_up"], Job]
+_Happening = Literal["start", "mark", "end", "give_up", "stop"]
+_Event = tuple[float, int, _Happening, Job]
 
 
 class Engine:
@@ -273,6 +281,19 @@ class Engine:
         self._end(job, "cancelled", self._clock.now())
         return True
 
+    def abort(self, job: Job, moment: float) -> None:
+        """Ask an open job to stop: it ends as cancelled a moment later, or at its next look, unless it ends by itself before.
+
+        Args:
+            job: The job.
+            moment: Nominal seconds that stopping takes, in `time` mode.
+        """
+        job.aborting = True
+        if job in self._waiting[job.account]:
+            self._waiting[job.account].remove(job)
+        if job.by_looks is None:
+            self._schedule(self._clock.now() + moment, "stop", job)
+
     async def look(self, job: Job) -> Job:
         """Bring a job to the state that the response about to be sent shows."""
         if self._events and self._events[0][0] <= self._clock.now():
@@ -280,14 +301,17 @@ class Engine:
         if job.by_looks is None or not job.open:
             return job
         queued_looks, running_looks = job.by_looks
+        if job.aborting and (job.status == "queued" or job.never_ends or job.looks < running_looks):
+            await self._until_rendered(job)
+            self._stop(job, self._clock.now())
+            return job
         job.looks += 1
         if job.status == "queued" and job.looks > queued_looks and self._has_room(job.account):
             self._start(job, self._clock.now())
             job.looks = 1
         if job.status == "running":
             if job.looks > running_looks and not job.never_ends:
-                if job.rendering:
-                    await asyncio.wait([job.rendering], timeout=RENDERING_DEADLINE)
+                await self._until_rendered(job)
                 self._end_if_done(job, self._clock.now())
             else:
                 self._tell(job, "progress")
@@ -310,14 +334,16 @@ class Engine:
         while self._events and self._events[0][0] <= now:
             due, _, what, job = heapq.heappop(self._events)
             match what:
-                case "start" if job.status == "queued" and self._has_room(job.account):
+                case "start" if job.status == "queued" and not job.aborting and self._has_room(job.account):
                     self._start(job, due)
-                case "start" if job.status == "queued":
+                case "start" if job.status == "queued" and not job.aborting:
                     insort(self._waiting[job.account], job, key=lambda each: each.turn)
                 case "mark" if job.status == "running":
                     self._tell(job, "progress")
                 case "end":
                     self._end_if_done(job, due)
+                case "stop" if job.open:
+                    self._stop(job, due)
                 case "give_up" if job.status == "queued":
                     job.error = JobFailedError("not_assigned", "No worker took this job in time.")
                     self._end(job, "failed", due)
@@ -348,7 +374,7 @@ class Engine:
         if listener := self._listeners.get(job.account.provider):
             listener(job, change)
 
-    def _schedule(self, due: float, what: Literal["start", "mark", "end", "give_up"], job: Job) -> None:
+    def _schedule(self, due: float, what: _Happening, job: Job) -> None:
         heapq.heappush(self._events, (due, next(self._numbers), what, job))
         if self._events[0][3] is job:
             self._arm()
@@ -365,7 +391,7 @@ class Engine:
         job.status, job.started_at = "running", at
         self._running[job.account] += 1
         self._tell(job, "started")
-        if not job.doom and not job.never_ends:
+        if (not job.doom or job.terms.piecemeal) and not job.never_ends:
             job.rendering = asyncio.create_task(self._do_work(job))
             job.rendering.add_done_callback(lambda _: self._rendered(job))
         if job.by_looks is None and not job.never_ends:
@@ -388,22 +414,31 @@ class Engine:
         if job.due is not None and job.due <= now:
             self._end_if_done(job, now)
 
+    async def _until_rendered(self, job: Job) -> None:
+        if job.rendering:
+            await asyncio.wait([job.rendering], timeout=RENDERING_DEADLINE)
+
     def _end_if_done(self, job: Job, at: float) -> None:
         if job.status != "running" or self._jobs.get((job.account.provider, job.id)) is not job:
             return
-        outcome = job.doom
-        if job.rendering and not job.doom:
+        outcome: list[Made] | JobFailedError = []
+        if job.rendering:
             if not job.rendering.done() or job.rendering.cancelled():
                 return  # cancelled: the server is stopping
             outcome = job.rendering.result()
         if job.mishap and job.mishap.kind == "vanish":
             self._end(job, "vanished", at)
-        elif isinstance(outcome, JobFailedError):
-            job.error = outcome
-            self._end(job, "failed", at)
-        else:
-            job.outputs = tuple(self._publish(job, made) for made in outcome or [])
-            self._end(job, "succeeded", at)
+            return
+        self._keep(job, _made(outcome))
+        job.error = job.doom or (outcome if isinstance(outcome, JobFailedError) else None)
+        self._end(job, "failed" if job.error else "succeeded", at)
+
+    def _stop(self, job: Job, at: float) -> None:
+        """End a job before its time; it keeps as large a part of its work as it was through with its run."""
+        if job.terms.piecemeal and job.rendering and job.rendering.done() and not job.rendering.cancelled():
+            made = _made(job.rendering.result())
+            self._keep(job, made[: len(made) * self.progress(job) // 100])
+        self._end(job, "cancelled", at)
 
     def _end(self, job: Job, status: Status, at: float) -> None:
         never_started = job.status == "queued"
@@ -417,12 +452,15 @@ class Engine:
             job.account.promised -= job.cost
             job.charged = job.cost if status == "succeeded" else 0
             job.account.charge(job.charged)
-        elif never_started:
+        elif never_started or (status == "failed" and job.terms.forgiving):
             job.account.charge(-job.charged)
             job.charged = 0
         if status != "vanished":
             self._tell(job, "ended")
         self.admit(job.account, at)
+
+    def _keep(self, job: Job, made: Sequence[Made]) -> None:
+        job.outputs = tuple(self._publish(job, each) for each in made)
 
     def _publish(self, job: Job, made: Made) -> Output:
         if made.media_type == "text/plain":
@@ -431,3 +469,7 @@ class Engine:
             lifetime = job.account.settings.output_lifetime
             value = self._media.publish(job.account, made.name, made.media_type, made.data, lifetime, sealed=made.sealed)
         return Output(made.name, made.kind, made.media_type, value, len(made.data))
+
+
+def _made(outcome: list[Made] | JobFailedError) -> Sequence[Made]:
+    return outcome.made if isinstance(outcome, JobFailedError) else outcome

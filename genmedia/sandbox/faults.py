@@ -20,6 +20,7 @@ KINDS: dict[str, tuple[tuple[Level, ...], tuple[str, ...]]] = {
     "reset": (("request",), ()),
     "rate_limit": (("request",), ("retry_after",)),
     "server_error": (("request",), ("status",)),
+    "late_error": (("request",), ("status",)),
     "slow": (("request", "media"), ("seconds",)),
     "endless_body": (("request",), ()),
     "broken_json": (("request",), ()),
@@ -64,7 +65,7 @@ class FaultOrder(BaseModel):
         times: How often it happens; None: until it is removed.
         after: How many matching requests, jobs or socket events pass unharmed first.
         retry_after: `rate_limit`: nominal seconds in the `retry-after` header; None: no such header.
-        status: `server_error`: the status of the answer.
+        status: `server_error`, and `late_error`, which comes once the work is done: the status of the answer.
         seconds: `slow`: real seconds between the work and the answer.
         location: `redirect`: where the 302 points.
         error_code: `fail`: the code on the failed job.

@@ -91,7 +91,7 @@ class Flora(Provider):
             *(operation._replace(handler=_behind(switch, operation.handler)) for switch, operation in newer),
         )
 
-    def authenticate(self, request: Request) -> Account:
+    async def authenticate(self, request: Request) -> Account:
         """The account of the bearer key."""
         scheme, _, key = request.headers.get("authorization", "").partition(" ")
         if not scheme:

@@ -4,7 +4,7 @@ import asyncio
 import json
 import logging
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from email.utils import formatdate
 
 from starlette.requests import ClientDisconnect, Request
@@ -23,6 +23,7 @@ from genmedia.sandbox.wire import Endless, NoAnswer
 log = logging.getLogger(__name__)
 
 SCALE_HEADER = b"x-sandbox-clock-scale"
+ORIGINS_HEADER = b"x-sandbox-origins"
 UNKNOWN_ROUTE = "(no such route)"
 
 _LOOPBACK = {"127.0.0.1", "localhost", "[::1]"}
@@ -60,16 +61,24 @@ class Gateway:
         providers: The providers by name.
         control: What answers under `/sandbox`.
         clock: Its scale goes into every answer.
+        origins: Where media are and inputs may be, besides documented hosts; they go into every answer too.
         traffic: Takes the counts.
         faults: Asked at every request of a provider.
     """
 
     def __init__(
-        self, providers: Mapping[str, Provider], control: ASGIApp, clock: Clock, traffic: Traffic, faults: Faults
+        self,
+        providers: Mapping[str, Provider],
+        control: ASGIApp,
+        clock: Clock,
+        origins: Sequence[str],
+        traffic: Traffic,
+        faults: Faults,
     ) -> None:
         self._providers = providers
         self._control = control
         self._clock = clock
+        self._origins = (ORIGINS_HEADER, ",".join(origins).encode())
         self._traffic = traffic
         self._faults = faults
 
@@ -80,9 +89,9 @@ class Gateway:
 
         async def send_with_scale(message: Message) -> None:
             if message["type"] in {"http.response.start", "websocket.accept"}:
-                date = formatdate(self._clock.now(), usegmt=True)
-                scale = f"{self._clock.scale:g}"
-                message["headers"] = [*message.get("headers", []), (b"date", date.encode()), (SCALE_HEADER, scale.encode())]
+                date = (b"date", formatdate(self._clock.now(), usegmt=True).encode())
+                scale = (SCALE_HEADER, f"{self._clock.scale:g}".encode())
+                message["headers"] = [*message.get("headers", []), date, scale, self._origins]
             await send(message)
 
         await LoopbackOnly(self._app)(scope, receive, send_with_scale)
@@ -118,9 +127,11 @@ class Gateway:
         account: Account | None = None
         refusal: Refusal | None = None
         try:
-            account = provider.authenticate(request)
+            account = await provider.authenticate(request)
         except Refusal as caught:
             refusal = caught
+        except ClientDisconnect:
+            return NoAnswer()
         found = provider.match(request.method, path)
         if found is None:
             response = provider.error(404, "not_found", f"There is no {request.method} {path}.")
@@ -151,7 +162,7 @@ class Gateway:
         try:
             if refusal or account is None:
                 raise refusal or Refusal(401, "unauthorized", "No account.")
-            self._hold_to_plan(account)
+            self._hold_to_rate(provider, account)
             return await operation.handler(request, account)
         except Refusal as caught:
             response = provider.error(caught.status, caught.code, caught.message)
@@ -164,10 +175,10 @@ class Gateway:
             log.exception("%s %s broke", operation.method, operation.route)
             return provider.error(500, "internal_error", "The sandbox itself failed; see its log.")
 
-    def _hold_to_plan(self, account: Account) -> None:
-        limit = account.plan and account.plan.requests
+    def _hold_to_rate(self, provider: Provider, account: Account) -> None:
+        limit = provider.requests_allowed(account)
         if limit and (wait := account.minute.admit(self._clock.now(), limit)) is not None:
-            raise Refusal(429, "rate_limited", f"This plan allows {limit} requests a minute.", retry_after=wait)
+            raise Refusal(429, "rate_limited", f"This account may make {limit} requests a minute.", retry_after=wait)
 
     def _spoil(
         self, provider: Provider, account: Account | None, operation: Operation, fault: FaultOrder | None, response: Response
@@ -175,6 +186,8 @@ class Gateway:
         match fault and fault.kind:
             case "lose_answer":
                 return NoAnswer()
+            case "late_error" if fault:
+                return _server_error(provider, fault)
             case "endless_body":
                 return Endless(b'{"padding": "', b"x", "application/json")
             case "broken_json":
@@ -182,14 +195,18 @@ class Gateway:
             case _:
                 pass
         if response.status_code < 300 and isinstance(response, JSONResponse):
-            content = json.loads(bytes(response.body))
+            content, status = json.loads(bytes(response.body)), provider.status_field
             change = self._faults.take(
-                "request", provider.name, account, operation.name, lambda order: spoils(order.kind, content)
+                "request", provider.name, account, operation.name, lambda order: spoils(order.kind, content, status)
             )
             if change:
-                response.body = json.dumps(spoiled(change.kind, content)).encode()
+                response.body = json.dumps(spoiled(change.kind, content, status)).encode()
                 response.headers["content-length"] = str(len(response.body))
         return response
+
+
+def _server_error(provider: Provider, fault: FaultOrder) -> Response:
+    return provider.error(fault.status, _SERVER_ERRORS[fault.status], "Something went wrong.")
 
 
 def _misfortune(provider: Provider, fault: FaultOrder) -> Response:
@@ -202,7 +219,7 @@ def _misfortune(provider: Provider, fault: FaultOrder) -> Response:
                 response.headers["retry-after"] = f"{fault.retry_after:g}"
             return response
         case "server_error":
-            return provider.error(fault.status, _SERVER_ERRORS[fault.status], "Something went wrong.")
+            return _server_error(provider, fault)
         case "d1_error":
             return provider.d1_error()
         case "html_error":

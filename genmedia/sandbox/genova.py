@@ -7,7 +7,8 @@ differs from its document stands behind switches.
 
 import asyncio
 import uuid
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
+from functools import partial
 from typing import Any, ClassVar, Literal, cast
 
 from pydantic import BaseModel, ConfigDict
@@ -80,6 +81,7 @@ class Genova(Provider):
     def __init__(self, services: Services, switches: Mapping[str, Any]) -> None:
         self._users = Users(services)
         self._sockets = Sockets(services)
+        self._newest: dict[Account, Callable[[], Awaitable[list[Made]]]] = {}
         services.engine.listen(PROVIDER, self._hear)
         super().__init__(services, switches)
 
@@ -96,7 +98,7 @@ class Genova(Provider):
             *self._users.routes(),
         )
 
-    def authenticate(self, request: Request) -> Account:
+    async def authenticate(self, request: Request) -> Account:
         """The account of the key or the JWT."""
         return self._caller(request.headers)
 
@@ -135,6 +137,7 @@ class Genova(Provider):
         """Revoke the keys that were made, and close the WebSockets."""
         self._users.forget(account)
         self._sockets.forget(account)
+        self._newest.pop(account, None)
 
     async def connect(self, path: str, socket: WebSocket) -> None:
         """Serve a user's or an extension's WebSocket; 1008 when the address does not say whose."""
@@ -181,8 +184,12 @@ class Genova(Provider):
         async def work() -> list[Made]:
             if job.terms.by_hand:
                 return await self._sockets.result(job)
-            foreign = job.mishap is not None and job.mishap.kind == "wrong_picture"
-            return await self._render(wish, _FOREIGN_PROMPT if foreign else wish.prompt, take)
+            if job.mishap is not None and job.mishap.kind == "wrong_picture":
+                # As seen in the field: what the page shows first is taken, whosever it is.
+                return await self._newest.get(account, partial(self._render, wish, _FOREIGN_PROMPT, take))()
+            render = partial(self._render, wish, wish.prompt, take)
+            self._newest[account] = render
+            return await render()
 
         usual = _usual_run(wish, documented=account.settings.documented)
         terms = Terms(

@@ -5,7 +5,7 @@ import hmac
 import io
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from urllib.parse import parse_qs, unquote_to_bytes, urlsplit
 
@@ -16,7 +16,7 @@ from starlette.types import Receive, Scope, Send
 
 from genmedia.sandbox.accounts import Account, Accounts, new_token
 from genmedia.sandbox.clock import Clock
-from genmedia.sandbox.faults import DOWNLOAD, FaultOrder, Faults
+from genmedia.sandbox.faults import DOWNLOAD, Faults
 from genmedia.sandbox.forms import parse_form
 from genmedia.sandbox.techniques import sample_photo
 from genmedia.sandbox.traffic import Traffic
@@ -37,6 +37,14 @@ SAMPLE = "/samples/photo.jpg"
 ROUTES = {DOWNLOAD: "GET /files/{token}/{name}", "upload": "POST /uploads/{token}"}
 
 _SIGN_IN_PAGE = b"<!doctype html><title>Please sign in</title><h1>Please sign in</h1>"
+
+
+Wrapping = Callable[[bytes, str], tuple[bytes, str]]
+"""Makes an answer's body and its content type of a file's bytes and media type."""
+
+
+def _as_it_is(data: bytes, media_type: str) -> tuple[bytes, str]:
+    return data, media_type
 
 
 @dataclass
@@ -118,6 +126,10 @@ class Media:
         blob = self._blobs.get(parts.path)
         return None if blob is None or self._expired(blob) or not self._opens(blob, parts.path, parts.query) else blob.data
 
+    def remove(self, url: str) -> None:
+        """Drop one file."""
+        self._blobs.pop(urlsplit(url).path, None)
+
     def forget(self, account: Account) -> None:
         """Drop the account's files and promised uploads."""
         self._blobs = {path: blob for path, blob in self._blobs.items() if blob.owner is not account}
@@ -150,36 +162,43 @@ class Media:
         self._traffic.count(blob.owner.provider, blob.owner, request.method, ROUTES[DOWNLOAD].split()[1], response.status_code)
         return response
 
-    async def deliver(self, url: str, request: Request) -> Response:
-        """The answer with the file behind an address, whoever asks; scripted faults happen to it as to any download."""
+    async def deliver(self, url: str, request: Request, *, wrap: Wrapping = _as_it_is, gone: Response | None = None) -> Response:
+        """The answer with the file behind an address, whoever asks; scripted faults happen to it as to any download.
+
+        Args:
+            url: The address that `publish` gave.
+            request: What is answered.
+            wrap: How the file stands in the answer.
+            gone: The answer when the file has expired; None: 403.
+        """
         blob = self._blobs.get(urlsplit(url).path)
         if blob is None:
             return _problem(404, "no such file")
-        fault = request.method == "GET" and self._faults.take("media", blob.owner.provider, blob.owner, DOWNLOAD)
-        if self._expired(blob) or (fault and fault.kind == "expired"):
-            return _problem(403, "this link has expired")
-        return await self._mishap(fault, blob, request) if fault else _file(blob.data, blob.media_type, request.headers)
+        fault = self._faults.take("media", blob.owner.provider, blob.owner, DOWNLOAD) if request.method == "GET" else None
+        kind = fault and fault.kind
+        if self._expired(blob) or kind == "expired":
+            return gone or _problem(403, "this link has expired")
+        if fault and kind == "redirect":
+            return RedirectResponse(fault.location or "", 302)
+        if fault and kind == "slow":
+            await asyncio.sleep(fault.seconds)
+        body, media_type = wrap(await self._content(blob, kind), blob.media_type)
+        if kind == "truncated":
+            return Truncated(body, media_type=media_type)
+        if kind == "endless":
+            return Endless(body, bytes(65_536), media_type)
+        return _file(body, media_type, request.headers)
 
-    async def _mishap(self, fault: FaultOrder, blob: Blob, request: Request) -> Response:
-        data, media_type = blob.data, blob.media_type
-        match fault.kind:
-            case "truncated":
-                return Truncated(data, media_type=media_type)
-            case "endless":
-                return Endless(data, bytes(65_536), media_type)
-            case "redirect":
-                return RedirectResponse(fault.location or "", 302)
-            case "slow":
-                await asyncio.sleep(fault.seconds)
+    async def _content(self, blob: Blob, kind: str | None) -> bytes:
+        match kind:
             case "cut_short":
-                data = data[: len(data) // 2]
+                return blob.data[: len(blob.data) // 2]
             case "wrong_bytes":
-                data = _SIGN_IN_PAGE
+                return _SIGN_IN_PAGE
             case "wrong_type":
-                data = _other_format(await self._sample_bytes(), media_type)
+                return _other_format(await self._sample_bytes(), blob.media_type)
             case _:
-                pass
-        return _file(data, media_type, request.headers)
+                return blob.data
 
     async def _take_upload(self, request: Request, token: str) -> Response:
         upload = self._uploads.get(token)

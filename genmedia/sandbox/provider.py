@@ -12,7 +12,7 @@ from starlette.responses import Response
 from starlette.routing import compile_path
 from starlette.websockets import WebSocket
 
-from genmedia.sandbox.accounts import Account, Accounts
+from genmedia.sandbox.accounts import Account, Accounts, new_token
 from genmedia.sandbox.clock import Clock
 from genmedia.sandbox.engine import Engine
 from genmedia.sandbox.faults import Faults
@@ -74,9 +74,10 @@ class Provider(ABC):
 
     Attributes:
         name: The path prefix and the name in the control plane.
-        key_prefix: How its keys begin; the default account's key is this plus `sandbox`.
+        key_prefix: How its keys begin.
         credits: What a new account gets.
         plans: Its plans, the one of the default account first; empty when it has none.
+        status_field: What a job's status is called in its answers.
         socket_paths: Where it takes WebSockets, without the provider's prefix.
         switches: The model of its switches; the defaults are the document's behaviour.
     """
@@ -85,6 +86,7 @@ class Provider(ABC):
     key_prefix: ClassVar[str]
     credits: ClassVar[int] = 10_000
     plans: ClassVar[tuple[Plan, ...]] = ()
+    status_field: ClassVar[str] = "status"
     socket_paths: ClassVar[tuple[str, ...]] = ()
     switches: ClassVar[type[BaseModel]]
 
@@ -99,7 +101,7 @@ class Provider(ABC):
         """Every route it serves."""
 
     @abstractmethod
-    def authenticate(self, request: Request) -> Account:
+    async def authenticate(self, request: Request) -> Account:
         """The account that calls.
 
         Raises:
@@ -114,6 +116,14 @@ class Provider(ABC):
     def forget(self, account: Account) -> None:
         """Drop what the module itself keeps about an account."""
 
+    def default_key(self) -> str:
+        """The key of the default account, the same at every start."""
+        return f"{self.key_prefix}sandbox"
+
+    def new_key(self) -> str:
+        """A key for a new account."""
+        return self.key_prefix + new_token()
+
     async def connect(self, path: str, socket: WebSocket) -> None:
         """Serve a WebSocket at one of `socket_paths` until it ends."""
         raise NotImplementedError
@@ -125,6 +135,10 @@ class Provider(ABC):
     def openapi(self) -> dict[str, Any] | None:
         """The OpenAPI description of the routes, where there is one."""
         return None
+
+    def requests_allowed(self, account: Account) -> int | None:
+        """How many requests the account may make in any 60 nominal seconds. None: any number."""
+        return account.plan and account.plan.requests
 
     def d1_error(self) -> Response:
         """The answer of a database that found a row too big."""

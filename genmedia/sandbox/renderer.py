@@ -10,8 +10,10 @@ import sys
 import traceback
 from collections import OrderedDict
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Any, BinaryIO
 
+from genmedia.sandbox.models import Brief, UnreadableSourceError
 from genmedia.sandbox.prompts import Prompt, UnreadableReferenceError, film, paint
 from genmedia.sandbox.techniques import Rendered, UnreadableInputError, render
 
@@ -28,7 +30,7 @@ class RendererDiedError(Exception):
 
 
 class Renderer:
-    """Renders techniques and prompts, each equal request once.
+    """Renders techniques, prompts and models, each equal request once.
 
     The child starts with the first rendering. Its standard input is its lifeline: when the server ends, even by SIGKILL, the pipe closes
     and the child ends too.
@@ -68,6 +70,15 @@ class Renderer:
         """A clip (MP4) from a prompt; raises as `paint` does."""
         return (await self._rendered((f"film {seconds}", _digest_prompt(prompt)), (_filmed, (prompt, seconds))))[0].data
 
+    async def model(self, brief: Brief) -> bytes:
+        """A 3D model (GLB).
+
+        Raises:
+            UnreadableSourceError: The source is not a picture, or not a model.
+            RendererDiedError: The child died on it, and so did its successor.
+        """
+        return (await self._rendered(("model", _digest_brief(brief)), (_modelled, (brief,))))[0].data
+
     async def _rendered(self, key: _Key, order: _Order) -> list[Rendered]:
         if key in self._cache:
             self._cache.move_to_end(key)
@@ -92,6 +103,8 @@ class Renderer:
             raise UnreadableInputError(result)
         if verdict == "unreadable reference":
             raise UnreadableReferenceError
+        if verdict == "unreadable source":
+            raise UnreadableSourceError
         if verdict == "broken":
             raise RuntimeError(result)
         self._remember(key, result)
@@ -144,6 +157,17 @@ def _filmed(prompt: Prompt, seconds: int) -> list[Rendered]:
     return [Rendered("result", "video/mp4", film(prompt, seconds))]
 
 
+def _modelled(brief: Brief) -> list[Rendered]:
+    from genmedia.sandbox.models.making import make  # noqa: PLC0415 -- trimesh must not slow down the server's start
+
+    return [Rendered("result", "model/gltf-binary", make(brief))]
+
+
+def _digest_brief(brief: Brief) -> bytes:
+    source = brief.source.encode() if isinstance(brief.source, str) else brief.source
+    return hashlib.sha256(repr(replace(brief, source="")).encode() + source).digest()
+
+
 def _digest_prompt(prompt: Prompt) -> bytes:
     return hashlib.sha256(repr(prompt).encode()).digest()
 
@@ -168,6 +192,8 @@ def _serve_parent(orders: BinaryIO, answers: BinaryIO) -> None:
             answer = "unreadable", error.input_id
         except UnreadableReferenceError:
             answer = "unreadable reference", None
+        except UnreadableSourceError:
+            answer = "unreadable source", None
         except Exception:  # noqa: BLE001 -- whatever it is, it belongs to this one rendering and not to the process
             answer = "broken", traceback.format_exc()
         message = pickle.dumps(answer)

@@ -13,6 +13,7 @@ import uvicorn
 from starlette.types import ASGIApp
 
 from genmedia.sandbox.accounts import Accounts
+from genmedia.sandbox.algovera import Algovera
 from genmedia.sandbox.clock import Clock
 from genmedia.sandbox.control import Control
 from genmedia.sandbox.engine import Engine
@@ -20,6 +21,7 @@ from genmedia.sandbox.faults import Faults
 from genmedia.sandbox.fetching import Fetcher
 from genmedia.sandbox.flora import Flora
 from genmedia.sandbox.gateway import Gateway, LoopbackOnly
+from genmedia.sandbox.generio import Generio
 from genmedia.sandbox.genova import Genova
 from genmedia.sandbox.media import Media
 from genmedia.sandbox.provider import Provider, Services
@@ -28,7 +30,7 @@ from genmedia.sandbox.traffic import Traffic
 from genmedia.sandbox.wire import SocketTransportInScope, TransportInScope
 
 HOST = "127.0.0.1"
-PROVIDERS: tuple[type[Provider], ...] = (Flora, Genova)
+PROVIDERS: tuple[type[Provider], ...] = (Algovera, Flora, Generio, Genova)
 
 
 @dataclass(frozen=True)
@@ -102,7 +104,8 @@ def _assemble(options: SandboxOptions, url: str, media_url: str, renderer: Rende
     )
     providers = {kind.name: kind(services, options.switches.get(kind.name, {})) for kind in PROVIDERS}
     control = Control(services, providers, traffic, faults, options.clock_scale)
-    return Gateway(providers, control.app, clock, traffic, faults), LoopbackOnly(media)
+    origins = (media_url, *services.input_origins)
+    return Gateway(providers, control.app, clock, origins, traffic, faults), LoopbackOnly(media)
 
 
 def _bind(port: int) -> socket.socket:

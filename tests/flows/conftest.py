@@ -1,18 +1,42 @@
 """Each flow test pays with an account of its own and stores in a folder of its own."""
 
+from collections.abc import Generator
 from pathlib import Path
 
 import pytest
 
 from tests.flows.studio import Studio
+from tests.flows.workers import PROJECT, working
 from tests.sandboxes import Sandbox
 
 
 @pytest.fixture
 async def studio(prefect: str, sandbox: Sandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Studio:
     """A set-up with 1000 credits and the assets API; the working directory is the project's folder."""
-    monkeypatch.chdir(Path(__file__).parents[2])
+    monkeypatch.chdir(PROJECT)
     account = sandbox.new_account(credits=1000, settings={"advance": "looks"}, switches={"assets": True})
     studio = Studio(sandbox, account, tmp_path)
     await studio.save_blocks()
     return studio
+
+
+@pytest.fixture
+def plan() -> str:
+    """Genova's, for `genova`."""
+    return "Pro"
+
+
+@pytest.fixture
+async def genova(prefect: str, sandbox: Sandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, plan: str) -> Studio:
+    """A set-up at Genova; the working directory is the project's folder."""
+    monkeypatch.chdir(PROJECT)
+    studio = Studio(sandbox, sandbox.new_account("genova", plan=plan), tmp_path)
+    await studio.save_blocks()
+    return studio
+
+
+@pytest.fixture(scope="session")
+def pool(prefect: str, tmp_path_factory: pytest.TempPathFactory) -> Generator[str]:
+    """A pool that a worker serves."""
+    with working(prefect, "tests", tmp_path_factory.mktemp("worker")):
+        yield "tests"

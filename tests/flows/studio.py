@@ -8,7 +8,9 @@ from typing import Any
 
 from pydantic import SecretStr
 
-from blocks import AssetStore, FloraCredentials, GenovaCredentials
+from blocks import AssetStore
+from blocks.credentials import ProviderCredentials
+from deployments.bootstrap import CREDENTIALS
 from tests.sandboxes import Sandbox
 
 
@@ -38,26 +40,36 @@ class Studio:
     @property
     def has_bound(self) -> bool:
         """Whether the journal knows the id of a job: from then on a killed run is taken up by it."""
+        return self._count("attempts WHERE state = 'bound'") > 0
+
+    @property
+    def waited_for(self) -> int:
+        """How many waits for bought jobs the journal knows: one for each run and job."""
+        return self._count("interests JOIN attempts ON attempts.id = interests.attempt WHERE state = 'bound'")
+
+    def _count(self, rows: str) -> int:
+        """0 while the journal is being made."""
         journal = self.root / ".genmedia" / "journal.db"
         if not journal.exists():
-            return False
+            return 0
         with closing(sqlite3.connect(journal)) as connection, suppress(sqlite3.OperationalError):
-            return connection.execute("SELECT count(*) FROM attempts WHERE state = 'bound'").fetchone()[0] > 0
-        return False
+            return connection.execute(f"SELECT count(*) FROM {rows}").fetchone()[0]
+        return 0
 
     @property
     def stored(self) -> list[str]:
-        """Every file in the store that a person sees, without the gallery."""
+        """Every file in the store that a person sees, without the gallery and the list."""
         files = (file.relative_to(self.root) for file in self.root.rglob("*") if file.is_file())
-        return sorted(str(file) for file in files if file.parts[0] not in (".genmedia", "index.html"))
+        return sorted(str(file) for file in files if file.parts[0] not in (".genmedia", "index.html", "manifest.csv"))
 
     @property
-    def credentials(self) -> FloraCredentials | GenovaCredentials:
+    def credentials(self) -> ProviderCredentials:
         """The block that pays."""
-        key, url = SecretStr(self.account["api_key"]), self.account["base_url"]
-        if self.account["provider"] == "flora":
-            return FloraCredentials(api_key=key, base_url=url, account=self.name)
-        return GenovaCredentials(api_key=key, base_url=url, account=self.name, plan=self.account["plan"])
+        plan = {"plan": self.account["plan"]} if self.account.get("plan") else {}
+        kind = CREDENTIALS[self.account["provider"].upper()]
+        return kind.model_validate(
+            {"api_key": self.account["api_key"], "base_url": self.account["base_url"], "account": self.name, **plan}
+        )
 
     async def save_blocks(self, api_key: str = "") -> None:
         """Save the blocks, with the account's key or another."""

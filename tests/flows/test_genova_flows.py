@@ -1,33 +1,29 @@
 """Genova's flows in Prefect, against the sandbox: within the plan, bought once, through outages, kills and a silent socket."""
 
+import asyncio
 import json
 import os
 import signal
 import subprocess
 import sys
 from collections.abc import Generator
+from datetime import datetime, timedelta, tzinfo
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
+from zlib import compress, crc32
 
 import pytest
 from PIL import Image
+from prefect.exceptions import ParameterTypeError
 
 from deployments.local_run import run_here
 from flows.image_batch import image_batch
 from flows.long_video import long_video
 from genmedia.errors import BudgetError, InputError
+from genmedia.providers.genova import JobRequest
 from genmedia.results import Result
 from tests.flows.studio import Studio
 from tests.sandboxes import Sandbox, running_sandbox
-
-
-@pytest.fixture
-async def genova(prefect: str, sandbox: Sandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Studio:
-    """A set-up on the Pro plan; the working directory is the project's folder."""
-    monkeypatch.chdir(Path(__file__).parents[2])
-    studio = Studio(sandbox, sandbox.new_account("genova", plan="Pro"), tmp_path)
-    await studio.save_blocks()
-    return studio
 
 
 async def batch(studio: Studio, *prompts: str, **parameters: Any) -> Any:
@@ -90,8 +86,8 @@ async def test_bad_input_is_refused_all_at_once_and_nothing_is_bought(genova: St
     told = str(ended.result)
     for words in (
         "ratio 1:1: is one of none of the models imagen4",
-        "prompt 1, imagen4, landscape, prompt",
-        "quality is for freepik only",
+        "prompt 1, prompt: String should have at most 500 characters",
+        "model imagen4, quality: quality is for freepik only",
     ):
         assert words in told
     assert genova.jobs == []
@@ -156,6 +152,40 @@ async def test_a_vanished_job_is_named_as_that(genova: Studio) -> None:
     assert "may have been charged" in ended.message
 
 
+async def test_a_picture_that_belongs_to_another_request_is_stored_and_named_as_that(genova: Studio) -> None:
+    """Genova's worker takes the newest image on its page: a completed job can hold the picture of the one before."""
+    await batch(genova, "a red kite")
+    genova.sandbox.fault(genova.account, "wrong_picture")
+
+    ended = await batch(genova, "a cup of tea")
+
+    (result,) = results(ended)
+    (asset,) = result.assets
+    assert ended.name == "Completed"
+    assert "To be looked at: step 01-a-cup-of-tea, result: the very same file came of a different request" in ended.message
+    assert "a-red-kite" in result.warnings[0]
+    assert asset.sidecar["warnings"] == [result.warnings[0].removeprefix("result: ")]
+
+
+async def test_a_job_that_many_others_pushed_off_the_first_page_is_found_by_its_id(genova: Studio) -> None:
+    genova.change(settings={"queue": [0, 0], "run": [900, 900]})
+    waiting = asyncio.create_task(batch(genova, "the one among many"))
+    while not genova.has_bound:
+        await asyncio.sleep(0.1)
+    genova.change(settings={"queue": [0, 0], "run": [0, 0]})
+    async with genova.credentials.get_client() as client:
+        for number in range(52):
+            await client.create_job(
+                JobRequest.model_validate({"type": "image", "prompt": f"another {number}", "model": "nano_banana2"})
+            )
+
+    ended = await waiting
+
+    assert ended.name == "Completed", ended.message
+    asked = [line for line in genova.sandbox.requests(genova.account) if line["route"] == "/api/jobs/{job_id}"]
+    assert asked
+
+
 async def test_the_json_form_of_the_download_is_followed_with_the_key_to_its_own_origin_only(genova: Studio) -> None:
     genova.change(switches={"download": "json"})
 
@@ -200,6 +230,26 @@ async def test_a_video_is_a_real_one_with_a_poster(genova: Studio) -> None:
     assert (genova.root / ".genmedia" / "thumbnails" / f"{asset.sha256}.webp").exists()
 
 
+async def test_a_lost_job_is_found_again_though_this_machines_clock_is_ahead(
+    genova: Studio, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Ahead(datetime):
+        @classmethod
+        def now(cls, tz: tzinfo | None = None) -> Self:
+            return super().now(tz) + timedelta(days=30)
+
+    monkeypatch.setattr("genmedia.http.datetime", Ahead)
+    genova.sandbox.fault(
+        genova.account, "slow", route="get_me", seconds=2
+    )  # so that no news of the socket comes before the order
+    genova.sandbox.fault(genova.account, "lose_answer", route="create_job")
+
+    ended = await batch(genova, "a red kite over the sea")
+
+    assert ended.name == "Completed", ended.message
+    assert len(genova.jobs) == 1
+
+
 _PROGRAM = """
 import asyncio, json, sys
 from deployments.local_run import run_here
@@ -226,3 +276,100 @@ async def test_a_long_video_whose_worker_dies_twice_is_one_job_one_file_one_char
     assert [result.status for result in results(ended)] == ["Reattached"], ended.message
     assert [job["charged"] for job in genova.jobs] == [1]
     assert len([file for file in genova.stored if file.endswith(".mp4")]) == 1
+
+
+def huge_png(path: Path) -> str:
+    """A sound picture of 300 megapixels in 40 kB, one bit a pixel."""
+
+    def chunk(kind: bytes, data: bytes) -> bytes:
+        return len(data).to_bytes(4) + kind + data + crc32(kind + data).to_bytes(4)
+
+    width, height = 20_000, 15_000
+    head = width.to_bytes(4) + height.to_bytes(4) + bytes([1, 0, 0, 0, 0])
+    rows = compress(bytes((1 + width // 8) * height), 1)
+    path.write_bytes(b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", head) + chunk(b"IDAT", rows) + chunk(b"IEND", b""))
+    return str(path)
+
+
+async def test_faults_of_parameters_and_of_reference_files_are_told_together_with_their_places(
+    genova: Studio, tmp_path: Path
+) -> None:
+    text, gone = tmp_path / "text.png", tmp_path / "gone.jpg"
+    text.write_text("hello")
+    huge = huge_png(tmp_path / "huge.png")
+
+    ended = await batch(
+        genova,
+        "fine",
+        "x" * 501,
+        models=["imagen4"],
+        ratios=["1:1", "landscape"],
+        quality="1K",
+        references=[{"files": ["photos/coffee.jpg"]}, {"files": [str(text), huge]}, {"files": [str(gone)], "mode": "style"}],
+    )
+
+    assert isinstance(ended.result, InputError)
+    told = str(ended.result)
+    assert told.count("quality is for freepik only") == 1, "a fault that many items share is told once"
+    for words in (
+        "ratio 1:1: is one of none of the models imagen4",
+        "model imagen4, quality: quality is for freepik only, not for imagen4",
+        "prompt 2, prompt: String should have at most 500 characters",
+        "references 3, reference_mode: reference mode style is not one of imagen4: ingredients",
+        f"reference {text}: it should be an image, but its content is",
+        f"reference {huge}: ",
+        "it has 20000 x 15000 pixels, more than 50331648",
+        f"reference {gone}: is not there",
+    ):
+        assert words in told
+    assert genova.jobs == []
+
+
+async def test_every_fault_of_one_item_is_told_not_the_first_kind_only(genova: Studio) -> None:
+    ended = await batch(genova, "x" * 501, models=["imagen4"], quality="1K")
+
+    assert "prompt: String should have at most 500 characters" in str(ended.result)
+    assert "quality is for freepik only" in str(ended.result)
+    assert genova.jobs == []
+
+
+async def test_a_broken_reference_of_one_item_holds_back_the_purchase_of_all(genova: Studio, tmp_path: Path) -> None:
+    broken = tmp_path / "broken.png"
+    broken.write_bytes(Path("photos/coffee.jpg").read_bytes()[:4000])
+
+    ended = await batch(genova, "a cup", references=[{"files": ["photos/coffee.jpg"]}, {"files": [str(broken)]}])
+
+    assert isinstance(ended.result, InputError)
+    assert f"reference {broken}: it does not decode as image/jpeg" in str(ended.result)
+    assert genova.jobs == []
+
+
+async def test_what_the_form_refuses_names_every_field_and_nothing_is_bought(genova: Studio) -> None:
+    five = ["photos/coffee.jpg"] * 5
+
+    pictures = await batch(genova, "a cup", images_per_job=5, references=[{"files": five[:1]}, {"files": five}])
+    clips = await run_here(
+        long_video,
+        {"name": "videos", "shots": [{"prompt": "a cup"}, {"prompt": "a cup", "references": five}], **genova.parameters},
+    )
+
+    for ended, faults in (
+        (pictures, {"images_per_job": "less than or equal to 4", "references.1.files": "at most 4 items"}),
+        (clips, {"shots.1.references": "at most 4 items"}),
+    ):
+        assert isinstance(ended.result, ParameterTypeError)
+        for place, words in faults.items():
+            assert place in ended.message
+            assert words in ended.message
+    assert genova.jobs == []
+
+
+async def test_a_request_that_is_too_large_for_genovas_database_is_named_as_that_and_not_sent_again(genova: Studio) -> None:
+    genova.sandbox.fault(genova.account, "d1_error", route="create_job")
+
+    ended = await batch(genova, "a cup")
+
+    assert ended.name == "Partial"
+    assert "answered 500 Internal error creating job: D1_ERROR: string or blob too big" in ended.message
+    assert "No job was made" in ended.message
+    assert genova.jobs == []

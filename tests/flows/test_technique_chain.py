@@ -1,7 +1,9 @@
 """The technique chain in Prefect, against the sandbox: bought once, stored whole, seen."""
 
+import asyncio
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -15,8 +17,8 @@ from prefect.client.schemas.filters import FlowRunFilter, FlowRunFilterId
 
 from deployments.local_run import run_here
 from flows.technique_chain import technique_chain
-from genmedia.errors import BudgetError, CredentialsError, CreditsError, GenmediaError, InputError, SettingsError
-from genmedia.execution import RunResult
+from genmedia.campaign.execution import RunResult
+from genmedia.errors import BudgetError, CredentialsError, CreditsError, GenmediaError, InputError, ServerError, SettingsError
 from tests.flows.studio import Studio
 
 PHOTO = {"id": "input_image", "file": "photos/coffee.jpg"}
@@ -63,10 +65,27 @@ async def test_a_chain_is_bought_stored_with_provenance_and_not_bought_again(stu
         for name, path in zip(("s2", "s1"), sorted(pictures, key=lambda p: "s1" in p), strict=True)
     }
     assert sidecars["s2"]["inputs"] == [
-        {"id": "input_image", "sha256": sidecars["s1"]["file"]["sha256"], "from": "step s1, output_image"}
+        {
+            "id": "input_image",
+            "sha256": sidecars["s1"]["file"]["sha256"],
+            "asset": sidecars["s1"]["file"]["path"],
+            "from": "step s1, output_image",
+        }
     ]
     assert sidecars["s1"]["inputs"][0]["from"] == "photos/coffee.jpg"
     assert sidecars["s1"]["cost"]["charged"] == studio.jobs[0]["charged"]
+
+
+async def test_a_large_file_goes_up_in_parts_before_the_runs_it_feeds(studio: Studio, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("genmedia.providers.flora.DIRECT_UPLOAD_BYTES", 0)
+    photo = [{"id": "input_image", "file": "photos/coffee.jpg"}]
+    steps = [{"name": name, "technique": name, "inputs": photo} for name in ("studio-blur", "portrait-enhancer")]
+
+    ended = await run_here(technique_chain, {"chain": {"name": "pair", "steps": steps}, **studio.parameters})
+
+    asked = {line["route"] for line in studio.sandbox.requests(studio.account)}
+    assert ended.name == "Completed", ended.message
+    assert "/api/v1/assets/{asset_id}/complete" in asked
 
 
 async def test_the_next_take_is_bought_on_purpose(studio: Studio) -> None:
@@ -75,6 +94,128 @@ async def test_the_next_take_is_bought_on_purpose(studio: Studio) -> None:
 
     assert by_step(again)["s1"].status == "Bought"
     assert len(studio.jobs) == 2
+
+
+async def test_of_two_runs_that_wait_for_one_job_one_reports_what_it_cost(studio: Studio) -> None:
+    studio.change(settings={"advance": "time", "run": [20000, 20000]})
+    async with asyncio.TaskGroup() as group:
+        runs = [group.create_task(run(studio, "both", TWO_STEPS[0])) for _ in range(2)]
+        while studio.waited_for < 2:
+            await asyncio.sleep(0.1)
+        studio.sandbox.control("POST", "/clock", {"advance": 20100})
+    ended = [done.result() for done in runs]
+
+    assert sorted(by_step(one)["s1"].status for one in ended) == ["Bought", "Reattached"]
+    assert len(studio.jobs) == 1
+    assert sum(by_step(one)["s1"].charged for one in ended) == studio.jobs[0]["charged"] > 0
+
+
+async def test_a_job_whose_files_came_late_is_reported_once_with_its_cost(studio: Studio) -> None:
+    studio.sandbox.fault(studio.account, "wrong_bytes", times=1)
+
+    ended = [await run(studio, "late", TWO_STEPS[0]) for _ in range(2)]
+
+    assert [by_step(one)["s1"].status for one in ended] == ["Failed", "Reattached"]
+    assert [by_step(one)["s1"].charged for one in ended] == [studio.jobs[0]["charged"], 0]
+
+
+async def test_steps_whose_inputs_turn_out_equal_are_bought_and_counted_once(studio: Studio, tmp_path: Path) -> None:
+    """Two photographs that differ in one point have the same critique."""
+    picture = Image.open(PHOTO["file"]).convert("RGB")
+    picture.putpixel((0, 0), (1, 2, 3))
+    other = tmp_path / "other.png"
+    picture.save(other)
+    steps = (
+        *({"technique": "art-directors-critique", "inputs": [PHOTO | {"file": file}]} for file in (PHOTO["file"], str(other))),
+        *({"technique": "icon-pack", "inputs": [{"id": "prompt", "step": step}]} for step in ("s1", "s2")),
+    )
+
+    ended = await run(studio, "equal", *steps)
+    again = await run(studio, "equal", *steps, max_credits=0)
+
+    results = by_step(ended)
+    assert sorted((results[step].status, results[step].charged) for step in ("s3", "s4")) == [("Bought", 4), ("Reused", 0)]
+    assert sum(result.charged for result in ended.result) == sum(job["charged"] for job in studio.jobs)
+    assert len(studio.jobs) == 3
+    assert {result.status for result in by_step(again).values()} == {"Reused"}
+
+
+async def test_equal_steps_are_refused_by_both_names_before_anything_is_bought(studio: Studio) -> None:
+    ended = await run(studio, "twins", TWO_STEPS[0], TWO_STEPS[0])
+
+    assert isinstance(ended.result, InputError)
+    assert "step s2: asks for the very same as step s1" in str(ended.result)
+    assert studio.jobs == []
+
+
+async def test_a_chain_goes_on_by_floras_own_links_where_it_takes_no_files(studio: Studio) -> None:
+    studio.change(switches={"assets": False})
+    first = {"technique": "relight-technique", "inputs": [{"id": "input_image", "url": studio.sandbox.sample}]}
+    await run(studio, "no-files", first)
+
+    ended = await run(studio, "no-files", first, TWO_STEPS[1])
+
+    assert {name: result.status for name, result in by_step(ended).items()} == {"s1": "Reused", "s2": "Bought"}
+
+
+async def test_whatever_would_have_to_be_put_up_is_found_before_the_first_credit_where_flora_takes_no_files(
+    studio: Studio,
+) -> None:
+    sample = {"id": "input_image", "url": studio.sandbox.sample}
+    await run(studio, "early", {"technique": "product-motion", "inputs": [sample]})
+    (film,) = (f"store:{file}" for file in studio.stored if file.endswith(".mp4"))
+    studio.change(switches={"assets": False})
+    bought = len(studio.jobs)
+
+    ended = await run(
+        studio,
+        "no-files",
+        {"technique": "relight-technique", "inputs": [sample]},
+        {"technique": "studio-blur", "inputs": [PHOTO]},
+        {"technique": "studio-blur", "inputs": [{"id": "input_image", "file": film, "at": 0.1}]},
+        {"technique": "product-motion", "inputs": fed("s1")},
+        {"technique": "studio-blur", "inputs": [{"id": "input_image", "step": "s4", "at": "poster"}]},
+    )
+
+    assert isinstance(ended.result, InputError)
+    assert [fault.place for fault in ended.result.faults] == [f"step {step}, input input_image" for step in ("s2", "s3", "s5")]
+    assert "a store on S3" in str(ended.result)
+    assert len(studio.jobs) == bought
+
+
+async def test_a_picture_of_an_asset_is_put_up_before_the_first_credit(studio: Studio) -> None:
+    sample = {"id": "input_image", "url": studio.sandbox.sample}
+    await run(studio, "early", {"technique": "product-motion", "inputs": [sample]})
+    (film,) = (f"store:{file}" for file in studio.stored if file.endswith(".mp4"))
+    studio.sandbox.fault(studio.account, "server_error", route="create_asset", times=None)
+    bought = len(studio.jobs)
+
+    ended = await run(
+        studio,
+        "frame",
+        {"technique": "relight-technique", "inputs": [sample]},
+        {"technique": "studio-blur", "inputs": [{"id": "input_image", "file": film, "at": 0.1}]},
+    )
+
+    assert isinstance(ended.result, ServerError)
+    assert len(studio.jobs) == bought
+
+
+async def test_a_picture_beyond_the_end_of_a_film_is_told_when_the_film_is_there_and_not_bought(studio: Studio) -> None:
+    steps = (
+        {"technique": "product-motion", "inputs": [PHOTO]},
+        {"technique": "studio-blur", "inputs": [{"id": "input_image", "step": "s1", "at": 99}]},
+    )
+
+    ended = await run(studio, "beyond", *steps)
+    again = await run(studio, "beyond", *steps)
+
+    fault = r"step s2, input input_image: asks for the picture at 99 s, but step s1, output_video lasts [\d.]+ s"
+    assert {name: result.status for name, result in by_step(ended).items()} == {"s1": "Bought", "s2": "Failed"}
+    assert re.search(fault, by_step(ended)["s2"].error)
+    assert isinstance(again.result, InputError)
+    assert re.search(fault, str(again.result))
+    assert len(studio.jobs) == 1
 
 
 async def test_outputs_fan_out_and_texts_are_handed_on(studio: Studio) -> None:
@@ -278,6 +419,7 @@ _PROGRAM = """
 import asyncio, json, sys
 from deployments.local_run import run_here
 from flows.technique_chain import technique_chain
+from genmedia.campaign.execution import RunResult
 asyncio.run(run_here(technique_chain, json.loads(sys.argv[1])))
 """
 
@@ -307,9 +449,10 @@ async def test_the_prefect_ui_has_named_runs_states_tags_a_table_and_a_contact_s
     async with get_client() as client:
         flow_run = await client.read_flow_run(run_id)
         tasks = await client.read_task_runs(flow_run_filter=FlowRunFilter(id=FlowRunFilterId(any_=[flow_run.id])))
-        artifacts = (await client.request("POST", "/artifacts/filter", json={"limit": 200})).json()
+        chosen = {"artifacts": {"flow_run_id": {"any_": [run_id]}}}
+        artifacts = (await client.request("POST", "/artifacts/filter", json=chosen)).json()
     names = {task.name.rsplit(" ", 1)[0]: task.state_name for task in tasks}
-    mine = {one["type"]: one for one in artifacts if one["flow_run_id"] == run_id}
+    mine = {one["type"]: one for one in artifacts}
     assert flow_run.name == f"seen-{studio.name}"
     assert set(flow_run.tags) >= {"flora", f"campaign:seen-{studio.name}"}
     assert names["create-run relight-technique"] == "Bought"

@@ -1,8 +1,11 @@
 """Assets as a store keeps them: the file, its sidecar, its thumbnail. Made by hand, so that tests can also make them wrong."""
 
+import asyncio
 import hashlib
 import io
 import json
+import struct
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +13,10 @@ import av
 import numpy as np
 from PIL import Image
 
+from genmedia.gallery.page import write_gallery
+from genmedia.provenance.reading import read_assets
 from genmedia.store import Store
+from genmedia.store.store import thumbnail_path
 
 
 def picture(colour: str, size: tuple[int, int] = (96, 64), form: str = "PNG") -> bytes:
@@ -33,8 +39,38 @@ def film(path: Path) -> bytes:
     return content
 
 
+def pack_glb(document: dict[str, Any], binary: bytes = b"") -> bytes:
+    """A GLB file of a glTF document, and of the bytes behind it."""
+    described = json.dumps(document).encode()
+    described += b" " * (-len(described) % 4)
+    binary += bytes(-len(binary) % 4)
+    chunks = struct.pack("<I4s", len(described), b"JSON") + described
+    chunks += struct.pack("<I4s", len(binary), b"BIN\0") + binary if binary else b""
+    return struct.pack("<4sII", b"glTF", 2, 12 + len(chunks)) + chunks
+
+
+def pyramid(colour: tuple[float, float, float] = (1, 0, 0)) -> tuple[dict[str, Any], bytes]:
+    """A glTF document of a pyramid, 2 m wide, 3 m high and 4 m deep, and the bytes behind it: 5 vertices, 6 triangles."""
+    corners = np.array([[-1, 0, -2], [1, 0, -2], [1, 0, 2], [-1, 0, 2], [0, 3, 0]], np.float32)
+    faces = np.array([[0, 1, 2], [0, 2, 3], [0, 4, 1], [1, 4, 2], [2, 4, 3], [3, 4, 0]], np.uint16)
+    document: dict[str, Any] = {
+        "asset": {"version": "2.0"},
+        "scenes": [{"nodes": [0]}],
+        "nodes": [{"mesh": 0}],
+        "meshes": [{"primitives": [{"attributes": {"POSITION": 0}, "indices": 1, "material": 0}]}],
+        "materials": [{"pbrMetallicRoughness": {"baseColorFactor": [*colour, 1], "metallicFactor": 0}}],
+        "accessors": [
+            {"bufferView": 0, "componentType": 5126, "count": 5, "type": "VEC3", "min": [-1, 0, -2], "max": [1, 3, 2]},
+            {"bufferView": 1, "componentType": 5123, "count": 18, "type": "SCALAR"},
+        ],
+        "bufferViews": [{"buffer": 0, "byteLength": 60}, {"buffer": 0, "byteOffset": 60, "byteLength": 36}],
+        "buffers": [{"byteLength": 96}],
+    }
+    return document, corners.tobytes() + faces.tobytes()
+
+
 def write_asset(
-    store: Store, path: str, content: bytes, media_type: str = "image/png", *, thumbnail: bytes | None = None, **changes: Any
+    root: Path, path: str, content: bytes, media_type: str = "image/png", *, thumbnail: bytes | None = None, **changes: Any
 ) -> str:
     """Put an asset below the store's root and return its SHA-256; `changes` replace whole fields of its sidecar."""
     campaign, step, *_ = path.split("/")
@@ -60,15 +96,27 @@ def write_asset(
         "file": {"sha256": digest, "bytes": len(content), "media_type": media_type, **facts, "path": path},
         **changes,
     }
-    asset = store.root / path
+    asset = root / path
     asset.parent.mkdir(parents=True, exist_ok=True)
     asset.write_bytes(content)
-    (store.root / f"{path}.json").write_text(json.dumps(sidecar), encoding="utf-8")
+    (root / f"{path}.json").write_text(json.dumps(sidecar), encoding="utf-8")
     if thumbnail:
-        small = store.thumbnail(digest)
+        small = root / thumbnail_path(digest)
         small.parent.mkdir(parents=True, exist_ok=True)
         small.write_bytes(thumbnail)
     return digest
+
+
+def draw_gallery(root: Path) -> Path:
+    """The page of the store in a folder."""
+
+    async def draw() -> None:
+        async with Store.lease(str(root)) as store:
+            await write_gallery(store, await read_assets(store))
+
+    with ThreadPoolExecutor(1) as aside:  # a browser that a test drives has a loop of its own
+        aside.submit(asyncio.run, draw()).result()
+    return root / "index.html"
 
 
 def times(minute: int) -> dict[str, str]:

@@ -6,17 +6,20 @@ import signal
 import sqlite3
 import subprocess
 import sys
-from collections.abc import AsyncGenerator
 from contextlib import closing
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
-from genmedia.buying import Order, Outcome, Prepare, Purchase, Submit, buy
-from genmedia.errors import CreditsError, InDoubtError, NoAnswerError, SettingsError
+from genmedia.buying import Doubt, Order, Outcome, Prepare, Purchase, Submit, buy
+from genmedia.errors import AbandonedError, BudgetError, CreditsError, InDoubtError, JournalError, NoAnswerError, SettingsError
+from genmedia.http import Gate
 from genmedia.jobs import Account
-from genmedia.journal import Attempt, AttemptState, Journal, StoredAsset, journal_url
+from genmedia.journal import Attempt, AttemptState, Journal, Purpose, StoredAsset
+from genmedia.journal.database import NEWEST
+from genmedia.store import Place
 
 ORDER = Order(Account("flora", "https://app.flora.ai"), "technique studio-blur", {"technique": "studio-blur"}, 3, "credits")
 REMEMBERED = replace(ORDER, repeat_window=7200)
@@ -37,7 +40,8 @@ class Shop:
 
         return prepare
 
-    async def submit(self, idempotency_key: str) -> str:
+    async def submit(self, idempotency_key: str, gate: Gate) -> str:
+        await gate()
         self.calls += 1
         await asyncio.sleep(0)
         answer = self._answers.pop(0) if self._answers else None
@@ -48,20 +52,29 @@ class Shop:
             raise answer
         return job
 
-
-@pytest.fixture
-def url(tmp_path: Path) -> str:
-    return journal_url(tmp_path)
+    async def recover(self, _attempt: Attempt, _journal: Journal) -> str | None:
+        raise InDoubtError("there is nothing to ask by")
 
 
-@pytest.fixture
-async def journal(url: str) -> AsyncGenerator[Journal]:
-    async with Journal.lease(url) as journal:
-        yield journal
+async def there(_: str) -> bool:
+    return True
+
+
+async def opened() -> None:
+    """A gate that lets everything through."""
+
+
+async def gone(_: str) -> bool:
+    return False
 
 
 async def purchase(journal: Journal, shop: Shop, order: Order = ORDER, *, has: bool = True) -> Purchase:
-    return await buy(journal, order, shop.prepare, has=lambda _: has, repeat_pause=0)
+    return await buy(journal, order, shop.prepare, has=there if has else gone, recover=shop.recover, repeat_pause=0)
+
+
+async def store(journal: Journal, bought: Purchase, asset: StoredAsset) -> None:
+    async with journal.claimed(bought.attempt) as attempt:
+        await journal.store(attempt, [asset])
 
 
 async def test_a_wish_is_bought_once_and_taken_up_by_every_later_call(journal: Journal) -> None:
@@ -77,8 +90,8 @@ async def test_a_wish_is_bought_once_and_taken_up_by_every_later_call(journal: J
 async def test_what_is_stored_is_reused(journal: Journal) -> None:
     shop = Shop()
     bought = await purchase(journal, shop)
-    asset = StoredAsset("a/b.png", "output_image", "cd" * 32, {"output": {"kind": "image"}})
-    await journal.store(bought.attempt, [asset], 3)
+    asset = StoredAsset("a/b.png", "output_image", "cd" * 32, {"file": {}})
+    await store(journal, bought, asset)
 
     again = await purchase(journal, shop)
 
@@ -87,10 +100,18 @@ async def test_what_is_stored_is_reused(journal: Journal) -> None:
     assert shop.calls == 1
 
 
+async def test_of_all_that_see_what_a_job_cost_one_reports_it(journal: Journal) -> None:
+    bought = await purchase(journal, Shop())
+
+    reported = [await journal.charge(bought.attempt, cost) for cost in (None, 3, 3, None)]
+
+    assert reported == [0, 3, 0, 0]
+
+
 async def test_what_the_store_has_lost_is_fetched_again_from_its_job_and_not_bought(journal: Journal) -> None:
     shop = Shop()
     bought = await purchase(journal, shop)
-    await journal.store(bought.attempt, [StoredAsset("a/b.png", "output_image", "cd" * 32, {})], 3)
+    await store(journal, bought, StoredAsset("a/b.png", "output_image", "cd" * 32, {"file": {}}))
 
     again = await purchase(journal, shop, has=False)
 
@@ -111,7 +132,7 @@ async def test_many_at_once_in_one_process_buy_one(journal: Journal) -> None:
 async def test_a_failed_attempt_is_followed_by_another_under_a_key_of_its_own(journal: Journal) -> None:
     shop = Shop()
     first = await purchase(journal, shop)
-    await journal.fail(first.attempt, "model_timeout", 0)
+    await journal.fail(first.attempt, "model_timeout")
 
     second = await purchase(journal, shop)
 
@@ -146,10 +167,57 @@ async def test_a_lost_answer_is_in_doubt_where_the_provider_does_not_recognise_a
 
     with pytest.raises(InDoubtError, match="Its possible cost counts as spent"):
         await purchase(journal, shop)
-    with pytest.raises(InDoubtError, match="an earlier submission is in doubt"):
+    with pytest.raises(InDoubtError, match="nobody can tell whether it was accepted"):
         await purchase(journal, shop)
 
     assert shop.calls == 1
+
+
+CAPPED = Purpose("tea", run="run", cap=6)
+
+
+async def test_where_doubts_are_resubmitted_the_lost_one_counts_as_spent_and_one_more_is_bought(journal: Journal) -> None:
+    shop, order = Shop(NoAnswerError("reset")), replace(ORDER, if_in_doubt=Doubt.RESUBMIT, purpose=CAPPED)
+
+    bought = await purchase(journal, shop, order)
+
+    assert (bought.outcome, bought.number) == (Outcome.BOUGHT, 2)
+    assert shop.calls == 2
+    assert await journal.money.spent(str(order.account), "credits", datetime.now(UTC) - timedelta(days=1)) == 6
+
+
+@pytest.mark.parametrize(
+    ("purpose", "answers", "calls"),
+    [
+        (replace(CAPPED, cap=5), 1, 1),  # the cap does not allow it
+        (replace(CAPPED, cap=None), 1, 1),  # nothing bounds it
+        (replace(CAPPED, cap=50), 9, 2),  # it is in doubt again
+    ],
+)
+async def test_a_doubt_is_resubmitted_once_and_only_under_a_cap_that_allows_it(
+    journal: Journal, purpose: Purpose, answers: int, calls: int
+) -> None:
+    shop = Shop(*[NoAnswerError("reset")] * answers)
+    order = replace(ORDER, if_in_doubt=Doubt.RESUBMIT, purpose=purpose)
+
+    with pytest.raises((InDoubtError, BudgetError)):
+        await purchase(journal, shop, order)
+
+    left = await journal.live_attempt(order.key)
+    assert shop.calls == calls
+    assert left is not None
+    assert left.state is AttemptState.IN_DOUBT
+
+
+async def test_an_abandoned_doubt_counts_as_spent_and_the_next_run_buys_anew(journal: Journal) -> None:
+    shop, order = Shop(NoAnswerError("reset")), replace(ORDER, if_in_doubt=Doubt.ABANDON)
+
+    with pytest.raises(AbandonedError, match="Run again to buy it anew"):
+        await purchase(journal, shop, order)
+    bought = await purchase(journal, shop, order)
+
+    assert (bought.outcome, bought.number, shop.calls) == (Outcome.BOUGHT, 2, 2)
+    assert await journal.money.spent(str(order.account), "credits", datetime.now(UTC) - timedelta(days=1)) == 6
 
 
 async def test_a_repeat_that_is_refused_says_nothing_of_the_submission_before_it(journal: Journal) -> None:
@@ -164,12 +232,29 @@ async def test_a_repeat_that_is_refused_says_nothing_of_the_submission_before_it
 
 async def test_a_job_whose_id_cannot_be_written_down_is_named_as_paid(journal: Journal, monkeypatch: pytest.MonkeyPatch) -> None:
     async def full(_: Attempt, __: str) -> None:
-        raise SettingsError("the journal is full")
+        raise JournalError("the journal is full")
 
     monkeypatch.setattr(journal, "bind", full)
 
-    with pytest.raises(SettingsError, match=r"job job-1.*accepted and paid for.*run again soon"):
+    with pytest.raises(JournalError, match=r"job job-1.*accepted and paid for.*run again soon"):
         await purchase(journal, Shop())
+
+
+async def test_once_a_full_journal_has_room_again_the_same_process_goes_on_with_the_job(
+    journal: Journal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def full(*_: object, **__: object) -> None:
+        raise JournalError("the journal is full")
+
+    shop = Shop()
+    with monkeypatch.context() as patch:
+        for write in ("bind", "_update"):
+            patch.setattr(journal, write, full)
+        with pytest.raises(JournalError):
+            await purchase(journal, shop, REMEMBERED)
+    later = await purchase(journal, shop, REMEMBERED)
+
+    assert list(shop.jobs) == [f"{later.key}:1"]
 
 
 async def test_a_new_sandbox_is_known_to_have_no_job_of_the_one_before_it(journal: Journal) -> None:
@@ -178,7 +263,7 @@ async def test_a_new_sandbox_is_known_to_have_no_job_of_the_one_before_it(journa
     await purchase(journal, shop, order)
     await purchase(journal, elsewhere, ORDER)
 
-    written_off = await journal.write_off("http://127.0.0.1:4280", lambda _: True)
+    written_off = await journal.write_off("http://127.0.0.1:4280", there)
 
     assert written_off == 1
     assert (await purchase(journal, shop, order)).outcome is Outcome.BOUGHT
@@ -189,13 +274,13 @@ async def test_a_submission_that_is_cancelled_is_settled_by_the_next_call(journa
     reached = asyncio.Event()
 
     async def prepare() -> Submit:
-        async def submit(_: str) -> str:
+        async def submit(_: str, gate: Gate) -> str:
             reached.set()
             return await asyncio.Future()
 
         return submit
 
-    interrupted = asyncio.create_task(buy(journal, REMEMBERED, prepare, has=lambda _: True, repeat_pause=0))
+    interrupted = asyncio.create_task(buy(journal, REMEMBERED, prepare, has=there, recover=Shop().recover, repeat_pause=0))
     await reached.wait()
     interrupted.cancel()
     with pytest.raises(asyncio.CancelledError):
@@ -212,24 +297,24 @@ _DIES_AFTER_THE_POST = """
 import asyncio, sys
 from genmedia.buying import buy
 from genmedia.journal import Journal
-from tests.library.test_buying import ORDER, REMEMBERED
+from tests.library.test_buying import ORDER, REMEMBERED, Shop, there
 
 async def main():
     async def prepare():
-        async def submit(key):
+        async def submit(key, gate):
             print(key, flush=True)
             await asyncio.Future()
         return submit
     async with Journal.lease(sys.argv[1]) as journal:
-        await buy(journal, REMEMBERED if sys.argv[2] == "remembered" else ORDER, prepare, has=lambda _: True)
+        await buy(journal, REMEMBERED if sys.argv[2] == "remembered" else ORDER, prepare, has=there, recover=Shop().recover)
 
 asyncio.run(main())
 """
 
 
-def killed_after_the_post(url: str, order: str) -> str:
+def killed_after_the_post(url: str, order: str, program: str = _DIES_AFTER_THE_POST) -> str:
     """Start a purchase in another process, kill it -9 in the window between POST and id, and return its idempotency key."""
-    child = subprocess.Popen([sys.executable, "-c", _DIES_AFTER_THE_POST, url, order], stdout=subprocess.PIPE, text=True)
+    child = subprocess.Popen([sys.executable, "-c", program, url, order], stdout=subprocess.PIPE, text=True)
     assert child.stdout is not None
     key = child.stdout.readline().strip()
     os.kill(child.pid, signal.SIGKILL)
@@ -243,7 +328,7 @@ async def test_a_process_killed_between_post_and_id_is_continued_under_the_same_
 ) -> None:
     key = killed_after_the_post(url, "remembered")
     shop = Shop()
-    await shop.submit(key)  # what the provider accepted from the dead process
+    await shop.submit(key, opened)  # what the provider accepted from the dead process
 
     bought = await purchase(journal, shop, REMEMBERED)
 
@@ -255,10 +340,117 @@ async def test_a_process_killed_between_post_and_id_is_in_doubt_where_nobody_can
     killed_after_the_post(url, "forgotten")
     shop = Shop()
 
-    with pytest.raises(InDoubtError, match="died before it learned the job's id"):
+    with pytest.raises(InDoubtError, match="there is nothing to ask by"):
         await purchase(journal, shop)
 
     assert shop.calls == 0
+
+
+async def test_a_clock_that_was_set_back_buys_nothing_again(url: str, journal: Journal) -> None:
+    killed_after_the_post(url, "remembered")
+    shop = Shop()
+
+    def set_back() -> datetime:
+        return datetime.now(UTC) - timedelta(hours=3)
+
+    with pytest.raises(InDoubtError, match="there is nothing to ask by"):
+        await buy(journal, REMEMBERED, shop.prepare, has=there, recover=shop.recover, repeat_pause=0, clock=set_back)
+
+    assert shop.calls == 0
+
+
+class Lister(Shop):
+    """A provider that shows its jobs, but not which submission they came of."""
+
+    def __init__(self, *answers: Exception | None) -> None:
+        super().__init__(*answers)
+        self.under_way = 0
+        self.most_at_once = 0
+
+    async def submit(self, idempotency_key: str, gate: Gate) -> str:
+        self.under_way += 1
+        self.most_at_once = max(self.most_at_once, self.under_way)
+        try:
+            return await super().submit(idempotency_key, gate)
+        finally:
+            self.under_way -= 1
+
+    async def recover(self, _attempt: Attempt, _journal: Journal) -> str | None:
+        owned = await _journal.owned_jobs(_attempt.account)
+        return next((job for job in self.jobs.values() if job not in owned), None)
+
+
+CUPS = [replace(ORDER, request={"prompt": "a cup", "reference": number}, echo="a cup") for number in range(5)]
+
+
+async def test_equal_jobs_are_submitted_one_after_the_other_and_each_has_its_own(journal: Journal) -> None:
+    shop = Lister(None, NoAnswerError("gone"), None, NoAnswerError("gone"))
+
+    bought = await asyncio.gather(*(purchase(journal, shop, order) for order in CUPS))
+
+    assert len({one.job_id for one in bought}) == len(shop.jobs) == 5
+    assert shop.most_at_once == 1
+
+
+_DIES_WITH_A_CUP = _DIES_AFTER_THE_POST.replace("ORDER, REMEMBERED, Shop", "CUPS, Shop").replace(
+    'REMEMBERED if sys.argv[2] == "remembered" else ORDER', "CUPS[0]"
+)
+
+
+@pytest.mark.parametrize("accepted", [True, False])
+async def test_an_equal_job_of_a_dead_process_is_settled_before_the_next_is_bought(
+    url: str, journal: Journal, accepted: bool
+) -> None:
+    key = killed_after_the_post(url, "", _DIES_WITH_A_CUP)
+    shop = Lister()
+    if accepted:
+        shop.jobs[key] = "job-of-the-dead"
+
+    bought = await purchase(journal, shop, CUPS[1])
+    first = await purchase(journal, shop, CUPS[0])
+
+    assert bought.job_id != first.job_id
+    assert (first.job_id == "job-of-the-dead") is accepted
+    assert len(shop.jobs) == 2
+
+
+_STANDS_STILL = """
+import asyncio, os, signal, sys
+from genmedia.buying import buy
+from genmedia.journal import Journal
+from tests.library.test_buying import ORDER, Shop, there
+
+class Stopped(Shop):
+    async def submit(self, key, gate):
+        print("intended", flush=True)
+        os.kill(os.getpid(), signal.SIGSTOP)
+        return await super().submit(key, gate)
+
+async def main():
+    shop = Stopped()
+    async with Journal.lease(sys.argv[1]) as journal:
+        bought = await buy(journal, ORDER, shop.prepare, has=there, recover=shop.recover, repeat_pause=0)
+    print(bought.outcome, bought.job_id, shop.calls, flush=True)
+
+asyncio.run(main())
+"""
+
+
+async def test_a_process_that_was_stopped_and_taken_over_sends_nothing_when_it_goes_on(
+    shared_url: str,
+) -> None:
+    child = subprocess.Popen([sys.executable, "-c", _STANDS_STILL, shared_url], stdout=subprocess.PIPE, text=True)
+    assert child.stdout is not None
+    assert child.stdout.readline() == "intended\n"
+    shop = Lister()
+    async with Journal.lease(shared_url) as journal:
+        taken_over = await purchase(journal, shop)
+        child.send_signal(signal.SIGCONT)
+        said, _ = await asyncio.to_thread(child.communicate)
+
+    assert taken_over.outcome is Outcome.BOUGHT
+    assert said == f"Reattached {taken_over.job_id} 0\n"
+    assert len(shop.jobs) == 1
 
 
 _BUYS = """
@@ -266,17 +458,17 @@ import asyncio, sys
 from pathlib import Path
 from genmedia.buying import buy
 from genmedia.journal import Journal
-from tests.library.test_buying import ORDER
+from tests.library.test_buying import ORDER, Shop, there
 
 async def main():
     async def prepare():
-        async def submit(key):
+        async def submit(key, gate):
             with Path(sys.argv[2]).open("a") as file:
                 file.write(key + "\\n")
             return "job-1"
         return submit
     async with Journal.lease(sys.argv[1]) as journal:
-        print((await buy(journal, ORDER, prepare, has=lambda _: True)).outcome)
+        print((await buy(journal, ORDER, prepare, has=there, recover=Shop().recover)).outcome)
 
 asyncio.run(main())
 """
@@ -292,8 +484,9 @@ def test_processes_that_race_for_one_wish_buy_one(url: str, tmp_path: Path) -> N
     assert len((tmp_path / "submitted").read_text().splitlines()) == 1
 
 
-async def test_the_job_id_is_on_disk_as_soon_as_a_purchase_returns(journal: Journal, tmp_path: Path) -> None:
-    await purchase(journal, Shop())
+async def test_the_job_id_is_on_disk_as_soon_as_a_purchase_returns(tmp_path: Path) -> None:
+    async with Journal.lease(Place(str(tmp_path)).journal_url()) as journal:
+        await purchase(journal, Shop())
 
     with closing(sqlite3.connect(tmp_path / ".genmedia" / "journal.db")) as another:
         rows = another.execute("SELECT state, remote_id FROM attempts").fetchall()
@@ -301,7 +494,7 @@ async def test_the_job_id_is_on_disk_as_soon_as_a_purchase_returns(journal: Jour
     assert rows == [(AttemptState.BOUND, "job-1")]
 
 
-@pytest.mark.parametrize("address", ["postgresql://someone:hunter2@db/genmedia", "sqlite://", "nonsense"])
+@pytest.mark.parametrize("address", ["mysql://someone:hunter2@db/genmedia", "sqlite://", "nonsense"])
 async def test_a_journal_address_that_cannot_be_used_says_what_to_set(address: str) -> None:
     with pytest.raises(SettingsError, match="GENMEDIA_JOURNAL_URL") as refused:
         async with Journal.lease(address):
@@ -313,17 +506,17 @@ async def test_a_journal_address_that_cannot_be_used_says_what_to_set(address: s
 async def test_a_journal_that_cannot_be_written_is_named(tmp_path: Path) -> None:
     (tmp_path / "journal.db").mkdir()
 
-    with pytest.raises(SettingsError, match=r"journal\.db cannot be used: unable to open"):
+    with pytest.raises(JournalError, match=r"journal\.db cannot be used: unable to open"):
         async with Journal.lease(f"sqlite:///{tmp_path / 'journal.db'}") as journal:
             await journal.live_attempt("x")
 
 
 async def test_a_journal_of_another_version_is_left_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    url = journal_url(tmp_path)
+    url = Place(str(tmp_path)).journal_url()
     async with Journal.lease(url) as journal:
         await journal.live_attempt("x")
-    monkeypatch.setattr("genmedia.journal.VERSION", 2)
+    monkeypatch.setattr("genmedia.journal.database.NEWEST", "0001")
 
-    with pytest.raises(SettingsError, match="version 1, this genmedia writes version 2"):
+    with pytest.raises(JournalError, match=f"version {NEWEST}, this genmedia writes version 0001"):
         async with Journal.lease(url) as journal:
             await journal.live_attempt("x")

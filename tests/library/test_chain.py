@@ -1,17 +1,23 @@
 """A chain is checked as a whole before the first credit is spent, and comes to the runs a person would expect."""
 
+from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
 from pydantic import ValidationError
 
-from genmedia.chain import Chain, Fed, Files, check_budget, plan_chain
-from genmedia.errors import BudgetError, InputError, NotFoundError
-from genmedia.execution import inputs_of, order_for
+from genmedia.campaign.execution import check_apart, inputs_of, order_for
+from genmedia.campaign.operations import technique_operation
+from genmedia.campaign.plan import PlannedRun, plan_steps
+from genmedia.campaign.sources import Fed, Files, Given, look_at_files
+from genmedia.campaign.written import Campaign, Chain
+from genmedia.errors import InputError, NotFoundError
+from genmedia.inspection.media import MediaFacts
 from genmedia.jobs import Account
-from genmedia.media import MediaFacts
 from genmedia.origins import Origins
 from genmedia.providers.flora import Technique
+from genmedia.store import Place, Store
 
 ORIGINS = Origins("https://app.flora.ai")
 PHOTO = {"id": "input_image", "file": "photo.jpg"}
@@ -52,6 +58,13 @@ def chain(*steps: dict[str, Any]) -> Chain:
     return Chain.model_validate({"name": "test", "steps": named})
 
 
+def plan_chain(
+    written: Chain, techniques: dict[str, Technique | NotFoundError], files: Files, origins: Origins
+) -> list[PlannedRun]:
+    operations = {step.name: technique_operation(step, techniques[step.technique]) for step in written.steps}
+    return plan_steps(written.steps, operations, files, origins)
+
+
 def faults(*steps: dict[str, Any]) -> list[str]:
     with pytest.raises(InputError) as refused:
         plan_chain(chain(*steps), TECHNIQUES, FILES, ORIGINS)
@@ -69,7 +82,7 @@ def test_each_step_becomes_a_run_fed_by_the_steps_before_it() -> None:
         ORIGINS,
     )
 
-    assert [(run.name, run.slug, run.price, run.feeds) for run in plan] == [
+    assert [(run.name, run.operation.name, run.operation.price, run.feeds) for run in plan] == [
         ("s1", "studio-blur", 3, set()),
         ("s2", "product-motion", 15, {"s1"}),
     ]
@@ -136,7 +149,7 @@ def test_everything_that_is_wrong_is_told_at_once_each_with_its_step_and_input()
         ({"url": "photo.jpg"}, "must be an https address, not a bare name"),
         ({"file": "gone.jpg"}, "gone.jpg is not there"),
         ({"file": "page.jpg"}, "page.jpg cannot be used: its content is text/html, which is not kept"),
-        ({"file": "clip.mp4"}, "is videoUrl, but imageUrl is needed"),
+        ({"file": "clip.mp4"}, "is videoUrl, but imageUrl is needed; `at` takes a picture from it"),
     ],
 )
 def test_a_source_that_cannot_be_used_is_a_fault_of_its_input(source: dict[str, str], fault: str) -> None:
@@ -216,17 +229,137 @@ def test_a_price_that_is_none_is_refused(cost: float) -> None:
         technique("studio-blur", {}, {}, cost)
 
 
-def test_a_misspelt_field_is_never_ignored() -> None:
-    with pytest.raises(ValidationError, match="Extra inputs are not permitted"):
-        chain({"technique": "studio-blur", "inputs": [{"id": "input_image", "fiel": "photo.jpg"}]})
+BLUR = {"name": "s", "technique": "studio-blur"}
+CUP = {"name": "s", "model": "imagen4", "prompt": "a cup"}
 
 
-def test_a_chain_over_its_cap_is_refused_with_the_share_of_each_run() -> None:
-    plan = plan_chain(chain({"technique": "studio-blur", "inputs": [PHOTO]}), TECHNIQUES, FILES, ORIGINS)
+@pytest.mark.parametrize(
+    ("step", "place", "fault"),
+    [
+        (
+            BLUR | {"inputs": [{"id": "input_image", "fiel": "photo.jpg"}]},
+            ("technique", "inputs", 0),
+            "has id, fiel; it needs one of file, url, text, step",
+        ),
+        (
+            BLUR | {"inputs": [{"id": "input_image", "file": "clip.mp4", "att": 1}]},
+            ("technique", "inputs", 0, "file"),
+            "has no field att; it has id, file, at",
+        ),
+        (
+            BLUR | {"inputs": [PHOTO | {"text": "x"}]},
+            ("technique", "inputs", 0, "file"),
+            "has no field text; it has id, file, at",
+        ),
+        (CUP | {"references": [{"stp": "a"}]}, ("model", "references", 0), "has stp; it needs one of file, step"),
+        (CUP | {"references": ["photo.jpg"]}, ("model", "references", 0), "has no fields; it needs one of file, step"),
+        (
+            {"name": "s", "template": "t", "input": {"txt": "a chair"}},
+            ("template", "input"),
+            "has txt; it needs one of file, text, step",
+        ),
+        (
+            {"name": "s", "tecnique": "studio-blur"},
+            (),
+            "has name, tecnique; it needs one of model, template, base_model, technique",
+        ),
+        (
+            {"name": "s", "model": "imagen4", "promt": "a cup"},
+            ("model",),
+            "has no field promt; it has name, model, prompt, ratio, quality, references, mode",
+        ),
+    ],
+)
+def test_a_misspelt_field_is_one_fault_at_its_place_with_what_is_allowed(
+    step: dict[str, Any], place: tuple[str | int, ...], fault: str
+) -> None:
+    with pytest.raises(ValidationError) as refused:
+        Campaign.model_validate({"name": "test", "steps": [step]})
 
-    with pytest.raises(BudgetError, match=r"would cost 3 credits, more than the 2 allowed\. Nothing was bought\. s1 3"):
-        check_budget(plan, 2)
-    assert check_budget(plan, 3) == 3
+    (told,) = refused.value.errors()
+    assert told["loc"] == ("steps", 0, *place)
+    assert told["msg"] == f"Value error, {fault}"
+
+
+@pytest.mark.parametrize("at", [float("inf"), float("nan"), -1, "middle", None])
+@pytest.mark.parametrize("source", [{"file": "clip.mp4"}, {"step": "film"}], ids=["file", "step"])
+def test_a_second_that_is_none_is_one_fault_when_it_is_read(source: dict[str, str], at: Any) -> None:
+    written = BLUR | {"inputs": [{"id": "input_image", **source, "at": at}]}
+    if at is None:
+        assert Campaign.model_validate({"name": "test", "steps": [written]})
+        return
+    with pytest.raises(ValidationError, match="should be a second of the video, 0 or more, or poster") as refused:
+        Campaign.model_validate({"name": "test", "steps": [written]})
+
+    assert refused.value.error_count() == 1
+
+
+@pytest.mark.parametrize("field", ["campaign", "step"])
+def test_a_name_too_long_for_a_file_is_refused_where_it_is_read(field: str) -> None:
+    names = {"campaign": "test", "step": "s"} | {field: "a" * 300}
+    step = {"name": names["step"], "technique": "studio-blur", "inputs": [PHOTO]}
+
+    with pytest.raises(ValidationError, match="at most 60 characters") as refused:
+        Chain.model_validate({"name": names["campaign"], "steps": [step]})
+
+    assert refused.value.error_count() == 1
+
+
+async def test_a_file_named_longer_than_a_file_can_be_is_a_fault_of_its_input(tmp_path: Path) -> None:
+    name = "a" * 300
+    async with Store.lease(Place(str(tmp_path))) as store:
+        files = await look_at_files([name, f"store:{name}"], [], None, store)
+
+    assert files.wrong[name] == "cannot be read: File name too long"
+    assert "File name too long" in files.wrong[f"store:{name}"]
+
+
+def test_a_picture_beyond_the_end_of_a_film_that_is_there_is_a_fault() -> None:
+    told = faults({"technique": "studio-blur", "inputs": [{"id": "input_image", "file": "clip.mp4", "at": 99}]})
+
+    assert told == ["step 1 (s1), input input_image: asks for the picture at 99 s, but clip.mp4 lasts 2 s"]
+
+
+FILM_STILL = (
+    {"technique": "product-motion", "inputs": [PHOTO]},
+    {"technique": "studio-blur", "inputs": [{"id": "input_image", "step": "s1", "at": 99}]},
+)
+
+
+def test_a_picture_beyond_the_end_of_a_film_is_refused_once_the_film_is_there() -> None:
+    still = plan_chain(chain(*FILM_STILL), TECHNIQUES, FILES, ORIGINS)[1]
+    film = Given("output_video", "videoUrl", sha256="cd" * 32, duration=8.0, source="step s1, output_video")
+
+    with pytest.raises(InputError) as refused:
+        inputs_of(still, {"s1": {"output_video": film}})
+
+    fault = "step s2, input input_image: asks for the picture at 99 s, but step s1, output_video lasts 8 s"
+    assert list(map(str, refused.value.faults)) == [fault]
+    assert inputs_of(still, {"s1": {"output_video": replace(film, duration=99.0)}})[0].at == 99
+
+
+def check(*steps: dict[str, Any]) -> None:
+    check_apart(plan_chain(chain(*steps), TECHNIQUES, FILES, ORIGINS), {"flora": Account("flora", "https://app.flora.ai")})
+
+
+def test_steps_that_ask_for_the_very_same_are_refused_by_both_names() -> None:
+    blur = {"technique": "studio-blur", "inputs": [PHOTO]}
+    fed = {"technique": "studio-blur", "inputs": [{"id": "input_image", "step": "s1"}]}
+
+    with pytest.raises(InputError) as refused:
+        check(blur, fed, blur, fed)
+
+    assert [fault.place for fault in refused.value.faults] == ["step s3", "step s4"]
+    assert "the very same as step s1" in refused.value.faults[0].what
+    assert "the very same as step s2" in refused.value.faults[1].what
+    assert "remove one" in str(refused.value)
+
+
+def test_steps_that_differ_in_what_feeds_them_are_no_twins() -> None:
+    film, still = FILM_STILL
+    other = {"technique": "studio-blur", "inputs": [{"id": "input_image", "step": "s1", "at": 1}]}
+
+    check(film, still, other, {"technique": "studio-blur", "inputs": [PHOTO]})
 
 
 def test_the_order_of_inputs_in_a_step_does_not_make_another_purchase() -> None:

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from genmedia.contact_sheet import MAX_BYTES, make_contact_sheet
+from genmedia.gallery.contact_sheet import MAX_BYTES, make_contact_sheet
 from tests.library.example_assets import picture
 
 

@@ -5,18 +5,23 @@ from collections.abc import Awaitable, Callable
 
 import pytest
 
-from genmedia.chain import Fed, Given, PlannedRun
+from genmedia.campaign.execution import RunResult, run_plan
+from genmedia.campaign.operations import Operation
+from genmedia.campaign.plan import PlannedRun
+from genmedia.campaign.sources import Fed, Given
 from genmedia.errors import JobFailedError
-from genmedia.execution import RunResult, run_plan
+
+BLUR = Operation("flora", "studio-blur", 3, {}, {"output_image": "imageUrl"})
 
 
 def planned(name: str, *feeds: str) -> PlannedRun:
-    return PlannedRun(name, "studio-blur", 3, tuple(Fed(f"input_{feed}", "imageUrl", feed, "output_image") for feed in feeds))
+    inputs = tuple(Fed(f"input_{feed}", "imageUrl", feed, "output_image") for feed in feeds)
+    return PlannedRun(name, BLUR, inputs)
 
 
 def result_of(run: PlannedRun, output: str = "output_image") -> RunResult:
     return RunResult(
-        name=run.name, operation=run.slug, status="Bought", outputs={output: Given(output, "imageUrl", sha256=run.name)}
+        name=run.name, operation=run.operation.name, status="Bought", outputs={output: Given(output, "imageUrl", sha256=run.name)}
     )
 
 

@@ -1,8 +1,11 @@
 """Genova's client against the sandbox: what is checked before buying, every shape of a job, one list for many, the socket as a hint."""
 
 import asyncio
+import io
 from collections.abc import AsyncGenerator
+from contextlib import AbstractAsyncContextManager
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -10,7 +13,10 @@ from pydantic import ValidationError
 
 from genmedia import errors
 from genmedia.jobs import Account, Job, JobStatus
+from genmedia.journal import Attempt, Journal, Wish
 from genmedia.providers.genova import GenovaClient, GenovaJob, JobRequest
+from genmedia.store import Place
+from tests.contract import CancellingContract
 from tests.sandboxes import Sandbox
 
 
@@ -34,7 +40,41 @@ def image(prompt: str = "a cup", **fields: Any) -> JobRequest:
     return JobRequest.model_validate({"type": "image", "prompt": prompt, "model": "nano_banana2", **fields})
 
 
-async def nobody(_: Job) -> None:
+class TestContract(CancellingContract):
+    """Genova keeps what all providers must."""
+
+    provider = "genova"
+    wrong_key = "af_wrong"
+    read_route = ("GET", "/api/user/me")
+    purchase_route = ("POST", "/api/jobs")
+
+    def lease(self, account: dict[str, Any], key: str) -> AbstractAsyncContextManager[GenovaClient]:
+        """By the list alone: without the socket every request is one that the test asked for."""
+        return lease(account, key=key, push=False)
+
+    async def read(self, client: GenovaClient) -> object:
+        """Who the account is."""
+        return await client.get_profile()
+
+    async def purchase(self, client: GenovaClient, sandbox: Sandbox) -> str:
+        """A picture."""
+        del sandbox
+        return (await client.create_job(image())).job_id
+
+    async def refused(self, client: GenovaClient) -> object:
+        """A prompt that is longer than the document allows."""
+        return await client.create_job(image().model_copy(update={"prompt": "x" * 501}))
+
+    async def unknown(self, client: GenovaClient) -> object:
+        """A job of nobody."""
+        return await client.get_job("00000000-0000-4000-8000-000000000000")
+
+    async def cancel(self, client: GenovaClient, ref: str) -> None:
+        """Genova gives the credit back while the job waits."""
+        await client.cancel(ref)
+
+
+async def nobody(_: object) -> None:
     pass
 
 
@@ -138,19 +178,37 @@ async def test_the_socket_brings_the_end_with_hardly_a_list_request(sandbox: San
     assert job.status is JobStatus.SUCCEEDED
 
 
+async def test_the_client_closes_while_the_socket_brings_news(sandbox: Sandbox, account: dict[str, Any]) -> None:
+    """Before Python 3.12 `asyncio.wait_for` lost the cancellation, and the run never ended."""
+    async with lease(account) as client:
+        client.listen()
+        for _ in range(20):
+            await client.create_job(image())
+        heard = asyncio.Event()
+
+        def hear(*_: object) -> None:
+            heard.set()
+
+        client.watcher.hint = hear
+        sandbox.control("POST", "/clock", {"advance": 10**5})
+        await heard.wait()
+
+
 async def test_a_token_serves_as_well_as_a_key(account: dict[str, Any]) -> None:
     async with lease(account, key=account["jwt"], push=False) as client:
         assert (await client.get_profile()).credits_remaining == 10_000
 
 
-async def test_a_job_that_has_not_started_is_cancelled_and_its_credit_comes_back(sandbox: Sandbox) -> None:
-    account = sandbox.new_account("genova", plan="Pro", settings={"queue": [3000, 3000]})
+async def test_the_json_form_of_a_download_leads_to_the_file_at_the_api_itself(sandbox: Sandbox) -> None:
+    account = sandbox.new_account("genova", plan="Pro", switches={"download": "json"})
     async with lease(account, push=False) as client:
-        created = await client.create_job(image())
-        await client.cancel_job(created.job_id)
+        job = await wait(client, (await client.create_job(image())).job_id)
+        sink = io.BytesIO()
+        fetched = await client.fetch_output(job.outputs[0], sink, 10**7)
 
-        assert (await client.get_job(created.job_id)).as_job().status is JobStatus.CANCELLED
-        assert (await client.get_profile()).credits_remaining == 2000
+    assert fetched.size == len(sink.getvalue())
+    assert sink.getvalue().startswith(b"\x89PNG")
+    assert sandbox.leaked(account) == 0
 
 
 async def test_keys_are_made_listed_and_revoked(account: dict[str, Any], client: GenovaClient) -> None:
@@ -170,15 +228,55 @@ async def test_profile_and_stats_are_read_and_the_name_changed(client: GenovaCli
     assert (await client.get_stats()).completed_jobs == 1
 
 
-async def test_a_lost_job_is_found_by_what_was_asked_for_and_not_by_its_looks(client: GenovaClient) -> None:
-    older = await client.create_job(image("a lost cup"))
-    other = await client.create_job(image("another cup"))
-    lost = await client.create_job(image("a lost cup"))
+async def intend(client: GenovaClient, journal: Journal, key: str) -> Attempt:
+    fields = image("a lost cup").fields()
+    asked_at = client.http.server_time() - timedelta(minutes=1)
+    wish = Wish(key, str(client.account), "image imagen4", fields, 1, 1, "credits")
+    attempt = await journal.intend(wish, asked_at, client.counter)
+    assert attempt is not None
+    return attempt
 
-    found = await client.find_jobs(image("a lost cup").fields(), age=60, owned={older.job_id})
 
-    assert found == [lost.job_id]
-    assert other.job_id not in found
+async def test_a_lost_job_is_found_by_what_was_asked_for_and_not_by_its_looks(client: GenovaClient, tmp_path: Path) -> None:
+    async with Journal.lease(Place(str(tmp_path)).journal_url()) as journal:
+        await journal.bind(await intend(client, journal, "a"), (await client.create_job(image("a lost cup"))).job_id)
+        await client.create_job(image("another cup"))
+        lost = await client.create_job(image("a lost cup"))
+
+        assert await client.recover(await intend(client, journal, "b"), journal) == lost.job_id
+
+
+async def test_of_two_jobs_that_may_be_the_lost_one_none_is_taken(client: GenovaClient, tmp_path: Path) -> None:
+    both = [(await client.create_job(image("a lost cup"))).job_id for _ in range(2)]
+    async with Journal.lease(Place(str(tmp_path)).journal_url()) as journal:
+        with pytest.raises(errors.InDoubtError, match="2 jobs in Genova's list may be the one") as told:
+            await client.recover(await intend(client, journal, "a"), journal)
+    assert all(job in str(told.value) for job in both)
+
+
+async def test_a_lost_job_that_is_not_listed_is_in_doubt_if_its_credit_is_gone(
+    sandbox: Sandbox, account: dict[str, Any], client: GenovaClient, tmp_path: Path
+) -> None:
+    async with Journal.lease(Place(str(tmp_path)).journal_url()) as journal:
+        await client.hear_account()
+        await client.create_job(image("another cup"))
+        attempt = await intend(client, journal, "a")
+        assert await client.recover(attempt, journal) is None
+
+        sandbox.fault(account, "vanish", at="creation")
+        await client.create_job(image("a lost cup"))
+        with pytest.raises(errors.InDoubtError, match="1 credits more were used than the jobs in the list account for"):
+            await client.recover(attempt, journal)
+
+
+async def test_a_job_that_does_not_say_what_it_is_may_be_the_lost_one(
+    sandbox: Sandbox, account: dict[str, Any], client: GenovaClient, tmp_path: Path
+) -> None:
+    await client.create_job(image("a lost cup"))
+    sandbox.fault(account, "nulls", route="list_jobs", times=3)
+    async with Journal.lease(Place(str(tmp_path)).journal_url()) as journal:
+        with pytest.raises(errors.InDoubtError, match="1 jobs in Genova's list may be the one: they do not say"):
+            await client.recover(await intend(client, journal, "a"), journal)
 
 
 async def test_the_providers_own_clock_is_followed(client: GenovaClient) -> None:
@@ -187,3 +285,11 @@ async def test_the_providers_own_clock_is_followed(client: GenovaClient) -> None
     await client.get_profile()
 
     assert client.http.server_time() - before > timedelta(seconds=-2)
+
+
+def test_a_job_tells_what_genova_says_was_asked_for() -> None:
+    shown = {"id": "j1", "type": "image", "status": "completed", "prompt": "a cup", "settings": '{"aspectRatio": "landscape"}'}
+
+    job = GenovaJob.model_validate(shown).as_job()
+
+    assert job.echo == {"type": "image", "prompt": "a cup", "aspectRatio": "landscape"}

@@ -1,10 +1,11 @@
 """What belongs to an event loop is shared while leased, and closed with the last lease."""
 
 import asyncio
+from contextlib import suppress
 
 import pytest
 
-from genmedia.leasing import leased
+from genmedia.leasing import end_task, leased
 
 
 class Thing:
@@ -75,3 +76,16 @@ async def test_a_cancelled_holder_does_not_close_what_another_still_uses() -> No
         await asyncio.wait([holder])
         assert thing.closed == 0
     assert thing.closed == 1
+
+
+async def test_a_task_that_loses_a_cancellation_is_ended_all_the_same() -> None:
+    async def run() -> None:
+        with suppress(asyncio.CancelledError):  # as libraries do, by mischance
+            await asyncio.Event().wait()
+        await asyncio.Event().wait()
+
+    task = asyncio.create_task(run())
+    await asyncio.sleep(0)
+    await end_task(task)
+
+    assert task.cancelled()

@@ -77,6 +77,27 @@ async def test_a_request_that_is_cancelled_while_it_waits_leaves_the_line() -> N
     assert order == ["first", "kept"]
 
 
+@pytest.mark.parametrize("steps", range(6))
+async def test_a_request_that_is_cancelled_as_the_line_moves_does_not_go(steps: int) -> None:
+    pace, answer = Pace(2, lambda: SCALE), asyncio.Event()
+
+    async def request() -> None:
+        async with pace.turn():
+            await answer.wait()
+
+    async with pace.turn():
+        pass
+    under_way, waiting = asyncio.create_task(request()), asyncio.create_task(request())
+    await asyncio.sleep(0.01)
+    answer.set()
+    for _ in range(steps):
+        await asyncio.sleep(0)
+    waiting.cancel()
+    await asyncio.wait([under_way, waiting])
+
+    assert waiting.cancelled()
+
+
 async def test_nobody_goes_while_the_provider_asks_to_wait() -> None:
     pace = Pace(100, lambda: SCALE)
     pace.hold(60)

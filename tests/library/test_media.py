@@ -1,6 +1,7 @@
 """What a file really is: found by its content, in a process that cannot hurt this one."""
 
 import json
+import re
 import struct
 import subprocess
 import sys
@@ -15,7 +16,11 @@ from av.video.stream import VideoStream
 from PIL import Image
 
 from genmedia.errors import DamagedMediaError, MediaError, MediaLimitError, MediaTypeError
-from genmedia.media import Candidate, MediaFacts, SmallCopy, inspect_file, inspect_files
+from genmedia.inspection import videos
+from genmedia.inspection.media import Candidate, MediaFacts, SmallCopy, inspect_file, inspect_files
+from genmedia.inspection.pictures import GROUND
+from tests import corpus
+from tests.library import example_assets
 
 PICTURES = {"PNG": "image/png", "JPEG": "image/jpeg", "WEBP": "image/webp", "GIF": "image/gif", "AVIF": "image/avif"}
 
@@ -65,7 +70,9 @@ async def refusal(path: Path, kind: str = "") -> MediaError:
 
 @pytest.mark.parametrize("form", PICTURES)
 async def test_a_picture_is_known_by_its_content_whatever_its_name(tmp_path: Path, form: str) -> None:
-    assert await inspect_file(picture(tmp_path / "it.bin", form)) == MediaFacts(PICTURES[form], 96, 64)
+    assert await inspect_file(picture(tmp_path / "it.bin", form)) == MediaFacts(
+        PICTURES[form], 96, 64, mode="P" if form == "GIF" else "RGB"
+    )
 
 
 @pytest.mark.parametrize(
@@ -77,7 +84,7 @@ async def test_a_picture_is_known_by_its_content_whatever_its_name(tmp_path: Pat
     ],
 )
 async def test_a_film_tells_its_size_length_and_pace(tmp_path: Path, name: str, codec: str, media_type: str, found: str) -> None:
-    assert await inspect_file(film(tmp_path / name, codec)) == MediaFacts(media_type, 64, 48, 2.0, 12.0, 24, found)
+    assert await inspect_file(film(tmp_path / name, codec)) == MediaFacts(media_type, 64, 48, 2.0, 12.0, 24, found, audio=False)
 
 
 @pytest.mark.parametrize("brand", [b"iso5", b"iso6", b"mp41", b"avc1", b"dash"])
@@ -107,6 +114,172 @@ async def test_a_turned_photo_is_as_wide_as_it_is_shown_and_so_is_its_thumbnail(
     assert (facts.width, facts.height) == (640, 960)
     with Image.open(thumbnail) as small:
         assert small.size == (320, 480)
+
+
+async def look_closely(path: Path) -> tuple[MediaFacts, Image.Image]:
+    """The facts of a picture, and its thumbnail."""
+    small = path.with_name("small.png")
+    (facts,) = await inspect_files([Candidate(path, "image", SmallCopy(small, format="PNG"))])
+    assert isinstance(facts, MediaFacts)
+    with Image.open(small) as opened:
+        opened.load()
+    return facts, opened
+
+
+def halves(mode: str, left: Any, right: Any, size: tuple[int, int] = (960, 640)) -> Image.Image:
+    made = Image.new(mode, size, left)
+    made.paste(right, (size[0] // 2, 0, *size))
+    return made
+
+
+@pytest.mark.parametrize(
+    ("made", "form", "mode", "left", "right"),
+    [
+        (halves("CMYK", (0, 255, 255, 0), (255, 255, 0, 0)), "JPEG", "CMYK", (255, 0, 0), (0, 0, 255)),
+        (halves("L", 0, 200), "JPEG", "L", (0, 0, 0), (200, 200, 200)),
+        (halves("I;16", 0x4040, 0xC0C0), "PNG", "I;16", (64, 64, 64), (192, 192, 192)),
+        (halves("RGBA", (9, 9, 9, 0), (255, 0, 0, 255)), "PNG", "RGBA", GROUND, (255, 0, 0)),
+        (halves("RGBA", (9, 9, 9, 0), (255, 0, 0, 255)), "WEBP", "RGBA", GROUND, (255, 0, 0)),
+        (halves("RGBA", (9, 9, 9, 0), (255, 0, 0, 255)).quantize(2), "PNG", "P", GROUND, (255, 0, 0)),
+        (halves("LA", (9, 0), (255, 255)), "PNG", "LA", GROUND, (255, 255, 255)),
+        (halves("1", 0, 1), "PNG", "1", (0, 0, 0), (255, 255, 255)),
+    ],
+)
+async def test_a_thumbnail_has_the_colours_of_the_picture_however_these_are_kept(
+    tmp_path: Path, made: Image.Image, form: str, mode: str, left: tuple[int, ...], right: tuple[int, ...]
+) -> None:
+    made.save(tmp_path / "it", form)
+
+    facts, small = await look_closely(tmp_path / "it")
+
+    assert facts.mode == mode
+    assert facts.warnings == ()
+    assert small.size == (480, 320)
+    assert np.abs(np.array(small.getpixel((60, 160))) - left).max() <= 3
+    assert np.abs(np.array(small.getpixel((420, 160))) - right).max() <= 3
+
+
+@pytest.mark.parametrize(("turn", "top"), [(1, True), (3, False), (6, True), (8, False)])
+async def test_a_turned_photo_is_upright_in_its_thumbnail(tmp_path: Path, turn: int, top: bool) -> None:
+    """White comes first in the file: on the left, so it is at the top once turned to the right."""
+    exif = Image.Exif()
+    exif[0x0112] = turn
+    halves("RGB", "white", "black").save(tmp_path / "it.jpg", exif=exif)
+
+    _, small = await look_closely(tmp_path / "it.jpg")
+
+    first = small.convert("L").getpixel((40, 40))
+    assert first == (255 if top else 0)
+    assert small.size == ((480, 320) if turn < 5 else (320, 480))
+
+
+@pytest.mark.parametrize(
+    ("colour", "says"), [((7, 8, 9, 255), "of one colour"), ((7, 8, 9, 100), "of one colour"), ((7, 8, 9, 0), "transparent")]
+)
+async def test_a_picture_with_nothing_on_it_is_passed_with_a_warning(tmp_path: Path, colour: tuple[int, ...], says: str) -> None:
+    Image.new("RGBA", (96, 64), colour).save(tmp_path / "it.png")
+
+    facts = await inspect_file(tmp_path / "it.png")
+
+    (warning,) = facts.warnings
+    assert says in warning
+    assert "warnings" not in facts.facts()
+
+
+async def test_a_photo_of_fifty_megapixels_is_passed(tmp_path: Path) -> None:
+    facts = await inspect_file(picture(tmp_path / "it.jpg", "JPEG", (8192, 6144)))
+
+    assert (facts.width, facts.height, facts.warnings) == (8192, 6144, ())
+
+
+async def test_sound_in_a_film_is_told(tmp_path: Path) -> None:
+    (tmp_path / "it.mp4").write_bytes(corpus.film(audio=True))
+
+    assert (await inspect_file(tmp_path / "it.mp4")).audio is True
+
+
+async def test_a_film_that_stands_still_for_half_of_its_time_only_has_no_warning(tmp_path: Path) -> None:
+    frames = [corpus.noise(64, 48, max(0, number - 24)) for number in range(48)]
+    (tmp_path / "it.mp4").write_bytes(corpus.film(frames))
+
+    assert (await inspect_file(tmp_path / "it.mp4")).warnings == ()
+
+
+async def test_a_film_too_long_to_decode_is_sampled_where_a_seek_leads(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "it.mp4").write_bytes(corpus.film(corpus.noise(64, 48, number) for number in range(48)))
+    monkeypatch.setattr(videos, "DECODED_PIXELS", 1)
+
+    facts = videos.look_at_video(tmp_path / "it.mp4", "video/mp4", SmallCopy(tmp_path / "it.webp"))
+
+    assert facts.warnings == ()
+    assert (tmp_path / "it.webp").stat().st_size
+
+
+@pytest.mark.parametrize("decoded", [1_000_000, 100_000])
+async def test_in_a_film_that_begins_anew_again_and_again_something_moves(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, decoded: int
+) -> None:
+    frames = [corpus.noise(64, 48, number % 12) for number in range(96)]
+    (tmp_path / "it.mp4").write_bytes(corpus.film(frames))
+    monkeypatch.setattr(videos, "DECODED_PIXELS", decoded)
+
+    assert videos.look_at_video(tmp_path / "it.mp4", "video/mp4", None).warnings == ()
+
+
+@pytest.mark.parametrize("suffix", ["mp4", "webm"])
+async def test_sound_may_outlast_the_picture(tmp_path: Path, suffix: str) -> None:
+    (tmp_path / "it").write_bytes(corpus.film(suffix=suffix, audio=True, sound_seconds=3))
+
+    facts = await inspect_file(tmp_path / "it")
+
+    assert facts.duration == pytest.approx(3, abs=0.1)
+    assert (facts.audio, facts.warnings) == (True, ())
+
+
+def trim(film: bytes, start: float, seconds: float) -> bytes:
+    """The film with an edit list that shows so much of it, as those who cut without encoding anew write it."""
+    place, (scale,) = film.index(b"elst"), struct.unpack_from(">I", film, film.index(b"mdhd") + 16)
+    made = bytearray(film)
+    struct.pack_into(">Ii", made, place + 12, int(seconds * 1000), int(start * scale))
+    return bytes(made)
+
+
+@pytest.mark.parametrize(("start", "seconds"), [(0.0, 1.0), (1.5, 0.5), (1.0, 0.5)])
+async def test_a_film_of_which_an_edit_list_shows_a_part_is_whole(tmp_path: Path, start: float, seconds: float) -> None:
+    (tmp_path / "it.mp4").write_bytes(trim(corpus.film(), start, seconds))
+
+    facts = await inspect_file(tmp_path / "it.mp4")
+
+    assert (facts.duration, facts.warnings) == (seconds, ())
+
+
+async def test_a_film_on_its_side_is_told_and_shown_as_people_see_it(tmp_path: Path) -> None:
+    made = bytearray(corpus.film())
+    place = made.index(b"tkhd") + 44
+    made[place : place + 36] = struct.pack(">9i", 0, 65536, 0, -65536, 0, 0, 48 << 16, 0, 0x40000000)
+    (tmp_path / "it.mp4").write_bytes(made)
+
+    facts = await inspect_files([Candidate(tmp_path / "it.mp4", "video", SmallCopy(tmp_path / "it.webp"))])
+
+    assert isinstance(facts[0], MediaFacts)
+    assert (facts[0].width, facts[0].height) == (48, 64)
+    with Image.open(tmp_path / "it.webp") as small:
+        assert small.size == (48, 64)
+
+
+async def test_a_film_with_the_largest_pictures_gets_a_thumbnail_within_the_memory(tmp_path: Path) -> None:
+    (tmp_path / "it.mp4").write_bytes(corpus.film(corpus.noise(3840, 2160, number) for number in range(3)))
+
+    (facts,) = await inspect_files([Candidate(tmp_path / "it.mp4", "video", SmallCopy(tmp_path / "it.webp"))])
+
+    assert isinstance(facts, MediaFacts)
+    assert (tmp_path / "it.webp").stat().st_size
+
+
+async def test_pictures_that_take_too_much_memory_are_no_damage(tmp_path: Path) -> None:
+    (tmp_path / "it.mp4").write_bytes(corpus.film(Image.new("RGB", (7680, 4320), shade) for shade in ("red", "blue")))
+
+    assert isinstance(await refusal(tmp_path / "it.mp4", "video"), MediaLimitError)
 
 
 async def test_a_film_gets_a_thumbnail(tmp_path: Path) -> None:
@@ -142,7 +315,10 @@ async def test_an_mp4_that_is_cut_between_two_pictures_is_damaged(tmp_path: Path
     path = film(tmp_path / "it.mp4", movflags="+faststart")
     with av.open(str(path)) as container:
         last = max(packet.pos or 0 for packet in container.demux(video=0))
-    path.write_bytes(path.read_bytes()[:last])
+    content = bytearray(path.read_bytes()[:last])
+    start = content.index(b"mdat") - 4
+    content[start : start + 4] = bytes(4)  # its pictures go on until the end
+    path.write_bytes(content)
 
     assert (await refusal(path)).what == "it should have 24 pictures, but has 23"
 
@@ -206,38 +382,66 @@ async def test_a_small_file_that_unfolds_to_a_huge_picture_is_not_decoded(tmp_pa
     assert isinstance(await refusal(path), MediaLimitError)
 
 
-async def test_a_look_that_hangs_ends_with_the_deadline(tmp_path: Path) -> None:
-    """Nobody ever writes into this pipe: opening it waits for ever."""
-    (tmp_path / "good.png").write_bytes(b"")
-    pipe = tmp_path / "it.png"
-    subprocess.run(["mkfifo", pipe], check=True)
+async def test_a_look_that_takes_too_long_ends_with_the_deadline(tmp_path: Path) -> None:
+    files = [picture(tmp_path / "it.png", "PNG"), picture(tmp_path / "too.png", "PNG")]
 
-    verdicts = await inspect_files([Candidate(pipe), Candidate(tmp_path / "good.png")], deadline=1)
+    verdicts = await inspect_files([Candidate(file) for file in files], deadline=0)
 
     assert [type(verdict) for verdict in verdicts] == [MediaLimitError, MediaLimitError]
-    assert "more than 1 s" in str(verdicts[0])
+    assert "more than 0 s" in str(verdicts[0])
+
+
+def looking_process(changed: str, *paths: Path) -> list[dict[str, Any]]:
+    """What the looking process says once something in it was changed."""
+    program = f"from genmedia.inspection import process as inspection\n{changed}\ninspection._main()"
+    wish = [{"path": str(path), "kind": "", "small": None} for path in paths]
+    ended = subprocess.run([sys.executable, "-c", program], input=json.dumps(wish), stdout=subprocess.PIPE, text=True, check=True)
+    return json.loads(ended.stdout)
+
+
+@pytest.mark.parametrize(
+    ("end", "error", "what"),
+    [
+        ("os.kill(os.getpid(), signal.SIGSEGV)", "MediaLimitError", "was killed"),
+        ("os.kill(os.getpid(), signal.SIGXCPU)", "MediaLimitError", "more than 20 s of computing"),
+        ("sys.exit(1)", "DamagedMediaError", "broke"),
+    ],
+)
+def test_a_file_that_ends_the_look_at_it_does_not_end_that_at_the_next(tmp_path: Path, end: str, error: str, what: str) -> None:
+    good, bad = picture(tmp_path / "good.png", "PNG"), picture(tmp_path / "bad.png", "PNG")
+    changed = f"""
+import os, signal, sys
+look = inspection._look
+def ending(candidate):
+    if candidate["path"].endswith("bad.png"):
+        {end}
+    return look(candidate)
+inspection._look = ending"""
+
+    first, second, third = looking_process(changed, good, bad, good)
+
+    assert first == third
+    assert first["media_type"] == "image/png"
+    assert second["error"] == error
+    assert what in second["what"]
+
+
+def test_a_file_that_computes_without_end_is_stopped(tmp_path: Path) -> None:
+    changed = "inspection.CPU_SECONDS = 1\ndef look(candidate):\n    while True: pass\ninspection._look = look"
+
+    (said,) = looking_process(changed, tmp_path / "it.png")
+
+    assert said == {"error": "MediaLimitError", "what": "looking at it takes more than 1 s of computing"}
 
 
 def test_what_takes_too_much_memory_ends_as_a_limit(tmp_path: Path) -> None:
-    """The looking process itself, with 60 MiB beside its libraries: the picture needs more."""
-    path = flat_png(tmp_path / "it.png", 9_900, 9_900)
-    program = """
-import resource
-from pathlib import Path
-from genmedia import inspection
-pages = int(Path("/proc/self/statm").read_text().split()[0])
-inspection.MEMORY_BYTES = pages * resource.getpagesize() + 60 * 2**20
-inspection._main()
-"""
-    wish = [{"path": str(path), "kind": "image", "small": {"path": str(tmp_path / "it.webp")}}]
+    (said,) = looking_process("inspection.MEMORY_BYTES = 40 * 2**20", flat_png(tmp_path / "it.png", 7_000, 7_000))
 
-    ended = subprocess.run([sys.executable, "-c", program], input=json.dumps(wish), capture_output=True, text=True, check=True)
-
-    assert json.loads(ended.stdout) == [{"error": "MediaLimitError", "what": "decoding it takes more memory than allowed"}]
+    assert said == {"error": "MediaLimitError", "what": "decoding it takes more memory than allowed"}
 
 
 async def test_a_looking_process_that_dies_is_told_as_a_limit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("genmedia.media.sys.executable", "/bin/false")
+    monkeypatch.setattr("genmedia.inspection.media.sys.executable", "/bin/false")
 
     assert isinstance(await refusal(tmp_path / "it.png"), MediaLimitError)
 
@@ -256,8 +460,33 @@ def test_the_facts_for_a_sidecar_are_those_that_apply() -> None:
 
 
 def test_the_process_that_waits_for_jobs_never_loads_a_decoder() -> None:
-    program = "import sys, genmedia.media, genmedia.receiving; print({'av', 'PIL', 'numpy'} & set(sys.modules))"
+    program = "import sys, genmedia.inspection.media, genmedia.receiving; print({'av', 'PIL', 'numpy'} & set(sys.modules))"
 
     ended = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
 
     assert ended.stdout == "set()\n"
+
+
+async def test_the_picture_at_a_second_of_a_video_is_the_one_that_is_seen_then(tmp_path: Path) -> None:
+    """The film gets lighter all the time."""
+    path = tmp_path / "film.mp4"
+    path.write_bytes(example_assets.film(path))
+    copies = [SmallCopy(tmp_path / f"{at}.png", 4096, "PNG", 2**24, at) for at in (0.0, 0.5, 1.5)]
+
+    verdicts = await inspect_files([Candidate(path, "video", copy) for copy in copies])
+
+    assert all(isinstance(verdict, MediaFacts) for verdict in verdicts)
+    pictures = [Image.open(copy.path).convert("L") for copy in copies]
+    greys = [np.asarray(picture).mean() for picture in pictures]
+    assert greys[0] < greys[1] < greys[2]
+    assert {picture.size for picture in pictures} == {(128, 96)}
+
+
+async def test_no_other_picture_stands_for_one_beyond_the_end_of_a_video(tmp_path: Path) -> None:
+    path = tmp_path / "film.mp4"
+    path.write_bytes(example_assets.film(path))
+
+    (verdict,) = await inspect_files([Candidate(path, "video", SmallCopy(tmp_path / "it.png", 4096, "PNG", 2**24, 99))])
+
+    assert isinstance(verdict, DamagedMediaError)
+    assert re.search(r"no picture at 99 s: it lasts [\d.]+ s", verdict.what)

@@ -97,11 +97,25 @@ async def test_a_private_address_may_not_be_fetched(host: str) -> None:
         await FLORA.check(f"https://{host}/a.png")
 
 
-async def test_a_sandbox_serves_media_from_any_port_of_its_own_host_only() -> None:
-    await SANDBOX.check("http://127.0.0.1:4281/files/a.png")
-    for elsewhere in ("http://127.0.0.2:4281/a.png", "http://localhost:4281/a.png"):
+async def test_a_sandbox_serves_media_from_its_own_origin_and_from_those_that_it_names_on_this_machine() -> None:
+    origins = Origins("http://127.0.0.1:4280/flora")
+    await origins.check("http://127.0.0.1:4280/files/a.png")
+    with pytest.raises(ForbiddenAddressError):
+        await origins.check("http://127.0.0.1:4281/files/a.png")
+
+    origins.learn("http://127.0.0.1:4281,http://10.0.0.5:9000")
+
+    await origins.check("http://127.0.0.1:4281/files/a.png")
+    for elsewhere in ("http://127.0.0.1:4282/a.png", "http://127.0.0.2:4281/a.png", "http://10.0.0.5:9000/a.png"):
         with pytest.raises(ForbiddenAddressError):
-            await SANDBOX.check(elsewhere)
+            await origins.check(elsewhere)
+
+
+async def test_who_is_no_sandbox_names_no_origin() -> None:
+    origins = Origins("https://app.flora.ai")
+    origins.learn("http://127.0.0.1:4281")
+    with pytest.raises(ForbiddenAddressError):
+        await origins.check("http://127.0.0.1:4281/files/a.png")
 
 
 async def test_an_account_on_a_public_host_gives_no_leave_to_read_from_this_machine() -> None:

@@ -1,4 +1,4 @@
-"""The store: a paid file is there whole or not at all, under a name that nobody else's file takes."""
+"""The store: a paid file is there whole or not at all, under a name that nobody else's file takes, wherever the store is."""
 
 import asyncio
 import json
@@ -7,17 +7,25 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import AsyncGenerator
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from genmedia.errors import SettingsError, StoreError
+from genmedia.cli.object_store import ACCESS_KEY, SECRET_KEY
+from genmedia.errors import SettingsError, StoreDeniedError, StoreError, StoreMissingError, StoreUnreachableError
+from genmedia.journal import Journal
 from genmedia.keys import hash_file
-from genmedia.store import FIELDS, ORPHAN_SECONDS, Store
+from genmedia.store import FIELDS, Place, Store
+from genmedia.store.store import ORPHAN_SECONDS, thumbnail_path
+from genmedia.store.template import may_be_sidecar
+from tests.buckets import Buckets
 
 NAMES = {
     "campaign": "coffee",
@@ -32,7 +40,7 @@ NAMES = {
     "date": "2030-01-02",
     "ext": "png",
 }
-PATH = "coffee/hero/output_image-c0ffee00.png"
+PATH = "coffee/hero/output_image.png"
 
 
 async def put(
@@ -50,18 +58,48 @@ async def put(
         return await store.publish(incoming, {**NAMES, "key": key[:8], "output": output, "sha256": digest[:8], **names}, sidecar)
 
 
-def files(store: Store) -> set[str]:
+async def files(store: Store) -> set[str]:
     """Every file below the root, without the store's own."""
-    return {str(file.relative_to(store.root)) for file in store.root.rglob("*") if file.is_file()} - {".genmedia/publishing.lock"}
+    return {path async for path in store.files.walk()} - {".genmedia/publishing.lock"}
 
 
-def sidecar_of(store: Store, path: str) -> dict[str, Any]:
-    return json.loads((store.root / f"{path}.json").read_text())
+async def sidecar_of(store: Store, path: str) -> dict[str, Any]:
+    return json.loads(await store.files.read(f"{path}.json"))
+
+
+async def write(store: Store, path: str, content: bytes) -> None:
+    """What somebody else puts there."""
+    with store.incoming() as incoming:
+        incoming.path.write_bytes(content)
+        await store.files.put(incoming.path, path)
+
+
+@pytest.fixture(params=["folder", "memory", "bucket"])
+def place(request: pytest.FixtureRequest, tmp_path: Path) -> Place:
+    """Where a store may be; for every test a new one."""
+    if request.param == "folder":
+        return Place(str(tmp_path / "media"))
+    if request.param == "memory":
+        return Place(f"memory://{tmp_path}/media")
+    buckets: Buckets = request.getfixturevalue("buckets")
+    return buckets.new()
 
 
 @pytest.fixture
-def store(tmp_path: Path) -> Store:
-    return Store(str(tmp_path / "media"))
+async def store(place: Place) -> AsyncGenerator[Store]:
+    async with Store.lease(place) as opened:
+        yield opened
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    return tmp_path / "media"
+
+
+@pytest.fixture
+async def local(folder: Path) -> AsyncGenerator[Store]:
+    async with Store.lease(str(folder)) as opened:
+        yield opened
 
 
 # Publishing
@@ -71,10 +109,10 @@ async def test_a_file_gets_its_name_and_a_sidecar_that_knows_it(store: Store) ->
     path = await put(store, b"bytes")
 
     assert path == PATH
-    assert (store.root / path).read_bytes() == b"bytes"
-    assert sidecar_of(store, path)["file"] == {"sha256": hash_file(store.root / path), "bytes": 5, "path": path}
-    assert files(store) == {path, f"{path}.json"}
-    assert store.has(path)
+    assert await store.files.read(path) == b"bytes"
+    assert (await sidecar_of(store, path))["file"] == {"sha256": await store.files.digest(path), "bytes": 5, "path": path}
+    assert await files(store) == {path, f"{path}.json"}
+    assert await store.has(path)
 
 
 async def test_a_thumbnail_is_kept_by_the_hash_of_what_it_shows(store: Store) -> None:
@@ -83,7 +121,7 @@ async def test_a_thumbnail_is_kept_by_the_hash_of_what_it_shows(store: Store) ->
         incoming.thumbnail.write_bytes(b"small")
         await store.publish(incoming, NAMES, {"file": {"sha256": "ab" * 32}})
 
-    assert store.thumbnail("ab" * 32).read_bytes() == b"small"
+    assert await store.files.read(thumbnail_path("ab" * 32)) == b"small"
 
 
 _READER = """
@@ -104,15 +142,15 @@ while done < count:
 """
 
 
-async def test_a_reader_never_sees_half_a_file_nor_a_sidecar_before_its_file(store: Store) -> None:
+async def test_a_reader_of_a_folder_never_sees_half_a_file_nor_a_sidecar_before_its_file(local: Store, folder: Path) -> None:
     content = os.urandom(2_000_000)
     reader = await asyncio.create_subprocess_exec(
-        sys.executable, "-c", _READER, store.root, str(len(content)), "20", stdout=subprocess.PIPE, stderr=subprocess.PIPE
+        sys.executable, "-c", _READER, folder, str(len(content)), "20", stdout=subprocess.PIPE, stderr=subprocess.PIPE
     )
     assert reader.stdout is not None
     await reader.stdout.readline()
     for number in range(20):
-        await put(store, content, step=f"step-{number}")
+        await put(local, content, step=f"step-{number}")
 
     _, complaint = await reader.communicate()
 
@@ -123,37 +161,140 @@ async def test_another_file_under_the_same_name_is_kept_beside_it(store: Store) 
     paths = [await put(store, content) for content in (b"one", b"two", b"one")]
 
     assert paths[0] == paths[2] == PATH
-    assert (store.root / paths[0]).read_bytes() == b"one"
-    assert (store.root / paths[1]).read_bytes() == b"two"
-    assert paths[1] == f"coffee/hero/output_image-c0ffee00-{hash_file(store.root / paths[1])[:8]}.png"
-    assert len(files(store)) == 4
+    assert await store.files.read(paths[0]) == b"one"
+    assert await store.files.read(paths[1]) == b"two"
+    assert paths[1] == f"coffee/hero/output_image-{str(await store.files.digest(paths[1]))[:8]}.png"
+    assert len(await files(store)) == 4
 
 
-async def test_equal_bytes_that_were_bought_twice_each_keep_their_own_file_and_sidecar(tmp_path: Path) -> None:
-    store = Store(str(tmp_path), template="{campaign}/{output}.{ext}")
+async def test_equal_bytes_that_were_bought_twice_each_keep_their_own_file_and_sidecar(place: Place) -> None:
+    async with Store.lease(place, template="{campaign}/{output}.{ext}") as store:
+        paths = [await put(store, b"same", key=key) for key in ("aaaa", "bbbb", "cccc")]
 
-    paths = [await put(store, b"same", key=key) for key in ("aaaa", "bbbb", "cccc")]
-
-    assert len(set(paths)) == 3
-    assert [sidecar_of(store, path)["submission_key"] for path in paths] == ["aaaa", "bbbb", "cccc"]
-    assert [await put(store, b"same", key=key) for key in ("aaaa", "bbbb", "cccc")] == paths
+        assert len(set(paths)) == 3
+        assert [(await sidecar_of(store, path))["submission_key"] for path in paths] == ["aaaa", "bbbb", "cccc"]
+        assert [await put(store, b"same", key=key) for key in ("aaaa", "bbbb", "cccc")] == paths
 
 
-async def test_two_files_that_want_the_same_name_at_the_same_time_are_both_kept(tmp_path: Path) -> None:
-    store = Store(str(tmp_path), template="{campaign}/{output}")
+async def test_files_that_want_the_same_name_at_the_same_time_are_all_kept(place: Place) -> None:
+    async with Store.lease(place, template="{campaign}/{output}") as store:
+        paths = await asyncio.gather(*(put(store, str(number).encode()) for number in range(20)))
 
-    paths = await asyncio.gather(*(put(store, str(number).encode()) for number in range(20)))
+        assert sorted([int(await store.files.read(path)) for path in paths]) == list(range(20))
+        assert await files(store) == {*paths, *(f"{path}.json" for path in paths)}, "no claim is left"
 
-    assert sorted(int((store.root / path).read_text()) for path in paths) == list(range(20))
+
+_PUBLISHER = """
+import asyncio, sys
+from genmedia.store import Place, Store
+from tests.library.test_store import put
+async def main():
+    print("ready", flush=True)
+    sys.stdin.readline()
+    async with Store.lease(Place(*sys.argv[3:]), template="{campaign}/{output}-{step}") as store:
+        for step in range(10):
+            print(await put(store, sys.argv[1].encode(), key=sys.argv[2], step=str(step)))
+asyncio.run(main())
+"""
+
+
+@pytest.mark.parametrize("key", ["same", "other"])
+async def test_two_processes_that_publish_under_the_same_names_lose_nothing(place: Place, key: str) -> None:
+    if place.root.startswith("memory:"):
+        pytest.skip("memory belongs to one process")
+    known = [place.root, place.key, place.secret, place.endpoint]
+    content = {"same": "content", "other": "contents"}
+    processes = [
+        await asyncio.create_subprocess_exec(
+            sys.executable, "-c", _PUBLISHER, content[name], name, *known, stdin=subprocess.PIPE, stdout=subprocess.PIPE
+        )
+        for name in ("same", key)
+    ]
+    for process in processes:
+        assert process.stdout
+        await process.stdout.readline()
+    ended = await asyncio.gather(*(process.communicate(b"\n") for process in processes))
+    paths = [path for stdout, _ in ended for path in stdout.decode().split()]
+
+    async with Store.lease(place) as store:
+        assert len(paths) == 20
+        assert len(set(paths)) == (10 if key == "same" else 20)
+        assert sorted({await store.files.read(path) for path in paths}) == sorted({b"content", content[key].encode()})
+        assert await files(store) == {*paths, *(f"{path}.json" for path in paths)}
 
 
 async def test_a_file_whose_process_died_before_its_sidecar_is_stored_over(store: Store) -> None:
-    path = await put(store)
-    (store.root / f"{path}.json").unlink()
-    assert not store.has(path)
+    await write(store, PATH, b"bytes")
+    assert not await store.has(PATH)
 
-    assert await put(store) == path
-    assert store.has(path)
+    assert await put(store) == PATH
+    assert await store.has(PATH)
+
+
+async def test_a_sidecar_without_its_file_keeps_the_place_for_it(store: Store) -> None:
+    await write(store, f"{PATH}.json", (json.dumps({"submission_key": "aaaa", "output": {"id": "output_image"}})).encode())
+
+    assert await put(store, b"other", key="bbbb") != PATH
+    assert await put(store, b"again", key="aaaa") == PATH
+
+
+async def test_what_somebody_else_has_put_there_is_left_alone(store: Store) -> None:
+    await write(store, PATH, b"not ours")
+
+    path = await put(store)
+
+    assert path != PATH
+    assert await store.files.read(PATH) == b"not ours"
+
+
+async def test_a_large_file_arrives_as_it_was(store: Store) -> None:
+    content = os.urandom(20_000_000)
+
+    path = await put(store, content)
+
+    assert await store.files.digest(path) == (await sidecar_of(store, path))["file"]["sha256"]
+    assert hash_file(await store.files.copy(path)) == (await sidecar_of(store, path))["file"]["sha256"]
+
+
+@pytest.mark.parametrize(
+    "path", ["../secret.txt", "a/../../secret.txt", "/etc/passwd", "", ".genmedia/check.txt", "quarantine/x"]
+)
+async def test_an_asset_is_never_outside_the_store_nor_among_what_is_its_own(store: Store, path: str) -> None:
+    await store.check()
+    await write(store, "quarantine/x", b"refused")
+
+    with pytest.raises(FileNotFoundError):
+        await store.asset(path)
+
+
+async def test_a_copy_is_of_what_is_there_now(store: Store) -> None:
+    for content in (b"first", b"other"):
+        await write(store, "a.txt", content)
+
+        assert (await store.files.copy("a.txt")).read_bytes() == content
+    with pytest.raises(FileNotFoundError):
+        await store.files.copy("gone.txt")
+    with pytest.raises(FileNotFoundError):
+        await store.files.read("gone.txt")
+
+
+@pytest.mark.parametrize("root", ["s3:/bucket", "s3:bucket/media", "S3:/bucket", "s3://", "s3:///media", "gs:/bucket"])
+def test_an_address_without_a_bucket_is_refused_and_not_taken_for_a_folder(root: str) -> None:
+    with pytest.raises(SettingsError, match="names no bucket") as refused:
+        Place(root)
+    assert "://bucket/folder" in str(refused.value)
+
+
+@pytest.mark.parametrize("endpoint", ["localhost:9000", "minio", "//minio:9000", "s3://minio", "http://", "http://:9000"])
+def test_an_endpoint_that_is_no_address_is_refused(endpoint: str) -> None:
+    with pytest.raises(SettingsError, match="is no address") as refused:
+        Place("s3://bucket/media", endpoint=endpoint)
+    assert "http://localhost:9000" in str(refused.value)
+
+
+@pytest.mark.parametrize("root", ["media", "a:b", "/srv/s3:/media", "file:///srv/media", "memory://", "s3://bucket"])
+def test_a_folder_or_an_address_is_a_place(root: str) -> None:
+    assert Place(root, endpoint="https://minio.example:9000/").root == root
 
 
 async def test_what_is_given_up_on_the_way_in_leaves_nothing(store: Store) -> None:
@@ -161,7 +302,8 @@ async def test_what_is_given_up_on_the_way_in_leaves_nothing(store: Store) -> No
         incoming.path.write_bytes(b"half")
         incoming.thumbnail.write_bytes(b"small")
         raise RuntimeError
-    assert files(store) == set()
+    assert await files(store) == set()
+    assert not list(store.files.scratch.iterdir())
 
 
 # Names
@@ -177,16 +319,20 @@ ids = st.one_of(
 @given(names=st.fixed_dictionaries(dict.fromkeys(("output", "operation", "account", "campaign", "step"), ids)))
 def test_names_from_a_provider_never_become_paths(names: dict[str, str]) -> None:
     with tempfile.TemporaryDirectory() as folder:
-        store = Store(f"{folder}/media", template="{campaign}/{step}/{account}-{operation}/{output}.{ext}")
+        root = Path(folder, "media")
 
-        path = asyncio.run(put(store, b"bytes", **names))
+        async def publish() -> tuple[str, set[str]]:
+            async with Store.lease(str(root), template="{campaign}/{step}/{account}-{operation}/{output}.{ext}") as store:
+                path = await put(store, b"bytes", **names)
+                return path, await files(store)
+
+        path, found = asyncio.run(publish())
 
         assert len(Path(path).parts) == 4
-        assert (store.root / path).resolve().is_relative_to(store.root.resolve())
+        assert (root / path).resolve().is_relative_to(root.resolve())
         assert Path(path).parts[0] not in {".genmedia", "quarantine", "..", "."}
-        assert files(store) == {path, f"{path}.json"}
+        assert found == {path, f"{path}.json"}
         assert {str(file.relative_to(folder)).split("/")[0] for file in Path(folder).rglob("*")} == {"media"}
-        assert [one["file"]["path"] for one in store.sidecars()] == [path]
 
 
 async def test_a_long_name_is_cut_so_that_the_disk_takes_it(store: Store) -> None:
@@ -207,18 +353,40 @@ async def test_a_long_name_is_cut_so_that_the_disk_takes_it(store: Store) -> Non
         ".genmedia/{output}",
         "quarantine/{output}",
         "{output.x}",
+        "{campaign}/{output}/",
+        "./{output}.{ext}",
+        "{campaign}//{output}",
+        "index.html",
     ],
 )
-def test_a_template_that_names_something_unknown_or_leaves_the_root_is_refused(tmp_path: Path, template: str) -> None:
+async def test_a_template_that_names_something_unknown_or_leaves_the_root_is_refused(folder: Path, template: str) -> None:
     with pytest.raises(SettingsError, match="cannot be a path template") as refused:
-        Store(str(tmp_path), template=template)
+        async with Store.lease(str(folder), template=template):
+            pass
     assert "{campaign}" in str(refused.value)
 
 
-async def test_a_template_may_use_every_field(tmp_path: Path) -> None:
-    store = Store(str(tmp_path), template="/".join(f"{{{field}}}" for field in FIELDS))
+async def test_a_template_may_use_every_field(place: Place) -> None:
+    async with Store.lease(place, template="/".join(f"{{{field}}}" for field in FIELDS)) as store:
+        assert (await put(store)).startswith("coffee/hero/flora/default/technique-studio-blur/output_image/1/c0ffee00/")
 
-    assert (await put(store)).startswith("coffee/hero/flora/default/technique-studio-blur/output_image/1/c0ffee00/")
+
+async def test_a_template_of_many_long_fields_still_makes_a_name_that_the_disk_takes(place: Place) -> None:
+    async with Store.lease(place, template="{campaign}-{step}-{operation}-{account}.{ext}") as store:
+        path = await put(store, **dict.fromkeys(("campaign", "step", "operation", "account"), "x" * 80))
+        assert await store.has(path)
+        assert path.endswith(".png")
+
+
+async def test_a_folder_behind_a_link_is_listed(local: Store, folder: Path, tmp_path: Path) -> None:
+    (tmp_path / "disk").mkdir()
+    folder.mkdir(exist_ok=True)
+    (folder / "coffee").symlink_to(tmp_path / "disk")
+    (tmp_path / "disk" / "loop").symlink_to(folder)
+
+    path = await put(local)
+
+    assert [one async for one in local.files.walk() if not one.startswith(".genmedia/")] == [path, f"{path}.json"]
 
 
 # The root
@@ -227,41 +395,100 @@ async def test_a_template_may_use_every_field(tmp_path: Path) -> None:
 async def test_a_root_is_a_path_or_a_file_address(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     for root in ("media", str(tmp_path / "media"), f"file://{tmp_path}/media"):
-        assert Store(root).root == tmp_path / "media"
+        assert Place(root).folder == tmp_path / "media"
 
 
 async def test_a_relative_root_stays_where_it_was(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-    store = Store("media")
-    (tmp_path / "elsewhere").mkdir()
-    monkeypatch.chdir(tmp_path / "elsewhere")
+    async with Store.lease("media") as store:
+        (tmp_path / "elsewhere").mkdir()
+        monkeypatch.chdir(tmp_path / "elsewhere")
 
-    await put(store)
+        await put(store)
 
     assert (tmp_path / "media" / PATH).exists()
 
 
-@pytest.mark.parametrize("root", ["memory://media", "nonsense://media"])
-def test_a_root_that_is_not_local_is_refused(root: str) -> None:
-    with pytest.raises(SettingsError, match="Use a local folder"):
-        Store(root)
+async def test_an_address_that_nobody_knows_is_refused() -> None:
+    with pytest.raises(SettingsError, match="Use a local folder or s3://"):
+        async with Store.lease("nonsense://media"):
+            pass
 
 
-def test_a_root_that_cannot_be_written_is_told(tmp_path: Path) -> None:
+async def test_a_root_that_cannot_be_written_is_told(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("in the way")
-    store = Store(str(tmp_path / "file" / "media"))
+    async with Store.lease(str(tmp_path / "file" / "media")) as store:
+        with pytest.raises(StoreError, match="cannot be written: Not a directory"), store.incoming():
+            pass
 
-    with pytest.raises(StoreError, match="cannot be written: Not a directory"), store.incoming():
-        pass
+
+async def test_a_disk_that_refuses_is_told_and_nothing_half_done_is_left(local: Store, folder: Path) -> None:
+    with local.incoming():
+        (folder / "coffee").write_text("a file where a folder should be")
+
+    with pytest.raises(StoreError, match=rf"{PATH} could not be (stored|read): .+\. Check the store"):
+        await put(local)
+    assert await files(local) == {"coffee"}
 
 
-async def test_a_disk_that_refuses_is_told_and_nothing_half_done_is_left(store: Store) -> None:
-    with store.incoming():
-        (store.root / "coffee").write_text("a file where a folder should be")
+def test_the_journal_of_a_folder_is_in_it_unless_another_is_named(monkeypatch: pytest.MonkeyPatch, folder: Path) -> None:
+    assert Place(str(folder)).journal_url() == f"sqlite:///{folder}/.genmedia/journal.db"
+    assert Place(str(folder)).journal_url("sqlite:////data/j.db") == "sqlite:////data/j.db"
+    monkeypatch.setenv("GENMEDIA_JOURNAL_URL", "sqlite:////data/k.db")
+    assert Place("s3://bucket/folder").journal_url() == "sqlite:////data/k.db"
 
-    with pytest.raises(StoreError, match=rf"{PATH} could not be stored: .+\. Check the store's folder"):
-        await put(store)
-    assert files(store) == {"coffee"}
+
+async def test_a_bucket_needs_a_journal_that_outlives_this_machine_and_what_is_advised_works(tmp_path: Path) -> None:
+    with pytest.raises(SettingsError, match=r"nothing says where the journal .* is") as refused:
+        Place("s3://bucket/folder").journal_url()
+    advised = refused.value.advice.partition("such as ")[2].partition(",")[0]
+    async with Journal.lease(advised.replace("/var/lib", str(tmp_path))) as journal:
+        assert await journal.live_attempt("") is None
+
+
+# Buckets
+
+
+async def test_a_signed_link_is_read_by_anybody_until_it_ends(buckets: Buckets) -> None:
+    async with Store.lease(buckets.new()) as store:
+        path = await put(store)
+        link, ended = await store.files.link(path, 60), await store.files.link(path, 1)
+        async with httpx.AsyncClient() as anybody:
+            read = await anybody.get(link)
+            while (late := await anybody.get(ended)).status_code == 200:
+                await asyncio.sleep(0.1)
+            forged = await anybody.get(link.replace(path, f"{path}.json"))
+
+    assert (read.status_code, read.content, read.headers["content-type"]) == (200, b"bytes", "image/png")
+    assert (late.status_code, forged.status_code) == (403, 403)
+    assert SECRET_KEY not in link
+
+
+async def test_a_wrong_key_a_missing_bucket_and_a_silent_address_are_told_apart(buckets: Buckets) -> None:
+    place, gone = buckets.new(), buckets.new()
+    wrong = Place(place.root, key=ACCESS_KEY, secret="not-the-secret", endpoint=place.endpoint)
+    missing = Place(f"{gone.root.replace('//', '//no-')}", key=ACCESS_KEY, secret=SECRET_KEY, endpoint=place.endpoint)
+    nobody = Place(place.root, key=ACCESS_KEY, secret=SECRET_KEY, endpoint="http://127.0.0.1:9")
+    for asked, told in ((wrong, StoreDeniedError), (missing, StoreMissingError), (nobody, StoreUnreachableError)):
+        async with Store.lease(asked) as store:
+            with pytest.raises(told) as refused:
+                await put(store)
+            assert "not-the-secret" not in str(refused.value)
+            assert SECRET_KEY not in str(refused.value)
+
+
+async def test_uploads_in_parts_that_nobody_ended_are_swept_once_they_are_old(
+    buckets: Buckets, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with Store.lease(buckets.new()) as store:
+        fs: Any = store.files
+        bucket, key, _ = fs.fs.split_path(f"{fs.base}/left/behind")
+        await fs.fs._call_s3("create_multipart_upload", Bucket=bucket, Key=key)
+
+        assert await store.sweep() == 0
+        monkeypatch.setattr("genmedia.store.store.ORPHAN_SECONDS", -60)
+        assert await store.sweep() == 1
+        assert await store.sweep() == 0
 
 
 # Quarantine and housekeeping
@@ -274,43 +501,52 @@ async def test_a_refused_file_is_kept_with_the_evidence(store: Store) -> None:
         kept = await store.quarantine(incoming, evidence)
 
     assert kept.startswith("quarantine/c0ffee00-o-")
-    assert (store.root / kept).read_bytes() == b"<html>"
-    assert json.loads((store.root / f"{kept}.json").read_text()) == evidence
-    assert files(store) == {kept, f"{kept}.json"}
-    assert list(store.sidecars()) == []
+    assert await store.files.read(kept) == b"<html>"
+    assert await sidecar_of(store, kept) == evidence
+    assert await files(store) == {kept, f"{kept}.json"}
+    assert not may_be_sidecar(f"{kept}.json")
 
 
-async def test_a_quarantine_that_cannot_be_written_is_told(store: Store) -> None:
-    with store.incoming() as incoming:
-        (store.root / "quarantine").write_text("in the way")
-        with pytest.raises(StoreError, match="could not be kept"):
-            await store.quarantine(incoming, {"submission_key": "c0ffee00", "output": "o"})
+async def test_a_quarantine_that_cannot_be_written_is_told(local: Store, folder: Path) -> None:
+    with local.incoming() as incoming:
+        (folder / "quarantine").write_text("in the way")
+        with pytest.raises(StoreError, match=r"quarantine/.+ could not be stored"):
+            await local.quarantine(incoming, {"submission_key": "c0ffee00", "output": "o"})
 
 
-async def test_sidecars_come_in_order_and_other_peoples_files_are_passed_over(store: Store) -> None:
+async def test_files_come_in_order(store: Store) -> None:
     paths = [await put(store, step=step) for step in ("b", "a")]
-    for name, content in {
-        "mine.json": b"[1]",
-        "broken.json": b"{",
-        "latin.json": b"\xff",
-        "other.json": b'{"genmedia-like": 1}',
-    }.items():
-        (store.root / name).write_bytes(content)
 
-    assert [sidecar["file"]["path"] for sidecar in store.sidecars()] == sorted(paths)
+    found = [path async for path in store.files.walk() if not path.startswith(".genmedia/")]
+
+    assert found == sorted([*paths, *(f"{path}.json" for path in paths)])
 
 
-async def test_a_store_that_is_not_there_yet_has_no_sidecars_and_nothing_to_sweep(store: Store) -> None:
-    assert (list(store.sidecars()), store.sweep()) == ([], 0)
+async def test_a_store_that_is_not_there_yet_has_no_files_and_nothing_to_sweep(store: Store) -> None:
+    assert (await files(store), await store.sweep()) == (set(), 0)
 
 
-async def test_a_sweep_removes_what_is_a_day_old_and_only_that(store: Store) -> None:
+async def test_a_sweep_removes_what_is_a_day_old_on_its_way_in_and_only_that(store: Store) -> None:
     path = await put(store)
     with store.incoming() as fresh, store.incoming() as old:
-        for file in (old.path, store.root / path, store.root / f"{path}.json"):
-            os.utime(file, times=(time.time(), time.time() - ORPHAN_SECONDS - 60))
+        os.utime(old.path, times=(time.time(), time.time() - ORPHAN_SECONDS - 60))
 
-        assert store.sweep() == 1
+        assert await store.sweep() == 1
         assert fresh.path.exists()
         assert not old.path.exists()
-    assert store.has(path)
+    assert await store.has(path)
+
+
+async def test_uploads_of_others_in_a_bucket_without_a_folder_of_its_own_are_left_alone(
+    buckets: Buckets, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    place = buckets.new()
+    bucket = place.root.removeprefix("s3://").partition("/")[0]
+    monkeypatch.setattr("genmedia.store.store.ORPHAN_SECONDS", -60)
+    async with Store.lease(replace(place, root=f"s3://{bucket}")) as store:
+        fs: Any = store.files
+        await fs.fs._call_s3("create_multipart_upload", Bucket=bucket, Key="backups/other.tar")
+
+        await store.sweep()
+
+        assert len((await fs.fs._call_s3("list_multipart_uploads", Bucket=bucket))["Uploads"]) == 1

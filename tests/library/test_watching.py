@@ -9,7 +9,7 @@ import pytest
 from genmedia import errors
 from genmedia.jobs import Account, Job, JobStatus
 from genmedia.providers.flora import FloraClient, RunInput
-from genmedia.watching import ABSENCES, Look, Watcher
+from genmedia.watching import ABSENCES, Look, Trouble, Watcher
 from tests.sandboxes import Sandbox
 
 FOR_EVER = 10.0**6
@@ -24,7 +24,7 @@ async def watch(
     queue_seconds: float,
     run_seconds: float,
     clock_scale: Callable[[], float],
-    seen: Callable[[Job], Awaitable[None]],
+    seen: Callable[[Job | Trouble], Awaitable[None]],
 ) -> Job:
     """Wait for one job by looks of the test's own."""
 
@@ -56,18 +56,19 @@ class Watched:
         photo = RunInput(id="input_image", type="imageUrl", value=self.sandbox.sample)
         self.run_id = (await self.client.create_run(SLUG, [photo], idempotency_key="k")).run_id
 
-    async def watch(self, *, queue_seconds: float = FOR_EVER, run_seconds: float = FOR_EVER) -> Job:
+    async def watch(self, *, every: float = 0.3, queue_seconds: float = FOR_EVER, run_seconds: float = FOR_EVER) -> Job:
         async def look() -> Job:
             self.looks += 1
             return (await self.client.get_run(SLUG, self.run_id)).as_job()
 
-        async def seen(job: Job) -> None:
-            self.seen.append(job.status.value)
+        async def seen(news: Job | Trouble) -> None:
+            if isinstance(news, Job):
+                self.seen.append(news.status.value)
 
         return await watch(
             look,
             about=f"flora, job {self.run_id}",
-            every=(0.2, 0.5),
+            every=(every, every),
             queue_seconds=queue_seconds,
             run_seconds=run_seconds,
             clock_scale=lambda: self.client.http.clock_scale,
@@ -106,7 +107,7 @@ def scripted(*answers: Exception | JobStatus) -> Callable[[], Awaitable[Job]]:
 async def watch_script(
     *answers: Exception | JobStatus, every: tuple[float, float] = (0, 0), queue_seconds: float = 10.0**12
 ) -> Job:
-    async def seen(_: Job) -> None:
+    async def seen(_: Job | Trouble) -> None:
         pass
 
     return await watch(
@@ -139,7 +140,7 @@ async def test_a_failed_job_is_an_end_too(watched: Watched) -> None:
 
     job = await watched.watch()
 
-    assert (job.status, job.error, job.charged) == (JobStatus.FAILED, "safety_blocked - Not this.", None)
+    assert (job.status, job.error, job.charged) == (JobStatus.FAILED, "safety_blocked - Not this.", 0)
 
 
 async def test_an_outage_of_every_kind_is_outlived(watched: Watched) -> None:
@@ -171,29 +172,29 @@ async def test_an_unknown_status_keeps_it_waiting(watched: Watched) -> None:
 
 @pytest.mark.parametrize("settings", [{"looks": [1000, 1]}])
 async def test_a_job_that_does_not_start_in_time_is_left_to_wait(watched: Watched) -> None:
-    with pytest.raises(errors.QueueTimeoutError, match=r"not started after 3 s \(flora, job j57.* still paid for"):
-        await watched.watch(queue_seconds=3)
+    with pytest.raises(errors.QueueTimeoutError, match=r"not started after 30 s \(flora, job j57.* still paid for"):
+        await watched.watch(queue_seconds=30)
     assert set(watched.seen) == {"queued"}
 
 
 @pytest.mark.parametrize("settings", [{"looks": [0, 1000]}])
 async def test_a_job_that_does_not_end_in_time_is_left_to_run(watched: Watched) -> None:
-    with pytest.raises(errors.RunTimeoutError, match=r"after running for 3 s \(flora, job j57.* still paid for"):
-        await watched.watch(run_seconds=3)
+    with pytest.raises(errors.RunTimeoutError, match=r"after running for 30 s \(flora, job j57.* still paid for"):
+        await watched.watch(run_seconds=30)
     assert set(watched.seen) == {"running"}
 
 
-@pytest.mark.parametrize("settings", [{"looks": [20, 2]}])
+@pytest.mark.parametrize("settings", [{"looks": [22, 2]}])
 async def test_the_time_in_the_queue_is_not_counted_as_running(watched: Watched) -> None:
-    """Twenty looks in the queue take far longer than three nominal seconds."""
-    assert (await watched.watch(run_seconds=3)).status is JobStatus.SUCCEEDED
+    """Twenty-two pauses of five seconds in the queue, and two of them running."""
+    assert (await watched.watch(every=5, run_seconds=100)).status is JobStatus.SUCCEEDED
 
 
 async def test_an_outage_ends_with_the_deadline(watched: Watched) -> None:
     watched.sandbox.fault(watched.account, "server_error", times=None)
 
     with pytest.raises(errors.QueueTimeoutError):
-        await watched.watch(queue_seconds=3)
+        await watched.watch(queue_seconds=100)
     assert watched.looks > 1
 
 

@@ -17,13 +17,31 @@ def make_checkout(folder: Path) -> Path:
     return folder
 
 
-def python(*arguments: str, cwd: Path = PROJECT, **environment: str) -> subprocess.CompletedProcess[str]:
+FULL = Path("/dev/full")
+"""A disk without room."""
+
+
+def python(*arguments: str, cwd: Path | str = PROJECT, **environment: str) -> subprocess.CompletedProcess[str]:
     """Run `python` with arguments in a folder, to its end."""
     return subprocess.run(
         [sys.executable, *arguments], cwd=cwd, capture_output=True, text=True, check=False, env={**os.environ, **environment}
     )
 
 
-def genmedia(*arguments: str, cwd: Path = PROJECT, **environment: str) -> subprocess.CompletedProcess[str]:
+def genmedia(*arguments: str, cwd: Path | str = PROJECT, **environment: str) -> subprocess.CompletedProcess[str]:
     """Run the command line in a folder, to its end."""
     return python("-m", "genmedia", *arguments, cwd=cwd, **environment)
+
+
+def genmedia_on_a_full_disk(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    """Run the command line with its output going where nothing can be written, to its end."""
+    with FULL.open("w") as output:
+        return subprocess.run(
+            [sys.executable, "-m", "genmedia", *arguments],
+            cwd=PROJECT,
+            stdout=output,
+            stderr=subprocess.PIPE,
+            text=True,
+            check=False,
+            env={**os.environ, **environment},
+        )

@@ -19,7 +19,7 @@ def loaded_by(statement: str) -> set[str]:
     return set(done.stdout.split())
 
 
-@pytest.mark.parametrize("statement", ["import genmedia", "import genmedia.cli", "import genmedia.providers.flora"])
+@pytest.mark.parametrize("statement", ["import genmedia", "import genmedia.cli.app", "import genmedia.providers.flora"])
 def test_importing_the_library_loads_neither_prefect_nor_a_database(statement: str) -> None:
     assert loaded_by(statement).isdisjoint({"prefect", "sqlalchemy", "av", "PIL", "numpy"})
 
@@ -48,7 +48,7 @@ def check(folder: Path, *command: str) -> subprocess.CompletedProcess[str]:
         ("genmedia/sandbox/clock.py", "import genmedia.providers.flora"),
         ("genmedia/sandbox/clock.py", "import genmedia.receiving"),
         ("genmedia/providers/flora.py", "import genmedia.sandbox.clock"),
-        ("genmedia/gallery.py", "import genmedia.sandbox.clock"),
+        ("genmedia/gallery/page.py", "import genmedia.sandbox.clock"),
         ("genmedia/keys.py", "import prefect"),
     ],
 )

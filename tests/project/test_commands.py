@@ -12,8 +12,9 @@ from pathlib import Path
 import httpx
 import pytest
 
-from genmedia.services import Service, running
-from tests.project.checkouts import PROJECT, genmedia, make_checkout
+from genmedia.cli.app import EXIT_CODES
+from genmedia.cli.services import Service, free_port, running
+from tests.project.checkouts import PROJECT, genmedia, genmedia_on_a_full_disk, make_checkout, python
 from tests.sandboxes import Sandbox
 
 
@@ -23,12 +24,105 @@ def checkout(tmp_path: Path) -> Path:
     return make_checkout(tmp_path)
 
 
-@pytest.mark.parametrize("arguments", [["--help"], ["sandbox", "--help"], ["demo", "--help"], ["up", "--help"]])
-def test_help_is_there(arguments: list[str]) -> None:
-    done = genmedia(*arguments)
+COMMANDS = (
+    "caps",
+    "completion",
+    "demo",
+    "doctor",
+    "gallery",
+    "hold",
+    "journal",
+    "ledger",
+    "lineage",
+    "manifest",
+    "providers",
+    "run",
+    "sandbox",
+    "setup",
+    "up",
+)
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_help_is_there(command: str) -> None:
+    done = genmedia(command, "--help")
 
     assert done.returncode == 0
-    assert "Usage: genmedia" in done.stdout
+    assert f"Usage: genmedia {command}" in done.stdout
+
+
+def test_the_help_lists_every_command_and_the_exit_codes_and_needs_neither_prefect_nor_pydantic() -> None:
+    program = (
+        "import sys\nfrom genmedia.cli.app import main\ntry:\n    main()\n"
+        "finally:\n    print({'prefect', 'pydantic', 'httpx', 'sqlalchemy'} & set(sys.modules))"
+    )
+    done = python("-c", program, "--help", COLUMNS="200")
+
+    assert done.returncode == 0
+    assert re.findall(r"^│ ([a-z]+) ", done.stdout, re.MULTILINE) == list(COMMANDS)
+    for code, meaning in EXIT_CODES.items():
+        assert f"{code} {meaning}" in done.stdout
+    assert done.stdout.endswith("set()\n")
+
+
+def test_the_help_waits_for_no_parser_of_markdown() -> None:
+    program = (
+        "import sys\nfrom genmedia.cli.app import main\ntry:\n    main()\n"
+        "finally:\n    print({'markdown_it', 'pygments'} & set(sys.modules))"
+    )
+    done = python("-c", program, "demo", "--help")
+
+    assert done.stdout.endswith("set()\n")
+
+
+def test_a_reader_who_has_enough_is_no_error() -> None:
+    done = subprocess.run(
+        ["bash", "-c", "set -o pipefail; $0 -m genmedia completion bash | head -1", sys.executable],
+        cwd=PROJECT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+@pytest.mark.parametrize("words", ["--help", "--version", "completion bash", "run --help", "providers --json --sandbox {}"])
+def test_output_that_cannot_be_written_is_told_in_a_line(words: str, sandbox: Sandbox) -> None:
+    done = genmedia_on_a_full_disk(*words.format(sandbox.url).split())
+
+    assert (done.returncode, done.stderr) == (1, "genmedia: the output could not be written: No space left on device\n")
+
+
+def test_a_closed_output_is_no_error() -> None:
+    done = subprocess.run(
+        ["bash", "-c", "$0 -m genmedia --help >&-", sys.executable], cwd=PROJECT, capture_output=True, text=True, check=False
+    )
+
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_the_shell_completes_commands_and_the_names_of_flows_and_presets() -> None:
+    script = (
+        'eval "$(genmedia completion bash)"\n'
+        'complete() { COMP_WORDS=(genmedia "$@"); COMP_CWORD=$#; _genmedia; echo "${COMPREPLY[@]}"; }\n'
+        "complete do; complete run co; complete run imag\n"
+    )
+    path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
+
+    done = subprocess.run(
+        ["bash", "-c", script], cwd=PROJECT, capture_output=True, text=True, check=True, env={**os.environ, "PATH": path}
+    )
+
+    assert done.stdout.splitlines() == ["doctor", "coffee", "image-batch"]
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+def test_there_is_a_completion_script_for_each_shell(shell: str) -> None:
+    done = genmedia("completion", shell)
+
+    assert done.returncode == 0
+    assert "__complete" in done.stdout
 
 
 @pytest.mark.parametrize(
@@ -37,15 +131,20 @@ def test_help_is_there(arguments: list[str]) -> None:
         (["sandbox", "--switch", "assets"], "is not a switch"),
         (["sandbox", "--switch", "flora.asets=true", "--port", "0"], "asets"),
         (["sandbox", "--switch", "flora.casing=kebab", "--port", "0"], "casing"),
-        (["demo", "--live"], "needs FLORA_API_KEY"),
+        (["demo", "--live"], "needs a key"),
         (["demo", "--project", "/nowhere"], "no genmedia project"),
         (["up", "--project", "/nowhere"], "no genmedia project"),
+        (["run", "coffee", "--project", "/nowhere"], "no genmedia project"),
+        (["providers", "--project", "/nowhere"], "no genmedia project"),
+        (["setup", "--project", "/nowhere"], "no genmedia project"),
+        (["providers", "--jsn"], "--jsn"),
+        (["conduct"], "conduct"),
     ],
 )
 def test_a_wrong_setting_is_told_in_a_line_without_a_traceback(arguments: list[str], words: str) -> None:
     done = genmedia(*arguments, FLORA_API_KEY="")
 
-    assert done.returncode not in (0, None)
+    assert done.returncode == 2
     assert words in done.stderr
     assert "Traceback" not in done.stdout + done.stderr
 
@@ -85,12 +184,6 @@ def services_of(folder: Path, port: int) -> Service:
     return Service("sandbox", folder, command, port, "/sandbox")
 
 
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
 def test_a_service_is_shared_by_commands_and_stopped_by_the_one_that_started_it(tmp_path: Path) -> None:
     first, second = services_of(tmp_path, free_port()), services_of(tmp_path, 1)
     with running([first]):
@@ -104,7 +197,7 @@ def test_a_service_is_shared_by_commands_and_stopped_by_the_one_that_started_it(
 def test_servers_of_a_killed_command_are_taken_over_and_stopped_by_the_next(tmp_path: Path) -> None:
     program = (
         "import os, signal, sys\nfrom pathlib import Path\nfrom tests.project.test_commands import services_of\n"
-        "from genmedia.services import running\n"
+        "from genmedia.cli.services import running\n"
         "with running([services_of(Path(sys.argv[1]), int(sys.argv[2]))]):\n    os.kill(os.getpid(), signal.SIGKILL)\n"
     )
     port = free_port()
@@ -122,31 +215,32 @@ def test_servers_of_a_killed_command_are_taken_over_and_stopped_by_the_next(tmp_
 def test_the_demo_buys_once_shows_what_it_made_and_buys_nothing_the_second_time(
     checkout: Path, sandbox: Sandbox, prefect: str
 ) -> None:
-    account, genova = sandbox.new_account(credits=100, switches={"assets": True}), sandbox.new_account("genova", plan="Pro")
-    payer = {
-        "FLORA_API_KEY": account["api_key"],
-        "FLORA_BASE_URL": account["base_url"],
-        "GENOVA_API_KEY": genova["api_key"],
-        "GENOVA_BASE_URL": genova["base_url"],
-        "GENOVA_PLAN": "Pro",
-        "PREFECT_API_URL": prefect,
-    }
+    accounts = [
+        sandbox.new_account(credits=100, switches={"assets": True}),
+        sandbox.new_account("genova", plan="Pro"),
+        sandbox.new_account("algovera"),
+        sandbox.new_account("generio"),
+    ]
+    payer = {"PREFECT_API_URL": prefect, "GENOVA_PLAN": "Pro"}
+    for account in accounts:
+        name = account["provider"].upper()
+        payer |= {f"{name}_API_KEY": account["api_key"], f"{name}_BASE_URL": account["base_url"]}
 
     first = genmedia("demo", "--live", cwd=checkout, **payer)
     second = genmedia("demo", "--live", cwd=checkout, **payer)
 
     assert first.returncode == second.returncode == 0, first.stderr + second.stderr
-    assert "9 bought; 43 credits charged" in first.stdout
+    assert "15 bought; 47 credits charged" in first.stdout
     assert "motion: stored" in first.stdout
     assert "nothing was bought" in second.stdout
-    assert (len(sandbox.jobs(account)), len(sandbox.jobs(genova))) == (7, 2)
-    pictures = {job["request"]["inputs"][0].get("value", "") for job in sandbox.jobs(account)}
+    assert [len(sandbox.jobs(account)) for account in accounts] == [7, 2, 4, 2]
+    pictures = {job["request"]["inputs"][0].get("value", "") for job in sandbox.jobs(accounts[0])}
     assert len(pictures) == 5  # two pictures feed two techniques each; the poster begins with Genova's picture
     gallery = re.search(r"Gallery +file://(\S+)", first.stdout)
     assert gallery is not None
     assert Path(gallery[1]).is_file()
-    for secret in (account["api_key"], genova["api_key"]):
-        assert secret not in first.stdout + first.stderr + second.stdout + second.stderr
+    for account in accounts:
+        assert account["api_key"] not in first.stdout + first.stderr + second.stdout + second.stderr
 
 
 def test_a_demo_that_fails_says_which_step_and_why(checkout: Path, sandbox: Sandbox, prefect: str) -> None:

@@ -9,14 +9,16 @@ from pathlib import Path
 import pytest
 import yaml
 
+from genmedia.cli.app import app
 from tests.project.checkouts import PROJECT, make_checkout, python
 from tests.sandboxes import Sandbox, running_sandbox
 
 README = (PROJECT / "README.md").read_text(encoding="utf-8")
 CONTRIBUTING = (PROJECT / "CONTRIBUTING.md").read_text(encoding="utf-8")
-TYPED = [
-    line for block in re.findall(r"```bash\n(.*?)```", README + CONTRIBUTING, re.DOTALL) for line in block.strip().splitlines()
-]
+DOCUMENTS = "".join(
+    [README, CONTRIBUTING, *(path.read_text(encoding="utf-8") for path in sorted((PROJECT / "docs").glob("*.md")))]
+)
+TYPED = [line for block in re.findall(r"```bash\n(.*?)```", DOCUMENTS, re.DOTALL) for line in block.strip().splitlines()]
 
 
 def words(line: str) -> list[str]:
@@ -29,6 +31,13 @@ def test_every_command_in_the_documents_is_of_a_kind_that_is_run_here_or_by_ci()
     assert {next(word for word in words(line) if "=" not in word) for line in TYPED} == known
 
 
+@pytest.mark.parametrize("line", [line for line in TYPED if ".venv/bin/genmedia " in line])
+def test_every_command_line_in_the_documents_is_understood(line: str) -> None:
+    typed = words(line)
+
+    app.parse_args(typed[typed.index(".venv/bin/genmedia") + 1 :], exit_on_error=False, print_error=False)
+
+
 @pytest.mark.parametrize("target", sorted({word for line in TYPED for word in words(line)[1:2] if words(line)[0] == "make"}))
 def test_every_make_target_in_the_documents_is_in_the_help(target: str) -> None:
     listed = subprocess.run(["make", "help"], cwd=PROJECT, capture_output=True, text=True, check=True).stdout
@@ -36,12 +45,17 @@ def test_every_make_target_in_the_documents_is_in_the_help(target: str) -> None:
     assert re.search(rf"^  make {target} ", listed, re.MULTILINE)
 
 
-def test_the_chain_in_the_readme_is_the_beginning_of_the_one_that_runs() -> None:
-    (shown,) = re.findall(r"```yaml\n(.*?)```", README, re.DOTALL)
+def test_the_steps_in_the_readme_are_of_those_that_run() -> None:
+    shown, steps = re.findall(r"```yaml\n(.*?)```", README, re.DOTALL)
     declared = yaml.safe_load((PROJECT / "prefect.yaml").read_text(encoding="utf-8"))["deployments"][0]["parameters"]["chain"]
     chain = yaml.safe_load(shown)["chain"]
 
     assert chain == {**declared, "steps": declared["steps"][: len(chain["steps"])]}
+    deployments = {
+        one["name"]: one for one in yaml.safe_load((PROJECT / "prefect.yaml").read_text(encoding="utf-8"))["deployments"]
+    }
+    launch = deployments["launch"]["parameters"]["campaign"]["steps"]
+    assert [step for step in yaml.safe_load(steps)["steps"] if step not in launch] == []
 
 
 def test_the_curl_lines_of_the_readme_work(sandbox: Sandbox) -> None:

@@ -10,6 +10,7 @@ import pytest
 
 from tests.sandbox.buyers import Buyer, BuyerFactory
 from tests.sandbox.customers import Customer, CustomerFactory
+from tests.sandbox.makers import Maker, MakerFactory
 from tests.sandboxes import Sandbox, running_sandbox
 
 
@@ -51,6 +52,26 @@ def buyer(sandbox: Sandbox) -> Generator[BuyerFactory]:
 def genova(buyer: BuyerFactory) -> Buyer:
     """A buyer with nothing special."""
     return buyer()
+
+
+@pytest.fixture
+def maker(sandbox: Sandbox) -> Generator[MakerFactory]:
+    """Opens accounts at Generio whose flows move by looks."""
+    with ExitStack() as stack:
+
+        def opened(*, settings: dict[str, Any] | None = None, at: Sandbox = sandbox, **options: Any) -> Maker:
+            account = at.new_account("generio", settings={"advance": "looks", **(settings or {})}, **options)
+            headers = {"authorization": f"Bearer {account['api_key']}"}
+            http = httpx.Client(base_url=account["base_url"], headers=headers, timeout=60)
+            return Maker(at, account, stack.enter_context(http))
+
+        yield opened
+
+
+@pytest.fixture
+def generio(maker: MakerFactory) -> Maker:
+    """A maker with nothing special."""
+    return maker()
 
 
 @pytest.fixture

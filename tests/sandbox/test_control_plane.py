@@ -24,14 +24,12 @@ def test_the_overview_says_what_runs_where(sandbox: Sandbox) -> None:
 
 
 def test_each_provider_starts_with_a_default_account(own_sandbox: Sandbox) -> None:
-    account, genova = own_sandbox.control("GET", "/accounts")
-    assert (genova["provider"], genova["account"], genova["api_key"], genova["plan"]) == (
-        "genova",
-        "default",
-        "af_sandbox",
-        "Business",
-    )
-    assert (account["provider"], account["account"], account["api_key"]) == ("flora", "default", "sk_live_sandbox")
+    accounts = {account["provider"]: account for account in own_sandbox.control("GET", "/accounts")}
+    assert accounts.keys() == own_sandbox.control("GET", "")["providers"].keys()
+    assert {account["account"] for account in accounts.values()} == {"default"}
+    assert (accounts["genova"]["api_key"], accounts["genova"]["plan"]) == ("af_sandbox", "Business")
+    account = accounts["flora"]
+    assert account["api_key"] == "sk_live_sandbox"
     assert account["credits"] == 10_000
     assert account["base_url"] == f"{own_sandbox.url}/flora"
     assert account["settings"]["advance"] == "time"
@@ -148,6 +146,7 @@ def test_the_scale_and_the_nominal_time_stand_on_every_answer(own_sandbox: Sandb
     for path in ("/sandbox", "/flora/api/v1/techniques/x", "/nowhere"):
         response = httpx.get(own_sandbox.url + path)
         assert response.headers["x-sandbox-clock-scale"] == "20"
+        assert response.headers["x-sandbox-origins"] == own_sandbox.media_url
         assert parsedate_to_datetime(response.headers["date"]).timestamp() >= int(now)
     foreign = httpx.get(own_sandbox.url, headers={"host": "example.com"})
     assert foreign.headers["x-sandbox-clock-scale"] == "20"
@@ -175,13 +174,14 @@ def test_a_reset_of_one_account_forgets_what_it_did_and_leaves_the_others(custom
 
 
 def test_a_full_reset_goes_back_to_the_start(own_sandbox: Sandbox) -> None:
+    at_first = own_sandbox.control("GET", "/accounts")
     account = own_sandbox.new_account()
     own_sandbox.fault(account, "slow")
     own_sandbox.control("POST", "/clock", {"scale": 20})
     httpx.get(own_sandbox.sample, headers={"x-api-key": "x"})
     own_sandbox.control("POST", "/reset")
-    left = [(account["provider"], account["account"]) for account in own_sandbox.control("GET", "/accounts")]
-    assert left == [("flora", "default"), ("genova", "default")]
+    left = own_sandbox.control("GET", "/accounts")
+    assert [(one["provider"], one["api_key"]) for one in left] == [(one["provider"], one["api_key"]) for one in at_first]
     assert own_sandbox.control("GET", "/faults") == []
     assert own_sandbox.control("GET", "/requests") == {"counts": [], "leaked_credentials": [], "leaked_total": 0}
     assert own_sandbox.control("GET", "")["clock"]["scale"] == 1

@@ -68,10 +68,11 @@ def test_broken_json_is_a_200_that_cannot_be_parsed_although_the_run_was_accepte
 
 @pytest.mark.parametrize("where", ["endless_body", "endless"])
 def test_an_endless_body_goes_on_until_the_reader_leaves(flora: Customer, where: str) -> None:
-    url = output_of(flora) if where == "endless" else TECHNIQUE
+    # An output is asked for without the account's key, which has no business at the media origin.
+    http, url = (flora.sandbox.http, output_of(flora)) if where == "endless" else (flora.http, TECHNIQUE)
     flora.sandbox.fault(flora.account, where)
     read = 0
-    with flora.http.stream("GET", url, headers={"authorization": ""} if where == "endless" else {}) as response:
+    with http.stream("GET", url) as response:
         assert response.status_code == 200
         assert "content-length" not in response.headers
         for chunk in response.iter_raw():

@@ -27,7 +27,7 @@ UNDECODABLE = (
     OSError, SyntaxError, ValueError, RuntimeError, struct.error,
     Image.DecompressionBombError, Image.DecompressionBombWarning,
 )  # fmt: skip
-_FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "AVIF")
+_FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "AVIF", "TIFF")
 
 
 class UnreadableInputError(ValueError):
@@ -43,7 +43,7 @@ class Rendered:
     """One finished output: its id in the technique, its media type and the file's bytes (text: UTF-8)."""
 
     output_id: str
-    media_type: Literal["image/png", "image/jpeg", "video/mp4", "text/plain"]
+    media_type: Literal["image/png", "image/jpeg", "video/mp4", "model/gltf-binary", "text/plain"]
     data: bytes
 
 

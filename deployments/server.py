@@ -1,0 +1,84 @@
+"""What the Prefect server that the settings name has: its version, the work pool with its workers, the saved blocks."""
+
+from dataclasses import dataclass
+
+import prefect
+from prefect.client.base import ServerType
+from prefect.client.orchestration import get_client
+from prefect.client.schemas.objects import WorkerStatus
+from prefect.exceptions import ObjectNotFound
+from prefect.settings import get_current_settings
+
+from blocks import AssetStore, load_block
+from blocks.loading import load_all, saved_names
+from deployments.bootstrap import CREDENTIALS, WORK_POOL
+from genmedia.errors import UnreachableError
+from genmedia.offers import Saved
+from genmedia.redaction import bare_url
+
+CLIENT_VERSION = prefect.__version__
+PROVIDERS = tuple(kind.provider for kind in CREDENTIALS.values())
+
+
+@dataclass(frozen=True)
+class Server:
+    """A server that answers: the address of its API, and its version."""
+
+    url: str
+    version: str
+
+
+async def reach_server() -> Server:
+    """The server that `PREFECT_API_URL` or the profile names; Prefect itself would start a passing one where none is named.
+
+    Raises:
+        UnreachableError: None is named, or it does not answer.
+    """
+    url = get_current_settings().api.url
+    if not url:
+        raise _unreachable("no Prefect server is named: neither PREFECT_API_URL nor the Prefect profile has one")
+    async with get_client() as client:
+        failure = await client.api_healthcheck()
+        if failure:
+            raise _unreachable(f"no Prefect server answers at {bare_url(url)} ({type(failure).__name__})")
+        version = "Cloud" if client.server_type is ServerType.CLOUD else await client.api_version()
+        return Server(bare_url(url), version)
+
+
+def _unreachable(what: str) -> UnreachableError:
+    return UnreachableError(
+        what,
+        money="Nothing was bought.",
+        advice="Start one with `genmedia up`, and set PREFECT_API_URL to the address it prints with /api at its end.",
+    )
+
+
+async def live_workers() -> list[str] | None:
+    """The names of the workers on this project's pool that are alive; None where there is no such pool."""
+    async with get_client() as client:
+        try:
+            await client.read_work_pool(WORK_POOL)
+        except ObjectNotFound:
+            return None
+        workers = await client.read_workers_for_work_pool(WORK_POOL)
+    return [worker.name for worker in workers if worker.status == WorkerStatus.ONLINE]
+
+
+async def saved_credentials() -> list[Saved]:
+    """All credentials blocks, by provider and name.
+
+    Raises:
+        UnreachableError: See `reach_server`.
+    """
+    await reach_server()
+    return [Saved(kind.provider, name, found) for kind, name, found in await load_all(CREDENTIALS.values())]
+
+
+async def saved_stores() -> dict[str, AssetStore]:
+    """Every Asset Store block, by its name.
+
+    Raises:
+        UnreachableError: See `reach_server`.
+    """
+    await reach_server()
+    return {name: await load_block(AssetStore, name) for name in await saved_names(AssetStore)}

@@ -1,0 +1,1 @@
+"""The command line `genmedia`; what needs the project's rooms finds them at run time."""

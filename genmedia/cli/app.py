@@ -1,0 +1,503 @@
+"""The command line `genmedia`."""
+
+import os
+import signal
+import sys
+from datetime import date
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
+
+from cyclopts import App, Parameter
+from rich.console import Console
+
+from genmedia import __version__
+from genmedia.cli.output import Output
+from genmedia.errors import ApiError, BudgetError, GenmediaError, InputError, JournalError, SettingsError
+
+if TYPE_CHECKING:
+    from genmedia.cli.project import Project
+
+EXIT_CODES = {
+    0: "done",
+    1: "part of the work failed, or a check did",
+    2: "wrong usage, input or settings",
+    3: "a provider or a server cannot be reached, or refuses",
+    130: "ended by Ctrl-C",
+}
+
+app = App(
+    name="genmedia",
+    version=__version__,
+    help="Buy pictures, videos and 3D models: paid once, never lost, always seen.",
+    help_format="plaintext",  # Markdown's parser would take a third of the time that help takes
+    help_epilogue=f"Exit codes: {'; '.join(f'{code} {meaning}' for code, meaning in EXIT_CODES.items())}.",
+    suppress_keyboard_interrupt=False,
+)
+
+ProjectFolder = Annotated[Path | None, Parameter(help="The project's folder; found upwards from here by default.")]
+SandboxAddress = Annotated[
+    str, Parameter(help="Address of a running sandbox, such as http://127.0.0.1:4280.", show_default=False)
+]
+StoreName = Annotated[str, Parameter(help="The Asset Store block.")]
+StoreFolder = Annotated[
+    Path | None, Parameter(help="In its stead, a store's folder; needs neither Prefect nor a project.", show_default=False)
+]
+AsJson = Annotated[bool, Parameter(name="--json", negative=(), help="Print JSON.", show_default=False)]
+
+
+@app.command
+def sandbox(
+    *,
+    port: Annotated[int, Parameter(help="Port of the APIs; 0 takes any free one.")] = 4280,
+    media_port: Annotated[int | None, Parameter(help="Port that outputs are served from; the next one by default.")] = None,
+    clock_scale: Annotated[float, Parameter(help="How many times faster than real time jobs run.")] = 1.0,
+    size: Annotated[int, Parameter(help="Longest side of rendered pictures, in pixels.")] = 768,
+    seed: Annotated[int, Parameter(help="Makes durations and failures repeat.")] = 0,
+    input_origin: Annotated[tuple[str, ...], Parameter(help="A further origin that inputs may be at.")] = (),
+    switch: Annotated[
+        tuple[str, ...], Parameter(help="Behaviour of all accounts, such as flora.assets=true or flora.casing=snake.")
+    ] = (),
+) -> None:
+    """Serve all providers on this machine, without a key and without a network."""
+    from pydantic import ValidationError  # noqa: PLC0415 # `--help` should not wait for what only one command needs
+
+    from genmedia.sandbox.server import SandboxOptions, run  # noqa: PLC0415
+
+    options = SandboxOptions(
+        port=port,
+        media_port=media_port,
+        clock_scale=clock_scale,
+        size=size,
+        seed=seed,
+        input_origins=input_origin,
+        switches=_switches(switch),
+    )
+    try:
+        run(options)
+    except ValidationError as error:
+        faults = "; ".join(f"{'.'.join(map(str, fault['loc']))}: {fault['msg']}" for fault in error.errors(include_input=False))
+        raise SettingsError(f"a switch cannot be set: {faults}", advice="See `genmedia sandbox --help`.") from None
+
+
+@app.command
+def demo(*, live: bool = False, project: ProjectFolder = None) -> int:
+    """Run a campaign over all four providers, in a sandbox; see it in a gallery.
+
+    Args:
+        live: Pay with the keys in the environment, such as FLORA_API_KEY, at the providers themselves; README.md tells the caps.
+        project: The project's folder.
+    """
+    from genmedia.cli.demo import run_demo  # noqa: PLC0415
+    from genmedia.cli.project import find_project  # noqa: PLC0415
+
+    return run_demo(find_project(project), Console(), live=live)
+
+
+@app.command
+def up(
+    *,
+    s3: Annotated[
+        bool, Parameter(negative=(), help="Keep assets in an S3 server on this machine (Debian: ceph-mon ceph-osd radosgw).")
+    ] = False,
+    project: ProjectFolder = None,
+) -> int:
+    """Run Prefect, a sandbox and a worker with all deployments on this machine, until Ctrl-C."""
+    from genmedia.cli.project import find_project  # noqa: PLC0415
+    from genmedia.cli.up import run_up  # noqa: PLC0415
+
+    return run_up(find_project(project), s3=s3)
+
+
+def _names(_: object) -> list[str]:
+    from genmedia.cli.flow_runs import names  # noqa: PLC0415
+    from genmedia.cli.project import find_project  # noqa: PLC0415
+
+    return names(find_project())
+
+
+@app.command(help_flags=(), version_flags=())
+def run(
+    name: Annotated[str, Parameter(allow_leading_hyphen=True, completer=_names)] = "--help",
+    /,
+    *parameters: Annotated[str, Parameter(allow_leading_hyphen=True)],
+    project: ProjectFolder = None,
+) -> int:
+    """Run a flow with its progress on this terminal; `genmedia run --help` lists the flows.
+
+    Args:
+        name: A flow, or a deployment in prefect.yaml, whose parameters are the preset.
+        parameters: Of the flow; see `genmedia run NAME --help`.
+        project: The project's folder.
+    """
+    from genmedia.cli.flow_runs import run as run_flow  # noqa: PLC0415
+
+    return run_flow(_project(project), [name, *parameters], Console())
+
+
+@app.command
+def setup(
+    *,
+    name: Annotated[str, Parameter(env_var="GENMEDIA_BLOCKS", help="What the blocks are called.")] = "default",
+    sandbox: SandboxAddress = "",
+    force: Annotated[bool, Parameter(negative=(), help="Save keys that are refused as well.", show_default=False)] = False,
+    project: ProjectFolder = None,
+) -> int:
+    """Save the keys of your accounts in Prefect, once the providers take them.
+
+    Keys are taken from the environment (FLORA_API_KEY and so on); on a terminal, those that are missing are asked for.
+    """
+    from genmedia.cli.accounts import set_up  # noqa: PLC0415
+
+    return set_up(_project(project), name=name, sandbox=sandbox, force=force, console=Console())
+
+
+@app.command
+def providers(*, json: AsJson = False, sandbox: SandboxAddress = "", project: ProjectFolder = None) -> int:
+    """Show what your accounts offer: models, techniques and templates, plan and credits."""
+    from genmedia.cli.accounts import show_offers  # noqa: PLC0415
+
+    return show_offers(_project(project), sandbox=sandbox, as_json=json, console=Console())
+
+
+@app.command
+def doctor(*, json: AsJson = False, project: ProjectFolder = None) -> int:
+    """Check everything that a run needs: Prefect, keys, stores, media libraries, clocks. It costs nothing."""
+    from genmedia.cli.doctor import examine  # noqa: PLC0415
+
+    _mute_prefect()
+    return examine(project, as_json=json)
+
+
+journal = App(name="journal", help="Look after the journal of what was bought.", version_flags=())
+app.command(journal)
+
+
+@journal.default
+def show_journal(
+    *,
+    in_doubt: Annotated[
+        bool, Parameter(negative=(), help="Only what nobody can tell about: whether it was bought.", show_default=False)
+    ] = False,
+    json: AsJson = False,
+    store: StoreName = "default",
+    folder: StoreFolder = None,
+    project: ProjectFolder = None,
+) -> None:
+    """Show what is open: asked for, or bought, and not in the store yet."""
+    from genmedia.cli.journal import Where, show_open  # noqa: PLC0415
+
+    _mute_prefect()
+    show_open(Where(store, folder, project), in_doubt=in_doubt, as_json=json, console=Console())
+
+
+@journal.command
+def resolve(
+    key: Annotated[str, Parameter(help="The submission key, or its beginning.")],
+    /,
+    *,
+    job: Annotated[str | None, Parameter(help="It was bought: the provider's id of the job.", show_default=False)] = None,
+    not_bought: Annotated[bool, Parameter(negative=(), help="It was not bought, and costs nothing.", show_default=False)] = False,
+    lost: Annotated[bool, Parameter(negative=(), help="Write it off: it counts as spent.", show_default=False)] = False,
+    store: StoreName = "default",
+    folder: StoreFolder = None,
+    project: ProjectFolder = None,
+) -> None:
+    """Say what became of a purchase that is in doubt: one of --job, --not-bought and --lost."""
+    from genmedia.cli.journal import Where, resolve  # noqa: PLC0415
+
+    _mute_prefect()
+    resolve(Where(store, folder, project), key, job=job, not_bought=not_bought, lost=lost, console=Console())
+
+
+@journal.command
+def backup(
+    file: Annotated[Path, Parameter(help="A file that is not there yet.")],
+    /,
+    *,
+    store: StoreName = "default",
+    folder: StoreFolder = None,
+    project: ProjectFolder = None,
+) -> None:
+    """Write a copy of the journal, while others go on with it. To restore it, put it in its place, then `genmedia journal rebuild`."""
+    from genmedia.cli.journal import Where, back_up  # noqa: PLC0415
+
+    _mute_prefect()
+    back_up(Where(store, folder, project), file, Console())
+
+
+@journal.command
+def rebuild(*, store: StoreName = "default", folder: StoreFolder = None, project: ProjectFolder = None) -> int:
+    """Write into the journal what the sidecars of a store tell; what it knows stays as it is. It costs nothing."""
+    from genmedia.cli.provenance import Where  # noqa: PLC0415
+    from genmedia.cli.provenance import rebuild as rebuild_from_sidecars  # noqa: PLC0415
+
+    _mute_prefect()
+    return rebuild_from_sidecars(Where(store, folder, project), Console())
+
+
+@app.command
+def lineage(
+    file: Annotated[str, Parameter(help="A path in the store, a file on this machine, or the beginning of a SHA-256.")],
+    /,
+    *,
+    json: AsJson = False,
+    store: StoreName = "default",
+    folder: StoreFolder = None,
+    project: ProjectFolder = None,
+) -> None:
+    """Show what a file was made of, back to photos and texts, and what was made of it."""
+    from genmedia.cli.provenance import Where, show_lineage  # noqa: PLC0415
+
+    _mute_prefect()
+    show_lineage(Where(store, folder, project), file, as_json=json, console=Console())
+
+
+@app.command
+def gallery(
+    *,
+    output: Annotated[
+        Path | None, Parameter(help="A folder for a page whose pictures are read by signed links.", show_default=False)
+    ] = None,
+    days: Annotated[float, Parameter(help="With --output: how long the links live, at most 7; write the page anew then.")] = 7,
+    store: StoreName = "default",
+    folder: StoreFolder = None,
+    project: ProjectFolder = None,
+) -> None:
+    """Draw the gallery of a store anew; of a private bucket as a page on this machine."""
+    from genmedia.cli.provenance import Where, draw_gallery  # noqa: PLC0415
+
+    _mute_prefect()
+    draw_gallery(Where(store, folder, project), output, days, Console())
+
+
+@app.command
+def manifest(
+    *,
+    output: Annotated[Path | None, Parameter(help="Where it goes; standard output by default.", show_default=False)] = None,
+    store: StoreName = "default",
+    folder: StoreFolder = None,
+    project: ProjectFolder = None,
+) -> None:
+    """List everything in a store as CSV: a line for each file, with its request, cost and hash."""
+    from genmedia.cli.provenance import Where, save_manifest  # noqa: PLC0415
+
+    _mute_prefect()
+    save_manifest(Where(store, folder, project), output)
+
+
+caps = App(name="caps", help="Show and set what each account may spend, in its own credits.", version_flags=())
+app.command(caps)
+
+AccountName = Annotated[
+    str, Parameter(help="A provider, provider/BLOCK such as flora/studio, or an account as the journal writes it.")
+]
+Amount = Annotated[float | None, Parameter(show_default=False)]
+
+
+@caps.default
+def show_caps(
+    *, json: AsJson = False, store: StoreName = "default", folder: StoreFolder = None, project: ProjectFolder = None
+) -> None:
+    """Show the caps of all accounts."""
+    from genmedia.cli.money import Where, show_caps  # noqa: PLC0415
+
+    _mute_prefect()
+    show_caps(Where(store, folder, project), as_json=json, console=Console())
+
+
+@caps.command(name="set")
+def set_caps(
+    account: AccountName,
+    /,
+    *,
+    day: Amount = None,
+    month: Amount = None,
+    campaign: Amount = None,
+    total: Amount = None,
+    failures: Annotated[int | None, Parameter(show_default=False)] = None,
+    store: StoreName = "default",
+    folder: StoreFolder = None,
+    project: ProjectFolder = None,
+) -> None:
+    """Set what an account may spend; caps that are not named stay as they are.
+
+    Args:
+        account: Whose.
+        day: In a day, which begins at midnight in the zone that GENMEDIA_TIME_ZONE names, such as Europe/Berlin; UTC by default.
+        month: In a month.
+        campaign: For any one campaign.
+        total: For everything, from the beginning of the journal.
+        failures: How many failures in a row that cost something hold the account; 5 by default, 0 for never.
+        store: The Asset Store block whose journal it is.
+        folder: A store's folder.
+        project: The project's folder.
+    """
+    from genmedia.cli.money import Scope, Where, set_caps  # noqa: PLC0415
+
+    _mute_prefect()
+    given = {
+        Scope.DAY: day,
+        Scope.MONTH: month,
+        Scope.CAMPAIGN: campaign,
+        Scope.TOTAL: total,
+        Scope.FAILURES: failures,
+    }
+    amounts = {scope: amount for scope, amount in given.items() if amount is not None}
+    set_caps(Where(store, folder, project), account, amounts, Console())
+
+
+@caps.command(name="remove")
+def remove_caps(
+    account: AccountName,
+    /,
+    *which: Annotated[Literal["day", "month", "campaign", "total", "failures"], Parameter(help="Which; all by default.")],
+    store: StoreName = "default",
+    folder: StoreFolder = None,
+    project: ProjectFolder = None,
+) -> None:
+    """Take away caps of an account."""
+    from genmedia.cli.money import Scope, Where, set_caps  # noqa: PLC0415
+
+    _mute_prefect()
+    amounts = dict.fromkeys(map(Scope, which or list(Scope)))
+    set_caps(Where(store, folder, project), account, amounts, Console())
+
+
+@app.command
+def hold(
+    account: AccountName = "",
+    /,
+    *,
+    reason: Annotated[str, Parameter(help="Why, for whoever asks.", show_default=False)] = "",
+    release: Annotated[bool, Parameter(negative=(), help="Let it spend again.", show_default=False)] = False,
+    json: AsJson = False,
+    store: StoreName = "default",
+    folder: StoreFolder = None,
+    project: ProjectFolder = None,
+) -> int:
+    """Let an account spend nothing from now on; without one, show which are held. What is bought already goes on."""
+    from genmedia.cli import money  # noqa: PLC0415
+
+    _mute_prefect()
+    where = money.Where(store, folder, project)
+    if release and not account:
+        raise SettingsError("nobody is named", money="", advice="Name the account: genmedia hold --release ACCOUNT.")
+    if release:
+        return money.release(where, account, Console())
+    if account:
+        money.hold(where, account, reason, Console())
+    else:
+        money.show_holds(where, as_json=json, console=Console())
+    return 0
+
+
+@app.command
+def ledger(
+    *,
+    by: Annotated[str, Parameter(help="day, campaign, provider, operation, account, or the name of a label.")] = "day",
+    since: Annotated[date | None, Parameter(help="First day, such as 2026-03-01.", show_default=False)] = None,
+    until: Annotated[date | None, Parameter(help="Last day; today by default.", show_default=False)] = None,
+    check: Annotated[
+        bool, Parameter(negative=(), help="Compare with the credits that providers say are left.", show_default=False)
+    ] = False,
+    json: AsJson = False,
+    csv: Annotated[bool, Parameter(name="--csv", negative=(), help="Print CSV.", show_default=False)] = False,
+    store: StoreName = "default",
+    folder: StoreFolder = None,
+    project: ProjectFolder = None,
+) -> int:
+    """Show what was spent, is reserved and is in doubt; credits of different providers are never added."""
+    from genmedia.cli import money  # noqa: PLC0415
+
+    _mute_prefect()
+    where = money.Where(store, folder, project)
+    if check:
+        return money.check_ledger(where, as_json=json, console=Console())
+    money.show_ledger(where, by=by, since=since, until=until, form=money.Form(json, csv), console=Console())
+    return 0
+
+
+@app.command
+def completion(shell: Annotated[Literal["bash", "zsh", "fish"] | None, Parameter(help="Yours, by default.")] = None, /) -> None:
+    """Print a script for completion in your shell, such as for `eval "$(genmedia completion bash)"`."""
+    from cyclopts.completion.detect import ShellDetectionError  # noqa: PLC0415
+
+    try:
+        sys.stdout.write(app.generate_completion(shell=shell))
+    except ShellDetectionError:
+        raise SettingsError("which shell this is cannot be told", advice="Name it: bash, zsh or fish.") from None
+
+
+def _project(folder: Path | None) -> "Project":
+    from genmedia.cli.project import find_project  # noqa: PLC0415
+
+    _mute_prefect()
+    return find_project(folder)
+
+
+def _mute_prefect() -> None:
+    """Prefect reads these when it is imported: commands speak for themselves, and nothing calls home."""
+    os.environ.setdefault("PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL", "CRITICAL")
+    os.environ.setdefault("DO_NOT_TRACK", "1")
+
+
+def _switches(given: tuple[str, ...]) -> dict[str, dict[str, str | bool]]:
+    switches: dict[str, dict[str, str | bool]] = {}
+    for one in given:
+        name, equals, value = one.partition("=")
+        provider, dot, switch = name.partition(".")
+        if not (equals and dot and provider and switch and value):
+            raise SettingsError(
+                f"{one!r} is not a switch", advice="Write it as provider.switch=value, such as flora.assets=true."
+            )
+        switches.setdefault(provider, {})[switch] = {"true": True, "false": False}.get(value, value)
+    return switches
+
+
+def main() -> None:
+    """Run one command; errors are told in a line or two, never as a traceback."""
+    Output.install()
+    try:
+        _run_command()
+    except SystemExit as ended:
+        if fault := Output.fault():
+            sys.stderr.write(f"genmedia: the output could not be written: {fault}\n")
+            sys.exit(ended.code or 1)
+        raise
+
+
+def _run_command() -> None:
+    # A supervisor's SIGTERM ends a command as Ctrl-C does; a script's background jobs inherit an ignored SIGINT, and so would their children.
+    for sign in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(sign, signal.default_int_handler)
+    try:
+        sys.exit(app())
+    except GenmediaError as error:
+        sys.stderr.write(f"genmedia: {error}\n")
+        sys.exit(_exit_code(error))
+    except KeyboardInterrupt:
+        sys.stderr.write("\ngenmedia: stopped. What was bought is in the journal; run the same command again to go on.\n")
+        sys.exit(130)
+    except Exception as error:  # what nobody foresaw is told in a line as well
+        if os.environ.get("GENMEDIA_TRACEBACK"):
+            raise
+        sys.exit(_tell_unforeseen(error))
+
+
+def _tell_unforeseen(error: Exception) -> int:
+    from httpx import HTTPError  # noqa: PLC0415
+
+    from genmedia.redaction import redact  # noqa: PLC0415
+
+    what = redact(f"{type(error).__name__}: {error}").partition("\n")[0]
+    if isinstance(error, HTTPError):  # of a provider it would be an ApiError
+        sys.stderr.write(f"genmedia: the Prefect server does not answer as it should ({what}). Run again once it does.\n")
+        return 3
+    sys.stderr.write(f"genmedia: {what}\nThis is a fault of genmedia; with GENMEDIA_TRACEBACK=1 it says where.\n")
+    return 1
+
+
+def _exit_code(error: GenmediaError) -> int:
+    if isinstance(error, InputError | SettingsError | BudgetError | JournalError):
+        return 2
+    return 3 if isinstance(error, ApiError) else 1

@@ -1,0 +1,221 @@
+"""Whether everything that a run needs is in place: `genmedia doctor`."""
+
+import asyncio
+import os
+import shutil
+import sys
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, dataclass
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any, Literal
+
+from genmedia import __version__
+from genmedia.cli.printing import print_json
+from genmedia.cli.project import Project, find_project
+from genmedia.errors import GenmediaError
+from genmedia.journal import Journal
+from genmedia.journal.database import NEWEST
+from genmedia.offers import Saved, asked
+from genmedia.store import Place, Store
+
+CLOCK_SECONDS = 60.0
+"""By how much this machine's clock may be wrong; signed links and tokens bear little more."""
+
+ROOM_BYTES = 2 * 10**9
+"""What a store should have room for."""
+
+PICTURES = {"jpg": "JPEG", "zlib": "PNG", "webp": "WebP", "avif": "AVIF"}
+"""Pillow's names of what it needs to decode the pictures that are kept."""
+
+VIDEOS = ("h264", "hevc", "vp9", "av1")
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One thing that was looked at, how it is, and what to do about it."""
+
+    check: str
+    status: Literal["ok", "warning", "failure"]
+    what: str
+    advice: str = ""
+
+
+def examine(folder: Path | None, *, as_json: bool) -> int:
+    """Look at everything that a run needs, and print a line for each; returns the exit code: 1 when something fails.
+
+    Nothing is bought. Each key is tried with a call that costs nothing.
+
+    Args:
+        folder: The project's folder; found upwards from here by default.
+        as_json: Print a JSON list instead of lines.
+    """
+    findings = [Finding("genmedia", "ok", f"{__version__} on Python {sys.version.split()[0]}"), _pictures(), _videos()]
+    try:
+        project = find_project(folder)
+        project.module("flows")
+        findings.append(Finding("project", "ok", f"{project.folder}, where the flows come from"))
+        findings += asyncio.run(_prefect(project))
+    except GenmediaError as error:
+        findings.append(_failed("project", error))
+    if as_json:
+        print_json([asdict(finding) for finding in findings])
+    else:
+        _print(findings)
+    return int(any(finding.status == "failure" for finding in findings))
+
+
+def _pictures() -> Finding:
+    from PIL import features  # noqa: PLC0415 # only here
+
+    return _decodes("Pillow", version("pillow"), {name: bool(features.check(key)) for key, name in PICTURES.items()})
+
+
+def _videos() -> Finding:
+    import av  # noqa: PLC0415 # only here
+
+    return _decodes("PyAV", version("av"), {name: name in av.codecs_available for name in VIDEOS})
+
+
+def _decodes(library: str, installed: str, known: dict[str, bool]) -> Finding:
+    missing = [name for name, there in known.items() if not there]
+    if missing:
+        advice = f"Install {library} with it: such files go to quarantine."
+        return Finding("media", "failure", f"{library} {installed} cannot decode {', '.join(missing)}", advice)
+    return Finding("media", "ok", f"{library} {installed} decodes {', '.join(known)}")
+
+
+async def _prefect(project: Project) -> list[Finding]:
+    server = project.module("deployments.server")
+    try:
+        there = await server.reach_server()
+        accounts, stores = await server.saved_credentials(), await server.saved_stores()
+    except GenmediaError as error:
+        return [_failed("prefect", error), *await _store(Place(str(project.folder / "media")))]
+    findings = [
+        _versions(there, server.CLIENT_VERSION),
+        _workers(await server.live_workers()),
+        _accounts(accounts, server.PROVIDERS),
+    ]
+    keys = await asyncio.gather(*map(_key, accounts))
+    findings += [finding for finding, _ in keys]
+    findings += _clock([ahead for _, ahead in keys if ahead is not None])
+    findings += await _stores(stores.values(), project.folder)
+    if not stores:
+        findings.append(Finding("store", "failure", "no Asset Store block is saved", "Run `genmedia setup`."))
+    return findings
+
+
+def _versions(there: Any, client: str) -> Finding:
+    what = f"{client} here, {there.version} at {there.url}"
+    if there.version not in (client, "Cloud"):
+        return Finding("prefect", "warning", what, "Use the same version at both ends.")
+    return Finding("prefect", "ok", what)
+
+
+def _workers(workers: list[str] | None) -> Finding:
+    if workers is None:
+        return Finding("worker", "warning", "there is no work pool for deployments", "Run `genmedia setup`.")
+    if not workers:
+        advice = "Start one with `prefect worker start --pool genmedia`; `genmedia run` needs none."
+        return Finding("worker", "warning", "no worker is alive: deployments and schedules wait", advice)
+    return Finding("worker", "ok", ", ".join(workers))
+
+
+def _accounts(accounts: Sequence[Saved], providers: Sequence[str]) -> Finding:
+    if not accounts:
+        return Finding("accounts", "failure", "no account is saved", "Run `genmedia setup`.")
+    missing = [provider for provider in providers if provider not in {one.provider for one in accounts}]
+    what = ", ".join(f"{one.provider} {one.name}" for one in accounts)
+    return Finding("accounts", "ok", f"{what}; none at {', '.join(missing)}" if missing else what)
+
+
+async def _key(account: Saved) -> tuple[Finding, float | None]:
+    """Whether the provider takes the key, and by how much its clock is ahead."""
+    check = f"{account.provider} {account.name}"
+    ahead = await asked(account, lambda known: known.check())
+    if isinstance(ahead, GenmediaError):
+        return _failed(check, ahead), None
+    return Finding(check, "ok", "the provider takes the key"), ahead
+
+
+def _clock(ahead: Sequence[float]) -> list[Finding]:
+    """Compared with the providers' own `Date`; the one that differs most tells."""
+    if not ahead:
+        return []
+    most = max(ahead, key=abs)
+    if abs(most) <= CLOCK_SECONDS:
+        return [Finding("clock", "ok", f"within {max(abs(most), 1):.0f} s of the providers' clocks")]
+    what = f"{abs(most):.0f} s {'behind' if most > 0 else 'ahead of'} the providers' clocks"
+    return [Finding("clock", "warning", what, "Set this machine's clock: signed links and tokens end too early or too late.")]
+
+
+async def _stores(blocks: Iterable[Any], folder: Path) -> list[Finding]:
+    """Each store of the blocks once, and its journal."""
+    findings: list[Finding] = []
+    seen: set[tuple[Place, str]] = set()
+    for block in blocks:
+        try:
+            where = block.place.below(folder), block.journal.get_secret_value()
+        except GenmediaError as error:
+            findings.append(_failed("store", error))
+            continue
+        if where not in seen:
+            seen.add(where)
+            findings += await _store(*where)
+    return findings
+
+
+async def _store(place: Place, journal: str = "") -> list[Finding]:
+    """Whether the store takes files, and its journal opens."""
+    try:
+        found = _folder(place.folder) if place.folder else await _bucket(place)
+    except GenmediaError as error:
+        return [_failed("store", error)]
+    return [found] if found.status == "failure" else [found, await _journal(place, journal)]
+
+
+def _folder(root: Path) -> Finding:
+    there = next(folder for folder in (root, *root.parents) if folder.exists())
+    if not there.is_dir() or not os.access(there, os.W_OK):
+        return Finding("store", "failure", f"{there} is no folder that can be written", "Name another in the Asset Store block.")
+    free = shutil.disk_usage(there).free
+    what = f"{root}{'' if there == root else ' (it will be made)'}, {free / 10**9:.1f} GB free"
+    if free < ROOM_BYTES:
+        return Finding("store", "warning", what, "Make room: what finds none has to be fetched again.")
+    return Finding("store", "ok", what)
+
+
+async def _bucket(place: Place) -> Finding:
+    async with Store.lease(place) as store:
+        await store.check()
+    return Finding("store", "ok", f"{place.root} takes files and gives them back")
+
+
+async def _journal(place: Place, told: str) -> Finding:
+    try:
+        url = place.journal_url(told)
+        own = place.folder / ".genmedia" / "journal.db" if place.folder else None
+        if own and url == place.journal_url() and not own.exists() and "GENMEDIA_JOURNAL_URL" not in os.environ:
+            return Finding("journal", "ok", f"none in {place.folder} yet: nothing was bought for it")
+        async with Journal.lease(url) as journal:
+            await journal.live_attempt("")
+    except GenmediaError as error:
+        return _failed("journal", error)
+    return Finding("journal", "ok", f"{journal.label} opens, version {NEWEST}")
+
+
+def _failed(check: str, error: GenmediaError) -> Finding:
+    return Finding(check, "failure", error.what, error.advice)
+
+
+def _print(findings: Sequence[Finding]) -> None:
+    from rich.console import Console  # noqa: PLC0415 # JSON needs none
+
+    console = Console(highlight=False)
+    colours = {"ok": "green", "warning": "yellow", "failure": "red"}
+    width = max(len(finding.check) for finding in findings)
+    for one in findings:
+        said = f"{one.what.rstrip('.')}{f'. {one.advice}' if one.advice else ''}"
+        console.print(f"[{colours[one.status]}]{one.status:7}[/]  {one.check:{width}}  ", end="", soft_wrap=True)
+        console.print(said, markup=False, soft_wrap=True)

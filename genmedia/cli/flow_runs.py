@@ -1,0 +1,231 @@
+"""Running a flow in this process, with its progress on the terminal: `genmedia run`."""
+
+import ast
+import asyncio
+import os
+import signal
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from textwrap import shorten
+from time import monotonic
+from typing import TYPE_CHECKING, Any
+
+from cyclopts import App, CycloptsError, Group
+from rich.console import Console
+from rich.table import Table
+
+from genmedia.cli.project import Deployment, Project
+from genmedia.cli.terminal import showing_progress
+from genmedia.errors import Fault, GenmediaError, InputError
+
+if TYPE_CHECKING:  # the list of flows should not wait for the database that results are kept in
+    from genmedia.results import Result
+    from genmedia.store import Place
+
+CANCELLED = 130
+"""The exit code after Ctrl-C."""
+
+WARNING_CHARACTERS = 160
+"""How much of a warning is shown; all of it stands in the table of results in Prefect, and in the gallery."""
+
+_FLOWS, _PRESETS = Group("Flows", sort_key=1), Group("Presets", sort_key=2)
+
+
+def run(project: Project, words: Sequence[str], console: Console) -> int:
+    """Run what the words name: a flow, or a preset, which is a flow with a deployment's parameters; returns the exit code.
+
+    Args:
+        project: The checkout.
+        words: What was typed after `genmedia run`.
+        console: Where help, progress and results are shown.
+
+    Raises:
+        InputError: Everything that is wrong with the parameters.
+        UnreachableError: No Prefect server answers.
+        GenmediaError: The flow could not do its work; the class says the cause.
+    """
+    app = App(
+        name="genmedia run",
+        help="Run a flow, or a preset of one from prefect.yaml, with its progress on this terminal.",
+        help_epilogue="Put --help after a name to see its parameters.",
+        help_format="plaintext",
+        version_flags=(),
+        console=console,
+    )
+    runnable = _runnable(project)
+    flow = parameters = bind = None
+    for name, (group, one) in runnable.items():
+        command = App(name=name, help=one.description, group=group, version_flags=())
+        if list(words[:1]) == [name]:
+            from genmedia.cli.parameters import Parameters  # noqa: PLC0415 # nor for pydantic
+
+            command.help_epilogue = "TEXT... may be given several times. YAML may be JSON, or stand in a file: @FILE."
+            flow = project.load(one.entrypoint)
+            parameters = Parameters(flow.fn, one.parameters)
+            bind = parameters.command()
+            command.default(bind)
+        app.command(command)
+    if words[0].startswith("-") and words[0] not in app.help_flags:
+        raise InputError([Fault(f"genmedia run {words[0]}", f"the name comes first, one of {', '.join(runnable)}")])
+    try:
+        command, bound, strays, _ = app.parse_known_args(words)
+    except CycloptsError as error:
+        error.verbose = False
+        raise InputError([Fault("genmedia run", str(error).strip())]) from None
+    if parameters is None or command is not bind:
+        command(*bound.args, **bound.kwargs)  # help
+        return 0
+    values = parameters.read(bound.arguments, strays)
+    os.chdir(project.folder)  # where the paths in parameters begin
+    return _Run(project, flow, values, console).to_the_end()
+
+
+def names(project: Project) -> list[str]:
+    """Everything that can be run."""
+    return list(_runnable(project))
+
+
+def _runnable(project: Project) -> dict[str, tuple[Group, Deployment]]:
+    """The flows that prefect.yaml names, and its deployments, without importing any of them."""
+    presets = project.deployments
+    entrypoints = dict.fromkeys(one.entrypoint for one in presets)
+    flows = [Deployment(_flow_name(one), _about(project, one), one, {}) for one in entrypoints]
+    return {one.name: (_FLOWS, one) for one in flows} | {one.name: (_PRESETS, one) for one in presets}
+
+
+def _flow_name(entrypoint: str) -> str:
+    """The name that Prefect gives a flow by its function."""
+    return entrypoint.rpartition(":")[2].replace("_", "-")
+
+
+def _about(project: Project, entrypoint: str) -> str:
+    source = project.folder / entrypoint.rpartition(":")[0]
+    try:
+        return (ast.get_docstring(ast.parse(source.read_text(encoding="utf-8"))) or "").partition("\n")[0]
+    except (OSError, SyntaxError):
+        return f"{source} cannot be read."
+
+
+@dataclass
+class _Run:
+    """One run of a flow, from here to its end."""
+
+    project: Project
+    flow: Any
+    parameters: dict[str, Any]
+    console: Console
+
+    def to_the_end(self) -> int:
+        """Run it, show how it ended, and return the exit code."""
+        local = self.project.module("deployments.local_run")
+        begun = monotonic()
+        try:
+            store, ended = asyncio.run(self._go(local))
+        except local.Terminated:
+            raise KeyboardInterrupt from None  # nobody cancelled it: what was bought stays
+        finally:
+            signal.signal(signal.SIGINT, signal.default_int_handler)
+        page = local.ui_url() + ended.page
+        if ended.name == "Cancelled":
+            self.console.print("Cancelled. What had not started was taken back; what runs stays bought: run it again to go on.")
+            self.console.print(f"Prefect  {page}", highlight=False, soft_wrap=True)
+            return CANCELLED
+        return report(self.console, [ended], monotonic() - begun, store=store, page=page)
+
+    async def _go(self, local: Any) -> "tuple[Place | None, Any]":
+        server = self.project.module("deployments.server")
+        await server.reach_server()
+        store = (await server.saved_stores()).get(self.parameters.get("store", "default"))
+        place = store.place if store else None
+        stop = asyncio.Event()
+        self._listen_for_ctrl_c(stop)
+        with showing_progress(self.console):
+            return place, await local.run_here(self.flow, self.parameters, stop)
+
+    def _listen_for_ctrl_c(self, stop: asyncio.Event) -> None:
+        loop = asyncio.get_running_loop()
+
+        def end_at_once(*_: Any) -> None:
+            self.console.show_cursor()
+            os._exit(CANCELLED)
+
+        def cancel() -> None:
+            stop.set()
+            self.console.print("Cancelling; Ctrl-C again ends at once, and takes nothing back.", highlight=False)
+
+        def first(*_: Any) -> None:
+            signal.signal(signal.SIGINT, end_at_once)
+            loop.call_soon_threadsafe(cancel)  # not in here: a line may be half printed
+
+        signal.signal(signal.SIGINT, first)
+
+
+def results_of(ended: Any) -> "list[Result]":
+    """What a flow run that got to its end bought; nothing for a flow that does not buy.
+
+    Raises:
+        GenmediaError: It did not get there.
+    """
+    if isinstance(ended.result, GenmediaError):
+        raise ended.result
+    if isinstance(ended.result, BaseException):
+        raise GenmediaError(
+            f"the flow run ended as {ended.name}: {ended.message}", advice="Its page in the Prefect UI says more."
+        )
+    return ended.result or []
+
+
+def report(console: Console, ended: Sequence[Any], seconds: float, *, store: "Place | None", page: str) -> int:
+    """Show how flow runs ended: a table of what they made, why the rest is missing, and where all of it is; returns the exit code.
+
+    Args:
+        console: Where.
+        ended: The runs, as `deployments.local_run` gives them.
+        seconds: How long it took.
+        store: Where the assets are; None where there is none.
+        page: The address in the Prefect UI.
+
+    Raises:
+        GenmediaError: One of them did not get to its end.
+    """
+    results = [result for one in ended for result in results_of(one)]
+    whole = all(one.name == "Completed" for one in ended)
+    outcome = f"[bold]{'Completed' if whole else 'Partial'}[/] in {seconds:.0f} s: "
+    if results:
+        _print_results(console, results)
+        console.print(f"\n{outcome}{_summary(results)}")
+        if store:
+            console.print(f"Store    {store.folder or store.root}", highlight=False, soft_wrap=True)
+            console.print(f"Gallery  {store.address('index.html')}", highlight=False, soft_wrap=True)
+    else:
+        console.print(outcome, end="", soft_wrap=True)
+        console.print("; ".join(one.message for one in ended), markup=False, soft_wrap=True)
+    console.print(f"Prefect  {page}", highlight=False, soft_wrap=True)
+    return 0 if whole else 1
+
+
+def _print_results(console: Console, results: "Sequence[Result]") -> None:
+    table = Table(box=None, header_style="dim", padding=(0, 2, 0, 0))
+    for title in ("step", "operation", "status", "seconds", "credits", "files"):
+        table.add_column(title, no_wrap=title not in ("step", "operation"), overflow="fold")
+    for result in results:
+        took = "" if result.seconds is None else f"{result.seconds:.1f}"
+        table.add_row(result.name, result.operation, result.status, took, f"{result.charged:g}", str(len(result.assets)))
+    console.print(table)
+    for result in results:
+        if result.error:
+            console.print(f"{result.name}: {result.error}", style="red", highlight=False, markup=False, soft_wrap=True)
+        if result.warnings:
+            count = "a warning" if len(result.warnings) == 1 else f"{len(result.warnings)} warnings, first"
+            first = shorten(result.warnings[0], WARNING_CHARACTERS, placeholder=" …")
+            told = f"{result.name}: stored with {count}: {first}"
+            console.print(told, style="yellow", highlight=False, markup=False, soft_wrap=True)
+
+
+def _summary(results: "Sequence[Result]") -> str:
+    if all(result.status == "Reused" for result in results):
+        return "nothing was bought; everything is in the store already."
+    counts = Counter(result.status for result in results)
+    told = ", ".join(f"{count} {status.lower()}" for status, count in counts.items())
+    return f"{told}; {sum(result.charged for result in results):g} credits charged."

@@ -1,0 +1,238 @@
+"""The parameters of a flow on the command line: their help, and their values from what was typed, all faults at once."""
+
+import inspect
+import re
+from collections.abc import Callable, Mapping, Sequence
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Annotated, Any, cast, get_type_hints
+
+import docstring_parser
+import yaml
+from cyclopts import Parameter
+from pydantic import ConfigDict, ValidationError, create_model
+
+from genmedia.errors import Fault, InputError
+
+Schema = dict[str, Any]
+
+_WORDS = {"string": "TEXT", "integer": "INTEGER", "number": "NUMBER", "boolean": "YES-OR-NO"}
+
+
+class _Yaml(yaml.SafeLoader):
+    """YAML whose plain words are texts unless JSON knows them: YAML 1.1 makes 8 of `010`, 750 of `12:30` and a yes of `on`."""
+
+    yaml_implicit_resolvers = {}  # noqa: RUF012 # pyyaml's own, which the next lines fill
+
+
+for _tag, _form, _first in (
+    ("null", "null|~|", ["n", "~", ""]),
+    ("bool", "true|false", ["t", "f"]),
+    ("int", "-?(0|[1-9][0-9]*)", list("-0123456789")),
+    ("float", r"-?(0|[1-9][0-9]*)(\.[0-9]+)?([eE][-+]?[0-9]+)?", list("-0123456789")),
+):
+    _Yaml.add_implicit_resolver(f"tag:yaml.org,2002:{_tag}", re.compile(f"(?:{_form})$"), _first)
+
+
+class Parameters:
+    """What a flow takes, read from its signature.
+
+    A text, a number, a yes or no is taken as it is typed, with nothing or `null` for none; a list of them is typed one by one;
+    everything else is YAML 1.2, of which JSON is a part, and what has a structure may stand in a file: `@shots.yaml`.
+
+    Args:
+        function: The flow's own function; its docstring tells the parameters' meaning, their annotations what they may be.
+        preset: Values for parameters that are not typed.
+    """
+
+    def __init__(self, function: Callable[..., Any], preset: Mapping[str, Any]) -> None:
+        hints = get_type_hints(function, include_extras=True)
+        fields: dict[str, Any] = {
+            one.name: (hints[one.name], ... if one.default is one.empty else one.default)
+            for one in inspect.signature(function).parameters.values()
+        }
+        self._model = create_model("Parameters", __config__=ConfigDict(extra="forbid", protected_namespaces=()), **fields)
+        schema: Schema = self._model.model_json_schema()
+        self._definitions: Schema = schema.get("$defs", {})
+        self._schemas: dict[str, Schema] = {name: self._plain(one) for name, one in schema["properties"].items()}
+        self._meanings = {one.arg_name: one.description for one in docstring_parser.parse(function.__doc__ or "").params}
+        self._preset = dict(preset)
+
+    def command(self) -> Callable[..., None]:
+        """A function with an option for each parameter, for cyclopts to bind what was typed to: texts, for `read`."""
+
+        def bind(**_: Any) -> None:
+            """Nothing is done here."""
+
+        bind.__doc__ = None
+        options = {name: self._option(name, schema) for name, schema in self._schemas.items()}
+        bind.__annotations__ = options
+        bind.__signature__ = inspect.Signature(  # pyright: ignore[reportFunctionMemberAccess] # where inspect looks first
+            [
+                inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=None, annotation=option)
+                for name, option in options.items()
+            ]
+        )
+        return bind
+
+    def read(self, typed: Mapping[str, Any], strays: Sequence[str] = ()) -> dict[str, Any]:
+        """The values for the flow, as what they are: what was typed over the preset.
+
+        Args:
+            typed: By parameter: a text, several texts, or a yes or no; None for what was not typed.
+            strays: What could not be bound to a parameter.
+
+        Raises:
+            InputError: Everything that is wrong, each with its parameter.
+        """
+        faults = [self._stray(word) for word in strays]
+        values, unreadable = dict(self._preset), set[str]()
+        for name, given in typed.items():
+            if given is None or given == []:
+                continue
+            try:
+                values[name] = self._value(self._schemas[name], given)
+            except (yaml.YAMLError, OSError, ValueError) as error:
+                unreadable.add(name)
+                faults.append(Fault(_option_name(name), _unreadable(error)))
+        try:
+            checked = self._model.model_validate(values).model_dump(exclude_unset=True, by_alias=True)
+        except ValidationError as error:
+            for fault in error.errors(include_input=False, include_url=False):
+                name, *inner = fault["loc"]
+                if name not in unreadable:
+                    what = "is missing" if fault["type"] == "missing" else fault["msg"].removeprefix("Value error, ")
+                    faults.append(Fault(", ".join([_option_name(str(name)), *_path(inner)]), what))
+            raise InputError(faults) from None
+        if faults:
+            raise InputError(faults)
+        return checked
+
+    def _value(self, schema: Schema, given: Any) -> Any:
+        if isinstance(given, list):
+            return [self._one(self._plain(schema["items"]), text) for text in cast("list[str]", given)]
+        return given if isinstance(given, bool) else self._one(schema, given)
+
+    def _one(self, schema: Schema, text: str) -> Any:
+        text.encode()  # bytes that are no UTF-8 come as surrogates, which nothing can write down
+        if self._may_be_text(schema):
+            return text
+        if self._is_scalar(schema):
+            return None if text in ("", "null") else text
+        if text.startswith("@") and self._has_structure(schema):
+            text = Path(text[1:]).expanduser().read_text(encoding="utf-8")
+        return yaml.load(text, _Yaml)  # noqa: S506 # a SafeLoader
+
+    def _stray(self, word: str) -> Fault:
+        option = word.partition("=")[0]
+        near = get_close_matches(option, map(_option_name, self._schemas), n=1)
+        if option.startswith("--"):
+            return Fault(option, f"is no parameter; did you mean {near[0]}?" if near else "is no parameter")
+        return Fault(repr(word), "belongs to no parameter; a list is typed as --name A --name B")
+
+    def _option(self, name: str, schema: Schema) -> Any:
+        """The parameter's option. Nothing is required or checked by cyclopts: it would stop at the first fault."""
+        choices = self._choices(self._plain(schema["items"]) if self._is_typed_one_by_one(schema) else schema)
+        wanted = name not in self._preset and "default" not in schema
+        text = " ".join(
+            part
+            for part in (
+                (self._meanings.get(name) or schema.get("description", "")).replace("\n", " "),
+                self._outline(schema) if self._has_structure(schema) else "",
+                f"[choices: {', '.join(choices)}]" if choices else "",
+                "[required]" if wanted else "",
+            )
+            if part
+        )
+        default = "" if wanted else self._default(name, schema)
+        parameter = Parameter(
+            name=_option_name(name),
+            help=text,
+            metavar=self._metavar(schema),
+            show_default=(lambda _: default) if default else False,
+            negative=None if schema.get("type") == "boolean" else (),
+        )
+        if schema.get("type") == "boolean":
+            return Annotated[bool | None, parameter]
+        return Annotated[list[str] | None if self._is_typed_one_by_one(schema) else str | None, parameter]
+
+    def _default(self, name: str, schema: Schema) -> str:
+        value = self._preset.get(name, schema.get("default"))
+        if self._has_structure(schema):
+            return "as in prefect.yaml" if name in self._preset else ""
+        if isinstance(value, bool):
+            return "yes" if value else "no"
+        if isinstance(value, list):
+            return ", ".join(map(str, cast("list[Any]", value)))
+        return "" if value is None else str(value)
+
+    def _metavar(self, schema: Schema) -> str:
+        if self._is_typed_one_by_one(schema):
+            return f"{self._metavar(self._plain(schema['items']))}..."
+        if self._choices(schema):
+            return "CHOICE"
+        return "TEXT" if self._may_be_text(schema) else _WORDS.get(schema.get("type", ""), "YAML")
+
+    def _plain(self, schema: Schema) -> Schema:
+        """A schema with its reference followed, and without the null that stands for nothing."""
+        if "$ref" in schema:
+            schema = {**self._definitions[schema["$ref"].rpartition("/")[2]], **schema}
+        others = [one for one in schema.get("anyOf", ()) if one.get("type") != "null"]
+        return {**self._plain(others[0]), **schema} | {"anyOf": []} if len(others) == 1 else schema
+
+    def _members(self, schema: Schema) -> list[Schema]:
+        return [self._plain(one) for one in schema.get("anyOf") or schema.get("oneOf") or [schema]]
+
+    def _may_be_text(self, schema: Schema) -> bool:
+        return any(one.get("type") == "string" for one in self._members(schema))
+
+    def _is_scalar(self, schema: Schema) -> bool:
+        """Whether pydantic makes of a text what it stands for; of a choice it does not."""
+        return not self._choices(schema) and all(one.get("type") in _WORDS for one in self._members(schema))
+
+    def _has_structure(self, schema: Schema) -> bool:
+        return not self._is_typed_one_by_one(schema) and any(
+            one.get("type") in ("array", "object") for one in self._members(schema)
+        )
+
+    def _is_typed_one_by_one(self, schema: Schema) -> bool:
+        return schema.get("type") == "array" and all(
+            one.get("type") not in ("array", "object") for one in self._members(self._plain(schema.get("items", {})))
+        )
+
+    def _choices(self, schema: Schema) -> list[str]:
+        """What a value may be, where each of them is named."""
+        named = [one.get("enum") or ([one["const"]] if "const" in one else []) for one in self._members(schema)]
+        return list(dict.fromkeys(str(value) for values in named for value in values)) if all(named) else []
+
+    def _outline(self, schema: Schema) -> str:
+        """The form of a structure: `[{prompt, model?, references?: [...]}]`."""
+        return " | ".join(filter(None, map(self._form, self._members(schema))))
+
+    def _form(self, schema: Schema) -> str:
+        if schema.get("type") == "array":
+            return f"[{self._outline(self._plain(schema.get('items', {}))) or '...'}]"
+        needed = schema.get("required", ())
+        fields = [
+            f"{name}{'' if name in needed else '?'}" + (f": {inner}" if (inner := self._outline(self._plain(one))) else "")
+            for name, one in schema.get("properties", {}).items()
+        ]
+        return f"{{{', '.join(fields)}}}" if fields else ""
+
+
+def _option_name(name: str) -> str:
+    return f"--{name.replace('_', '-')}"
+
+
+def _path(inner: Sequence[int | str]) -> list[str]:
+    """The way into a structure, counted as people count."""
+    return [f"entry {part + 1}" if isinstance(part, int) else part for part in inner]
+
+
+def _unreadable(error: Exception) -> str:
+    if isinstance(error, yaml.MarkedYAMLError):
+        where = f" at line {error.problem_mark.line + 1}" if error.problem_mark else ""
+        return f"is not YAML{where}: {error.problem}"
+    if isinstance(error, OSError):
+        return f"{error.filename} cannot be read: {error.strerror}"
+    return "is not UTF-8 text" if isinstance(error, UnicodeError) else "is not YAML"

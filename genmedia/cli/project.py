@@ -1,0 +1,82 @@
+"""Finding the project that holds the flows: the wheel ships the library only, the rooms run from a checkout."""
+
+import importlib
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from genmedia.errors import SettingsError
+
+_ADVICE = "Clone the genmedia repository, and run this inside it or with --project FOLDER."
+
+
+@dataclass(frozen=True)
+class Deployment:
+    """One deployment as prefect.yaml declares it."""
+
+    name: str
+    description: str
+    entrypoint: str
+    parameters: dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Project:
+    """A checkout: the folder with prefect.yaml and the rooms."""
+
+    folder: Path
+
+    @property
+    def deployments(self) -> list[Deployment]:
+        """All deployments in prefect.yaml, in its order."""
+        declared = yaml.safe_load((self.folder / "prefect.yaml").read_text(encoding="utf-8"))
+        return [
+            Deployment(one["name"], one.get("description") or "", one["entrypoint"], one.get("parameters") or {})
+            for one in declared["deployments"]
+        ]
+
+    def deployment(self, name: str) -> Deployment:
+        """The deployment of this name in prefect.yaml.
+
+        Raises:
+            SettingsError: There is none.
+        """
+        for one in self.deployments:
+            if one.name == name:
+                return one
+        raise SettingsError(f"{self.folder / 'prefect.yaml'} has no deployment {name!r}")
+
+    def load(self, entrypoint: str) -> Any:
+        """What an entrypoint such as `flows/technique_chain.py:technique_chain` names.
+
+        Raises:
+            SettingsError: The room comes from somewhere else, for instance from another package of that name.
+        """
+        file, _, name = entrypoint.partition(":")
+        module = self.module(file.removesuffix(".py").replace("/", "."))
+        return getattr(module, name)
+
+    def module(self, name: str) -> Any:
+        """A module of a room, by its dotted name."""
+        if str(self.folder) not in sys.path:
+            sys.path.insert(0, str(self.folder))
+        module = importlib.import_module(name)
+        if not Path(str(module.__file__)).resolve().is_relative_to(self.folder):
+            raise SettingsError(f"{name} comes from {module.__file__}, not from {self.folder}", advice=_ADVICE)
+        return module
+
+
+def find_project(folder: Path | None = None) -> Project:
+    """The project in `folder`, or upwards from the working directory.
+
+    Raises:
+        SettingsError: There is no prefect.yaml with the rooms beside it.
+    """
+    start = (folder or Path.cwd()).resolve()
+    for candidate in [start] if folder else [start, *start.parents]:
+        if (candidate / "prefect.yaml").is_file() and (candidate / "flows").is_dir():
+            return Project(candidate)
+    raise SettingsError(f"there is no genmedia project at {start}", advice=_ADVICE)

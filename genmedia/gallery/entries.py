@@ -1,0 +1,122 @@
+"""What the gallery shows of each asset, as plain data: the known fields of its sidecar, and where its files are from the page."""
+
+import hashlib
+import json
+import os
+import re
+from collections.abc import Container
+from datetime import datetime
+from typing import Any, cast
+from urllib.parse import quote
+
+from pydantic import Field
+from pydantic.main import IncEx
+
+from genmedia.gallery.viewer import page_of
+from genmedia.provenance.sidecar import Bought, Sidecar
+from genmedia.redaction import bare_url
+
+Entry = dict[str, Any]
+
+_QUARANTINE = "in quarantine"
+_DIGEST = r"^[0-9a-f]{64}$"
+_UNSHOWN: IncEx = {"output": {"kind", "source", "number", "of"}, "file": {"path", "frames", "audio", "mode"}}
+_ADDRESS = re.compile(r"https?://[^\s\"'<>|]+")
+
+
+class _Evidence(Bought):
+    output: str
+    sha256: str = Field(pattern=_DIGEST)
+    bytes: int
+    what: str
+
+
+def make_entry(path: str, read: Sidecar, thumbnails: Container[str]) -> Entry:
+    """What the page shows of an asset.
+
+    Args:
+        path: The asset's, below the store's root: where its sidecar stands, whatever that says, for the store may have been moved.
+        read: Its sidecar.
+        thumbnails: The SHA-256 of all contents that have a thumbnail.
+
+    Returns:
+        An entry. For a text, its beginning is still to be added as `text`.
+
+    Raises:
+        ValueError: The request holds a number that is none.
+    """
+    about: Entry = _bare(read.model_dump(mode="json", by_alias=True, exclude_none=True, exclude=_UNSHOWN))
+    wish = json.dumps([read.account, read.operation, read.request], sort_keys=True, allow_nan=False)
+    about |= {"wish": hashlib.sha256(wish.encode()).hexdigest()[:16]}
+    about |= {"path": path, "href": _href(path), "sidecar": _href(f"{path}.json")}
+    if read.file.sha256 in thumbnails:
+        about["thumbnail"] = thumbnail_of(read.file.sha256)
+    if read.file.media_type.startswith("model/"):
+        about["turns"] = page_of(read.file.sha256)
+    return about
+
+
+def read_refused(path: str, evidence: bytes) -> Entry:
+    """What the page shows of a file in quarantine: why it was refused; nothing that would open the file.
+
+    Raises:
+        ValueError: It does not read as evidence.
+    """
+    read = _Evidence.model_validate_json(evidence)
+    about: Entry = _bare(read.model_dump(mode="json", include=set(Bought.model_fields)))
+    return about | {
+        "quarantined": True,
+        "campaign": _QUARANTINE,
+        "step": read.operation,
+        "output": {"id": read.output},
+        "file": {"sha256": read.sha256, "bytes": read.bytes, "media_type": ""},
+        "warnings": [_bare(read.what)],
+        "request": {},
+        "inputs": [],
+        "cost": {},
+        "times": {},
+        "wish": path,
+        "path": path,
+        "sidecar": _href(f"{path}.json"),
+    }
+
+
+def thumbnail_of(digest: str) -> str:
+    """Where the thumbnail of the content with this SHA-256 stands, from the page."""
+    return f".genmedia/thumbnails/{digest}.webp"
+
+
+def in_order(entries: list[Entry]) -> list[Entry]:
+    """Newest campaign first; in it the steps in the order they came in, and so their outputs. What is in quarantine comes last."""
+    stored = {entry["path"]: _stored(entry) for entry in entries}
+    newest: dict[str, float] = {}
+    first: dict[tuple[str, str], float] = {}
+    for entry in entries:
+        time, step = stored[entry["path"]], (entry["campaign"], entry["step"])
+        newest[step[0]] = max(time, newest.get(step[0], time))
+        first[step] = min(time, first.get(step, time))
+
+    def place(entry: Entry) -> tuple[Any, ...]:
+        campaign, step, path = entry["campaign"], entry["step"], entry["path"]
+        return -newest[campaign], campaign, first[campaign, step], step, stored[path], path
+
+    return sorted(entries, key=place)
+
+
+def _stored(entry: Entry) -> float:
+    return datetime.fromisoformat(entry["times"]["stored"]).timestamp() if entry["times"] else 0.0
+
+
+def _href(path: str) -> str:
+    return quote(os.fsencode(path))
+
+
+def _bare(value: Any) -> Any:
+    """The value with every address in its texts cut down to what may be shown: signatures stand in queries."""
+    if isinstance(value, str):
+        return _ADDRESS.sub(lambda found: bare_url(found[0]) if set("?#@") & set(found[0]) else found[0], value)
+    if isinstance(value, list):
+        return [_bare(one) for one in cast("list[Any]", value)]
+    if isinstance(value, dict):
+        return {name: _bare(one) for name, one in cast("dict[str, Any]", value).items()}
+    return value

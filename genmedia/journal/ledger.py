@@ -1,0 +1,136 @@
+"""The ledger: what was spent, is reserved and is in doubt, by day, campaign, provider, operation, account or label."""
+
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass, replace
+from datetime import datetime, tzinfo
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from genmedia.journal.money import written
+from genmedia.journal.rows import AttemptState
+from genmedia.journal.tables import attempts, submissions
+
+GROUPS = ("day", "campaign", "provider", "operation", "account")
+"""What lines can be made by, besides the name of any label."""
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One purchase, as far as money is concerned; see `Attempt`.
+
+    Attributes:
+        reserved: What it counts as until it is known what it was charged; None where nobody knows.
+    """
+
+    account: str
+    operation: str
+    campaign: str
+    labels: Mapping[str, str]
+    state: AttemptState
+    intended_at: datetime
+    unit: str
+    reserved: float | None
+    charged: float | None
+
+    @property
+    def provider(self) -> str:
+        """Who is paid."""
+        return self.account.partition("|")[0]
+
+
+@dataclass(frozen=True)
+class Line:
+    """What purchases that have something in common come to, in one unit; their whole is `counted`.
+
+    Attributes:
+        group: What they have in common; empty for those that have no such label.
+        jobs: How many there are; one that was refused is none.
+        spent: What was charged; for one that ended while nobody said so, what it was reserved for.
+        reserved: What those under way may cost.
+        in_doubt: What those may have cost of which nobody knows whether they were bought.
+        above: What of `spent` is more than was reserved for it.
+        unknown: How many of them nobody knows the cost of: they are in no sum.
+    """
+
+    group: str
+    unit: str
+    jobs: int = 0
+    spent: float = 0.0
+    reserved: float = 0.0
+    in_doubt: float = 0.0
+    above: float = 0.0
+    unknown: int = 0
+
+    @property
+    def counted(self) -> float:
+        """What counts towards caps."""
+        return self.spent + self.reserved + self.in_doubt
+
+    def told(self) -> dict[str, Any]:
+        """As programs read it; sums of prices such as 0.1 without what computers add to them."""
+        values = asdict(self) | {"counted": self.counted}
+        return {name: round(value, 9) if isinstance(value, float) else value for name, value in values.items()}
+
+    def with_entry(self, entry: Entry) -> "Line":
+        """With one purchase more."""
+        line, cost = replace(self, jobs=self.jobs + 1), entry.reserved if entry.charged is None else entry.charged
+        if cost is None:
+            return replace(line, unknown=line.unknown + 1)
+        if entry.charged is None and entry.state is AttemptState.IN_DOUBT:
+            return replace(line, in_doubt=line.in_doubt + cost)
+        if entry.charged is None and entry.state in (AttemptState.INTENDED, AttemptState.BOUND):
+            return replace(line, reserved=line.reserved + cost)
+        above = 0.0 if entry.reserved is None else max(cost - entry.reserved, 0.0)
+        return replace(line, spent=line.spent + cost, above=line.above + above)
+
+
+def add_up(entries: Iterable[Entry], by: str, zone: tzinfo) -> list[Line]:
+    """A line for each group and unit, in their order; credits of two providers are two units, and are never added.
+
+    Args:
+        entries: The purchases.
+        by: One of `GROUPS`, or the name of a label; empty for all in one group.
+        zone: Where days begin at midnight.
+    """
+    lines: dict[tuple[str, str], Line] = {}
+    for entry in entries:
+        where = _group(entry, by, zone), f"{entry.provider} {entry.unit}"
+        lines[where] = lines.get(where, Line(*where)).with_entry(entry)
+    return [lines[where] for where in sorted(lines)]
+
+
+def _group(entry: Entry, by: str, zone: tzinfo) -> str:
+    match by:
+        case "day":
+            return entry.intended_at.astimezone(zone).date().isoformat()
+        case "campaign":
+            return entry.campaign
+        case "provider":
+            return entry.provider
+        case "operation":
+            return f"{entry.provider} {entry.operation}"
+        case "account":
+            return entry.account
+        case _:
+            return entry.labels.get(by, "")
+
+
+async def read_entries(connection: AsyncConnection, since: datetime | None, until: datetime | None) -> list[Entry]:
+    """Every purchase that was not refused, by the time it was intended, from `since` to before `until`."""
+    columns = [column for column in attempts.c if column.name in Entry.__dataclass_fields__]
+    query = sa.select(*columns, submissions.c.operation).join(submissions).where(attempts.c.state != AttemptState.REFUSED)
+    if since:
+        query = query.where(attempts.c.intended_at >= written(since))
+    if until:
+        query = query.where(attempts.c.intended_at < written(until))
+    return [_as_entry(row) for row in await connection.execute(query.order_by(attempts.c.id))]
+
+
+def _as_entry(row: Any) -> Entry:
+    values: dict[str, Any] = {name: getattr(row, name) for name in Entry.__dataclass_fields__}
+    values |= {"labels": json.loads(row.labels), "state": AttemptState(row.state)}
+    values["intended_at"] = datetime.fromisoformat(row.intended_at)
+    return Entry(**values)

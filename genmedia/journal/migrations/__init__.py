@@ -1,0 +1,15 @@
+"""Steps that bring a journal's tables to their newest form, by Alembic."""
+
+from pathlib import Path
+
+import sqlalchemy as sa
+from alembic import command
+from alembic.config import Config
+
+
+def upgrade(connection: sa.Connection) -> None:
+    """Do the steps that were not done yet, in the transaction that the connection is in."""
+    config = Config()
+    config.set_main_option("script_location", str(Path(__file__).parent).replace("%", "%%"))
+    config.attributes["connection"] = connection
+    command.upgrade(config, "head")

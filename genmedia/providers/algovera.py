@@ -1,0 +1,180 @@
+"""Algovera: text to image, one picture for each job.
+
+The contract is Algovera's "Using Algovera's API". The key is a field of the query and of bodies there, never a header: it must not get into
+anything that shows a request.
+"""
+
+import asyncio
+from contextlib import AbstractAsyncContextManager
+from hashlib import sha256
+from typing import TYPE_CHECKING, Any, BinaryIO, cast
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from genmedia import errors
+from genmedia.http import Explained, Fetched, Gate, Session
+from genmedia.jobs import Account, Job, JobStatus, Output
+from genmedia.leasing import leased
+from genmedia.origins import Origins, check_base_url
+from genmedia.watching import Look, Watcher
+
+if TYPE_CHECKING:  # it loads a database library, which reading this provider's answers does not need
+    from genmedia.journal import Attempt, Journal
+
+PROVIDER = "algovera"
+BASE_URL = "https://api.algovera.ai"
+UNIT = "credits"
+PRICE = 1.0
+"""Credits a job costs: the document names no price; this is what the vendor's own code took."""
+
+POLL_SECONDS = (2.0, 5.0)
+NO_REASON = "Algovera gives no reason"
+
+_STATUSES = {"done": JobStatus.SUCCEEDED, "failed": JobStatus.FAILED}
+
+
+class Txt2Img(BaseModel):
+    """One picture to buy; only what the document states is checked. Fields that are not set are left to Algovera.
+
+    Whether a `base_model` exists is for `AlgoveraClient.list_base_models` to say.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+    prompt: str = Field(min_length=1)
+    base_model: str | None = None
+    height: int | None = None
+    width: int | None = None
+    inf_steps: int | None = None
+    guidance_scale: float | None = None
+    seed: int | None = None
+
+    def fields(self) -> dict[str, Any]:
+        """The fields the caller set, by the document's names, without the key."""
+        return self.model_dump(mode="json", exclude_none=True)
+
+
+class _BaseModels(BaseModel):
+    base_models: list[str]
+
+
+class _Created(BaseModel):
+    job_uuid: str = Field(min_length=1)
+
+
+class _Status(BaseModel):
+    job_status: str
+
+
+def as_job(job_id: str, status: str) -> Job:
+    """A status in the words that all providers share.
+
+    `created` covers waiting and running, which Algovera does not tell apart; it counts as running, as does a status that nobody knows.
+    """
+    shared = _STATUSES.get(status, JobStatus.RUNNING)
+    done = shared is JobStatus.SUCCEEDED
+    return Job(
+        id=job_id,
+        status=shared,
+        charged=PRICE if done else None,
+        outputs=(Output("image", "image", url=f"/api/getAsset?job_uuid={job_id}"),) if done else (),
+        error=NO_REASON if shared is JobStatus.FAILED else "",
+    )
+
+
+class AlgoveraClient:
+    """Calls Algovera's API for one account; get it with `AlgoveraClient.lease`.
+
+    Args:
+        account: Who pays, and where the API lives.
+        key: An API key, made in the Algovera Flow app.
+    """
+
+    def __init__(self, account: Account, key: str) -> None:
+        self.account = account
+        self._base_url = check_base_url(account.base_url)
+        self._key = {"api_key": key}
+        origins = Origins(account.base_url)
+        self.http = Session(PROVIDER, self._base_url, headers={}, secrets=(key,), origins=origins, explain=_explain)
+        self.watcher = Watcher(self._look, every=lambda: POLL_SECONDS, clock_scale=lambda: self.http.clock_scale)
+
+    @classmethod
+    def lease(cls, account: Account, key: str) -> AbstractAsyncContextManager["AlgoveraClient"]:
+        """The account's client on this event loop: shared while anybody holds it, closed with the last."""
+        return leased((PROVIDER, account, sha256(key.encode()).digest()), lambda: cls(account, key))
+
+    async def aclose(self) -> None:
+        """Stop watching and close the connections."""
+        await self.watcher.aclose()
+        await self.http.aclose()
+
+    async def list_base_models(self) -> list[str]:
+        """The names that a job's `base_model` may have right now; no key is sent."""
+        return self.http.read(_BaseModels, (await self.http.call("GET", "/api/basemodels")).body).base_models
+
+    async def create_job(self, request: Txt2Img, gate: Gate | None = None) -> str:
+        """Buy one picture; returns the job's id. The call is sent again only when it cannot have been accepted.
+
+        Raises:
+            NotAcceptedError: Nothing was bought.
+            MaybeAcceptedError: The job may exist; Algovera offers nothing to ask by.
+        """
+        answer = await self.http.call("POST", "/api/txt2img", repeatable=False, gate=gate, json=request.fields() | self._key)
+        return self.http.read(_Created, answer.body).job_uuid
+
+    def reference(self, attempt: "Attempt") -> str:
+        """A job, as the watcher knows it."""
+        return attempt.remote_id or ""
+
+    async def recover(self, attempt: "Attempt", journal: "Journal") -> None:
+        """Tell that nothing can be told: Algovera recognises no repeat and lists no jobs.
+
+        Raises:
+            InDoubtError: Always.
+        """
+        del attempt, journal
+        raise errors.InDoubtError("Algovera lists no jobs to look for it in")
+
+    async def cancel(self, job_id: str) -> Job | None:
+        """Leave the job alone: Algovera cannot cancel."""
+        del job_id
+        return None
+
+    async def get_status(self, job_id: str) -> str:
+        """`created` while a job waits or runs, then `done` or `failed`.
+
+        Raises:
+            NotFoundError: This account has no such job.
+        """
+        answer = await self.http.call("GET", "/api/status", params={"job_uuid": job_id} | self._key)
+        return self.http.read(_Status, answer.body).job_status
+
+    async def fetch_output(self, output: Output, sink: BinaryIO, max_bytes: int) -> Fetched:
+        """Stream a job's picture into a sink.
+
+        Raises:
+            DownloadError: The class says the cause.
+            ApiError: The key was refused.
+        """
+        path, _, job_id = (output.url or "").partition("?job_uuid=")
+        return await self.http.fetch(self._base_url + path, sink, max_bytes=max_bytes, json={"job_uuid": job_id} | self._key)
+
+    async def _look(self, due: frozenset[str]) -> Look[str]:
+        """One request for each: Algovera lists no jobs."""
+        ids = sorted(due)
+        answers = await asyncio.gather(*map(self.get_status, ids), return_exceptions=True)
+        told = dict(zip(ids, answers, strict=True))
+        jobs = {job_id: as_job(job_id, answer) for job_id, answer in told.items() if isinstance(answer, str)}
+        missing = frozenset(job_id for job_id, answer in told.items() if isinstance(answer, errors.NotFoundError))
+        if not jobs and not missing:
+            raise next(answer for answer in answers if isinstance(answer, BaseException))
+        return Look(jobs, missing)
+
+
+def _explain(body: Any) -> Explained:
+    """403 means a wrong key, an unknown user or no credits; only the text tells. A 422 lists what is wrong, field by field."""
+    detail = body["detail"]
+    if isinstance(detail, list):
+        faults = cast("list[dict[str, Any]]", detail)
+        return "", "; ".join(f"{'.'.join(map(str, fault['loc'][1:]))}: {fault['msg']}" for fault in faults)
+    return ("", str(detail), errors.CreditsError) if "credit" in str(detail).lower() else ("", str(detail))

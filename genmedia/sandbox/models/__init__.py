@@ -1,0 +1,34 @@
+"""3D models as GLB: what the sandbox's Generio makes of a prompt, of a picture and of another model.
+
+Nothing here needs trimesh until something is made: that happens in the renderer's process.
+"""
+
+from dataclasses import dataclass
+from typing import Literal
+
+Template = Literal["model_generate_fromprompt", "model_generate_fromimage", "model_optimize"]
+
+
+@dataclass(frozen=True)
+class Brief:
+    """What is to be made.
+
+    Attributes:
+        template: Which of the three ways.
+        source: The prompt, the picture or the model (GLB).
+        seed: Changes a generated shape a little.
+        fine: Many triangles instead of few.
+        texture: Colours; without them the model is grey.
+        polygon_count: The most triangles that an optimised model has.
+    """
+
+    template: Template
+    source: str | bytes
+    seed: int = 0
+    fine: bool = True
+    texture: bool = True
+    polygon_count: int = 100_000
+
+
+class UnreadableSourceError(ValueError):
+    """The source's bytes are not a picture, or not a model with triangles."""

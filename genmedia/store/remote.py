@@ -1,0 +1,327 @@
+"""Any file system that fsspec knows as the store's place, and what an S3 bucket can do besides.
+
+Nothing here trusts a server to refuse a second writer: conditional writes are ignored for multipart uploads by some servers and altogether by
+others (measured on Ceph RADOS Gateway 16 and rclone 1.75). Two writers see each other by the claims that they list.
+"""
+
+import asyncio
+import hashlib
+import os
+import tempfile
+from base64 import b64encode
+from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import asynccontextmanager, suppress
+from datetime import UTC, datetime, timedelta
+from math import ceil
+from mimetypes import guess_type
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+from uuid import uuid4
+
+from aiohttp import ClientError as ConnectionBrokenError
+from botocore.exceptions import (
+    BotoCoreError,
+    ClientError,
+    ConnectionClosedError,
+    ConnectTimeoutError,
+    EndpointConnectionError,
+    HTTPClientError,
+    NoCredentialsError,
+    ReadTimeoutError,
+)
+from fsspec.asyn import AsyncFileSystem
+
+from genmedia import errors
+from genmedia.keys import hash_file
+from genmedia.store.files import explain
+from genmedia.store.local import sweep_folder
+
+PART_BYTES = 8 * 2**20
+"""A file of twice that goes up in parts."""
+
+AT_ONCE = 3
+"""Parts on their way, and in memory, at a time."""
+
+ANSWER_SECONDS = 60.0
+SLOWEST_BYTES = 2**20
+"""A transfer that is slower than this in a second, beyond `ANSWER_SECONDS`, counts as hanging."""
+
+TIDY_SECONDS = 5.0
+"""How long what failed may still take to tidy up; what it leaves is swept."""
+
+_CLAIMS = ".genmedia/claims"
+_UNREACHABLE = (EndpointConnectionError, ConnectionClosedError, HTTPClientError, ConnectionBrokenError, ConnectionError)
+_SLOW = (TimeoutError, ConnectTimeoutError, ReadTimeoutError)
+_FULL = {"QuotaExceeded", "InsufficientCapacity", "XMinioStorageFull", "EntityTooLarge", "507"}
+
+
+class RemoteFiles:
+    """Files behind fsspec; see `Files`.
+
+    Args:
+        fs: The file system, on this event loop.
+        base: The root as the file system names it, such as `bucket/prefix`.
+        label: What people call it, such as `s3://bucket/prefix`.
+    """
+
+    def __init__(self, fs: AsyncFileSystem, base: str, label: str) -> None:
+        self.fs: Any = fs
+        self.base = base.rstrip("/")
+        self.label = label.rstrip("/")
+        home = Path(tempfile.gettempdir()) / f"genmedia-{os.getuid()}" / hashlib.sha256(self.label.encode()).hexdigest()[:16]
+        self.scratch = home / "incoming"
+        self._copies = home / "copies"
+        self._me = uuid4().hex
+
+    @asynccontextmanager
+    async def turn(self) -> AsyncGenerator[None]:
+        """Claims take its place."""
+        yield
+
+    async def claim(self, path: str, identity: str) -> bool:
+        """Whether no other identity claims the path.
+
+        Each writer puts its claim and then lists them all: of two at once at least one sees the other. Both may; then neither takes it.
+        """
+        name, folder = self._claim(path, identity)
+        async with self._asked(f"{path} could not be claimed", writes=True):
+            await self.fs._pipe_file(self._full(name), b"")
+            found = await self.fs._find(self._full(folder))
+        return {str(one).rpartition("/")[2].partition("-")[0] for one in found} <= {identity}
+
+    async def unclaim(self, path: str, identity: str) -> None:
+        """Give the claim back; one that stays keeps only others off this path, until it is swept."""
+        name, _ = self._claim(path, identity)
+        async with self._tidying():
+            await self.fs._rm_file(self._full(name))
+
+    def _claim(self, path: str, identity: str) -> tuple[str, str]:
+        folder = f"{_CLAIMS}/{hashlib.sha256(path.encode()).hexdigest()}"
+        return f"{folder}/{identity}-{self._me}", folder
+
+    async def put(self, source: Path, path: str) -> None:
+        """Upload, and look at what arrived."""
+        size, target, arrived = source.stat().st_size, self._full(path), False
+        async with self._asked(f"{path} could not be stored", size=size, writes=True):
+            tag = await self._upload(source, target, size)
+            with suppress(FileNotFoundError):
+                info = await self.fs._info(target)
+                arrived = info["size"] == size and (
+                    str(info.get("ETag")).strip('"') == tag
+                    or await self.digest(path) == await asyncio.to_thread(hash_file, source)
+                )
+        if not arrived:
+            async with self._tidying():
+                await self.fs._rm_file(target)
+            raise errors.StoreError(f"{path} is not in {self.label} as it was sent")
+
+    async def _upload(self, source: Path, target: str, size: int) -> str | None:
+        """Returns the entity tag that tells that everything arrived, where the place gives one."""
+        del size
+        await self.fs._put_file(str(source), target)
+        return None
+
+    async def read(self, path: str) -> bytes:
+        """A small file's content."""
+        async with self._asked(f"{path} could not be read"):
+            return await self.fs._cat_file(self._full(path))
+
+    async def copy(self, path: str) -> Path:
+        """A copy in the scratch folder, fetched once for each content."""
+        async with self._asked(f"{path} could not be read"):
+            info = await self.fs._info(self._full(path))
+            version = f"{path}|{info['size']}|{info.get('ETag')}|{info.get('LastModified') or info.get('created')}"
+            target = self._copies / f"{hashlib.sha256(version.encode()).hexdigest()}{Path(path).suffix}"
+        if target.is_file():
+            target.touch()
+            return target
+        target.parent.mkdir(parents=True, exist_ok=True)
+        partial = target.with_name(f"{target.name}.{os.getpid()}-{id(info)}")
+        try:
+            async with self._asked(f"{path} could not be read", size=info["size"]):
+                await self._download(self._full(path), partial)
+            partial.replace(target)
+        finally:
+            partial.unlink(missing_ok=True)
+        return target
+
+    async def _download(self, source: str, target: Path) -> None:
+        await self.fs._get_file(source, str(target))
+
+    async def digest(self, path: str) -> str | None:
+        """SHA-256 of a file's content; None when there is none."""
+        if not await self.has(path):
+            return None
+        return await asyncio.to_thread(hash_file, await self.copy(path))
+
+    async def has(self, path: str) -> bool:
+        """Whether there is such a file."""
+        try:
+            async with self._asked(f"{path} could not be looked for"):
+                return (await self.fs._info(self._full(path)))["type"] == "file"
+        except FileNotFoundError:
+            return False
+
+    async def walk(self) -> AsyncIterator[str]:
+        """Every file, in order of path."""
+        found: list[str] = []
+        with suppress(FileNotFoundError):
+            async with self._asked(f"{self.label} could not be listed"):
+                found = await self.fs._find(self.base)
+        for name in sorted(one.removeprefix(f"{self.base}/") for one in found):
+            if not name.startswith(f"{_CLAIMS}/"):
+                yield name
+
+    async def sweep(self, seconds: float) -> int:
+        """Remove what crashed processes left on its way in, once it is that old; how many."""
+        return sweep_folder(self.scratch, seconds) + sweep_folder(self._copies, seconds)
+
+    def address(self, path: str) -> str:
+        """Its address as fsspec reads it."""
+        return f"{self.label}/{quote(path)}"
+
+    async def link(self, path: str, seconds: float) -> str:
+        """Only some places can sign links."""
+        del path, seconds
+        return ""
+
+    async def aclose(self) -> None:
+        """Most file systems hold nothing open."""
+
+    def _full(self, path: str) -> str:
+        return f"{self.base}/{path}"
+
+    @asynccontextmanager
+    async def _tidying(self) -> AsyncGenerator[None]:
+        """What follows a failure never takes its place, nor much time."""
+        with suppress(errors.StoreError, FileNotFoundError):
+            async with self._asked("tidying up"), asyncio.timeout(TIDY_SECONDS):
+                yield
+
+    @asynccontextmanager
+    async def _asked(self, what: str, *, size: int = 0, writes: bool = False) -> AsyncGenerator[None]:
+        """Ends what takes too long, and tells every layer's errors as ours.
+
+        `FileNotFoundError` passes where it is one file that is not there; on a write it is the root.
+        """
+        try:
+            async with asyncio.timeout(ANSWER_SECONDS + size / SLOWEST_BYTES):
+                yield
+        except FileNotFoundError as error:
+            if not writes and _answer(error).get("Code") != "NoSuchBucket":
+                raise
+            raise errors.StoreMissingError(f"{what}: {self.label} is not there ({_said(error)})") from None
+        except PermissionError as error:
+            raise errors.StoreDeniedError(f"{what}: {_said(error)}") from None
+        except _SLOW:
+            raise errors.StoreTimeoutError(f"{what}: {self.label} did not answer in time") from None
+        except NoCredentialsError as error:
+            raise errors.StoreDeniedError(f"{what}: {error}") from None
+        except _UNREACHABLE as error:
+            raise errors.StoreUnreachableError(f"{what}: {error}") from None
+        except OSError as error:
+            if _answer(error).get("Code") in _FULL:
+                raise errors.StoreFullError(f"{what}: {_said(error)}") from None
+            raise explain(what, OSError(error.errno, _said(error))) from None
+        except (BotoCoreError, ClientError) as error:
+            raise errors.StoreError(f"{what}: {error}") from None
+
+
+class S3Files(RemoteFiles):
+    """A bucket, or a folder of one, behind s3fs."""
+
+    async def _upload(self, source: Path, target: str, size: int) -> str:
+        """The entity tag is made on the way, as S3 documents it: the content's MD5, or that of the MD5s of its parts."""
+        bucket, key, _ = self.fs.split_path(target)
+        kind, _ = guess_type(target)
+        place, content_type = {"Bucket": bucket, "Key": key}, {"ContentType": kind} if kind else {}
+        if size < 2 * PART_BYTES:
+            content, digest = await asyncio.to_thread(_read_part, source, 0, size)
+            await self.fs._call_s3("put_object", Body=content, ContentMD5=_base64(digest), **place, **content_type)
+            return digest.hex()
+        upload = await self.fs._call_s3("create_multipart_upload", **place, **content_type)
+        return await self._send_parts(source, ceil(size / PART_BYTES), {**place, "UploadId": upload["UploadId"]})
+
+    async def _send_parts(self, source: Path, count: int, upload: dict[str, str]) -> str:
+        digests, tags = [b""] * count, [""] * count
+        waiting = iter(range(count))
+
+        async def send() -> None:
+            for number in waiting:
+                part, digests[number] = await asyncio.to_thread(_read_part, source, number * PART_BYTES, PART_BYTES)
+                async with self._asked(f"part {number + 1} of {count} could not be stored", size=len(part), writes=True):
+                    numbered = {"PartNumber": number + 1, "ContentMD5": _base64(digests[number])}
+                    answer = await self.fs._call_s3("upload_part", Body=part, **numbered, **upload)
+                tags[number] = answer["ETag"]
+
+        senders = [asyncio.create_task(send()) for _ in range(AT_ONCE)]
+        try:
+            await asyncio.gather(*senders)
+            parts = [{"PartNumber": number, "ETag": tag} for number, tag in enumerate(tags, 1)]
+            with suppress(FileNotFoundError):  # it was ended already, and the answer was lost: what is there now tells
+                await self.fs._call_s3("complete_multipart_upload", MultipartUpload={"Parts": parts}, **upload)
+        except BaseException:  # a cancelled upload would be paid for as well, by the month
+            for sender in senders:
+                sender.cancel()
+            await asyncio.gather(*senders, return_exceptions=True)
+            async with self._tidying():
+                await self.fs._call_s3("abort_multipart_upload", **upload)
+            raise
+        return f"{hashlib.md5(b''.join(digests), usedforsecurity=False).hexdigest()}-{count}"
+
+    async def _download(self, source: str, target: Path) -> None:
+        """One connection: s3fs would hold ten blocks of 50 MiB in memory."""
+        await self.fs._get_file(source, str(target), max_concurrency=1)
+
+    async def sweep(self, seconds: float) -> int:
+        """Besides what is on this machine: uploads in parts that nobody ended, which cost money and are seen by nobody, and claims."""
+        bucket, prefix, _ = self.fs.split_path(f"{self.base}/")
+        latest, removed = datetime.now(UTC) - timedelta(seconds=seconds), await super().sweep(seconds)
+        async with self._asked(f"{self.label} could not be swept", writes=True):
+            # In a bucket without a folder of the store's own, an open upload may be anybody's.
+            answer = await self.fs._call_s3("list_multipart_uploads", Bucket=bucket, Prefix=prefix)
+            for upload in answer.get("Uploads", []):
+                if prefix and upload["Initiated"] < latest:
+                    named = {"Key": upload["Key"], "UploadId": upload["UploadId"]}
+                    await self.fs._call_s3("abort_multipart_upload", Bucket=bucket, **named)
+                    removed += 1
+            for name, claim in (await self.fs._find(self._full(_CLAIMS), detail=True)).items():
+                if claim["LastModified"] < latest:
+                    await self.fs._rm_file(name)
+                    removed += 1
+        return removed
+
+    async def link(self, path: str, seconds: float) -> str:
+        """A signed link (version 4)."""
+        async with self._asked(f"a link to {path} could not be signed"):
+            return await self.fs._url(self._full(path), expires=int(seconds))
+
+    async def aclose(self) -> None:
+        """Close the connections."""
+        client = self.fs._s3
+        if client is not None:
+            await client.close()
+
+
+def _answer(error: OSError) -> dict[str, str]:
+    """What S3 answered, `Code` and `Message`, where it was S3 that refused."""
+    response: Any = getattr(error.__cause__, "response", {})
+    return response.get("Error", {})
+
+
+def _said(error: OSError) -> str:
+    answer = _answer(error)
+    return ": ".join(filter(None, (answer.get("Code"), answer.get("Message")))) or error.strerror or str(error)
+
+
+def _base64(digest: bytes) -> str:
+    return b64encode(digest).decode()
+
+
+def _read_part(file: Path, start: int, size: int) -> tuple[bytes, bytes]:
+    """Some of a file, and its MD5."""
+    with file.open("rb") as content:
+        content.seek(start)
+        part = content.read(size)
+    return part, hashlib.md5(part, usedforsecurity=False).digest()
