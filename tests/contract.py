@@ -113,7 +113,7 @@ class ProviderContract(ABC):
     def small_limits(self, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
         callspec = getattr(request.node, "callspec", None)
         if callspec and callspec.params.get("kind") == "slow":  # nobody else may be cut short by a busy machine
-            monkeypatch.setattr("genmedia.http.ANSWER_SECONDS", 0.5)
+            monkeypatch.setattr("genmedia.http.ANSWER_SECONDS", 3.0)
         monkeypatch.setattr("genmedia.http.ATTEMPTS", 3)
         monkeypatch.setattr("genmedia.http.ANSWER_BYTES", 100_000)
 

@@ -14,9 +14,9 @@ from tests.databases import Postgres
 def shared_url(postgres: Postgres, monkeypatch: pytest.MonkeyPatch) -> str:
     """The address of a journal on PostgreSQL."""
     # The lease of a process that dies is waited for, here and in processes that tests start.
-    monkeypatch.setenv("GENMEDIA_ANSWER_SECONDS", "1")
-    monkeypatch.setattr("genmedia.journal.owners.LEASE_SECONDS", 1.5)
-    monkeypatch.setattr("genmedia.journal.journal.ANSWER_SECONDS", 1)
+    monkeypatch.setenv("GENMEDIA_ANSWER_SECONDS", "4")
+    monkeypatch.setattr("genmedia.journal.owners.LEASE_SECONDS", 6.0)
+    monkeypatch.setattr("genmedia.journal.journal.ANSWER_SECONDS", 4.0)
     return postgres.new()
 
 

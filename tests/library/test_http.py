@@ -31,7 +31,6 @@ KEY = "sk_live_0123456789abcdefghij"
 @pytest.fixture(autouse=True)
 def small_limits(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("genmedia.http.ATTEMPTS", 3)
-    monkeypatch.setattr("genmedia.http.ANSWER_SECONDS", 0.5)
     monkeypatch.setattr("genmedia.http.ANSWER_BYTES", 100_000)
 
 
