@@ -27,6 +27,7 @@ _PASSING = (
     errors.RateLimitError,
     errors.UnreadableAnswerError,
 )
+_UNDER_WAY = float("inf")
 _ORDER = [JobStatus.QUEUED, JobStatus.RUNNING]
 
 R = TypeVar("R", bound=Hashable)
@@ -187,13 +188,17 @@ class Watcher(Generic[R]):
         while self._waits:
             if await self._pause():
                 continue
-            due = {wait.ref: wait for wait in self._waits if wait.due <= monotonic()}
+            now = monotonic()
+            due = frozenset(wait.ref for wait in self._waits if wait.due <= now)
+            looked_at = [wait for wait in self._waits if wait.ref in due]
+            for wait in looked_at:
+                wait.due = _UNDER_WAY
             asked_to_wait = 0.0
             try:
-                look = await self._look(frozenset(due))
+                look = await self._look(due)
             except _PASSING as error:
                 failures += 1
-                for wait in due.values():
+                for wait in looked_at:
                     wait.hinder(error.what)
                 asked_to_wait = getattr(error, "retry_after", None) or 0.0
             except errors.GenmediaError as error:
@@ -205,7 +210,7 @@ class Watcher(Generic[R]):
             else:
                 failures = 0
                 self._deliver(look)
-            self._plan_next(due, failures, asked_to_wait)
+            self._plan_next(looked_at, failures, asked_to_wait)
 
     async def _pause(self) -> bool:
         """Sleep until the next look or deadline; whether anything but a look that is due ended it."""
@@ -230,13 +235,13 @@ class Watcher(Generic[R]):
             for wait in self._of(ref):
                 wait.miss()
 
-    def _plan_next(self, due: Iterable[R], failures: int, asked_to_wait: float) -> None:
+    def _plan_next(self, looked_at: Iterable[_Wait[R]], failures: int, asked_to_wait: float) -> None:
         scale = self._clock_scale()
-        refs = set(due)
         # Jitter keeps many watchers from asking in step; no secret hangs on it.
         pause = min(random.uniform(*self._every()) * 2 ** min(failures, 10), max(LONGEST_PAUSE, self._every()[1]))  # noqa: S311
-        for wait in self._waits:
-            if wait.ref in refs:
+        for wait in looked_at:
+            # Who asked for a look while this one was under way gets another: it may have been answered too early.
+            if wait.due == _UNDER_WAY:
                 # A paid job is not given up in seconds: each absence makes the next look wait longer.
                 wait.due = monotonic() + max(pause * 2**wait.absences, asked_to_wait) / scale
 

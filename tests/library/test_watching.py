@@ -240,3 +240,25 @@ async def test_the_next_look_waits_as_long_as_the_provider_asked() -> None:
 
     with pytest.raises(errors.QueueTimeoutError):  # after the one pause; a third look would find the script at its end
         await watch_script(limited, limited, queue_seconds=50_000)
+
+
+async def test_news_that_come_while_a_look_is_under_way_are_looked_at_too() -> None:
+    looks: list[JobStatus] = []
+
+    async def look(refs: frozenset[str]) -> Look[str]:
+        if not looks:
+            watcher.look_soon("j57")  # the job has just ended; this look was answered before
+        looks.append(JobStatus.SUCCEEDED if looks else JobStatus.RUNNING)
+        return Look({ref: Job(ref, looks[-1]) for ref in refs})
+
+    async def seen(_: Job | Trouble) -> None:
+        pass
+
+    watcher = Watcher(look, every=lambda: (FOR_EVER, FOR_EVER), clock_scale=lambda: 1)
+    try:
+        job = await watcher.wait("j57", about="j57", queue_seconds=FOR_EVER, run_seconds=FOR_EVER, seen=seen)
+    finally:
+        await watcher.aclose()
+
+    assert job.status is JobStatus.SUCCEEDED
+    assert looks == [JobStatus.RUNNING, JobStatus.SUCCEEDED]
