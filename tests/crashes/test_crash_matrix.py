@@ -10,8 +10,6 @@ from tests.crashes.errands import DEATHS, GENERIO_DEATHS
 from tests.crashes.scenes import BY_LOOKS, KILLED, Scene
 from tests.sandboxes import Sandbox, running_sandbox
 
-pytestmark = pytest.mark.timeout(300)
-
 AT_ONCE = 4
 RUNS = 2
 """After the one that dies: what the first brings home, the second is to find there."""

@@ -3,12 +3,8 @@
 import asyncio
 from pathlib import Path
 
-import pytest
-
 from tests.crashes.scenes import BY_LOOKS, Scene
 from tests.sandboxes import Sandbox
-
-pytestmark = pytest.mark.timeout(300)
 
 ROUTES = {
     "algovera": ["create_job"],

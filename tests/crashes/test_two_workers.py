@@ -11,8 +11,6 @@ from tests.crashes.scenes import BY_LOOKS, KILLED, Scene, ended
 from tests.databases import Postgres
 from tests.sandboxes import Sandbox
 
-pytestmark = pytest.mark.timeout(240)
-
 LEASE_SECONDS = 4.0
 """For so long what a dead worker had begun is left alone."""
 

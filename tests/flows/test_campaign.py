@@ -86,7 +86,6 @@ async def company(prefect: str, world: Sandbox, buckets: Buckets, tmp_path: Path
     return made
 
 
-@pytest.mark.timeout(300)
 async def test_a_chain_over_all_four_providers_ends_in_the_bucket_whole_and_is_not_bought_again(company: Company) -> None:
     first = await company.run("all-four", *ALL)
     bought = company.bought

@@ -18,8 +18,6 @@ from tests.flows.studio import Studio
 from tests.flows.workers import PROJECT, evict, start, until, working
 from tests.sandboxes import Sandbox, running_sandbox
 
-pytestmark = pytest.mark.timeout(240)
-
 QUEUED = {"queue": [1700, 1700]}
 """Genova fails a job that no worker took within 1800 s."""
 RUNNING = {"queue": [0, 0], "run": [1700, 1700]}

@@ -17,7 +17,7 @@ from tests.flows.studio import Studio
 from tests.flows.workers import PROJECT, start, until
 from tests.sandboxes import Sandbox
 
-pytestmark = pytest.mark.timeout(300)
+pytestmark = pytest.mark.timeout(900)
 
 FLOWS = {"algovera": text_to_image, "flora": technique_chain, "generio": template_run, "genova": image_batch}
 STEP = {"name": "s1", "technique": "studio-blur", "inputs": [{"id": "input_image", "file": "photos/coffee.jpg"}]}

@@ -202,7 +202,6 @@ def slower_sandbox() -> Generator[Sandbox]:
         yield running
 
 
-@pytest.mark.timeout(240)
 async def test_the_free_plan_is_kept_to(prefect: str, slower_sandbox: Sandbox, tmp_path: Path) -> None:
     """Twelve images of 30 s in two slots: no request is refused, and none is wasted on looking."""
     account = slower_sandbox.new_account("genova", plan="Free", settings={"queue": [0.5, 1], "run": [29, 30]})
@@ -258,7 +257,6 @@ asyncio.run(run_here(long_video, json.loads(sys.argv[1])))
 """
 
 
-@pytest.mark.timeout(240)
 async def test_a_long_video_whose_worker_dies_twice_is_one_job_one_file_one_charge(genova: Studio, prefect: str) -> None:
     genova.change(settings={"run": [1200, 1200], "queue": [1, 1]})
     parameters = {"name": "videos", "shots": [{"prompt": "a glacier through the year"}], **genova.parameters}

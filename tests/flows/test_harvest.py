@@ -42,7 +42,6 @@ async def runs_of(name: str) -> list[Any]:
         return [run for run in await client.read_flow_runs() if run.parameters.get("name") == name]
 
 
-@pytest.mark.timeout(240)
 async def test_what_a_killed_run_had_bought_is_stored_and_the_run_is_ended(prefect: str, genova: Studio) -> None:
     parameters = {"name": "killed", "prompts": ["a cup", "a mug"], **genova.parameters}
     environment = {**os.environ, "PREFECT_API_URL": prefect}

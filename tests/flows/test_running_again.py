@@ -17,8 +17,6 @@ from flows.image_batch import image_batch
 from tests.flows.studio import Studio
 from tests.flows.workers import start, until
 
-pytestmark = pytest.mark.timeout(240)
-
 PATIENCE = {"queue_minutes": 900, "run_minutes": 900}
 
 

@@ -197,7 +197,6 @@ asyncio.run(run_here(template_run, json.loads(sys.argv[1])))
 """
 
 
-@pytest.mark.timeout(240)
 async def test_a_model_whose_worker_is_killed_is_one_flow_one_file_one_charge(generio: Studio, prefect: str) -> None:
     generio.change(settings={"run": [1200, 1200]})
     parameters = {"name": "models", "inputs": [PHOTO], "steps": [FROM_IMAGE], **generio.parameters}

@@ -58,7 +58,7 @@ def up(checkout: Path, log: Path, *words: str) -> Generator[tuple[subprocess.Pop
         process.wait(60)
 
 
-@pytest.mark.timeout(600)
+@pytest.mark.timeout(900)
 def test_up_offers_the_deployments_runs_them_and_leaves_nothing_behind(tmp_path: Path) -> None:
     checkout, log = make_checkout(tmp_path / "checkout"), tmp_path / "log"
     with up(checkout, log) as (process, addresses):
@@ -83,7 +83,7 @@ def test_up_offers_the_deployments_runs_them_and_leaves_nothing_behind(tmp_path:
 
 
 @pytest.mark.skipif(bool(missing_programs()), reason="no S3 server is installed")
-@pytest.mark.timeout(600)
+@pytest.mark.timeout(900)
 def test_every_command_knows_the_bucket_of_up_and_the_next_up_has_the_folder_again(tmp_path: Path) -> None:
     checkout = make_checkout(tmp_path / "checkout")
     with up(checkout, tmp_path / "log", "--s3") as (_, addresses):
