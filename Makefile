@@ -21,7 +21,7 @@ up: .venv/.runtime ## Run Prefect, a sandbox and a worker with all deployments, 
 	@$(BIN)/genmedia up
 
 test: .venv/.dev ## Run the tests
-	$(BIN)/pytest -n 2 --dist loadfile
+	$(BIN)/pytest -n 3 --dist loadfile
 
 check: .venv/.dev ## Format, lint, directions between rooms, types, tests
 	$(BIN)/ruff format --check $(CODE)
@@ -45,7 +45,7 @@ soak: .venv/.dev ## Kill processes at random moments and see that nothing is bou
 	$(BIN)/python -m benchmarks.soak $(KILLS)
 
 routes: .venv/.dev ## Write docs/routes.md: which tests use which route of which provider
-	$(BIN)/python -m pytest -p tests.routes -n 2 --dist loadfile tests/sandbox tests/library tests/flows tests/project
+	$(BIN)/python -m pytest -p tests.routes -n 3 --dist loadfile tests/sandbox tests/library tests/flows tests/project
 
 schema: .venv/.runtime ## Write docs/sidecar.schema.json: the form of what stands beside each file in a store
 	$(BIN)/python -c 'from genmedia.provenance.sidecar import schema; print(schema(), end="")' > docs/sidecar.schema.json
