@@ -104,12 +104,13 @@ def scripted(*answers: Exception | JobStatus) -> Callable[[], Awaitable[Job]]:
     return look
 
 
+async def say_nothing(_: Job | Trouble) -> None:
+    """To nobody's terminal."""
+
+
 async def watch_script(
     *answers: Exception | JobStatus, every: tuple[float, float] = (0, 0), queue_seconds: float = 10.0**12
 ) -> Job:
-    async def seen(_: Job | Trouble) -> None:
-        pass
-
     return await watch(
         scripted(*answers),
         about="j57",
@@ -117,7 +118,7 @@ async def watch_script(
         queue_seconds=queue_seconds,
         run_seconds=10.0**12,
         clock_scale=lambda: 10.0**7,
-        seen=seen,
+        seen=say_nothing,
     )
 
 
@@ -251,12 +252,9 @@ async def test_news_that_come_while_a_look_is_under_way_are_looked_at_too() -> N
         looks.append(JobStatus.SUCCEEDED if looks else JobStatus.RUNNING)
         return Look({ref: Job(ref, looks[-1]) for ref in refs})
 
-    async def seen(_: Job | Trouble) -> None:
-        pass
-
     watcher = Watcher(look, every=lambda: (FOR_EVER, FOR_EVER), clock_scale=lambda: 1)
     try:
-        job = await watcher.wait("j57", about="j57", queue_seconds=FOR_EVER, run_seconds=FOR_EVER, seen=seen)
+        job = await watcher.wait("j57", about="j57", queue_seconds=FOR_EVER, run_seconds=FOR_EVER, seen=say_nothing)
     finally:
         await watcher.aclose()
 
