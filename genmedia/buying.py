@@ -22,7 +22,7 @@ from genmedia.errors import (
 from genmedia.http import Gate
 from genmedia.inspection.expectations import Expected
 from genmedia.jobs import Account, Counter
-from genmedia.journal import Attempt, AttemptState, Journal, Purpose, StoredAsset, Wish
+from genmedia.journal import NEVER_SENT, Attempt, AttemptState, Journal, Purpose, StoredAsset, Wish
 from genmedia.keys import submission_key
 from genmedia.limits import ANSWER_SECONDS
 
@@ -233,7 +233,7 @@ async def settle(journal: Journal, attempt: Attempt, recover: Recover) -> None:
     except InDoubtError as error:
         await journal.doubt(attempt, error.what)
     except BaseException:
-        await asyncio.shield(journal.release(attempt))
+        await journal.release(attempt)
         raise
     else:
         if job_id:
@@ -242,15 +242,20 @@ async def settle(journal: Journal, attempt: Attempt, recover: Recover) -> None:
             await journal.refuse(attempt, "the provider has no such job")
 
 
-@dataclass(frozen=True)
+@dataclass
 class _Submission:
-    """Sends one order, and finds out what became of what was sent."""
+    """Sends one order, and finds out what became of what was sent.
+
+    Attributes:
+        unsettled: Whether the provider may have accepted something that was sent for the attempt, and has not denied it since.
+    """
 
     journal: Journal
     order: Order
     recover: Recover
     repeat_pause: float
     clock: Callable[[], datetime]
+    unsettled: bool = False
 
     def may_repeat(self, attempt: Attempt) -> bool:
         """Whether the provider surely still answers an equal submission with the job that exists, for as long as asking takes."""
@@ -291,10 +296,11 @@ class _Submission:
             submit: Sends it.
             first: Whether nothing was sent for the attempt yet.
         """
+        self.unsettled = not first
         try:
-            job_id = await self._submit_until_known(attempt, submit, first=first)
+            job_id = await self._submit_until_known(attempt, submit)
         except _StillUnknownError as unknown:
-            await asyncio.shield(self.journal.release(attempt))
+            await self.journal.release(attempt)
             raise NoAnswerError(
                 f"an earlier submission may have been accepted, and it could not be asked about: {unknown.refusal.what}",
                 job=self._about(attempt),
@@ -310,37 +316,28 @@ class _Submission:
             await self.journal.doubt(attempt, error.what)
             return None
         except BaseException:
-            await asyncio.shield(self.journal.release(attempt))
+            if self.unsettled:
+                await self.journal.release(attempt)
+            else:
+                await self.journal.refuse(attempt, NEVER_SENT)
             raise
         try:
-            await asyncio.shield(self.journal.bind(attempt, job_id))
+            await self.journal.bind(attempt, job_id)
         except GenmediaError as error:
             with suppress(GenmediaError):
-                await asyncio.shield(self.journal.release(attempt))
+                await self.journal.release(attempt)
             error.job = self._about(attempt, job_id)
             error.money = "The job is accepted and paid for, but its id could not be written down."
             error.advice = "Mend the journal and run again soon: the provider is asked for the job."
             raise
         return job_id
 
-    async def _submit_until_known(self, attempt: Attempt, submit: Submit, *, first: bool) -> str:
+    async def _submit_until_known(self, attempt: Attempt, submit: Submit) -> str:
         """Submit; after a lost answer again only where an equal key gives the job that exists, or the provider says there is none."""
-        sent = not first
-
-        async def gate() -> None:
-            nonlocal sent
-            await self.journal.assure(attempt)
-            sent = True
-
         lost = ""
         for left in reversed(range(REPEATS + 1)):
-            before = sent
             try:
-                return await self._ask_or_submit(attempt, submit, gate, sent=sent)
-            except (NotAcceptedError, SupersededError, HeldError) as error:
-                if not before:
-                    raise
-                raise _StillUnknownError(error) from None
+                return await self._ask_or_submit(attempt, submit)
             except InDoubtError as doubt:
                 raise InDoubtError("; ".join(filter(None, (lost, doubt.what)))) from None
             except MaybeAcceptedError as error:
@@ -350,16 +347,33 @@ class _Submission:
             await asyncio.sleep(self.repeat_pause)
         raise AssertionError("the last repeat returns or raises")
 
-    async def _ask_or_submit(self, attempt: Attempt, submit: Submit, gate: Gate, *, sent: bool) -> str:
+    async def _ask_or_submit(self, attempt: Attempt, submit: Submit) -> str:
         """Submit what was not sent, or is recognised, or was not accepted; else the job there is."""
-        if sent and not self.may_repeat(attempt) and (found := await self.recover(attempt, self.journal)):
-            return found
+        before = self.unsettled
+
+        async def gate() -> None:
+            await self.journal.assure(attempt)
+            # It may have been held back until the provider recognises an equal one no more: then that has to be asked about first.
+            if before and not self.may_repeat(attempt):
+                raise NoAnswerError("an earlier submission may be forgotten by now")
+            self.unsettled = True
+
         try:
-            return await submit(f"{attempt.key}:{attempt.number}", gate)
-        except DuplicateError:
-            if found := await self.recover(attempt, self.journal):
-                return found
-            raise
+            if before and not self.may_repeat(attempt):
+                if found := await self.recover(attempt, self.journal):
+                    return found
+                before = self.unsettled = False
+            try:
+                return await submit(f"{attempt.key}:{attempt.number}", gate)
+            except DuplicateError:
+                before = True  # there is a job, whatever asking for it gives
+                if found := await self.recover(attempt, self.journal):
+                    return found
+                raise
+        except (NotAcceptedError, SupersededError, HeldError) as error:
+            if not before:
+                raise
+            raise _StillUnknownError(error) from None
 
     def _about(self, attempt: Attempt, job_id: str = "") -> str:
         return describe(self.order, attempt.key, job_id)

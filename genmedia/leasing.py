@@ -1,8 +1,8 @@
 """Things that belong to one event loop: HTTP sessions and database engines, shared while somebody uses them, and what runs beside them."""
 
 import asyncio
-from collections.abc import AsyncGenerator, Callable, Hashable
-from contextlib import asynccontextmanager
+from collections.abc import AsyncGenerator, Callable, Coroutine, Hashable
+from contextlib import asynccontextmanager, suppress
 from typing import Any, Protocol, TypeVar
 from weakref import WeakKeyDictionary
 
@@ -16,6 +16,7 @@ class Closable(Protocol):
 
 
 T = TypeVar("T", bound=Closable)
+R = TypeVar("R")
 
 _open: WeakKeyDictionary[asyncio.AbstractEventLoop, dict[Hashable, list[Any]]] = WeakKeyDictionary()
 
@@ -37,7 +38,7 @@ async def leased(key: Hashable, make: Callable[[], T]) -> AsyncGenerator[T]:
         shared[1] -= 1
         if shared[1] == 0:
             del here[key]
-            await asyncio.shield(shared[0].aclose())
+            await to_the_end(shared[0].aclose())
 
 
 async def end_task(task: asyncio.Task[None]) -> None:
@@ -48,3 +49,15 @@ async def end_task(task: asyncio.Task[None]) -> None:
     while not task.done():
         task.cancel()
         await asyncio.wait([task], timeout=1)
+
+
+async def to_the_end(work: Coroutine[Any, Any, R]) -> R:
+    """Do what must not be left half done: who is cancelled meanwhile goes only when it is done."""
+    task = asyncio.ensure_future(work)
+    try:
+        return await asyncio.shield(task)
+    except asyncio.CancelledError:
+        while not task.done():
+            with suppress(asyncio.CancelledError):
+                await asyncio.wait([task])
+        raise

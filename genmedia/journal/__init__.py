@@ -3,11 +3,12 @@
 from genmedia.journal.journal import Journal
 from genmedia.journal.ledger import GROUPS, Entry, Line, add_up
 from genmedia.journal.money import Balance, Hold, Money, Scope, time_zone
-from genmedia.journal.rows import NAMED, Attempt, AttemptState, Interest, PastPurchase, Purpose, StoredAsset, Wish
+from genmedia.journal.rows import NAMED, NEVER_SENT, Attempt, AttemptState, Interest, PastPurchase, Purpose, StoredAsset, Wish
 
 __all__ = [
     "GROUPS",
     "NAMED",
+    "NEVER_SENT",
     "Attempt",
     "AttemptState",
     "Balance",

@@ -7,19 +7,22 @@ On SQLite every change is on disk before the next step is taken (`synchronous=FU
 import asyncio
 import sqlite3
 import threading
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Callable, Coroutine, Sequence
 from contextlib import asynccontextmanager, closing
+from functools import wraps
 from pathlib import Path
-from typing import Any
+from typing import Any, ParamSpec, TypeVar
 
 import sqlalchemy as sa
 import stamina
 from sqlalchemy import event
 from sqlalchemy.engine.url import URL, make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError, IntegrityError
+from sqlalchemy.exc import TimeoutError as NoConnectionError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
 from genmedia.errors import JournalError, JournalUnreachableError, SettingsError
+from genmedia.leasing import to_the_end
 
 NEWEST = "0004"
 """The last step in `migrations/versions`."""
@@ -33,8 +36,28 @@ _migrating = threading.Lock()
 _GONE = ("08", "57P")
 """Of PostgreSQL's error codes: connections that broke, servers that stop or start."""
 
-outlasting = stamina.retry(on=JournalUnreachableError, attempts=None, timeout=PATIENCE_SECONDS, wait_initial=0.2, wait_max=5.0)
-"""For what is one transaction and may be done again: waits while the database is gone."""
+P = ParamSpec("P")
+T = TypeVar("T")
+
+
+def whole(transact: Callable[P, Coroutine[Any, Any, T]]) -> Callable[P, Coroutine[Any, Any, T]]:
+    """For what must not be left half done: whoever is cancelled in it goes when it is over.
+
+    A cancellation in a transaction can leave a connection to SQLite behind that holds the write lock, with nobody to close it; one
+    between two tries to write down a job's id would lose the job.
+    """
+
+    @wraps(transact)
+    async def transact_to_the_end(*args: P.args, **named: P.kwargs) -> T:
+        return await to_the_end(transact(*args, **named))
+
+    return transact_to_the_end
+
+
+def outlasting(transact: Callable[P, Coroutine[Any, Any, T]]) -> Callable[P, Coroutine[Any, Any, T]]:
+    """For what is one transaction and may be done again: waits while the database is gone."""
+    again = stamina.retry(on=JournalUnreachableError, attempts=None, timeout=PATIENCE_SECONDS, wait_initial=0.2, wait_max=5.0)
+    return again(whole(transact))
 
 
 class Database:
@@ -77,6 +100,8 @@ class Database:
                 yield connection
         except IntegrityError:
             raise
+        except NoConnectionError as error:
+            raise JournalUnreachableError(f"the journal {self.label} does not answer on any connection: {error}") from None
         except (DBAPIError, OSError) as error:
             raise self._fault(error) from None
 
@@ -159,9 +184,9 @@ def _try_file(file: Path) -> None:
 
 def _engine(url: URL, pragmas: Sequence[str] = PRAGMAS) -> AsyncEngine:
     if url.get_backend_name() == "postgresql":
-        return create_async_engine(url, pool_size=5, max_overflow=0, pool_timeout=300, pool_pre_ping=True)
+        return create_async_engine(url, pool_size=5, max_overflow=0, pool_timeout=PATIENCE_SECONDS, pool_pre_ping=True)
     # One connection: several of one process would fight each other for the write lock, a busy pause of up to 100 ms at a time.
-    engine = create_async_engine(url, pool_size=1, max_overflow=0, pool_timeout=300)
+    engine = create_async_engine(url, pool_size=1, max_overflow=0, pool_timeout=PATIENCE_SECONDS)
 
     def configure(connection: Any, _record: object) -> None:
         connection.isolation_level = None  # else the driver opens transactions of its own, without the write lock

@@ -16,11 +16,11 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from genmedia.errors import JournalError, SupersededError
 from genmedia.jobs import Counter
-from genmedia.journal.database import Database, outlasting
+from genmedia.journal.database import Database, outlasting, whole
 from genmedia.journal.ledger import Entry, read_entries
 from genmedia.journal.money import Money, check, check_loss, hold_after_failures
 from genmedia.journal.owners import Leases, Locks
-from genmedia.journal.rows import NAMED, Attempt, AttemptState, Interest, PastPurchase, StoredAsset, Wish
+from genmedia.journal.rows import NAMED, NEVER_SENT, Attempt, AttemptState, Interest, PastPurchase, StoredAsset, Wish
 from genmedia.journal.tables import LIVE, OPEN, assets, attempts, interests, submissions
 from genmedia.leasing import leased
 from genmedia.limits import ANSWER_SECONDS
@@ -57,8 +57,7 @@ class Journal:
 
     async def copy_to(self, target: Path) -> None:
         """Write all that the journal knows at this moment into a file; see `Database.copy_to`."""
-        async with self._database.transaction():
-            pass  # a journal that was not used yet is made by that
+        await self.open_attempts()  # a journal that was not used yet is made by that
         await self._database.copy_to(target)
 
     async def aclose(self) -> None:
@@ -68,12 +67,10 @@ class Journal:
 
     # Looking
 
-    @outlasting
     async def live_attempt(self, key: str) -> Attempt | None:
         """The attempt that answers for the submission `key`; None when nothing was bought or all attempts failed."""
         return await self._find(attempts.c.key == key, attempts.c.state.in_(LIVE))
 
-    @outlasting
     async def attempt(self, attempt_id: int) -> Attempt:
         """The attempt of this number.
 
@@ -85,21 +82,23 @@ class Journal:
             raise JournalError(f"the journal {self.label} knows no attempt {attempt_id}")
         return found
 
-    @outlasting
     async def unbound_equal(self, account: str, echo: str) -> Attempt | None:
         """The attempt of an equal job, of whichever submission, of which nobody knows yet what became of it."""
         mine = attempts.c.account == account, attempts.c.echo == echo
         return await self._find(*mine, attempts.c.state == AttemptState.INTENDED)
 
     async def _find(self, *where: sa.ColumnElement[bool]) -> Attempt | None:
-        async with self._database.transaction() as connection:
-            found = (await connection.execute(_select_attempts().where(*where))).one_or_none()
-            return _as_attempt(found) if found else None
+        return next(iter(await self._find_all(*where)), None)
 
     @outlasting
+    async def _find_all(self, *where: sa.ColumnElement[bool]) -> list[Attempt]:
+        query = sa.select(attempts, submissions.c.operation, submissions.c.request, submissions.c.take).join(submissions)
+        async with self._database.transaction() as connection:
+            return [_as_attempt(row) for row in await connection.execute(query.where(*where).order_by(attempts.c.intended_at))]
+
     async def is_worked_on(self, attempt: Attempt) -> bool:
         """Whether the attempt has an owner that still lives."""
-        return attempt.owner not in (None, *self._left) and await self._owners.lives(_process(attempt))
+        return attempt.owner not in (None, *self._left) and await self._owners.lives(_process(attempt.owner))
 
     @outlasting
     async def assets(self, attempt_id: int) -> list[StoredAsset]:
@@ -158,20 +157,19 @@ class Journal:
         async with self._database.transaction() as connection:
             return await read_entries(connection, since, until)
 
-    @outlasting
     async def open_attempts(self) -> list[Attempt]:
         """Every attempt that is neither stored nor over, the oldest first."""
-        chosen = attempts.c.state.in_(OPEN)
-        async with self._database.transaction() as connection:
-            rows = await connection.execute(_select_attempts().where(chosen).order_by(attempts.c.intended_at))
-            return [_as_attempt(row) for row in rows]
+        return await self._find_all(attempts.c.state.in_(OPEN))
 
-    @outlasting
     async def interests(self, attempt_id: int) -> list[Interest]:
         """The runs that have waited for an attempt."""
-        async with self._database.transaction() as connection:
-            rows = (await connection.execute(sa.select(interests).where(interests.c.attempt == attempt_id))).all()
+        rows = await self._interests(attempt_id)
         return [Interest(row.run, await self._owners.lives(row.owner), datetime.fromisoformat(row.since)) for row in rows]
+
+    @outlasting
+    async def _interests(self, attempt_id: int) -> Sequence[sa.Row[Any]]:
+        async with self._database.transaction() as connection:
+            return (await connection.execute(sa.select(interests).where(interests.c.attempt == attempt_id))).all()
 
     # Buying
 
@@ -189,10 +187,16 @@ class Journal:
             HeldError: The account spends nothing now.
             BudgetError: It may cost more than a cap leaves, or there is a cap and nobody knows.
         """
-        return await self._intend(wish, asked_at, counter, await self._claim_name(), await self._owners.me())
+        claim = await self._claim_name()
+        try:
+            await self._intend(wish, asked_at, counter, claim)
+            return await self._find(attempts.c.key == wish.key, attempts.c.owner == claim)
+        except BaseException:
+            await self._let_go(claim, attempts.c.key == wish.key, state=AttemptState.REFUSED, ended_at=_now(), reason=NEVER_SENT)
+            raise
 
     @outlasting
-    async def _intend(self, wish: Wish, asked_at: datetime, counter: Counter | None, claim: str, owner: str) -> Attempt | None:
+    async def _intend(self, wish: Wish, asked_at: datetime, counter: Counter | None, claim: str) -> None:
         now = _now()
         try:
             async with self._database.transaction() as connection:
@@ -205,22 +209,24 @@ class Journal:
                     made = await connection.execute(attempts.insert().values(attempt).returning(attempts.c.id))
                     # Whoever dies or is cancelled before it waits for the job has wanted it all the same.
                     if run := wish.purpose.run:
-                        await connection.execute(interests.insert().values(_interest(made.scalar_one(), run, owner)))
+                        await connection.execute(interests.insert().values(_interest(made.scalar_one(), run, _process(claim))))
         except IntegrityError:
             pass  # an equal job is unbound, or on a database that locks by row another was faster
-        return await self._find(attempts.c.owner == claim)
 
     async def take_over(self, attempt: Attempt) -> Attempt | None:
         """Become the owner of an attempt whose owner is gone; None when somebody else was faster."""
-        return await self._take_over(attempt, await self._claim_name())
+        claim = await self._claim_name()
+        try:
+            return await self._take_over(attempt, claim)
+        except BaseException:
+            await self._let_go(claim, attempts.c.id == attempt.id)
+            raise
 
-    @outlasting
     async def _take_over(self, attempt: Attempt, claim: str) -> Attempt | None:
         free = attempts.c.owner.is_not_distinct_from(attempt.owner) | (attempts.c.owner == claim)
         mine = await self._update(attempts.c.id == attempt.id, attempts.c.state == attempt.state, free, owner=claim)
         return replace(attempt, owner=claim) if mine else None
 
-    @outlasting
     async def assure(self, attempt: Attempt) -> None:
         """Make sure, just before it is bought, that nobody takes the attempt for given up before its answer can have come.
 
@@ -229,16 +235,21 @@ class Journal:
             HeldError: The account spends nothing since it was written down.
         """
         await self.money.check_hold(attempt.account)
-        if not await self._owners.outlasts(_process(attempt), ANSWER_SECONDS):
+        if not await self._owners.outlasts(_process(attempt.owner), ANSWER_SECONDS):
             raise SupersededError("this process stood still for too long before it could send the purchase")
 
-    @outlasting
     async def release(self, attempt: Attempt) -> None:
         """Give up an attempt that was interrupted, so that anyone may settle what became of it."""
-        self._left.add(attempt.owner or "")  # while that cannot be written down, this process works on it no more all the same
-        await self._update(attempts.c.id == attempt.id, attempts.c.owner == attempt.owner, owner=None)
-        self._left.discard(attempt.owner or "")
+        if attempt.owner:
+            await self._let_go(attempt.owner, attempts.c.id == attempt.id)
 
+    @whole
+    async def _let_go(self, claim: str, which: sa.ColumnElement[bool], **values: Any) -> None:
+        self._left.add(claim)  # while that cannot be written down, this process works on it no more all the same
+        await self._update(which, attempts.c.owner == claim, owner=None, **values)
+        self._left.discard(claim)
+
+    @whole
     @outlasting
     async def bind(self, attempt: Attempt, remote_id: str, reason: str = "") -> None:
         """Write down which remote job the attempt is; from here on anyone can resume it.
@@ -262,40 +273,39 @@ class Journal:
                 return
         raise SupersededError(f"job {remote_id} came of a submission that another process has settled meanwhile")
 
-    @outlasting
+    @whole
     async def refuse(self, attempt: Attempt, reason: str) -> None:
         """Write down that nothing was bought."""
         ended = {"state": AttemptState.REFUSED, "owner": None, "ended_at": _now()}
         await self._update(*_intended(attempt), reason=reason, **ended)
 
-    @outlasting
     async def acquit(self, attempt: Attempt, reason: str) -> bool:
         """Write down that an attempt in doubt was never accepted, and costs nothing; False when it is in doubt no more."""
         mine = attempts.c.id == attempt.id, attempts.c.state == AttemptState.IN_DOUBT
         return await self._update(*mine, state=AttemptState.REFUSED, reason=reason, ended_at=_now())
 
-    @outlasting
+    @whole
     async def doubt(self, attempt: Attempt, reason: str) -> None:
         """Write down that nobody can tell whether it was bought; its price counts as spent."""
         await self._update(*_intended(attempt), state=AttemptState.IN_DOUBT, reason=reason, owner=None)
 
     # What came of it
 
-    @outlasting
     async def charge(self, attempt_id: int, charged: float | None) -> float:
         """Write down what a remote job cost; what of it the caller is to report: nothing where it was written down before."""
         unknown = attempts.c.id == attempt_id, attempts.c.charged.is_(None)
         return charged or 0.0 if await self._update(*unknown, charged=charged) else 0.0
 
-    @outlasting
     async def want(self, attempt_id: int, run: str) -> None:
         """Write down that a run waits for an attempt: as long as it lives, nobody else ends the job."""
-        owner, mine = await self._owners.me(), (interests.c.attempt == attempt_id, interests.c.run == run)
-        async with self._database.transaction() as connection:
-            await connection.execute(interests.delete().where(*mine))
-            await connection.execute(interests.insert().values(_interest(attempt_id, run, owner)))
+        await self._want(attempt_id, run, await self._owners.me())
 
     @outlasting
+    async def _want(self, attempt_id: int, run: str, owner: str) -> None:
+        async with self._database.transaction() as connection:
+            await connection.execute(interests.delete().where(interests.c.attempt == attempt_id, interests.c.run == run))
+            await connection.execute(interests.insert().values(_interest(attempt_id, run, owner)))
+
     async def give_up(self, attempt: Attempt, reason: str, again: Wish | None = None) -> bool:
         """Write down that an open attempt answers for nothing any more, and counts as spent; False when it is not as it was given.
 
@@ -307,8 +317,10 @@ class Journal:
         Raises:
             HeldError, BudgetError: What is wished for again may not be spent; nothing is written down.
         """
-        if await self.is_worked_on(attempt):
-            return False
+        return not await self.is_worked_on(attempt) and await self._give_up(attempt, reason, again)
+
+    @outlasting
+    async def _give_up(self, attempt: Attempt, reason: str, again: Wish | None) -> bool:
         ended = {"state": AttemptState.FAILED, "owner": None, "ended_at": _now(), "reason": reason}
         mine = (
             attempts.c.id == attempt.id,
@@ -329,14 +341,13 @@ class Journal:
             SupersededError: It was given up meanwhile; another answers for its submission, or none does.
         """
         claim = await self._claim_name()
-        while (attempt := await self._claim(attempt_id, claim)) is None:  # noqa: ASYNC110 # it may be another process that lets go
-            await asyncio.sleep(CLAIM_SECONDS)
         try:
+            while (attempt := await self._claim(attempt_id, claim)) is None:  # noqa: ASYNC110 # it may be another process that lets go
+                await asyncio.sleep(CLAIM_SECONDS)
             yield attempt
         finally:
-            await asyncio.shield(self.release(attempt))
+            await self._let_go(claim, attempts.c.id == attempt_id)
 
-    @outlasting
     async def _claim(self, attempt_id: int, claim: str) -> Attempt | None:
         attempt = await self._find(attempts.c.id == attempt_id)
         if attempt is None or not attempt.state.live:
@@ -363,13 +374,11 @@ class Journal:
             if rows:
                 await connection.execute(assets.insert(), rows)
 
-    @outlasting
     async def cancel(self, attempt_id: int) -> bool:
         """Write down that a person has ended the remote job; False when its files are in the store, or somebody fetches them."""
         ended = {"state": AttemptState.CANCELLED, "ended_at": _now(), "reason": "a person cancelled it"}
         return await self._update(*_ends(attempt_id), **ended)
 
-    @outlasting
     async def vanish(self, attempt_id: int, reason: str) -> None:
         """Write down that the provider knows the job no more; one that a person named is in doubt again, for the name may be wrong."""
         named = (*_ends(attempt_id), attempts.c.reason == NAMED)
@@ -414,9 +423,7 @@ class Journal:
             origin: Scheme, host and port, as in an account.
             has: Whether the store still holds a file.
         """
-        query = _select_attempts().where(attempts.c.account.contains(f"|{origin}|"), attempts.c.state.in_(LIVE))
-        async with self._database.transaction() as connection:
-            found = [_as_attempt(row) for row in await connection.execute(query)]
+        found = await self._find_all(attempts.c.account.contains(f"|{origin}|"), attempts.c.state.in_(LIVE))
         gone = {"state": AttemptState.FAILED, "owner": None, "ended_at": _now(), "charged": 0}
         lost = 0
         for attempt in found:
@@ -425,6 +432,7 @@ class Journal:
             lost += await self._update(attempts.c.id == attempt.id, reason="its sandbox was stopped", **gone)
         return lost
 
+    @whole
     async def restore(self, purchases: Sequence[PastPurchase]) -> dict[str, str]:
         """Write down purchases made long ago; nothing that is written down already is changed.
 
@@ -450,8 +458,9 @@ class Journal:
 
     async def _claim_name(self) -> str:
         """A name for one piece of work of this process, which counts as alive from now on."""
-        return f"{await outlasting(self._owners.me)()}/{uuid4().hex[:12]}"
+        return f"{await self._owners.me()}/{uuid4().hex[:12]}"
 
+    @outlasting
     async def _update(self, *where: sa.ColumnElement[bool], **values: Any) -> bool:
         async with self._database.transaction() as connection:
             result = await connection.execute(attempts.update().where(*where).values(**values))
@@ -535,8 +544,8 @@ def _ends(attempt_id: int) -> tuple[sa.ColumnElement[bool], ...]:
     return attempts.c.id == attempt_id, attempts.c.state == AttemptState.BOUND, attempts.c.owner.is_(None)
 
 
-def _process(attempt: Attempt) -> str:
-    return (attempt.owner or "").partition("/")[0]
+def _process(claim: str | None) -> str:
+    return (claim or "").partition("/")[0]
 
 
 def _as_row(asset: StoredAsset) -> dict[str, str]:
@@ -546,10 +555,6 @@ def _as_row(asset: StoredAsset) -> dict[str, str]:
 
 def _has_content(digest: str) -> sa.ColumnElement[bool]:
     return (assets.c.sha256 == digest) | (assets.c.came_as == digest)
-
-
-def _select_attempts() -> sa.Select[Any]:
-    return sa.select(attempts, submissions.c.operation, submissions.c.request, submissions.c.take).join(submissions)
 
 
 def _as_attempt(row: Any) -> Attempt:

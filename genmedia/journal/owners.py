@@ -12,7 +12,7 @@ import sqlalchemy as sa
 
 from genmedia.errors import JournalError
 from genmedia.journal import locks
-from genmedia.journal.database import Database
+from genmedia.journal.database import Database, outlasting, whole
 from genmedia.journal.tables import owners
 from genmedia.leasing import end_task
 from genmedia.limits import ANSWER_SECONDS
@@ -83,6 +83,7 @@ class Leases:
         self._alone = asyncio.Lock()
         self._renewing: asyncio.Task[None] | None = None
 
+    @outlasting
     async def me(self) -> str:
         """The name of this process's lease; of a new one where the last has run out."""
         async with self._alone:
@@ -90,12 +91,14 @@ class Leases:
                 await self._begin()
             return self._name
 
+    @outlasting
     async def lives(self, name: str) -> bool:
         """Whether its lease runs."""
         query = sa.select(owners.c.name).where(owners.c.name == name, owners.c.expires_at > sa.func.clock_timestamp())
         async with self._database.transaction() as connection:
             return (await connection.execute(query)).first() is not None
 
+    @outlasting
     async def outlasts(self, name: str, seconds: float) -> bool:
         """Whether that lease runs for so long, renewed if it must be."""
         async with self._alone:
@@ -109,8 +112,12 @@ class Leases:
             await end_task(self._renewing)
         if self._name:
             with suppress(JournalError):  # it runs out by itself
-                async with self._database.transaction() as connection:
-                    await connection.execute(owners.delete().where(owners.c.name == self._name))
+                await self._end()
+
+    @whole
+    async def _end(self) -> None:
+        async with self._database.transaction() as connection:
+            await connection.execute(owners.delete().where(owners.c.name == self._name))
 
     async def _begin(self) -> None:
         name, begun = uuid4().hex, _now()
@@ -119,7 +126,7 @@ class Leases:
             await connection.execute(owners.delete().where(owners.c.expires_at < clock - timedelta(days=1)))
             await connection.execute(owners.insert().values(name=name, expires_at=clock + timedelta(seconds=LEASE_SECONDS)))
         self._name, self._until = name, begun + LEASE_SECONDS
-        if self._renewing is None:
+        if self._renewing is None or self._renewing.done():
             self._renewing = asyncio.create_task(self._keep(), name="journal lease")
 
     async def _renew(self) -> bool:
@@ -135,8 +142,12 @@ class Leases:
         while True:
             await asyncio.sleep(LEASE_SECONDS / RENEWALS)
             with suppress(JournalError):  # the next may reach it; what was begun is finished under the lease there is
-                async with self._alone:
-                    await self._renew()
+                await self._renew_alone()
+
+    @whole
+    async def _renew_alone(self) -> None:
+        async with self._alone:
+            await self._renew()
 
 
 def _now() -> float:

@@ -30,6 +30,9 @@ class AttemptState(StrEnum):
 NAMED = "a person named the job"
 """The reason of an attempt that was in doubt and is bound by what a person said."""
 
+NEVER_SENT = "it was interrupted before it was sent"
+"""The reason of an attempt that was written down and given up again."""
+
 
 @dataclass(frozen=True)
 class Purpose:

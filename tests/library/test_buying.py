@@ -14,7 +14,17 @@ from pathlib import Path
 import pytest
 
 from genmedia.buying import Doubt, Order, Outcome, Prepare, Purchase, Submit, buy
-from genmedia.errors import AbandonedError, BudgetError, CreditsError, InDoubtError, JournalError, NoAnswerError, SettingsError
+from genmedia.errors import (
+    AbandonedError,
+    BudgetError,
+    CredentialsError,
+    CreditsError,
+    DuplicateError,
+    InDoubtError,
+    JournalError,
+    NoAnswerError,
+    SettingsError,
+)
 from genmedia.http import Gate
 from genmedia.jobs import Account
 from genmedia.journal import Attempt, AttemptState, Journal, Purpose, StoredAsset
@@ -275,6 +285,7 @@ async def test_a_submission_that_is_cancelled_is_settled_by_the_next_call(journa
 
     async def prepare() -> Submit:
         async def submit(_: str, gate: Gate) -> str:
+            await gate()
             reached.set()
             return await asyncio.Future()
 
@@ -291,6 +302,68 @@ async def test_a_submission_that_is_cancelled_is_settled_by_the_next_call(journa
 
     assert bought.outcome is Outcome.BOUGHT
     assert bought.number == 1
+
+
+async def test_a_submission_that_is_cancelled_before_it_was_sent_is_in_no_doubt(journal: Journal) -> None:
+    in_line = asyncio.Event()
+
+    async def prepare() -> Submit:
+        async def submit(_: str, __: Gate) -> str:
+            in_line.set()
+            return await asyncio.Future()
+
+        return submit
+
+    interrupted = asyncio.create_task(buy(journal, ORDER, prepare, has=there, recover=Shop().recover, repeat_pause=0))
+    await in_line.wait()
+    interrupted.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await interrupted
+
+    first = await journal.attempt(1)
+    assert (first.state, first.reason) == (AttemptState.REFUSED, "it was interrupted before it was sent")
+    assert (await purchase(journal, Shop(), ORDER)).outcome is Outcome.BOUGHT
+
+
+async def test_a_repeat_that_is_held_back_until_its_key_may_be_forgotten_asks_for_the_job_first(journal: Journal) -> None:
+    now = datetime.now(UTC)
+
+    class Forgetful(Shop):
+        async def submit(self, idempotency_key: str, gate: Gate) -> str:
+            nonlocal now
+            if self.calls:
+                now += timedelta(seconds=REMEMBERED.repeat_window + 1)  # in line, or told to wait
+            return await super().submit(idempotency_key, gate)
+
+        async def recover(self, _attempt: Attempt, _journal: Journal) -> str | None:
+            return "job-1"
+
+    shop = Forgetful(NoAnswerError("reset"))
+    bought = await buy(journal, REMEMBERED, shop.prepare, has=there, recover=shop.recover, repeat_pause=0, clock=lambda: now)
+
+    assert (bought.job_id, shop.calls) == ("job-1", 1)
+
+
+async def test_a_repeat_that_is_refused_after_the_provider_denied_the_first_is_simply_refused(journal: Journal) -> None:
+    class Denying(Shop):
+        async def recover(self, _attempt: Attempt, _journal: Journal) -> str | None:
+            return None
+
+    with pytest.raises(CreditsError):
+        await purchase(journal, Denying(NoAnswerError("reset"), CreditsError("out of credits")))
+
+    assert await journal.live_attempt(ORDER.key) is None
+
+
+async def test_a_job_that_exists_but_cannot_be_asked_about_is_not_taken_for_refused(journal: Journal) -> None:
+    class Closed(Shop):
+        async def recover(self, _attempt: Attempt, _journal: Journal) -> str | None:
+            raise CredentialsError("the key was revoked")
+
+    with pytest.raises(NoAnswerError, match=r"may have been accepted.*revoked"):
+        await purchase(journal, Closed(DuplicateError("there is such a run")))
+
+    assert await journal.live_attempt(ORDER.key) is not None
 
 
 _DIES_AFTER_THE_POST = """

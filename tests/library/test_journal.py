@@ -6,9 +6,11 @@ import signal
 import sqlite3
 import subprocess
 import sys
-from contextlib import closing
+from collections.abc import AsyncGenerator, Coroutine
+from contextlib import asynccontextmanager, closing
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 import sqlalchemy as sa
@@ -19,7 +21,7 @@ from sqlalchemy.ext.asyncio import create_async_engine
 
 from genmedia.errors import JournalUnreachableError, SupersededError
 from genmedia.journal import Attempt, AttemptState, Journal, StoredAsset, Wish, migrations
-from genmedia.journal.database import NEWEST
+from genmedia.journal.database import NEWEST, Database
 from genmedia.journal.tables import tables
 from genmedia.store import Place
 from tests.databases import Postgres
@@ -59,6 +61,11 @@ async def bought(journal: Journal) -> Attempt:
     return attempt
 
 
+def driven(url: str) -> str:
+    """The address as SQLAlchemy's async engines take it."""
+    return url.replace("sqlite:", "sqlite+aiosqlite:").replace("postgresql:", "postgresql+asyncpg:")
+
+
 async def test_a_journal_of_the_first_form_keeps_everything_it_knows(tmp_path: Path) -> None:
     url = Place(str(tmp_path)).journal_url()
     (tmp_path / ".genmedia").mkdir()
@@ -82,7 +89,7 @@ async def test_a_journal_of_the_first_form_keeps_everything_it_knows(tmp_path: P
 
 async def test_the_tables_are_what_the_steps_make_of_them(url: str, journal: Journal) -> None:
     await journal.live_attempt("x")
-    engine = create_async_engine(url.replace("sqlite:", "sqlite+aiosqlite:").replace("postgresql:", "postgresql+asyncpg:"))
+    engine = create_async_engine(driven(url))
 
     def differences(connection: sa.Connection) -> object:
         return compare_metadata(MigrationContext.configure(connection), tables)
@@ -138,11 +145,85 @@ async def test_a_database_that_is_gone_for_a_while_is_waited_for_and_nothing_is_
 
 async def test_a_database_that_does_not_come_back_is_told_without_its_password(monkeypatch: pytest.MonkeyPatch) -> None:
     journal = Journal("postgresql://someone:hunter2@127.0.0.1:9/genmedia")
-    plain = Journal.live_attempt.__wrapped__  # pyright: ignore[reportFunctionMemberAccess] # without the waiting
+    plain = Journal.assets.__wrapped__  # pyright: ignore[reportFunctionMemberAccess] # without the waiting
     with pytest.raises(JournalUnreachableError, match="the journal postgresql") as told:
-        await plain(journal, "x")
+        await plain(journal, 1)
     assert "hunter2" not in str(told.value)
     await journal.aclose()
+
+
+async def test_a_database_with_no_connection_to_spare_counts_as_gone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("genmedia.journal.database.PATIENCE_SECONDS", 0.1)
+    database = Database(Place(str(tmp_path)).journal_url())
+    async with database.transaction():
+        with pytest.raises(JournalUnreachableError, match="does not answer on any connection"):
+            async with database.transaction():
+                pass
+    await database.aclose()
+
+
+@asynccontextmanager
+async def locked(url: str) -> AsyncGenerator[None]:
+    """While this lasts, nobody else writes to the journal."""
+    engine = create_async_engine(driven(url))
+    sqlite = engine.dialect.name == "sqlite"
+    try:
+        async with engine.connect() as connection:
+            await connection.exec_driver_sql("BEGIN IMMEDIATE" if sqlite else "LOCK TABLE attempts IN ACCESS EXCLUSIVE MODE")
+            yield
+    finally:
+        await engine.dispose()
+
+
+async def cancelled_at_the_lock(url: str, change: Coroutine[Any, Any, object]) -> None:
+    """Begin a change while another writes, cancel it, and see it go only when it is over."""
+    async with locked(url):
+        task = asyncio.ensure_future(change)
+        done, _ = await asyncio.wait({task}, timeout=0.3)
+        assert not done
+        task.cancel()
+        done, _ = await asyncio.wait({task}, timeout=0.3)
+        task.cancel()
+        assert not done
+    with pytest.raises(asyncio.CancelledError):
+        await task
+
+
+async def test_a_job_whose_buyer_is_cancelled_while_its_id_is_written_down_is_bound(url: str, journal: Journal) -> None:
+    attempt = await intend(journal)
+    await cancelled_at_the_lock(url, journal.bind(attempt, "job-1"))
+
+    assert (await journal.attempt(attempt.id)).remote_id == "job-1"
+
+
+async def test_a_wish_that_is_cancelled_while_it_is_written_down_can_be_had_at_once(url: str, journal: Journal) -> None:
+    await journal.live_attempt(WISH.key)
+    await cancelled_at_the_lock(url, journal.intend(WISH, datetime.now(UTC)))
+
+    assert await journal.live_attempt(WISH.key) is None
+    assert (await intend(journal)).number <= 2
+
+
+async def test_an_attempt_is_free_for_all_whose_next_owner_is_cancelled_while_it_takes_it(url: str, journal: Journal) -> None:
+    attempt = await intend(journal)
+    await journal.release(attempt)
+    free = await journal.attempt(attempt.id)
+    await cancelled_at_the_lock(url, journal.take_over(free))
+
+    assert not await journal.is_worked_on(await journal.attempt(attempt.id))
+    assert await journal.take_over(free)
+
+
+async def test_work_that_is_cancelled_while_it_claims_an_attempt_leaves_it_to_the_next(url: str, journal: Journal) -> None:
+    attempt = await bought(journal)
+
+    async def work() -> None:
+        async with journal.claimed(attempt.id):
+            pass
+
+    await cancelled_at_the_lock(url, work())
+    async with journal.claimed(attempt.id) as mine:
+        assert mine.id == attempt.id
 
 
 async def test_one_piece_of_work_at_a_time_holds_what_was_bought(journal: Journal) -> None:

@@ -5,7 +5,7 @@ from contextlib import suppress
 
 import pytest
 
-from genmedia.leasing import end_task, leased
+from genmedia.leasing import end_task, leased, to_the_end
 
 
 class Thing:
@@ -89,3 +89,24 @@ async def test_a_task_that_loses_a_cancellation_is_ended_all_the_same() -> None:
     await end_task(task)
 
     assert task.cancelled()
+
+
+async def test_what_is_done_to_the_end_is_done_before_a_cancelled_caller_goes() -> None:
+    begun, go_on, done = asyncio.Event(), asyncio.Event(), asyncio.Event()
+
+    async def work() -> None:
+        begun.set()
+        await go_on.wait()
+        done.set()
+
+    caller = asyncio.create_task(to_the_end(work()))
+    await begun.wait()
+    for _ in range(3):
+        caller.cancel()
+        await asyncio.sleep(0)
+    assert not caller.done()
+    go_on.set()
+
+    with pytest.raises(asyncio.CancelledError):
+        await caller
+    assert done.is_set()
