@@ -5,7 +5,7 @@ import hashlib
 import json
 import logging
 import re
-from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Mapping
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -198,6 +198,16 @@ class Session:
             raise errors.UnreadableAnswerError(
                 f"{self.provider} answered without a readable {model.__name__}: {missing}"
             ) from None
+
+    def read_each(self, model: type[M], items: Iterable[Any]) -> list[M | None]:
+        """What a list says, as models; None for one that nobody can read, which must not hide the others."""
+        found: list[M | None] = []
+        for item in items:
+            try:
+                found.append(model.model_validate(item))
+            except ValidationError:
+                found.append(None)
+        return found
 
     def server_time(self) -> datetime:
         """The time by the provider's clock, as its last answer stated it; by this machine's until there was one."""

@@ -75,7 +75,7 @@ class Job:
     """One look at a remote job.
 
     Attributes:
-        progress: 0 to 100; None when the provider does not tell.
+        progress: 0 to 100; None when the provider does not tell, or tells what cannot be.
         charged: What the provider says it took, in the account's unit; None until it says so.
         error: Why it failed, in the provider's words.
         echo: What the provider says was asked for, by the names of the request, as far as it does.
@@ -90,6 +90,11 @@ class Job:
     error: str = ""
     echo: dict[str, Any] = field(default_factory=dict[str, Any])
     times: dict[str, str] = field(default_factory=dict[str, str])
+
+    def __post_init__(self) -> None:
+        """Infinite and not even numbers are no progress: they could be written down nowhere."""
+        if self.progress is not None and not 0 <= self.progress <= 100:
+            object.__setattr__(self, "progress", None)
 
 
 Request = dict[str, Any]

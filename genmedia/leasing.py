@@ -41,7 +41,7 @@ async def leased(key: Hashable, make: Callable[[], T]) -> AsyncGenerator[T]:
             await to_the_end(shared[0].aclose())
 
 
-async def end_task(task: asyncio.Task[None]) -> None:
+async def end_task(task: asyncio.Task[Any]) -> None:
     """Have a task that runs beside the work end, and wait until it has.
 
     Before Python 3.12 `asyncio.wait_for`, which libraries use, can lose a cancellation that comes with the result: it is repeated.

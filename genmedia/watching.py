@@ -5,6 +5,7 @@ Poll is the truth, push is a hint: a hint brings news early, and nothing moves a
 
 import asyncio
 import random
+from collections import deque
 from collections.abc import Awaitable, Callable, Hashable, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -17,6 +18,9 @@ from genmedia.leasing import end_task
 
 ABSENCES = 4
 """How many complete looks in a row must miss a job before it counts as vanished."""
+
+EARLY = 1000
+"""Of how many jobs it is remembered that their end was pushed, for those who begin to wait after it."""
 
 LONGEST_PAUSE = 30.0
 
@@ -45,10 +49,34 @@ Seen = Callable[[Job | Trouble], Awaitable[None]]
 
 @dataclass(frozen=True)
 class Look(Generic[R]):
-    """What one look found: jobs by reference, and the references that are surely not there."""
+    """What one look found: jobs by reference, the references that are surely not there, and what stood in the way of others."""
 
     jobs: Mapping[R, Job]
     missing: frozenset[R] = frozenset()
+    failed: Mapping[R, errors.GenmediaError] = field(default_factory=dict[R, errors.GenmediaError])
+
+
+async def look_at_each(refs: Iterable[R], ask: Callable[[R], Awaitable[Job]]) -> Look[R]:
+    """Look at jobs with one request for each, all at once; one that cannot be looked at does not hide the others.
+
+    Args:
+        refs: The provider's references.
+        ask: Looks at one.
+    """
+    chosen = list(refs)
+    answers = dict(zip(chosen, await asyncio.gather(*map(ask, chosen), return_exceptions=True), strict=True))
+    for answer in answers.values():
+        if isinstance(answer, BaseException) and not isinstance(answer, errors.ApiError):
+            raise answer
+    return Look(
+        {ref: answer for ref, answer in answers.items() if isinstance(answer, Job)},
+        frozenset(ref for ref, answer in answers.items() if isinstance(answer, errors.NotFoundError)),
+        {
+            ref: answer
+            for ref, answer in answers.items()
+            if isinstance(answer, errors.ApiError) and not isinstance(answer, errors.NotFoundError)
+        },
+    )
 
 
 @dataclass(eq=False)
@@ -63,6 +91,7 @@ class _Wait(Generic[R]):
     since: float = field(default_factory=monotonic)
     best: int = -1
     absences: int = 0
+    missed_from: float = 0
     trouble: str = ""
     news: asyncio.Queue[Job | Trouble | errors.GenmediaError] = field(
         default_factory=asyncio.Queue[Job | Trouble | errors.GenmediaError]
@@ -84,10 +113,13 @@ class _Wait(Generic[R]):
         self.best, self.absences, self.trouble = rank, 0, ""
         self.news.put_nowait(job)
 
-    def hinder(self, what: str) -> None:
+    def hinder(self, error: errors.GenmediaError) -> None:
+        if not isinstance(error, _PASSING):
+            self.news.put_nowait(error)
+            return
         if not self.trouble:
-            self.news.put_nowait(Trouble(what))
-        self.trouble = what
+            self.news.put_nowait(Trouble(error.what))
+        self.trouble = error.what
 
     def expire(self) -> None:
         if self.running:
@@ -96,8 +128,15 @@ class _Wait(Generic[R]):
             kind, what = errors.QueueTimeoutError, f"it had not started after {self.queue_seconds:g} s"
         self.news.put_nowait(kind(f"{what}; the last look failed: {self.trouble}" if self.trouble else what, job=self.about))
 
-    def miss(self) -> None:
+    def miss(self, asked: float, apart: float) -> None:
+        """Count an absence, unless the look was asked for too soon after the last that counts.
+
+        A paid job is not given up in seconds: each absence makes the next count later, however often somebody looks.
+        """
+        if asked < self.missed_from:
+            return
         self.absences += 1
+        self.missed_from = asked + apart * 2**self.absences
         if self.absences == ABSENCES:
             self.news.put_nowait(errors.JobVanishedError(f"{ABSENCES} looks in a row did not find it", job=self.about))
 
@@ -125,6 +164,7 @@ class Watcher(Generic[R]):
         self._every = every
         self._clock_scale = clock_scale
         self._waits: set[_Wait[R]] = set()
+        self._ended_early: deque[R] = deque(maxlen=EARLY)
         self._woken = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
 
@@ -147,7 +187,7 @@ class Watcher(Generic[R]):
             JobVanishedError: Several complete looks in a row did not find it.
             ApiError: The provider refused to show it, for another reason than the above.
         """
-        due = monotonic() + first_after / self._clock_scale()
+        due = 0 if ref in self._ended_early else monotonic() + first_after / self._clock_scale()
         wait = _Wait(ref, about, queue_seconds, run_seconds, due)
         self._waits.add(wait)
         self._woken.set()
@@ -166,11 +206,15 @@ class Watcher(Generic[R]):
 
     def hint(self, ref: R, job: Job) -> None:
         """Pass on news that was pushed."""
+        if job.status.terminal:
+            self._ended_early.append(ref)
         for wait in self._of(ref):
             wait.tell(job)
 
     def look_soon(self, ref: R | None = None) -> None:
         """Look at a job now, because it may have ended; or at all, because news may have been missed."""
+        if ref is not None:
+            self._ended_early.append(ref)
         for wait in self._waits if ref is None else self._of(ref):
             wait.due = 0
             self._woken.set()
@@ -193,32 +237,40 @@ class Watcher(Generic[R]):
             looked_at = [wait for wait in self._waits if wait.ref in due]
             for wait in looked_at:
                 wait.due = _UNDER_WAY
-            asked_to_wait = 0.0
-            try:
-                look = await self._look(due)
-            except _PASSING as error:
-                failures += 1
-                for wait in looked_at:
-                    wait.hinder(error.what)
-                asked_to_wait = getattr(error, "retry_after", None) or 0.0
-            except errors.GenmediaError as error:
-                self._give_up(error)
-                return
-            except Exception as error:  # noqa: BLE001 # a defect must reach those who wait, or they would wait for ever
-                self._give_up(errors.GenmediaError(f"the watcher broke: {error!r}"))
-                return
-            else:
-                failures = 0
-                self._deliver(look)
-            self._plan_next(looked_at, failures, asked_to_wait)
+            look = await self._look_at(due)
+            self._deliver(look, now)
+            failures = 0 if look.jobs or look.missing else failures + 1
+            waits_asked = [getattr(error, "retry_after", None) or 0.0 for error in look.failed.values()]
+            self._plan_next(looked_at, failures, max(waits_asked, default=0.0) if failures else 0.0)
 
-    async def _pause(self) -> bool:
-        """Sleep until the next look or deadline; whether anything but a look that is due ended it."""
+    async def _look_at(self, due: frozenset[R]) -> Look[R]:
+        """One look, which may take long; deadlines that pass meanwhile are told."""
+        deadlines = asyncio.create_task(self._keep_deadlines())
+        try:
+            return await self._look(due)
+        except errors.GenmediaError as error:
+            return Look({}, failed=dict.fromkeys(due, error))
+        except Exception as error:  # noqa: BLE001 # a defect must reach those who wait, or they would wait for ever
+            return Look({}, failed=dict.fromkeys(due, errors.GenmediaError(f"the watcher broke: {error!r}")))
+        finally:
+            await end_task(deadlines)
+
+    async def _keep_deadlines(self) -> None:
+        while True:
+            self._expire()
+            await asyncio.sleep(1 / self._clock_scale())
+
+    def _expire(self) -> None:
         now, scale = monotonic(), self._clock_scale()
         for wait in self._waits:
             if wait.deadline(scale) <= now:
                 wait.expire()
                 wait.since = float("inf")
+
+    async def _pause(self) -> bool:
+        """Sleep until the next look or deadline; whether anything but a look that is due ended it."""
+        self._expire()
+        now, scale = monotonic(), self._clock_scale()
         seconds = min(min(wait.due, wait.deadline(scale)) for wait in self._waits) - now
         if seconds <= 0:
             return False
@@ -228,12 +280,16 @@ class Watcher(Generic[R]):
                 await self._woken.wait()
         return True
 
-    def _deliver(self, look: Look[R]) -> None:
+    def _deliver(self, look: Look[R], asked: float) -> None:
         for ref, job in look.jobs.items():
-            self.hint(ref, job)
+            for wait in self._of(ref):
+                wait.tell(job)
         for ref in look.missing:
             for wait in self._of(ref):
-                wait.miss()
+                wait.miss(asked, self._every()[0] / self._clock_scale())
+        for ref, error in look.failed.items():
+            for wait in self._of(ref):
+                wait.hinder(error)
 
     def _plan_next(self, looked_at: Iterable[_Wait[R]], failures: int, asked_to_wait: float) -> None:
         scale = self._clock_scale()
@@ -242,9 +298,4 @@ class Watcher(Generic[R]):
         for wait in looked_at:
             # Who asked for a look while this one was under way gets another: it may have been answered too early.
             if wait.due == _UNDER_WAY:
-                # A paid job is not given up in seconds: each absence makes the next look wait longer.
                 wait.due = monotonic() + max(pause * 2**wait.absences, asked_to_wait) / scale
-
-    def _give_up(self, error: errors.GenmediaError) -> None:
-        for wait in self._waits:
-            wait.news.put_nowait(error)

@@ -4,7 +4,6 @@ The contract is Algovera's "Using Algovera's API". The key is a field of the que
 anything that shows a request.
 """
 
-import asyncio
 from contextlib import AbstractAsyncContextManager
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any, BinaryIO, cast
@@ -16,7 +15,7 @@ from genmedia.http import Explained, Fetched, Gate, Session
 from genmedia.jobs import Account, Job, JobStatus, Output
 from genmedia.leasing import leased
 from genmedia.origins import Origins, check_base_url
-from genmedia.watching import Look, Watcher
+from genmedia.watching import Look, Watcher, look_at_each
 
 if TYPE_CHECKING:  # it loads a database library, which reading this provider's answers does not need
     from genmedia.journal import Attempt, Journal
@@ -161,14 +160,11 @@ class AlgoveraClient:
 
     async def _look(self, due: frozenset[str]) -> Look[str]:
         """One request for each: Algovera lists no jobs."""
-        ids = sorted(due)
-        answers = await asyncio.gather(*map(self.get_status, ids), return_exceptions=True)
-        told = dict(zip(ids, answers, strict=True))
-        jobs = {job_id: as_job(job_id, answer) for job_id, answer in told.items() if isinstance(answer, str)}
-        missing = frozenset(job_id for job_id, answer in told.items() if isinstance(answer, errors.NotFoundError))
-        if not jobs and not missing:
-            raise next(answer for answer in answers if isinstance(answer, BaseException))
-        return Look(jobs, missing)
+
+        async def look(job_id: str) -> Job:
+            return as_job(job_id, await self.get_status(job_id))
+
+        return await look_at_each(due, look)
 
 
 def _explain(body: Any) -> Explained:

@@ -4,10 +4,10 @@ The contract is FLORA's beta document "API - Getting Started"; what later versio
 is read as well.
 """
 
-import asyncio
 import re
 from collections.abc import Sequence
 from contextlib import AbstractAsyncContextManager, suppress
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 from math import inf
@@ -24,7 +24,7 @@ from genmedia.http import Explained, Fetched, Gate, Session
 from genmedia.jobs import Account, Job, JobStatus, Output
 from genmedia.leasing import leased
 from genmedia.origins import Origins, check_base_url
-from genmedia.watching import Look, Watcher
+from genmedia.watching import Look, Watcher, look_at_each
 
 PROVIDER = "flora"
 BASE_URL = "https://app.flora.ai"
@@ -342,17 +342,16 @@ class FloraClient:
                 jobs = {ref: listed[ref[1]] for ref in runs if ref[1] in listed and not listed[ref[1]].status.terminal}
             except errors.NotFoundError:
                 self._lists_runs = False
-        alone = sorted(runs - set(jobs))
-        answers = await asyncio.gather(*(self.get_run(*ref) for ref in alone), return_exceptions=True)
-        jobs |= {ref: answer.as_job() for ref, answer in zip(alone, answers, strict=True) if isinstance(answer, Run)}
-        missing = {ref for ref, answer in zip(alone, answers, strict=True) if isinstance(answer, errors.NotFoundError)}
-        if not jobs and not missing:
-            raise next(answer for answer in answers if isinstance(answer, BaseException))
-        return Look(jobs, frozenset(missing))
+
+        async def look(ref: RunRef) -> Job:
+            return (await self.get_run(*ref)).as_job()
+
+        alone = await look_at_each(runs - set(jobs), look)
+        return replace(alone, jobs={**jobs, **alone.jobs})
 
     async def _newest_runs(self) -> list[Run]:
         body = (await self.http.call("GET", "/api/v1/technique-runs", params={"limit": "100"})).body
-        return [self.http.read(Run, item) for item in self._field(body, "technique_runs")]
+        return [run for run in self.http.read_each(Run, self._field(body, "technique_runs")) if run]
 
     async def _get(self, model: type[_M], path: str) -> _M:
         return self.http.read(model, (await self.http.call("GET", path)).body)

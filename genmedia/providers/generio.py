@@ -21,7 +21,7 @@ from genmedia.http import Fetched, Gate, Session
 from genmedia.jobs import Account, Job, JobStatus, Output
 from genmedia.leasing import leased
 from genmedia.origins import Origins, check_base_url
-from genmedia.watching import Look, Watcher
+from genmedia.watching import Look, Watcher, look_at_each
 
 if TYPE_CHECKING:  # it loads a database library, which reading this provider's answers does not need
     from genmedia.journal import Attempt, Journal
@@ -247,11 +247,7 @@ class GenerioClient:
         """
         chosen = {name: value for name, value in (("sort_by", sort_by), ("filter_by", filter_by)) if value}
         body = (await self.http.call("GET", "/flows", params=chosen)).body
-        found: list[Flow] = []
-        for item in self._items(body, "flows"):
-            with suppress(ValidationError):  # one flow that nobody can read must not hide the others
-                found.append(Flow.model_validate(item))
-        return found
+        return [flow for flow in self.http.read_each(Flow, self._items(body, "flows")) if flow]
 
     async def get_flow(self, flow_id: str) -> Flow:
         """The flow as it is now.
@@ -393,13 +389,11 @@ class GenerioClient:
         found: dict[str, Flow] = {}
         if len(due) > 1:
             found = {flow.flow_id: flow for flow in await self.list_flows() if flow.flow_id in due}
-        missing: set[str] = set()
-        for flow_id in sorted(due - set(found)):
-            try:
-                found[flow_id] = await self.get_flow(flow_id)
-            except errors.NotFoundError:
-                missing.add(flow_id)
-        return Look({flow_id: await self._with_outputs(flow) for flow_id, flow in found.items()}, frozenset(missing))
+
+        async def look(flow_id: str) -> Job:
+            return await self._with_outputs(found.get(flow_id) or await self.get_flow(flow_id))
+
+        return await look_at_each(due, look)
 
     async def _with_outputs(self, flow: Flow) -> Job:
         job = flow.as_job()

@@ -9,13 +9,14 @@ import hashlib
 import json
 from collections.abc import AsyncGenerator, Collection, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, suppress
-from dataclasses import dataclass
-from datetime import datetime, timedelta
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
 from hashlib import sha256
+from time import monotonic
 from typing import TYPE_CHECKING, Any, BinaryIO, Literal, cast
 from urllib.parse import quote, urljoin
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidationInfo, field_validator, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator, model_validator
 from pydantic.alias_generators import to_camel
 from websockets.asyncio.client import connect
 from websockets.exceptions import WebSocketException
@@ -26,7 +27,7 @@ from genmedia.jobs import Account, Counter, Job, JobStatus, Output
 from genmedia.leasing import end_task, leased
 from genmedia.limits import Slots
 from genmedia.origins import Origins, check_base_url, is_loopback
-from genmedia.watching import Look, Watcher
+from genmedia.watching import Look, Watcher, look_at_each
 
 if TYPE_CHECKING:  # it loads a database library, which reading this provider's answers does not need
     from genmedia.journal import Attempt, Journal
@@ -301,16 +302,6 @@ class _JobsPage(BaseModel):
     jobs: list[Any]
     total: int | None = None
 
-    def read(self) -> list[GenovaJob | None]:
-        """The queue is shared with the dashboard: a job that nobody can read, None here, must not hide the others."""
-        found: list[GenovaJob | None] = []
-        for job in self.jobs:
-            try:
-                found.append(GenovaJob.model_validate(job))
-            except ValidationError:
-                found.append(None)
-        return found
-
 
 class _KeysPage(BaseModel):
     keys: list[ApiKey]
@@ -401,7 +392,9 @@ class GenovaClient:
         """One page of the account's jobs, newest first, and how many there are in all."""
         chosen = {"limit": str(limit), "offset": str(offset)} | ({"status": status} if status else {})
         page = await self._list_page(chosen)
-        return [job for job in page.read() if job], offset + len(page.jobs) if page.total is None else page.total
+        return [job for job in self.http.read_each(GenovaJob, page.jobs) if job], offset + len(
+            page.jobs
+        ) if page.total is None else page.total
 
     async def _list_page(self, chosen: Mapping[str, str]) -> _JobsPage:
         return self.http.read(_JobsPage, (await self.http.call("GET", "/api/jobs", params=chosen)).body)
@@ -519,7 +512,8 @@ class GenovaClient:
         offset = 0
         while True:
             page = await self._list_page({"limit": str(PAGE), "offset": str(offset)})
-            fresh = [job for job in page.read() if not job or not job.created_at or _time(job.created_at) >= since]
+            listed = self.http.read_each(GenovaJob, page.jobs)
+            fresh = [job for job in listed if not job or _time(job.created_at, unknown=since) >= since]
             for job in fresh:
                 yield job
             offset += len(page.jobs)
@@ -528,7 +522,7 @@ class GenovaClient:
 
     def listen(self) -> None:
         """Have the WebSocket's news passed to the watcher, from the first call until the client is closed."""
-        if self._push and self._listener is None:
+        if self._push and (self._listener is None or self._listener.done()):
             self._listener = asyncio.create_task(self._listen(), name="genova socket")
 
     @property
@@ -547,7 +541,7 @@ class GenovaClient:
                 async with connect(
                     self._socket(user), ping_interval=None, proxy=None if is_loopback(self._base_url) else True
                 ) as socket:
-                    failures, self._pushed = 0, True
+                    begun, self._pushed = monotonic(), True
                     self.watcher.look_soon()
                     ping = asyncio.create_task(_ping(socket, PING_SECONDS / scale))
                     try:
@@ -556,8 +550,10 @@ class GenovaClient:
                                 news = await socket.recv()
                             self._hear(news)
                     finally:
+                        self._pushed = False
                         ping.cancel()
-            self._pushed = False
+                        # One that is lost as soon as it is there is tried less and less often.
+                        failures = 0 if monotonic() - begun > SILENCE_SECONDS / scale else failures
             self.watcher.look_soon()
             failures += 1
             await asyncio.sleep(min(2.0**failures, 60) / self.http.clock_scale)
@@ -568,16 +564,13 @@ class GenovaClient:
     def _hear(self, text: str | bytes) -> None:
         try:
             message = json.loads(text)
-            kind, job_id = str(message["type"]), str(message.get("jobId", ""))
-        except (ValueError, LookupError, TypeError, AttributeError):
+            kind, job_id, progress = str(message["type"]), str(message.get("jobId", "")), message.get("progress")
+        except (ValueError, LookupError, TypeError, AttributeError, RecursionError):
             return  # poll is the truth: what cannot be read is no loss
         if kind == "job_started":
             self.watcher.hint(job_id, Job(job_id, JobStatus.RUNNING))
         elif kind == "job_progress":
-            progress = message.get("progress")
-            self.watcher.hint(
-                job_id, Job(job_id, JobStatus.RUNNING, float(progress) if isinstance(progress, int | float) else None)
-            )
+            self.watcher.hint(job_id, Job(job_id, JobStatus.RUNNING, progress if isinstance(progress, int | float) else None))
         elif kind == "job_completed":
             self.watcher.hint(job_id, self._completed(job_id, str(message.get("resultUrl") or "")))
         elif kind == "job_failed":
@@ -606,27 +599,32 @@ class GenovaClient:
             found |= {job.id: job.as_job() for job in more}
             absent -= set(found)
             offset += len(more)
-        missing: set[str] = set()
-        for job_id in sorted(absent):
-            try:
-                found[job_id] = (await self.get_job(job_id)).as_job()
-            except errors.NotFoundError:
-                missing.add(job_id)
-        return Look(found, frozenset(missing))
+
+        async def look(job_id: str) -> Job:
+            return (await self.get_job(job_id)).as_job()
+
+        alone = await look_at_each(absent, look)
+        return replace(alone, jobs={**found, **alone.jobs})
 
 
 async def _ping(socket: Any, seconds: float) -> None:
-    while True:
-        await socket.send('{"type": "ping"}')
-        await asyncio.sleep(seconds)
+    with suppress(OSError, WebSocketException):  # whoever listens finds out by itself that the socket is lost
+        while True:
+            await socket.send('{"type": "ping"}')
+            await asyncio.sleep(seconds)
 
 
 def _job(job_id: str) -> str:
     return f"/api/jobs/{quote(job_id, safe='')}"
 
 
-def _time(stated: str) -> datetime:
-    return datetime.fromisoformat(stated)
+def _time(stated: str | None, *, unknown: datetime) -> datetime:
+    """When a job was made; a time without a zone is in UTC."""
+    try:
+        time = datetime.fromisoformat(stated or "")
+    except ValueError:
+        return unknown
+    return time if time.tzinfo else time.replace(tzinfo=UTC)
 
 
 def _echoes(job: GenovaJob, fields: Mapping[str, Any]) -> bool:

@@ -1,5 +1,6 @@
 """Genova's tasks one by one, against the sandbox: keys that never leave their block, the profile, the list, cancelling."""
 
+import asyncio
 from collections.abc import Generator
 from pathlib import Path
 
@@ -7,10 +8,12 @@ import httpx
 import pytest
 from prefect import flow
 from prefect.settings import PREFECT_LOGGING_TO_API_WHEN_MISSING_FLOW, temporary_settings
+from pydantic import SecretStr
 
-from blocks import GenovaCredentials, load_block
+from blocks import AssetStore, GenovaCredentials, load_block
 from deployments.local_run import run_here
-from genmedia.errors import CredentialsError, RefusedError
+from genmedia.batch import Item, plan_images
+from genmedia.errors import CredentialsError, InDoubtError, RefusedError
 from genmedia.providers.genova import ApiKey, JobRequest
 from tasks.genova import (
     cancel_job,
@@ -20,6 +23,7 @@ from tasks.genova import (
     list_jobs,
     list_keys,
     revoke_key,
+    submit_job,
     update_profile,
 )
 from tests.flows.studio import Studio
@@ -193,3 +197,34 @@ async def test_the_stats_count_jobs_by_what_became_of_them(credentials: GenovaCr
         "video_count": 0,
         "credits_remaining": 1998,
     }
+
+
+async def test_doubts_do_not_keep_the_next_job_from_the_plans_slots(sandbox: Sandbox, tmp_path: Path) -> None:
+    account = sandbox.new_account("genova", plan="Free")
+    credentials = GenovaCredentials(
+        api_key=SecretStr(account["api_key"]), base_url=account["base_url"], account=account["account"], plan="Free"
+    )
+    store = AssetStore(root=str(tmp_path))
+    items = await plan_images(
+        prompts=["one", "two", "three"],
+        models=["nano_banana2"],
+        ratios=["landscape"],
+        references=[],
+        copies=1,
+        images_per_job=1,
+        quality=None,
+        priority=None,
+        take=1,
+    )
+    sandbox.fault(account, "lose_answer", route="create_job", times=2)
+    sandbox.fault(account, "nulls", route="list_jobs", times=None)  # no job says what it is
+
+    async def buy(item: Item) -> object:
+        return await submit_job.fn(credentials, store, item, item.order(credentials.payer))
+
+    async with credentials.get_client():
+        doubts = await asyncio.gather(*map(buy, items[:2]), return_exceptions=True)
+        await buy(items[2])
+
+    assert [type(doubt) for doubt in doubts] == [InDoubtError, InDoubtError]
+    assert len(sandbox.jobs(account)) == 3

@@ -1,5 +1,6 @@
 """Generio's client against the sandbox: two phases, inputs that are never doubled, both forms of a download, what a template takes."""
 
+import asyncio
 import base64
 import io
 from collections.abc import AsyncGenerator
@@ -90,6 +91,19 @@ class TestContract(ProviderContract):
     async def unknown(self, client: GenerioClient) -> object:
         """A flow of nobody."""
         return await client.get_flow("000000000000000000000000")
+
+
+async def test_a_flow_that_cannot_be_looked_at_hides_no_other(sandbox: Sandbox) -> None:
+    account = sandbox.new_account("generio")
+    sandbox.fault(account, "server_error", route="get_flow", times=None)
+    async with client_of(account) as client:
+        good = await chair(client)
+        bad = asyncio.create_task(wait(client, "000000000000000000000000"))
+
+        assert (await wait(client, good)).status is JobStatus.SUCCEEDED
+        assert not bad.done()
+        bad.cancel()
+        await asyncio.wait([bad])
 
 
 async def test_templates_say_what_they_take_and_give(client: GenerioClient) -> None:

@@ -2,14 +2,17 @@
 
 import asyncio
 import io
-from collections.abc import AsyncGenerator
-from contextlib import AbstractAsyncContextManager
+import json
+from collections.abc import AsyncGenerator, Sequence
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 from pydantic import ValidationError
+from websockets.asyncio.server import ServerConnection, serve
+from websockets.http11 import Request, Response
 
 from genmedia import errors
 from genmedia.jobs import Account, Job, JobStatus
@@ -165,6 +168,83 @@ async def test_a_job_that_is_not_on_the_first_page_is_found(client: GenovaClient
             await asyncio.sleep(0)
 
     assert (await wait(client, first.job_id)).id == first.job_id
+
+
+async def test_a_job_that_cannot_be_looked_at_hides_no_other(
+    sandbox: Sandbox, account: dict[str, Any], client: GenovaClient
+) -> None:
+    sandbox.fault(account, "server_error", route="get_job", times=None)
+    good = await client.create_job(image())
+    bad = asyncio.create_task(wait(client, "00000000-0000-4000-8000-000000000000"))
+
+    job = await wait(client, good.job_id)
+
+    assert job.status is JobStatus.SUCCEEDED
+    assert not bad.done()
+    bad.cancel()
+    await asyncio.wait([bad])
+
+
+@asynccontextmanager
+async def standing_in(*messages: str, jobs: Sequence[dict[str, Any]] = ()) -> AsyncGenerator[str]:
+    """The address of a Genova that has these jobs, and says this on its socket."""
+
+    def answer(connection: ServerConnection, request: Request) -> Response | None:
+        if request.path.startswith("/ws/"):
+            return None
+        return connection.respond(200, json.dumps({"id": "somebody", "jobs": jobs, "total": len(jobs)}))
+
+    async def say(socket: ServerConnection) -> None:
+        for message in messages:
+            await socket.send(message)
+        await socket.wait_closed()
+
+    async with serve(say, "127.0.0.1", 0, process_request=answer) as server:
+        yield f"http://127.0.0.1:{next(iter(server.sockets)).getsockname()[1]}"
+
+
+@pytest.mark.parametrize("made", ["2999-12-31 23:59:59", "2999-12-31T23:59:59.5Z", "just now"])
+async def test_a_lost_job_is_found_in_whatever_form_its_date_is(made: str, tmp_path: Path) -> None:
+    job = {"id": "j1", "status": "queued", "type": "image", "prompt": "a lost cup", "created_at": made}
+    async with (
+        standing_in(jobs=[job]) as url,
+        GenovaClient.lease(Account("genova", url), "af_key", plan="Free", push=False) as client,
+        Journal.lease(Place(str(tmp_path)).journal_url()) as journal,
+    ):
+        assert await client.recover(await intend(client, journal, "a"), journal) == "j1"
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        '{"type": "job_progress", "jobId": "j1", "progress": 1' + 400 * "0" + "}",
+        '{"type": "job_progress", "jobId": "j1", "progress": Infinity}',
+        100_000 * "[",
+        '["job_progress"]',
+        "\x00",
+    ],
+)
+async def test_nothing_that_the_socket_says_ends_the_listening(message: str) -> None:
+    told: list[Job] = []
+    failed = asyncio.Event()
+
+    def hint(ref: str, job: Job) -> None:
+        del ref
+        told.append(job)
+
+    def look_soon(ref: str | None = None) -> None:
+        if ref == "j2":
+            failed.set()
+
+    async with (
+        standing_in(message, '{"type": "job_failed", "jobId": "j2"}') as url,
+        GenovaClient.lease(Account("genova", url), "af_key", plan="Free") as client,
+    ):
+        client.watcher.hint, client.watcher.look_soon = hint, look_soon
+        client.listen()
+        await failed.wait()
+
+    assert all(job.progress is None for job in told)
 
 
 async def test_the_socket_brings_the_end_with_hardly_a_list_request(sandbox: Sandbox, account: dict[str, Any]) -> None:

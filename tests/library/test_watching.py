@@ -1,5 +1,6 @@
 """A job that is paid for is waited for through outages, and given up only by its deadlines or when it is gone."""
 
+import asyncio
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import Any
@@ -9,7 +10,7 @@ import pytest
 from genmedia import errors
 from genmedia.jobs import Account, Job, JobStatus
 from genmedia.providers.flora import FloraClient, RunInput
-from genmedia.watching import ABSENCES, Look, Trouble, Watcher
+from genmedia.watching import ABSENCES, Look, Trouble, Watcher, look_at_each
 from tests.sandboxes import Sandbox
 
 FOR_EVER = 10.0**6
@@ -260,3 +261,86 @@ async def test_news_that_come_while_a_look_is_under_way_are_looked_at_too() -> N
 
     assert job.status is JobStatus.SUCCEEDED
     assert looks == [JobStatus.RUNNING, JobStatus.SUCCEEDED]
+
+
+async def test_looks_that_come_early_bring_no_job_nearer_to_being_given_up() -> None:
+    """Sockets that come and go ask for a look each time, and so does each that waits for the same job."""
+    looks = 0
+
+    async def look(refs: frozenset[str]) -> Look[str]:
+        nonlocal looks
+        looks += 1
+        if looks <= 3 * ABSENCES:
+            watcher.look_soon()
+            return Look({}, refs)
+        return Look({ref: Job(ref, JobStatus.SUCCEEDED) for ref in refs})
+
+    watcher = Watcher(look, every=lambda: (FOR_EVER, FOR_EVER), clock_scale=lambda: 1)
+    try:
+        job = await watcher.wait("j57", about="j57", queue_seconds=FOR_EVER, run_seconds=FOR_EVER, seen=say_nothing)
+    finally:
+        await watcher.aclose()
+
+    assert job.status is JobStatus.SUCCEEDED
+
+
+async def test_a_deadline_that_passes_during_a_long_look_is_told() -> None:
+    async def look(_: frozenset[str]) -> Look[str]:
+        return await asyncio.Future()
+
+    watcher = Watcher(look, every=lambda: (FOR_EVER, FOR_EVER), clock_scale=lambda: 1000)
+    try:
+        with pytest.raises(errors.QueueTimeoutError):
+            await watcher.wait("j57", about="j57", queue_seconds=1, run_seconds=1, seen=say_nothing)
+    finally:
+        await watcher.aclose()
+
+
+@pytest.mark.parametrize(
+    "error", [errors.ServerError("down"), errors.UnreadableAnswerError("strange"), errors.RefusedError("gone")]
+)
+async def test_a_job_that_cannot_be_looked_at_hides_no_other(error: errors.ApiError) -> None:
+    hindered = asyncio.Event()
+
+    async def ask(ref: str) -> Job:
+        if ref == "bad":
+            raise error
+        return Job(ref, JobStatus.SUCCEEDED if hindered.is_set() else JobStatus.RUNNING)
+
+    async def hear(news: Job | Trouble) -> None:
+        assert isinstance(news, Trouble)
+        hindered.set()
+
+    async def wait(ref: str, seen: Callable[[Job | Trouble], Awaitable[None]]) -> Job:
+        return await watcher.wait(ref, about=ref, queue_seconds=FOR_EVER, run_seconds=FOR_EVER, seen=seen)
+
+    watcher = Watcher(lambda refs: look_at_each(refs, ask), every=lambda: (1, 1), clock_scale=lambda: 1000)
+    bad = asyncio.create_task(wait("bad", hear))
+    try:
+        if isinstance(error, errors.RefusedError):
+            with pytest.raises(errors.RefusedError):
+                await bad
+            hindered.set()
+        good = await wait("good", say_nothing)
+    finally:
+        bad.cancel()
+        await asyncio.wait([bad])
+        await watcher.aclose()
+
+    assert good.status is JobStatus.SUCCEEDED
+
+
+async def test_an_end_that_is_told_before_anybody_waits_is_looked_at_at_once() -> None:
+    async def look(refs: frozenset[str]) -> Look[str]:
+        return Look({ref: Job(ref, JobStatus.SUCCEEDED) for ref in refs})
+
+    watcher = Watcher(look, every=lambda: (FOR_EVER, FOR_EVER), clock_scale=lambda: 1)
+    watcher.hint("done", Job("done", JobStatus.SUCCEEDED))
+    watcher.look_soon("failed")
+    try:
+        for ref in ("done", "failed"):
+            await watcher.wait(
+                ref, about=ref, queue_seconds=FOR_EVER, run_seconds=FOR_EVER, seen=say_nothing, first_after=FOR_EVER
+            )
+    finally:
+        await watcher.aclose()
