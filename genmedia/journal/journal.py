@@ -42,7 +42,7 @@ class Journal:
         self._database = Database(url)
         self.money = Money(self._database)
         file = self._database.file
-        self._left = set[str]()
+        self._left = set[str | None]()
         self._owners = Locks(file.parent / "owners") if file else Leases(self._database)
 
     @property
@@ -240,13 +240,12 @@ class Journal:
 
     async def release(self, attempt: Attempt) -> None:
         """Give up an attempt that was interrupted, so that anyone may settle what became of it."""
-        if attempt.owner:
-            await self._let_go(attempt.owner, attempts.c.id == attempt.id)
+        await self._let_go(attempt.owner, attempts.c.id == attempt.id)
 
     @whole
-    async def _let_go(self, claim: str, which: sa.ColumnElement[bool], **values: Any) -> None:
+    async def _let_go(self, claim: str | None, *which: sa.ColumnElement[bool], **values: Any) -> None:
         self._left.add(claim)  # while that cannot be written down, this process works on it no more all the same
-        await self._update(which, attempts.c.owner == claim, owner=None, **values)
+        await self._update(*which, attempts.c.owner == claim, owner=None, **values)
         self._left.discard(claim)
 
     @whole
@@ -273,21 +272,18 @@ class Journal:
                 return
         raise SupersededError(f"job {remote_id} came of a submission that another process has settled meanwhile")
 
-    @whole
     async def refuse(self, attempt: Attempt, reason: str) -> None:
         """Write down that nothing was bought."""
-        ended = {"state": AttemptState.REFUSED, "owner": None, "ended_at": _now()}
-        await self._update(*_intended(attempt), reason=reason, **ended)
+        await self._let_go(attempt.owner, *_intended(attempt), state=AttemptState.REFUSED, reason=reason, ended_at=_now())
 
     async def acquit(self, attempt: Attempt, reason: str) -> bool:
         """Write down that an attempt in doubt was never accepted, and costs nothing; False when it is in doubt no more."""
         mine = attempts.c.id == attempt.id, attempts.c.state == AttemptState.IN_DOUBT
         return await self._update(*mine, state=AttemptState.REFUSED, reason=reason, ended_at=_now())
 
-    @whole
     async def doubt(self, attempt: Attempt, reason: str) -> None:
         """Write down that nobody can tell whether it was bought; its price counts as spent."""
-        await self._update(*_intended(attempt), state=AttemptState.IN_DOUBT, reason=reason, owner=None)
+        await self._let_go(attempt.owner, *_intended(attempt), state=AttemptState.IN_DOUBT, reason=reason)
 
     # What came of it
 
@@ -536,7 +532,7 @@ async def _paths_among(connection: AsyncConnection, paths: Sequence[str]) -> set
 
 
 def _intended(attempt: Attempt) -> tuple[sa.ColumnElement[bool], ...]:
-    return attempts.c.id == attempt.id, attempts.c.state == AttemptState.INTENDED, attempts.c.owner == attempt.owner
+    return attempts.c.id == attempt.id, attempts.c.state == AttemptState.INTENDED
 
 
 def _ends(attempt_id: int) -> tuple[sa.ColumnElement[bool], ...]:

@@ -267,6 +267,23 @@ async def test_once_a_full_journal_has_room_again_the_same_process_goes_on_with_
     assert list(shop.jobs) == [f"{later.key}:1"]
 
 
+async def test_once_a_broken_journal_is_mended_the_same_process_buys_what_it_could_not_send(
+    journal: Journal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def broken(*_: object, **__: object) -> None:
+        raise JournalError("the journal is full")
+
+    shop = Shop()
+    with monkeypatch.context() as patch:
+        for step in ("assure", "_update"):
+            patch.setattr(journal, step, broken)
+        with pytest.raises(JournalError):
+            await purchase(journal, shop, REMEMBERED)
+    later = await purchase(journal, shop, REMEMBERED)
+
+    assert list(shop.jobs) == [f"{later.key}:1"]
+
+
 async def test_a_new_sandbox_is_known_to_have_no_job_of_the_one_before_it(journal: Journal) -> None:
     order = replace(ORDER, account=Account("flora", "http://127.0.0.1:4280/flora"))
     shop, elsewhere = Shop(), Shop()
