@@ -1,8 +1,8 @@
 """The one function that every purchase passes through: look, intend, submit, bind."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Collection
-from contextlib import suppress
+from collections.abc import AsyncGenerator, Awaitable, Callable, Collection
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from enum import StrEnum
@@ -14,6 +14,7 @@ from genmedia.errors import (
     GenmediaError,
     HeldError,
     InDoubtError,
+    JournalError,
     MaybeAcceptedError,
     NoAnswerError,
     NotAcceptedError,
@@ -233,7 +234,8 @@ async def settle(journal: Journal, attempt: Attempt, recover: Recover) -> None:
     except InDoubtError as error:
         await journal.doubt(attempt, error.what)
     except BaseException:
-        await journal.release(attempt)
+        with suppress(JournalError):
+            await journal.release(attempt)
         raise
     else:
         if job_id:
@@ -316,16 +318,19 @@ class _Submission:
             await self.journal.doubt(attempt, error.what)
             return None
         except BaseException:
-            if self.unsettled:
-                await self.journal.release(attempt)
-            else:
-                await self.journal.refuse(attempt, NEVER_SENT)
+            with suppress(JournalError):  # what it cannot write down it knows itself; the cause is what has to be told
+                if self.unsettled:
+                    await self.journal.release(attempt)
+                else:
+                    await self.journal.refuse(attempt, NEVER_SENT)
             raise
         try:
             await self.journal.bind(attempt, job_id)
-        except GenmediaError as error:
-            with suppress(GenmediaError):
+        except BaseException as error:
+            with suppress(JournalError):
                 await self.journal.release(attempt)
+            if not isinstance(error, GenmediaError):
+                raise
             error.job = self._about(attempt, job_id)
             error.money = "The job is accepted and paid for, but its id could not be written down."
             error.advice = "Mend the journal and run again soon: the provider is asked for the job."
@@ -351,12 +356,18 @@ class _Submission:
         """Submit what was not sent, or is recognised, or was not accepted; else the job there is."""
         before = self.unsettled
 
-        async def gate() -> None:
+        @asynccontextmanager
+        async def gate() -> AsyncGenerator[None]:
             await self.journal.assure(attempt)
             # It may have been held back until the provider recognises an equal one no more: then that has to be asked about first.
             if before and not self.may_repeat(attempt):
                 raise NoAnswerError("an earlier submission may be forgotten by now")
             self.unsettled = True
+            try:
+                yield
+            except NotAcceptedError:
+                self.unsettled = before
+                raise
 
         try:
             if before and not self.may_repeat(attempt):

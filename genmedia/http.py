@@ -5,8 +5,9 @@ import hashlib
 import json
 import logging
 import re
-from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Mapping
-from contextlib import asynccontextmanager, suppress
+from collections.abc import AsyncGenerator, Callable, Generator, Mapping
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager, nullcontext, suppress
+from contextvars import ContextVar
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
@@ -45,7 +46,8 @@ _NEVER_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.UnsupportedProtoc
 
 
 M = TypeVar("M", bound=BaseModel)
-Gate = Callable[[], Awaitable[None]]
+Gate = Callable[[], AbstractAsyncContextManager[None]]
+_once: ContextVar[bool] = ContextVar("_once", default=False)
 Explained = tuple[str, str] | tuple[str, str, type[errors.ApiError]]
 
 
@@ -56,6 +58,16 @@ class Answer:
     status: int
     headers: Mapping[str, str]
     body: Any
+
+
+@contextmanager
+def asking_once() -> Generator[None]:
+    """Send no call again in this block: whoever looks at many jobs does so anew in its own time, and none is to hold up the others."""
+    token = _once.set(True)
+    try:
+        yield
+    finally:
+        _once.reset(token)
 
 
 @dataclass(frozen=True)
@@ -134,17 +146,16 @@ class Session:
             repeatable: Whether the call may be sent again after it may have been accepted; False for whatever costs money.
             urgent: Whether it goes before others where the plan limits requests; True for aborts.
             redirects: Whether a redirect is an answer: its `location` header is then for the caller. It is never followed with a key.
-            gate: Awaited just before the call is sent, whenever it is; it raises where it must not be sent any more.
+            gate: Entered just before the call is sent, whenever it is, and left with its answer or error; it raises where it must not be
+                sent any more.
             request: `json`, `params`, `files` or `data`, as httpx takes them.
 
         Raises:
             ApiError: The class says the cause; see `genmedia.errors`.
         """
-        async for attempt in self._retrying(_transient if repeatable else _surely_not_accepted):
+        async for attempt in self._retrying(_nothing if _once.get() else _transient if repeatable else _surely_not_accepted):
             with attempt:
-                async with self._pace.turn(urgent=urgent), self._slots:
-                    if gate:
-                        await gate()
+                async with self._pace.turn(urgent=urgent), self._slots, gate() if gate else nullcontext():
                     return await self._call_once(method, path, request, redirects=redirects)
         raise AssertionError("stamina ends by returning or raising")
 
@@ -199,10 +210,16 @@ class Session:
                 f"{self.provider} answered without a readable {model.__name__}: {missing}"
             ) from None
 
-    def read_each(self, model: type[M], items: Iterable[Any]) -> list[M | None]:
-        """What a list says, as models; None for one that nobody can read, which must not hide the others."""
+    def read_each(self, model: type[M], items: Any) -> list[M | None]:
+        """What a list says, as models; None for one that nobody can read, which must not hide the others.
+
+        Raises:
+            UnreadableAnswerError: It is no list.
+        """
+        if not isinstance(items, list):
+            raise errors.UnreadableAnswerError(f"{self.provider} answered without a list of {model.__name__}s")
         found: list[M | None] = []
-        for item in items:
+        for item in cast("list[Any]", items):
             try:
                 found.append(model.model_validate(item))
             except ValidationError:
@@ -391,6 +408,10 @@ def _from_download(status: int, where: str) -> errors.DownloadError:
     if status in (401, 403, 404, 410):
         return errors.ExpiredLinkError(f"{where} answered {status}")
     return errors.BrokenDownloadError(f"{where} answered {status}")
+
+
+def _nothing(_: Exception) -> bool:
+    return False
 
 
 def _surely_not_accepted(error: Exception) -> bool:

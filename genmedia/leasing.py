@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncGenerator, Callable, Coroutine, Hashable
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from typing import Any, Protocol, TypeVar
 from weakref import WeakKeyDictionary
 
@@ -51,13 +51,26 @@ async def end_task(task: asyncio.Task[Any]) -> None:
         await asyncio.wait([task], timeout=1)
 
 
+class _Ending(asyncio.Future[None]):
+    """The end of something: it comes when it comes, and who is cancelled meanwhile hears of it then."""
+
+    cancellation: asyncio.CancelledError | None = None
+
+    def cancel(self, msg: object = None) -> bool:
+        """Note it, with the message by which anyio knows its own. It asks again in every turn of the loop: that must cost little."""
+        self.cancellation = self.cancellation or asyncio.CancelledError(*([msg] if msg else []))
+        return True
+
+
 async def to_the_end(work: Coroutine[Any, Any, R]) -> R:
     """Do what must not be left half done: who is cancelled meanwhile goes only when it is done."""
     task = asyncio.ensure_future(work)
-    try:
-        return await asyncio.shield(task)
-    except asyncio.CancelledError:
-        while not task.done():
-            with suppress(asyncio.CancelledError):
-                await asyncio.wait([task])
-        raise
+    # `asyncio.run` cancels every task there is at its end, and waits only for them: this one's caller is among them.
+    asyncio._unregister_task(task)  # noqa: SLF001 # pyright: ignore[reportAttributeAccessIssue] # see "Extending asyncio"
+    ending = _Ending()
+    task.add_done_callback(lambda _: ending.set_result(None))
+    await ending
+    if ending.cancellation:
+        _ = task.cancelled() or task.exception()  # else asyncio would log it as never seen
+        raise ending.cancellation
+    return task.result()

@@ -90,22 +90,35 @@ class Slots:
 
     def __init__(self, open_jobs: int | None) -> None:
         self._open_jobs = open_jobs
-        self._held: set[str] = set()
+        self._held: dict[str, bool] = {}  # whether it is in doubt
         self._freed = asyncio.Condition()
 
     async def claim(self, name: str) -> None:
-        """Wait for a slot and hold it under `name`; nothing happens when that holds one already."""
+        """Wait for a slot and hold it under `name`; nothing happens when that holds one already.
+
+        Where all are held in doubt nobody may ever see one end: the one that was doubted first is taken.
+        """
         async with self._freed:
             while name not in self._held and self._open_jobs is not None and len(self._held) >= self._open_jobs:
-                await self._freed.wait()
-            self._held.add(name)
+                if all(self._held.values()):
+                    del self._held[next(iter(self._held))]
+                else:
+                    await self._freed.wait()
+            self._held[name] = False
 
     def take(self, name: str) -> None:
         """Hold a slot for a job that is open already, even beyond the limit."""
-        self._held.add(name)
+        self._held[name] = False
+
+    async def doubt(self, name: str) -> None:
+        """Hold the slot of a job that may be open, as long as others come and go beside it."""
+        async with self._freed:
+            self._held.pop(name, None)
+            self._held[name] = True
+            self._freed.notify_all()
 
     async def release(self, name: str) -> None:
         """Free the slot that `name` holds, if it holds one."""
         async with self._freed:
-            self._held.discard(name)
+            self._held.pop(name, None)
             self._freed.notify_all()

@@ -13,11 +13,15 @@ from time import monotonic
 from typing import Generic, TypeVar
 
 from genmedia import errors
+from genmedia.http import asking_once
 from genmedia.jobs import Job, JobStatus
 from genmedia.leasing import end_task
 
 ABSENCES = 4
 """How many complete looks in a row must miss a job before it counts as vanished."""
+
+TROUBLE = 2
+"""How many looks in a row must fail before it is told: one alone is no news."""
 
 EARLY = 1000
 """Of how many jobs it is remembered that their end was pushed, for those who begin to wait after it."""
@@ -49,34 +53,34 @@ Seen = Callable[[Job | Trouble], Awaitable[None]]
 
 @dataclass(frozen=True)
 class Look(Generic[R]):
-    """What one look found: jobs by reference, the references that are surely not there, and what stood in the way of others."""
+    """What one look found and has not told yet: jobs by reference, references that are surely not there, what hindered others."""
 
     jobs: Mapping[R, Job]
     missing: frozenset[R] = frozenset()
     failed: Mapping[R, errors.GenmediaError] = field(default_factory=dict[R, errors.GenmediaError])
 
 
-async def look_at_each(refs: Iterable[R], ask: Callable[[R], Awaitable[Job]]) -> Look[R]:
-    """Look at jobs with one request for each, all at once; one that cannot be looked at does not hide the others.
+async def look_at_each(refs: Iterable[R], ask: Callable[[R], Awaitable[Job]], tell: Callable[[R, Job], None]) -> Look[R]:
+    """Look at jobs with one request for each, all at once; one that cannot be looked at neither hides the others nor keeps them waiting.
 
     Args:
         refs: The provider's references.
         ask: Looks at one.
+        tell: Called with each job as soon as it is seen.
     """
-    chosen = list(refs)
-    answers = dict(zip(chosen, await asyncio.gather(*map(ask, chosen), return_exceptions=True), strict=True))
-    for answer in answers.values():
-        if isinstance(answer, BaseException) and not isinstance(answer, errors.ApiError):
-            raise answer
-    return Look(
-        {ref: answer for ref, answer in answers.items() if isinstance(answer, Job)},
-        frozenset(ref for ref, answer in answers.items() if isinstance(answer, errors.NotFoundError)),
-        {
-            ref: answer
-            for ref, answer in answers.items()
-            if isinstance(answer, errors.ApiError) and not isinstance(answer, errors.NotFoundError)
-        },
-    )
+    missing: set[R] = set()
+    failed: dict[R, errors.GenmediaError] = {}
+
+    async def look(ref: R) -> None:
+        try:
+            tell(ref, await ask(ref))
+        except errors.NotFoundError:
+            missing.add(ref)
+        except errors.ApiError as error:
+            failed[ref] = error
+
+    await asyncio.gather(*map(look, refs))
+    return Look({}, frozenset(missing), failed)
 
 
 @dataclass(eq=False)
@@ -90,6 +94,7 @@ class _Wait(Generic[R]):
     due: float
     since: float = field(default_factory=monotonic)
     best: int = -1
+    failures: int = 0
     absences: int = 0
     missed_from: float = 0
     trouble: str = ""
@@ -110,14 +115,15 @@ class _Wait(Generic[R]):
             return
         if rank > self.best and job.status is JobStatus.RUNNING:
             self.since = monotonic()
-        self.best, self.absences, self.trouble = rank, 0, ""
+        self.best, self.absences, self.failures, self.trouble = rank, 0, 0, ""
         self.news.put_nowait(job)
 
     def hinder(self, error: errors.GenmediaError) -> None:
         if not isinstance(error, _PASSING):
             self.news.put_nowait(error)
             return
-        if not self.trouble:
+        self.failures += 1
+        if self.failures == TROUBLE:
             self.news.put_nowait(Trouble(error.what))
         self.trouble = error.what
 
@@ -133,6 +139,7 @@ class _Wait(Generic[R]):
 
         A paid job is not given up in seconds: each absence makes the next count later, however often somebody looks.
         """
+        self.failures = 0
         if asked < self.missed_from:
             return
         self.absences += 1
@@ -228,7 +235,6 @@ class Watcher(Generic[R]):
         return [wait for wait in self._waits if wait.ref == ref]
 
     async def _run(self) -> None:
-        failures = 0
         while self._waits:
             if await self._pause():
                 continue
@@ -239,15 +245,14 @@ class Watcher(Generic[R]):
                 wait.due = _UNDER_WAY
             look = await self._look_at(due)
             self._deliver(look, now)
-            failures = 0 if look.jobs or look.missing else failures + 1
-            waits_asked = [getattr(error, "retry_after", None) or 0.0 for error in look.failed.values()]
-            self._plan_next(looked_at, failures, max(waits_asked, default=0.0) if failures else 0.0)
+            self._plan_next(looked_at, look)
 
     async def _look_at(self, due: frozenset[R]) -> Look[R]:
         """One look, which may take long; deadlines that pass meanwhile are told."""
         deadlines = asyncio.create_task(self._keep_deadlines())
         try:
-            return await self._look(due)
+            with asking_once():
+                return await self._look(due)
         except errors.GenmediaError as error:
             return Look({}, failed=dict.fromkeys(due, error))
         except Exception as error:  # noqa: BLE001 # a defect must reach those who wait, or they would wait for ever
@@ -291,11 +296,13 @@ class Watcher(Generic[R]):
             for wait in self._of(ref):
                 wait.hinder(error)
 
-    def _plan_next(self, looked_at: Iterable[_Wait[R]], failures: int, asked_to_wait: float) -> None:
-        scale = self._clock_scale()
-        # Jitter keeps many watchers from asking in step; no secret hangs on it.
-        pause = min(random.uniform(*self._every()) * 2 ** min(failures, 10), max(LONGEST_PAUSE, self._every()[1]))  # noqa: S311
+    def _plan_next(self, looked_at: Iterable[_Wait[R]], look: Look[R]) -> None:
+        scale, longest = self._clock_scale(), max(LONGEST_PAUSE, self._every()[1])
+        # Jitter keeps many watchers from asking in step, and jobs that are looked at together stay so; no secret hangs on it.
+        pause = random.uniform(*self._every())  # noqa: S311
         for wait in looked_at:
+            error = look.failed.get(wait.ref)
             # Who asked for a look while this one was under way gets another: it may have been answered too early.
             if wait.due == _UNDER_WAY:
-                wait.due = monotonic() + max(pause * 2**wait.absences, asked_to_wait) / scale
+                seconds = min(pause * 2 ** min(wait.failures, 10), longest) * 2**wait.absences
+                wait.due = monotonic() + max(seconds, getattr(error, "retry_after", None) or 0.0) / scale

@@ -12,7 +12,7 @@ from pydantic import SecretStr
 from blocks import AssetStore, GenovaCredentials
 from genmedia.batch import Item
 from genmedia.buying import Order, Outcome, Purchase, Submit, buy
-from genmedia.errors import MaybeAcceptedError, RefusedError, UnreadableAnswerError
+from genmedia.errors import InDoubtError, MaybeAcceptedError, RefusedError, UnreadableAnswerError
 from genmedia.http import Gate
 from genmedia.jobs import Job
 from genmedia.providers.genova import ApiKey, GenovaJob, Profile, Stats
@@ -55,8 +55,10 @@ async def submit_job(credentials: GenovaCredentials, store: AssetStore, item: It
                 clock=genova.http.server_time,
                 counter=lambda: genova.counter,
             )
+        except InDoubtError:
+            await genova.slots.doubt(order.key)
+            raise
         except BaseException:
-            # Also of a job in doubt, which may be open: nobody will see it end, and Genova refuses what is too much at no cost.
             await genova.slots.release(order.key)
             raise
         if purchase.outcome is Outcome.REUSED:

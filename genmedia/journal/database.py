@@ -7,7 +7,7 @@ On SQLite every change is on disk before the next step is taken (`synchronous=FU
 import asyncio
 import sqlite3
 import threading
-from collections.abc import AsyncGenerator, Callable, Coroutine, Sequence
+from collections.abc import AsyncGenerator, Callable, Coroutine
 from contextlib import asynccontextmanager, closing
 from functools import wraps
 from pathlib import Path
@@ -31,7 +31,10 @@ PATIENCE_SECONDS = 300.0
 """How long a database that is gone is waited for: a restart or a failover, not a move."""
 
 MIGRATION_LOCK = 0x67656E6D
-PRAGMAS = ("busy_timeout=30000", "journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON")
+STATEMENT_SECONDS = 30
+"""How long the database may take for one statement: somebody else may have the write lock."""
+
+PRAGMAS = (f"busy_timeout={STATEMENT_SECONDS * 1000}", "journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON")
 _migrating = threading.Lock()
 _GONE = ("08", "57P")
 """Of PostgreSQL's error codes: connections that broke, servers that stop or start."""
@@ -182,16 +185,19 @@ def _try_file(file: Path) -> None:
         raise JournalError(f"the journal {file} cannot be used: {error}") from None
 
 
-def _engine(url: URL, pragmas: Sequence[str] = PRAGMAS) -> AsyncEngine:
+def _engine(url: URL, *, migrating: bool = False) -> AsyncEngine:
     if url.get_backend_name() == "postgresql":
-        return create_async_engine(url, pool_size=5, max_overflow=0, pool_timeout=PATIENCE_SECONDS, pool_pre_ping=True)
+        limits = {"command_timeout": None if migrating else STATEMENT_SECONDS}
+        return create_async_engine(
+            url, pool_size=5, max_overflow=0, pool_timeout=PATIENCE_SECONDS, pool_pre_ping=True, connect_args=limits
+        )
     # One connection: several of one process would fight each other for the write lock, a busy pause of up to 100 ms at a time.
     engine = create_async_engine(url, pool_size=1, max_overflow=0, pool_timeout=PATIENCE_SECONDS)
 
     def configure(connection: Any, _record: object) -> None:
         connection.isolation_level = None  # else the driver opens transactions of its own, without the write lock
         cursor = connection.cursor()
-        for pragma in pragmas:
+        for pragma in PRAGMAS[:-1] if migrating else PRAGMAS:  # tables are copied and dropped while others refer to them
             cursor.execute(f"PRAGMA {pragma}")
         cursor.close()
 
@@ -212,7 +218,7 @@ def _migrate_alone(url: URL) -> None:
 async def _migrate(url: URL) -> None:
     from genmedia.journal.migrations import upgrade  # noqa: PLC0415 # Alembic is needed once in a journal's life
 
-    engine = _engine(url, PRAGMAS[:-1])  # tables are copied and dropped while others refer to them
+    engine = _engine(url, migrating=True)
     try:
         async with engine.begin() as connection:
             if url.get_backend_name() == "postgresql":

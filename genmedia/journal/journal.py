@@ -3,7 +3,7 @@
 import asyncio
 import json
 from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -28,6 +28,9 @@ from genmedia.limits import ANSWER_SECONDS
 CLAIM_SECONDS = 0.2
 """Between two looks at an attempt that somebody else works on."""
 
+_left = set[str | None]()
+"""Claims that this process works on no more, though that is not written down yet."""
+
 
 class Journal:
     """The tables, open on one event loop; get it with `Journal.lease`.
@@ -42,7 +45,6 @@ class Journal:
         self._database = Database(url)
         self.money = Money(self._database)
         file = self._database.file
-        self._left = set[str | None]()
         self._owners = Locks(file.parent / "owners") if file else Leases(self._database)
 
     @property
@@ -98,7 +100,7 @@ class Journal:
 
     async def is_worked_on(self, attempt: Attempt) -> bool:
         """Whether the attempt has an owner that still lives."""
-        return attempt.owner not in (None, *self._left) and await self._owners.lives(_process(attempt.owner))
+        return attempt.owner not in (None, *_left) and await self._owners.lives(_process(attempt.owner))
 
     @outlasting
     async def assets(self, attempt_id: int) -> list[StoredAsset]:
@@ -192,7 +194,10 @@ class Journal:
             await self._intend(wish, asked_at, counter, claim)
             return await self._find(attempts.c.key == wish.key, attempts.c.owner == claim)
         except BaseException:
-            await self._let_go(claim, attempts.c.key == wish.key, state=AttemptState.REFUSED, ended_at=_now(), reason=NEVER_SENT)
+            with suppress(JournalError):
+                await self._let_go(
+                    claim, attempts.c.key == wish.key, state=AttemptState.REFUSED, ended_at=_now(), reason=NEVER_SENT
+                )
             raise
 
     @outlasting
@@ -219,7 +224,8 @@ class Journal:
         try:
             return await self._take_over(attempt, claim)
         except BaseException:
-            await self._let_go(claim, attempts.c.id == attempt.id)
+            with suppress(JournalError):
+                await self._let_go(claim, attempts.c.id == attempt.id)
             raise
 
     async def _take_over(self, attempt: Attempt, claim: str) -> Attempt | None:
@@ -244,9 +250,9 @@ class Journal:
 
     @whole
     async def _let_go(self, claim: str | None, *which: sa.ColumnElement[bool], **values: Any) -> None:
-        self._left.add(claim)  # while that cannot be written down, this process works on it no more all the same
+        _left.add(claim)
         await self._update(*which, attempts.c.owner == claim, owner=None, **values)
-        self._left.discard(claim)
+        _left.discard(claim)
 
     @whole
     @outlasting

@@ -164,7 +164,7 @@ class AlgoveraClient:
         async def look(job_id: str) -> Job:
             return as_job(job_id, await self.get_status(job_id))
 
-        return await look_at_each(due, look)
+        return await look_at_each(due, look, self.watcher.hint)
 
 
 def _explain(body: Any) -> Explained:

@@ -342,12 +342,13 @@ class FloraClient:
                 jobs = {ref: listed[ref[1]] for ref in runs if ref[1] in listed and not listed[ref[1]].status.terminal}
             except errors.NotFoundError:
                 self._lists_runs = False
+            except errors.UnreadableAnswerError:
+                pass  # one by one they may be read
 
         async def look(ref: RunRef) -> Job:
             return (await self.get_run(*ref)).as_job()
 
-        alone = await look_at_each(runs - set(jobs), look)
-        return replace(alone, jobs={**jobs, **alone.jobs})
+        return replace(await look_at_each(runs - set(jobs), look, self.watcher.hint), jobs=jobs)
 
     async def _newest_runs(self) -> list[Run]:
         body = (await self.http.call("GET", "/api/v1/technique-runs", params={"limit": "100"})).body

@@ -393,14 +393,14 @@ class GenerioClient:
         async def look(flow_id: str) -> Job:
             return await self._with_outputs(found.get(flow_id) or await self.get_flow(flow_id))
 
-        return await look_at_each(due, look)
+        return await look_at_each(due, look, self.watcher.hint)
 
     async def _with_outputs(self, flow: Flow) -> Job:
         job = flow.as_job()
         if not job.status.terminal:
             return job
         outputs: list[Asset] = []
-        with suppress(errors.NotAcceptedError):
+        with suppress(errors.RefusedError, errors.NotFoundError):
             outputs = [asset for asset in await self.list_outputs(flow.flow_id) if asset.usable]
         return flow.as_job(outputs)
 

@@ -9,7 +9,7 @@ import hashlib
 import json
 from collections.abc import AsyncGenerator, Collection, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 from time import monotonic
@@ -228,7 +228,7 @@ class GenovaJob(BaseModel):
     @classmethod
     def _from_text(cls, value: Any) -> Any:
         if isinstance(value, str):
-            with suppress(ValueError):
+            with suppress(ValueError, RecursionError):
                 return json.loads(value)
         return value
 
@@ -556,7 +556,7 @@ class GenovaClient:
                         failures = 0 if monotonic() - begun > SILENCE_SECONDS / scale else failures
             self.watcher.look_soon()
             failures += 1
-            await asyncio.sleep(min(2.0**failures, 60) / self.http.clock_scale)
+            await asyncio.sleep(min(2.0 ** min(failures, 6), 60) / self.http.clock_scale)
 
     def _socket(self, user: str) -> str:
         return f"{self._base_url.replace('http', 'ws', 1)}/ws/user?userId={quote(user, safe='')}"
@@ -603,8 +603,9 @@ class GenovaClient:
         async def look(job_id: str) -> Job:
             return (await self.get_job(job_id)).as_job()
 
-        alone = await look_at_each(absent, look)
-        return replace(alone, jobs={**found, **alone.jobs})
+        for job_id, job in found.items():
+            self.watcher.hint(job_id, job)
+        return await look_at_each(absent, look, self.watcher.hint)
 
 
 async def _ping(socket: Any, seconds: float) -> None:

@@ -6,7 +6,8 @@ import signal
 import sqlite3
 import subprocess
 import sys
-from contextlib import closing
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager, closing, suppress
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -23,6 +24,7 @@ from genmedia.errors import (
     InDoubtError,
     JournalError,
     NoAnswerError,
+    RateLimitError,
     SettingsError,
 )
 from genmedia.http import Gate
@@ -51,16 +53,16 @@ class Shop:
         return prepare
 
     async def submit(self, idempotency_key: str, gate: Gate) -> str:
-        await gate()
-        self.calls += 1
-        await asyncio.sleep(0)
-        answer = self._answers.pop(0) if self._answers else None
-        if isinstance(answer, CreditsError):
-            raise answer
-        job = self.jobs.setdefault(idempotency_key, f"job-{len(self.jobs) + 1}")
-        if answer is not None:
-            raise answer
-        return job
+        async with gate():
+            self.calls += 1
+            await asyncio.sleep(0)
+            answer = self._answers.pop(0) if self._answers else None
+            if isinstance(answer, CreditsError):
+                raise answer
+            job = self.jobs.setdefault(idempotency_key, f"job-{len(self.jobs) + 1}")
+            if answer is not None:
+                raise answer
+            return job
 
     async def recover(self, _attempt: Attempt, _journal: Journal) -> str | None:
         raise InDoubtError("there is nothing to ask by")
@@ -70,8 +72,10 @@ async def there(_: str) -> bool:
     return True
 
 
-async def opened() -> None:
+@asynccontextmanager
+async def opened() -> AsyncGenerator[None]:
     """A gate that lets everything through."""
+    yield
 
 
 async def gone(_: str) -> bool:
@@ -302,9 +306,9 @@ async def test_a_submission_that_is_cancelled_is_settled_by_the_next_call(journa
 
     async def prepare() -> Submit:
         async def submit(_: str, gate: Gate) -> str:
-            await gate()
-            reached.set()
-            return await asyncio.Future()
+            async with gate():
+                reached.set()
+                return await asyncio.Future()
 
         return submit
 
@@ -340,6 +344,44 @@ async def test_a_submission_that_is_cancelled_before_it_was_sent_is_in_no_doubt(
     first = await journal.attempt(1)
     assert (first.state, first.reason) == (AttemptState.REFUSED, "it was interrupted before it was sent")
     assert (await purchase(journal, Shop(), ORDER)).outcome is Outcome.BOUGHT
+
+
+async def test_a_submission_that_is_cancelled_after_it_was_surely_not_accepted_is_in_no_doubt(journal: Journal) -> None:
+    told_to_wait = asyncio.Event()
+
+    async def prepare() -> Submit:
+        async def submit(_: str, gate: Gate) -> str:
+            with suppress(RateLimitError):
+                async with gate():
+                    raise RateLimitError("too many requests")
+            told_to_wait.set()
+            return await asyncio.Future()
+
+        return submit
+
+    interrupted = asyncio.create_task(buy(journal, ORDER, prepare, has=there, recover=Shop().recover, repeat_pause=0))
+    await told_to_wait.wait()
+    interrupted.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await interrupted
+
+    assert (await journal.attempt(1)).state is AttemptState.REFUSED
+
+
+async def test_a_job_whose_id_could_not_be_written_down_before_a_cancel_is_asked_for_again(
+    journal: Journal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def interrupted(*_: object) -> None:
+        raise asyncio.CancelledError
+
+    shop = Shop()
+    with monkeypatch.context() as patch:
+        patch.setattr(journal, "bind", interrupted)
+        with pytest.raises(asyncio.CancelledError):
+            await purchase(journal, shop, REMEMBERED)
+    later = await purchase(journal, shop, REMEMBERED)
+
+    assert list(shop.jobs) == [f"{later.key}:1"]
 
 
 async def test_a_repeat_that_is_held_back_until_its_key_may_be_forgotten_asks_for_the_job_first(journal: Journal) -> None:

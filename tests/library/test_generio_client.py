@@ -93,11 +93,22 @@ class TestContract(ProviderContract):
         return await client.get_flow("000000000000000000000000")
 
 
+async def test_outputs_that_cannot_be_listed_yet_are_waited_for(
+    sandbox: Sandbox, account: dict[str, Any], client: GenerioClient
+) -> None:
+    sandbox.fault(account, "rate_limit", route="list_outputs")
+    job = await wait(client, await chair(client))
+
+    assert job.outputs
+
+
 async def test_a_flow_that_cannot_be_looked_at_hides_no_other(sandbox: Sandbox) -> None:
     account = sandbox.new_account("generio")
     sandbox.fault(account, "server_error", route="get_flow", times=None)
     async with client_of(account) as client:
         good = await chair(client)
+        while sandbox.jobs(account)[0]["status"] != "succeeded":  # at its end the list alone tells it
+            await asyncio.sleep(0.01)
         bad = asyncio.create_task(wait(client, "000000000000000000000000"))
 
         assert (await wait(client, good)).status is JobStatus.SUCCEEDED

@@ -3,6 +3,7 @@
 import asyncio
 from contextlib import suppress
 
+import anyio
 import pytest
 
 from genmedia.leasing import end_task, leased, to_the_end
@@ -110,3 +111,38 @@ async def test_what_is_done_to_the_end_is_done_before_a_cancelled_caller_goes() 
     with pytest.raises(asyncio.CancelledError):
         await caller
     assert done.is_set()
+
+
+async def test_a_timeout_of_anyio_or_asyncio_comes_out_as_one_after_what_is_done_to_the_end() -> None:
+    done: list[str] = []
+
+    async def work(name: str) -> None:
+        await asyncio.sleep(0.05)
+        done.append(name)
+
+    with pytest.raises(TimeoutError), anyio.fail_after(0.01):
+        await to_the_end(work("anyio"))
+    with pytest.raises(TimeoutError):
+        async with asyncio.timeout(0.01):
+            await to_the_end(work("asyncio"))
+
+    assert done == ["anyio", "asyncio"]
+
+
+def test_what_is_done_to_the_end_is_done_though_its_loop_is_about_to_close() -> None:
+    """`asyncio.run` cancels all tasks once its own has ended, as after Ctrl-C."""
+    done: list[str] = []
+
+    async def work() -> None:
+        await asyncio.sleep(0.05)
+        done.append("written")
+
+    async def leave() -> None:
+        left_behind.append(asyncio.create_task(to_the_end(work())))
+        await asyncio.sleep(0)
+
+    left_behind: list[asyncio.Task[None]] = []
+    asyncio.run(leave())
+
+    assert done == ["written"]
+    assert left_behind[0].cancelled()

@@ -131,6 +131,19 @@ async def test_a_slot_is_held_until_it_is_released_and_once_by_each_job() -> Non
     await waiting
 
 
+async def test_a_doubt_holds_its_slot_until_all_are_held_by_doubts() -> None:
+    slots = Slots(2)
+    await slots.claim("a")
+    await slots.claim("b")
+    await slots.doubt("a")
+    waiting = asyncio.create_task(slots.claim("c"))
+    await asyncio.sleep(0)
+    assert not waiting.done(), "b is seen to its end"
+
+    await slots.doubt("b")
+    await waiting
+
+
 async def test_a_job_that_is_open_already_takes_a_slot_even_beyond_the_limit() -> None:
     slots = Slots(1)
     slots.take("left from before")

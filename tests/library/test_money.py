@@ -234,9 +234,9 @@ async def test_what_is_held_before_it_is_sent_is_refused_and_bought_later(local:
     async def submit(key: str, gate: Gate) -> str:
         if not sent:
             await local.money.hold(str(order.account), "wait")
-        await gate()
-        sent.append(key)
-        return "job-1"
+        async with gate():
+            sent.append(key)
+            return "job-1"
 
     async def prepare() -> object:
         return submit

@@ -314,7 +314,7 @@ async def test_a_job_that_cannot_be_looked_at_hides_no_other(error: errors.ApiEr
     async def wait(ref: str, seen: Callable[[Job | Trouble], Awaitable[None]]) -> Job:
         return await watcher.wait(ref, about=ref, queue_seconds=FOR_EVER, run_seconds=FOR_EVER, seen=seen)
 
-    watcher = Watcher(lambda refs: look_at_each(refs, ask), every=lambda: (1, 1), clock_scale=lambda: 1000)
+    watcher = Watcher(lambda refs: look_at_each(refs, ask, watcher.hint), every=lambda: (1, 1), clock_scale=lambda: 1000)
     bad = asyncio.create_task(wait("bad", hear))
     try:
         if isinstance(error, errors.RefusedError):
@@ -343,4 +343,21 @@ async def test_an_end_that_is_told_before_anybody_waits_is_looked_at_at_once() -
                 ref, about=ref, queue_seconds=FOR_EVER, run_seconds=FOR_EVER, seen=say_nothing, first_after=FOR_EVER
             )
     finally:
+        await watcher.aclose()
+
+
+async def test_a_job_whose_answer_does_not_come_keeps_no_other_waiting() -> None:
+    async def ask(ref: str) -> Job:
+        return await asyncio.Future() if ref == "bad" else Job(ref, JobStatus.SUCCEEDED)
+
+    async def wait(ref: str) -> Job:
+        return await watcher.wait(ref, about=ref, queue_seconds=FOR_EVER, run_seconds=FOR_EVER, seen=say_nothing)
+
+    watcher = Watcher(lambda refs: look_at_each(refs, ask, watcher.hint), every=lambda: (1, 1), clock_scale=lambda: 1)
+    bad = asyncio.create_task(wait("bad"))
+    try:
+        assert (await wait("good")).status is JobStatus.SUCCEEDED
+    finally:
+        bad.cancel()
+        await asyncio.wait([bad])
         await watcher.aclose()
