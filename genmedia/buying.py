@@ -377,7 +377,7 @@ class _Submission:
             try:
                 return await submit(f"{attempt.key}:{attempt.number}", gate)
             except DuplicateError:
-                before = True  # there is a job, whatever asking for it gives
+                before = self.unsettled = True  # there is a job, whatever asking for it gives
                 if found := await self.recover(attempt, self.journal):
                     return found
                 raise

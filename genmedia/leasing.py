@@ -58,7 +58,8 @@ class _Ending(asyncio.Future[None]):
 
     def cancel(self, msg: object = None) -> bool:
         """Note it, with the message by which anyio knows its own. It asks again in every turn of the loop: that must cost little."""
-        self.cancellation = self.cancellation or asyncio.CancelledError(*([msg] if msg else []))
+        if self.cancellation is None or (msg and not self.cancellation.args):
+            self.cancellation = asyncio.CancelledError(msg) if msg else asyncio.CancelledError()
         return True
 
 
@@ -72,5 +73,8 @@ async def to_the_end(work: Coroutine[Any, Any, R]) -> R:
     await ending
     if ending.cancellation:
         _ = task.cancelled() or task.exception()  # else asyncio would log it as never seen
-        raise ending.cancellation
+        try:
+            raise ending.cancellation
+        finally:
+            del ending, task  # the traceback holds this frame, and this frame would hold the error
     return task.result()

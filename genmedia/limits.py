@@ -111,10 +111,11 @@ class Slots:
         self._held[name] = False
 
     async def doubt(self, name: str) -> None:
-        """Hold the slot of a job that may be open, as long as others come and go beside it."""
+        """Go on holding the slot of a job that may be open, as long as others come and go beside it."""
         async with self._freed:
-            self._held.pop(name, None)
-            self._held[name] = True
+            if name in self._held:  # one of an earlier run has none
+                del self._held[name]
+                self._held[name] = True
             self._freed.notify_all()
 
     async def release(self, name: str) -> None:

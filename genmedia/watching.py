@@ -214,14 +214,14 @@ class Watcher(Generic[R]):
     def hint(self, ref: R, job: Job) -> None:
         """Pass on news that was pushed."""
         if job.status.terminal:
-            self._ended_early.append(ref)
+            self._note_end(ref)
         for wait in self._of(ref):
             wait.tell(job)
 
     def look_soon(self, ref: R | None = None) -> None:
         """Look at a job now, because it may have ended; or at all, because news may have been missed."""
         if ref is not None:
-            self._ended_early.append(ref)
+            self._note_end(ref)
         for wait in self._waits if ref is None else self._of(ref):
             wait.due = 0
             self._woken.set()
@@ -230,6 +230,10 @@ class Watcher(Generic[R]):
         """Stop looking."""
         if self._task:
             await end_task(self._task)
+
+    def _note_end(self, ref: R) -> None:
+        if ref not in self._ended_early:
+            self._ended_early.append(ref)
 
     def _of(self, ref: R) -> Iterable[_Wait[R]]:
         return [wait for wait in self._waits if wait.ref == ref]

@@ -31,13 +31,13 @@ PATIENCE_SECONDS = 300.0
 """How long a database that is gone is waited for: a restart or a failover, not a move."""
 
 MIGRATION_LOCK = 0x67656E6D
-STATEMENT_SECONDS = 30
-"""How long the database may take for one statement: somebody else may have the write lock."""
+LOCK_SECONDS = 30
+"""How long a statement waits for what somebody else has locked."""
 
-PRAGMAS = (f"busy_timeout={STATEMENT_SECONDS * 1000}", "journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON")
+PRAGMAS = (f"busy_timeout={LOCK_SECONDS * 1000}", "journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON")
 _migrating = threading.Lock()
-_GONE = ("08", "57P")
-"""Of PostgreSQL's error codes: connections that broke, servers that stop or start."""
+_GONE = ("08", "57P", "55P03")
+"""Of PostgreSQL's error codes: connections that broke, servers that stop or start, locks that were waited for too long."""
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -187,9 +187,10 @@ def _try_file(file: Path) -> None:
 
 def _engine(url: URL, *, migrating: bool = False) -> AsyncEngine:
     if url.get_backend_name() == "postgresql":
-        limits = {"command_timeout": None if migrating else STATEMENT_SECONDS}
+        # A limit for locks alone: a COMMIT that waits for a standby must not be taken for done.
+        limit = {} if migrating else {"server_settings": {"lock_timeout": f"{LOCK_SECONDS}s"}}
         return create_async_engine(
-            url, pool_size=5, max_overflow=0, pool_timeout=PATIENCE_SECONDS, pool_pre_ping=True, connect_args=limits
+            url, pool_size=5, max_overflow=0, pool_timeout=PATIENCE_SECONDS, pool_pre_ping=True, connect_args=limit
         )
     # One connection: several of one process would fight each other for the write lock, a busy pause of up to 100 ms at a time.
     engine = create_async_engine(url, pool_size=1, max_overflow=0, pool_timeout=PATIENCE_SECONDS)

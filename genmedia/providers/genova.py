@@ -588,23 +588,22 @@ class GenovaClient:
 
     async def _look(self, due: frozenset[str]) -> Look[str]:
         """The newest page for all; what is not on it is asked for by id, or by further pages when those are fewer."""
-        jobs, total = await self.list_jobs()
-        found = {job.id: job.as_job() for job in jobs}
-        absent = due - set(found)
-        offset = len(jobs)
-        while absent and offset < total and len(absent) > -(-(total - offset) // PAGE):
-            more, total = await self.list_jobs(offset=offset)
-            if not more:
-                break
-            found |= {job.id: job.as_job() for job in more}
-            absent -= set(found)
-            offset += len(more)
+        absent = set(due)
+
+        async def read_page(offset: int) -> tuple[int, int]:
+            jobs, total = await self.list_jobs(offset=offset)
+            for job in jobs:
+                self.watcher.hint(job.id, job.as_job())
+                absent.discard(job.id)
+            return offset + len(jobs), total
 
         async def look(job_id: str) -> Job:
             return (await self.get_job(job_id)).as_job()
 
-        for job_id, job in found.items():
-            self.watcher.hint(job_id, job)
+        last, (offset, total) = 0, await read_page(0)
+        with suppress(errors.ApiError):  # what a further page does not tell, the ids do
+            while last < offset < total and len(absent) > -(-(total - offset) // PAGE):
+                last, (offset, total) = offset, await read_page(offset)
         return await look_at_each(absent, look, self.watcher.hint)
 
 

@@ -8,6 +8,7 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote
 
 import pytest
 from pydantic import ValidationError
@@ -186,13 +187,20 @@ async def test_a_job_that_cannot_be_looked_at_hides_no_other(
 
 
 @asynccontextmanager
-async def standing_in(*messages: str, jobs: Sequence[dict[str, Any]] = ()) -> AsyncGenerator[str]:
-    """The address of a Genova that has these jobs, and says this on its socket."""
+async def standing_in(
+    *messages: str, jobs: Sequence[dict[str, Any]] = (), total: int | None = None, only_first_page: bool = False
+) -> AsyncGenerator[str]:
+    """The address of a Genova that lists these jobs, has any other by its id, and says this on its socket."""
 
     def answer(connection: ServerConnection, request: Request) -> Response | None:
         if request.path.startswith("/ws/"):
             return None
-        return connection.respond(200, json.dumps({"id": "somebody", "jobs": jobs, "total": len(jobs)}))
+        if request.path.startswith("/api/jobs/"):
+            return connection.respond(200, json.dumps({**jobs[0], "id": unquote(request.path.rpartition("/")[2])}))
+        if only_first_page and "offset=0" not in request.path:
+            return connection.respond(500, "{}")
+        listed = {"jobs": jobs, "total": len(jobs) if total is None else total}
+        return connection.respond(200, json.dumps({"id": "somebody", **listed}))
 
     async def say(socket: ServerConnection) -> None:
         for message in messages:
@@ -245,6 +253,18 @@ async def test_nothing_that_the_socket_says_ends_the_listening(message: str) -> 
         await failed.wait()
 
     assert all(job.progress is None for job in told)
+
+
+async def test_a_further_page_that_cannot_be_read_hides_nothing() -> None:
+    job = {"status": "completed", "type": "image", "prompt": "a cup"}
+    first = [{**job, "id": f"j{number}"} for number in range(50)]
+    async with (
+        standing_in(jobs=first, total=90, only_first_page=True) as url,
+        GenovaClient.lease(Account("genova", url), "af_key", plan="Free", push=False) as client,
+    ):
+        jobs = await asyncio.gather(*(wait(client, ref) for ref in ("j1", "on page two", "on page two as well")))
+
+    assert all(job.status is JobStatus.SUCCEEDED for job in jobs)
 
 
 async def test_the_socket_brings_the_end_with_hardly_a_list_request(sandbox: Sandbox, account: dict[str, Any]) -> None:

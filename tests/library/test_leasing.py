@@ -125,8 +125,11 @@ async def test_a_timeout_of_anyio_or_asyncio_comes_out_as_one_after_what_is_done
     with pytest.raises(TimeoutError):
         async with asyncio.timeout(0.01):
             await to_the_end(work("asyncio"))
+    with pytest.raises(TimeoutError), anyio.fail_after(0.02):
+        async with asyncio.timeout(0.01):
+            await to_the_end(work("both"))
 
-    assert done == ["anyio", "asyncio"]
+    assert done == ["anyio", "asyncio", "both"]
 
 
 def test_what_is_done_to_the_end_is_done_though_its_loop_is_about_to_close() -> None:

@@ -140,6 +140,9 @@ async def test_a_doubt_holds_its_slot_until_all_are_held_by_doubts() -> None:
     await asyncio.sleep(0)
     assert not waiting.done(), "b is seen to its end"
 
+    await slots.doubt("of an earlier run")
+    await asyncio.sleep(0)
+    assert not waiting.done(), "that one has no slot to give"
     await slots.doubt("b")
     await waiting
 
