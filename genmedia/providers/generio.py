@@ -211,7 +211,7 @@ class GenerioClient:
             template: Its name or id.
             parameters: The fields the caller set.
             additional: Kept with the flow, so that it is found again by `find_flow` when the answer is lost.
-            gate: Awaited just before the call is sent; raises where it must not be.
+            gate: As `Session.call` takes it.
         """
         body = {"template": template, "parameters": dict(parameters), "inputs": None, "additional": additional}
         return self.http.read(Flow, (await self.http.call("POST", "/flows", repeatable=False, gate=gate, json=body)).body)

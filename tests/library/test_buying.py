@@ -254,33 +254,17 @@ async def test_a_job_whose_id_cannot_be_written_down_is_named_as_paid(journal: J
         await purchase(journal, Shop())
 
 
+@pytest.mark.parametrize("step", ["assure", "bind"])
 async def test_once_a_full_journal_has_room_again_the_same_process_goes_on_with_the_job(
-    journal: Journal, monkeypatch: pytest.MonkeyPatch
+    journal: Journal, monkeypatch: pytest.MonkeyPatch, step: str
 ) -> None:
     async def full(*_: object, **__: object) -> None:
         raise JournalError("the journal is full")
 
     shop = Shop()
     with monkeypatch.context() as patch:
-        for write in ("bind", "_update"):
+        for write in (step, "_update"):
             patch.setattr(journal, write, full)
-        with pytest.raises(JournalError):
-            await purchase(journal, shop, REMEMBERED)
-    later = await purchase(journal, shop, REMEMBERED)
-
-    assert list(shop.jobs) == [f"{later.key}:1"]
-
-
-async def test_once_a_broken_journal_is_mended_the_same_process_buys_what_it_could_not_send(
-    journal: Journal, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    async def broken(*_: object, **__: object) -> None:
-        raise JournalError("the journal is full")
-
-    shop = Shop()
-    with monkeypatch.context() as patch:
-        for step in ("assure", "_update"):
-            patch.setattr(journal, step, broken)
         with pytest.raises(JournalError):
             await purchase(journal, shop, REMEMBERED)
     later = await purchase(journal, shop, REMEMBERED)
@@ -301,22 +285,28 @@ async def test_a_new_sandbox_is_known_to_have_no_job_of_the_one_before_it(journa
     assert (await purchase(journal, elsewhere, ORDER)).outcome is Outcome.REATTACHED
 
 
-async def test_a_submission_that_is_cancelled_is_settled_by_the_next_call(journal: Journal) -> None:
-    reached = asyncio.Event()
+async def cancel_once(reached: asyncio.Event, journal: Journal, order: Order, submit: Submit) -> None:
+    """Buy, and be cancelled as soon as that is reached."""
 
     async def prepare() -> Submit:
-        async def submit(_: str, gate: Gate) -> str:
-            async with gate():
-                reached.set()
-                return await asyncio.Future()
-
         return submit
 
-    interrupted = asyncio.create_task(buy(journal, REMEMBERED, prepare, has=there, recover=Shop().recover, repeat_pause=0))
+    interrupted = asyncio.create_task(buy(journal, order, prepare, has=there, recover=Shop().recover, repeat_pause=0))
     await reached.wait()
     interrupted.cancel()
     with pytest.raises(asyncio.CancelledError):
         await interrupted
+
+
+async def test_a_submission_that_is_cancelled_is_settled_by_the_next_call(journal: Journal) -> None:
+    reached = asyncio.Event()
+
+    async def submit(_: str, gate: Gate) -> str:
+        async with gate():
+            reached.set()
+            return await asyncio.Future()
+
+    await cancel_once(reached, journal, REMEMBERED, submit)
     shop = Shop()
 
     bought = await purchase(journal, shop, REMEMBERED)
@@ -328,18 +318,11 @@ async def test_a_submission_that_is_cancelled_is_settled_by_the_next_call(journa
 async def test_a_submission_that_is_cancelled_before_it_was_sent_is_in_no_doubt(journal: Journal) -> None:
     in_line = asyncio.Event()
 
-    async def prepare() -> Submit:
-        async def submit(_: str, __: Gate) -> str:
-            in_line.set()
-            return await asyncio.Future()
+    async def submit(_: str, __: Gate) -> str:
+        in_line.set()
+        return await asyncio.Future()
 
-        return submit
-
-    interrupted = asyncio.create_task(buy(journal, ORDER, prepare, has=there, recover=Shop().recover, repeat_pause=0))
-    await in_line.wait()
-    interrupted.cancel()
-    with pytest.raises(asyncio.CancelledError):
-        await interrupted
+    await cancel_once(in_line, journal, ORDER, submit)
 
     first = await journal.attempt(1)
     assert (first.state, first.reason) == (AttemptState.REFUSED, "it was interrupted before it was sent")
@@ -349,21 +332,14 @@ async def test_a_submission_that_is_cancelled_before_it_was_sent_is_in_no_doubt(
 async def test_a_submission_that_is_cancelled_after_it_was_surely_not_accepted_is_in_no_doubt(journal: Journal) -> None:
     told_to_wait = asyncio.Event()
 
-    async def prepare() -> Submit:
-        async def submit(_: str, gate: Gate) -> str:
-            with suppress(RateLimitError):
-                async with gate():
-                    raise RateLimitError("too many requests")
-            told_to_wait.set()
-            return await asyncio.Future()
+    async def submit(_: str, gate: Gate) -> str:
+        with suppress(RateLimitError):
+            async with gate():
+                raise RateLimitError("too many requests")
+        told_to_wait.set()
+        return await asyncio.Future()
 
-        return submit
-
-    interrupted = asyncio.create_task(buy(journal, ORDER, prepare, has=there, recover=Shop().recover, repeat_pause=0))
-    await told_to_wait.wait()
-    interrupted.cancel()
-    with pytest.raises(asyncio.CancelledError):
-        await interrupted
+    await cancel_once(told_to_wait, journal, ORDER, submit)
 
     assert (await journal.attempt(1)).state is AttemptState.REFUSED
 

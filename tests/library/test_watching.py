@@ -109,6 +109,14 @@ async def say_nothing(_: Job | Trouble) -> None:
     """To nobody's terminal."""
 
 
+async def waited(watcher: Watcher[str], seconds: float = FOR_EVER) -> Job:
+    """What a watcher that watches nothing else sees of one job."""
+    try:
+        return await watcher.wait("j57", about="j57", queue_seconds=seconds, run_seconds=seconds, seen=say_nothing)
+    finally:
+        await watcher.aclose()
+
+
 async def watch_script(
     *answers: Exception | JobStatus, every: tuple[float, float] = (0, 0), queue_seconds: float = 10.0**12
 ) -> Job:
@@ -254,10 +262,7 @@ async def test_news_that_come_while_a_look_is_under_way_are_looked_at_too() -> N
         return Look({ref: Job(ref, looks[-1]) for ref in refs})
 
     watcher = Watcher(look, every=lambda: (FOR_EVER, FOR_EVER), clock_scale=lambda: 1)
-    try:
-        job = await watcher.wait("j57", about="j57", queue_seconds=FOR_EVER, run_seconds=FOR_EVER, seen=say_nothing)
-    finally:
-        await watcher.aclose()
+    job = await waited(watcher)
 
     assert job.status is JobStatus.SUCCEEDED
     assert looks == [JobStatus.RUNNING, JobStatus.SUCCEEDED]
@@ -276,10 +281,7 @@ async def test_looks_that_come_early_bring_no_job_nearer_to_being_given_up() -> 
         return Look({ref: Job(ref, JobStatus.SUCCEEDED) for ref in refs})
 
     watcher = Watcher(look, every=lambda: (FOR_EVER, FOR_EVER), clock_scale=lambda: 1)
-    try:
-        job = await watcher.wait("j57", about="j57", queue_seconds=FOR_EVER, run_seconds=FOR_EVER, seen=say_nothing)
-    finally:
-        await watcher.aclose()
+    job = await waited(watcher)
 
     assert job.status is JobStatus.SUCCEEDED
 
@@ -289,11 +291,8 @@ async def test_a_deadline_that_passes_during_a_long_look_is_told() -> None:
         return await asyncio.Future()
 
     watcher = Watcher(look, every=lambda: (FOR_EVER, FOR_EVER), clock_scale=lambda: 1000)
-    try:
-        with pytest.raises(errors.QueueTimeoutError):
-            await watcher.wait("j57", about="j57", queue_seconds=1, run_seconds=1, seen=say_nothing)
-    finally:
-        await watcher.aclose()
+    with pytest.raises(errors.QueueTimeoutError):
+        await waited(watcher, seconds=1)
 
 
 @pytest.mark.parametrize(
