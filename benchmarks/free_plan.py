@@ -33,7 +33,7 @@ from pydantic import SecretStr
 from blocks import AssetStore, GenovaCredentials
 from deployments.local_run import run_here
 from flows.image_batch import image_batch
-from genmedia.providers.genova import PLANS
+from genmedia.providers.genova.client import PLANS
 
 QUEUE, RUN = 1.0, 30.0
 NEEDED = 2

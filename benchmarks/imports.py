@@ -21,7 +21,7 @@ def seconds(*words: str) -> float:
 
 def main() -> int:
     """Print the ratios; returns 1 when one is above its limit."""
-    modules = ("sys", "prefect", "genmedia", "genmedia.cli.app", "genmedia.providers.flora")
+    modules = ("sys", "prefect", "genmedia", "genmedia.cli.app", "genmedia.providers.flora.client")
     commands = {f"import {module}": ("-c", f"import {module}") for module in modules} | {"genmedia --help": HELP}
     times: dict[str, list[float]] = {name: [] for name in commands}
     for _ in range(ROUNDS):

@@ -12,7 +12,9 @@ from statistics import median
 from tempfile import TemporaryDirectory
 from time import perf_counter
 
-from genmedia.journal import Journal, Purpose, Scope, Wish
+from genmedia.jobs.job import Account
+from genmedia.journal import Journal, Purpose, Scope
+from genmedia.journal.order import Order
 from genmedia.store import Place
 
 ROWS = 100_000
@@ -23,8 +25,9 @@ LIMIT = 0.1
 
 OPEN = "SELECT * FROM attempts WHERE state IN ('intended', 'bound', 'in_doubt') ORDER BY intended_at"
 
-ACCOUNT = "genova|https://example.org|default"
-WISH = Wish("", ACCOUNT, "image", {"prompt": "tea"}, 1, 1, "credits", purpose=Purpose("tea", run="run"))
+PAYER = Account("genova", "https://example.org")
+ACCOUNT = str(PAYER)
+ORDER = Order(PAYER, "image", {"prompt": "tea"}, 1, "credits", purpose=Purpose("tea", run="run"))
 
 
 def fill(file: Path) -> None:
@@ -63,14 +66,13 @@ async def measure(root: Path) -> dict[str, float]:
         bought = iter(range(ROWS, 2 * ROWS))
 
         async def buy() -> None:
-            attempt = await journal.intend(replace(WISH, key=f"{next(bought):064x}"), datetime.now(UTC))
+            attempt = await journal.intend(replace(ORDER, take=next(bought)), datetime.now(UTC))
             assert attempt
             await journal.refuse(attempt, "a measurement")
 
-        begin = datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
         found = {
             "look up a purchase by its key": await seconds(lambda: journal.live_attempt(f"{ROWS // 2:064x}")),
-            "the month's spend": await seconds(lambda: journal.money.spent(ACCOUNT, "credits", begin.replace(day=1))),
+            "the account's spend": await seconds(lambda: journal.money.spent(ACCOUNT, "credits")),
             "reserve and refuse, without a cap": await seconds(buy),
         }
         await journal.money.set_caps(ACCOUNT, {Scope.DAY: 1e9, Scope.MONTH: 1e9, Scope.CAMPAIGN: 1e9})

@@ -10,6 +10,7 @@ import subprocess
 import sys
 from collections.abc import Generator
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from fractions import Fraction
 from itertools import count
 from pathlib import Path
@@ -21,12 +22,14 @@ import av
 import httpx
 import numpy as np
 
-from genmedia.cli.object_store import ACCESS_KEY, SECRET_KEY, ObjectStore, make_bucket, missing_programs
 from genmedia.cli.services import free_port
-from genmedia.http import Session
-from genmedia.inspection.media import Candidate, MediaFacts, SmallCopy, inspect_files
-from genmedia.origins import Origins
+from genmedia.media.facts import Candidate, MediaFacts, SmallCopy
+from genmedia.media.probe import inspect_files
 from genmedia.store import FIELDS, Place, Store
+from genmedia.store.sidecar import VERSION, Cost, File, Output, Sidecar, Times
+from genmedia.transport.origins import Origins
+from genmedia.transport.session import Session
+from tests.object_store import ACCESS_KEY, SECRET_KEY, ObjectStore, make_bucket, missing_programs
 
 BYTES = 2**30
 GROWTH = 100 * 2**20
@@ -109,11 +112,23 @@ async def our_way(http: Session, store: Store, url: str, name: str) -> float:
         (facts,) = await inspect_files([Candidate(incoming.path, "video", SmallCopy(incoming.thumbnail))])
         if not isinstance(facts, MediaFacts):
             raise facts
-        sidecar = {
-            "submission_key": name,
-            "output": {"id": name},
-            "file": {"sha256": fetched.sha256, "bytes": fetched.size, **facts.facts()},
-        }
+        sidecar = Sidecar(
+            genmedia="0",
+            sidecar=VERSION,
+            campaign=name,
+            step=name,
+            provider="flora",
+            account="flora||",
+            operation=name,
+            remote_id=name,
+            submission_key=name,
+            attempt=1,
+            take=1,
+            cost=Cost(),
+            times=Times(stored=datetime.now(UTC)),
+            output=Output(id=name),
+            file=File(sha256=fetched.sha256, bytes=fetched.size, **facts.facts()),
+        )
         await store.publish(incoming, {**dict.fromkeys(FIELDS, name), "ext": "mp4"}, sidecar)
     return perf_counter() - begun
 

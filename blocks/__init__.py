@@ -1,13 +1,23 @@
 """Block types: who pays and where files go. They hand out clients and stores; they run nothing, and nothing is saved here."""
 
+from importlib import import_module
+
 from blocks.algovera import AlgoveraCredentials
+from blocks.credentials import ProviderCredentials
 from blocks.flora import FloraCredentials
 from blocks.generio import GenerioCredentials
 from blocks.genova import GenovaCredentials
-from blocks.loading import load_block
+from blocks.loading import load_block, load_store, load_stores
 from blocks.store import AssetStore
+from genmedia.providers.registry import providers
 
-CREDENTIALS = (AlgoveraCredentials, FloraCredentials, GenerioCredentials, GenovaCredentials)
+
+def credentials_of(provider: str) -> type[ProviderCredentials]:
+    """The type of a provider's credentials block."""
+    return import_module(providers()[provider].blocks).CREDENTIALS
+
+
+CREDENTIALS = tuple(credentials_of(provider) for provider in sorted(providers()))
 """The credentials block of each provider."""
 
 __all__ = [
@@ -17,5 +27,8 @@ __all__ = [
     "FloraCredentials",
     "GenerioCredentials",
     "GenovaCredentials",
+    "credentials_of",
     "load_block",
+    "load_store",
+    "load_stores",
 ]

@@ -6,8 +6,8 @@ from pydantic import Field, HttpUrl, SecretStr
 
 from blocks.credentials import ProviderCredentials
 from genmedia.errors import NotFoundError
-from genmedia.offers import Offer, Product
-from genmedia.providers.algovera import BASE_URL, PRICE, PROVIDER, AlgoveraClient
+from genmedia.providers.algovera.client import BASE_URL, PRICE, PROVIDER, AlgoveraClient
+from genmedia.providers.offers import Offer, Product
 
 
 class AlgoveraCredentials(ProviderCredentials):
@@ -31,7 +31,7 @@ class AlgoveraCredentials(ProviderCredentials):
         title="API key", description="Made in the Algovera Flow app under Account > API Keys, once credits are bought."
     )
     base_url: str = Field(
-        default=BASE_URL, title="Base URL", description="Algovera itself, or a sandbox such as http://127.0.0.1:4280/algovera."
+        default=BASE_URL, title="Base URL", description="Algovera itself, or a sandbox. Example: http://127.0.0.1:4280/algovera"
     )
 
     def get_client(self) -> AbstractAsyncContextManager[AlgoveraClient]:  # pyright: ignore[reportIncompatibleMethodOverride] # the base gives Any, sync
@@ -48,3 +48,6 @@ class AlgoveraCredentials(ProviderCredentials):
     async def _try_key(self, client: AlgoveraClient) -> None:
         with suppress(NotFoundError):
             await client.get_status("0" * 32)
+
+
+CREDENTIALS = AlgoveraCredentials

@@ -1,16 +1,19 @@
 """What the credentials of all providers have in common."""
 
 from abc import abstractmethod
+from collections.abc import Iterable
 from datetime import UTC, datetime
 from typing import Any, ClassVar
 
 from prefect.blocks.abstract import CredentialsBlock
 from pydantic import Field, SecretStr, field_validator
 
-from genmedia.buying import Doubt
-from genmedia.jobs import Account
-from genmedia.offers import Offer
-from genmedia.origins import check_base_url
+from genmedia.errors import GenmediaError
+from genmedia.forms.fields import show_value
+from genmedia.jobs.job import LARGEST_AMOUNT, Account, Buyer
+from genmedia.journal.order import Doubt
+from genmedia.providers.offers import Offer, Saved
+from genmedia.transport.origins import check_base_url
 
 
 class ProviderCredentials(CredentialsBlock):
@@ -27,20 +30,25 @@ class ProviderCredentials(CredentialsBlock):
     account: str = Field(
         default="default",
         pattern=r"^[A-Za-z0-9._-]+$",
-        description="A name for whoever pays. What was bought is remembered under it: keep it when the key changes.",
+        title="Name of the account",
+        description="A name for the account that pays. What was bought is remembered under it: keep it when the key changes. Example: studio",
     )
     assumed_price: float | None = Field(
         default=None,
         ge=0,
-        title="Assumed price",
-        description="What a job counts as while nobody says its price, in credits. Without it, such a job is not bought under a cap.",
+        le=LARGEST_AMOUNT,
+        title="Price of a job that has none",
+        description="In credits: what a job is counted as while the provider names no price. Empty: in a run that has a budget, such a job "
+        "is not bought. Example: 2",
+        json_schema_extra=show_value,
     )
 
     if_in_doubt: Doubt = Field(
         default=Doubt.HOLD,
-        title="If in doubt",
-        description="What a purchase means that nobody can tell about. hold: it waits for a person, and all else goes on. resubmit: it is "
-        "bought once more, in runs that have a cap. abandon: it is not waited for, and the next run buys it anew. It counts as spent.",
+        title="If an answer is lost",
+        description="The answer to a purchase was lost, and it is not known whether it was made; it counts as spent. hold: it waits until a "
+        "person says what became of it, and everything else goes on. resubmit: it is bought once more, in runs that have a budget. abandon: "
+        "it is given up, and the next run buys it anew.",
     )
 
     @field_validator("base_url")
@@ -51,7 +59,12 @@ class ProviderCredentials(CredentialsBlock):
     @property
     def payer(self) -> Account:
         """Whose purchases these are in the journal."""
-        return Account(self.provider, self.base_url, self.account)
+        return Account(self.provider, self.base_url, self.account, self._block_document_name or "")
+
+    @property
+    def buyer(self) -> Buyer:
+        """Whose key it is, as the journal remembers it."""
+        return Buyer.of(self.payer, self.api_key.get_secret_value())
 
     @abstractmethod
     async def offer(self) -> Offer:
@@ -79,3 +92,8 @@ class ProviderCredentials(CredentialsBlock):
     @abstractmethod
     async def _try_key(self, client: Any) -> None:
         """Make a call that needs the key and costs nothing."""
+
+
+def as_saved(found: Iterable[tuple[type[ProviderCredentials], str, ProviderCredentials | GenmediaError]]) -> list[Saved]:
+    """What `load_all` has found, as those know it who see no blocks."""
+    return [Saved(kind.provider, name, one) for kind, name, one in found]

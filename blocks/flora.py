@@ -5,9 +5,9 @@ from contextlib import AbstractAsyncContextManager, suppress
 from pydantic import Field, HttpUrl, SecretStr
 
 from blocks.credentials import ProviderCredentials
-from genmedia.errors import NotFoundError
-from genmedia.offers import Offer, Product
-from genmedia.providers.flora import BASE_URL, PROVIDER, FloraClient, Technique
+from genmedia.errors import NotFoundError, SettingsError
+from genmedia.providers.flora.client import BASE_URL, PROVIDER, FloraClient, Technique
+from genmedia.providers.offers import Offer, Product
 
 
 class FloraCredentials(ProviderCredentials):
@@ -27,20 +27,28 @@ class FloraCredentials(ProviderCredentials):
     _documentation_url = HttpUrl("https://developer.flora.ai/")
     _description = "API key and address of a FLORA account, for running techniques."
 
-    api_key: SecretStr = Field(title="API key", description="Made in FLORA under Settings > API Keys; starts with sk_live_.")
+    api_key: SecretStr = Field(title="API key", description="Made in FLORA under Settings > API Keys. Example: sk_live_...")
     base_url: str = Field(
-        default=BASE_URL, title="Base URL", description="FLORA itself, or a sandbox such as http://127.0.0.1:4280/flora."
+        default=BASE_URL, title="Base URL", description="FLORA itself, or a sandbox. Example: http://127.0.0.1:4280/flora"
     )
     input_origins: list[str] = Field(
         default=[],
-        title="Further origins",
-        description="Origins besides FLORA's documented hosts that inputs may be at and outputs may come from, "
-        "such as https://cdn.example.com.",
+        title="More hosts that are trusted",
+        description="Besides those that FLORA's documents name: where inputs may be, and results may be fetched from. Example: "
+        "https://cdn.example.com",
+    )
+    workspace: str = Field(
+        default="",
+        title="Workspace",
+        description="Name or id of the workspace that photos from here are uploaded to; needed where the account has "
+        "several. Example: Studio",
     )
 
     def get_client(self) -> AbstractAsyncContextManager[FloraClient]:  # pyright: ignore[reportIncompatibleMethodOverride] # the base gives Any, sync
         """The account's client on this event loop; use it with `async with`."""
-        return FloraClient.lease(self.payer, self.api_key.get_secret_value(), input_origins=self.input_origins)
+        return FloraClient.lease(
+            self.payer, self.api_key.get_secret_value(), input_origins=self.input_origins, workspace=self.workspace
+        )
 
     async def offer(self) -> Offer:
         """Its techniques, where FLORA lists them."""
@@ -50,7 +58,11 @@ class FloraCredentials(ProviderCredentials):
             except NotFoundError:
                 await self._try_key(flora)  # a missing list says nothing of the key
                 return Offer((), note="The beta API lists no techniques: take a slug from app.flora.ai/techniques/SLUG.")
-        return Offer(tuple(_product(technique) for technique in techniques))
+            try:
+                await flora.workspace()
+            except SettingsError as error:
+                return Offer(tuple(map(_product, techniques)), note=str(error))
+        return Offer(tuple(map(_product, techniques)))
 
     async def _try_key(self, client: FloraClient) -> None:
         with suppress(NotFoundError):
@@ -63,4 +75,8 @@ def _product(technique: Technique) -> Product:
         takes=tuple(f"{one.id} ({one.type}{', optional' if one.optional else ''})" for one in technique.inputs),
         makes=tuple(one.type for one in technique.outputs),
         price=technique.run_cost,
+        unit=technique.unit,
     )
+
+
+CREDENTIALS = FloraCredentials

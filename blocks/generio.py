@@ -5,8 +5,10 @@ from contextlib import AbstractAsyncContextManager
 from pydantic import Field, HttpUrl, SecretStr
 
 from blocks.credentials import ProviderCredentials
-from genmedia.offers import Offer, Product
-from genmedia.providers.generio import BASE_URL, PROVIDER, GenerioClient, Parameter
+from genmedia.forms.fields import show_value
+from genmedia.jobs.job import LARGEST_AMOUNT
+from genmedia.providers.generio.client import BASE_URL, PROVIDER, GenerioClient, Parameter
+from genmedia.providers.offers import Offer, Product
 
 
 class GenerioCredentials(ProviderCredentials):
@@ -30,13 +32,15 @@ class GenerioCredentials(ProviderCredentials):
         title="API key", description="Made at account.generio.ai under API Keys; it ends on a date you choose there."
     )
     base_url: str = Field(
-        default=BASE_URL, title="Base URL", description="Generio itself, or a sandbox such as http://127.0.0.1:4280/generio."
+        default=BASE_URL, title="Base URL", description="Generio itself, or a sandbox. Example: http://127.0.0.1:4280/generio"
     )
     price: float | None = Field(
         default=None,
         ge=0,
+        le=LARGEST_AMOUNT,
         title="Highest price of a flow",
-        description="In credits. Generio's documents name no price: without one here, a run that has a cap buys nothing.",
+        description="In credits. Generio's documents name no price: without one here, a run that has a budget buys nothing. Example: 5",
+        json_schema_extra=show_value,
     )
 
     def get_client(self) -> AbstractAsyncContextManager[GenerioClient]:  # pyright: ignore[reportIncompatibleMethodOverride] # the base gives Any, sync
@@ -70,3 +74,6 @@ class GenerioCredentials(ProviderCredentials):
 def _kind(parameter: Parameter) -> str:
     kind = ", ".join(map(str, parameter.values)) or parameter.type
     return kind if parameter.default is None else f"{kind}; {parameter.default} by default"
+
+
+CREDENTIALS = GenerioCredentials

@@ -6,8 +6,7 @@ from typing import get_args
 from pydantic import Field, HttpUrl, SecretStr
 
 from blocks.credentials import ProviderCredentials
-from genmedia.offers import Offer, Product
-from genmedia.providers.genova import (
+from genmedia.providers.genova.client import (
     BASE_URL,
     FLOW_RATIOS,
     FREEPIK_MODES,
@@ -20,6 +19,7 @@ from genmedia.providers.genova import (
     Model,
     Plan,
 )
+from genmedia.providers.offers import Offer, Product
 
 
 class GenovaCredentials(ProviderCredentials):
@@ -40,20 +40,26 @@ class GenovaCredentials(ProviderCredentials):
     _description = "API key, plan and address of a Genova account, for pictures and videos."
 
     api_key: SecretStr = Field(
-        title="API key or JWT", description="Made in Genova's dashboard under API Keys; starts with af_. A JWT works as well."
+        title="API key or JWT", description="Made in Genova's dashboard under API Keys; a JWT works as well. Example: af_..."
     )
     plan: Plan = Field(
-        default="Free", description="The account's plan: requests a minute and open jobs are kept to what it allows."
+        default="Free",
+        title="Plan",
+        description="The account's plan: requests a minute and open jobs are kept to what it allows.",
     )
     base_url: str = Field(
-        default=BASE_URL, title="Base URL", description="Genova itself, or a sandbox such as http://127.0.0.1:4280/genova."
+        default=BASE_URL, title="Base URL", description="Genova itself, or a sandbox. Example: http://127.0.0.1:4280/genova"
     )
     named_origins: list[str] = Field(
         default=[],
-        title="Further origins",
-        description="Origins that results may come from besides public https hosts, such as http://10.0.0.5:9000.",
+        title="More hosts that are trusted",
+        description="Besides https hosts of the public internet: where results may be fetched from. Example: http://10.0.0.5:9000",
     )
-    push: bool = Field(default=True, description="Listen to Genova's WebSocket, so that few requests are spent on waiting.")
+    push: bool = Field(
+        default=True,
+        title="Listen instead of asking",
+        description="Hear of progress over Genova's WebSocket, so that fewer of the plan's requests are spent on asking.",
+    )
 
     def get_client(self) -> AbstractAsyncContextManager[GenovaClient]:  # pyright: ignore[reportIncompatibleMethodOverride] # the base gives Any, sync
         """The account's client on this event loop; use it with `async with`."""
@@ -83,3 +89,6 @@ def _product(model: str) -> Product:
     } | ({"quality": "1K, 2K"} if freepik else {})
     makes = "video" if model in VIDEO_MODELS else "image"
     return Product(model, takes=("prompt",), makes=(makes,), price=PRICE, parameters=parameters)
+
+
+CREDENTIALS = GenovaCredentials

@@ -1,13 +1,17 @@
 """Where assets go."""
 
 import json
+import os
 from contextlib import AbstractAsyncContextManager
+from pathlib import Path
 from typing import Literal
 
 from prefect.blocks.core import Block
 from pydantic import Field, HttpUrl, SecretStr, field_validator
 
-from genmedia.journal import Journal
+from genmedia.errors import SettingsError
+from genmedia.gallery.address import gallery_address
+from genmedia.journal import Journal, database
 from genmedia.store import DEFAULT_TEMPLATE, FIELDS, Place, Store
 
 
@@ -30,14 +34,13 @@ class AssetStore(Block):
     _description = "A folder or bucket for paid media, each file with a sidecar that says where it came from."
 
     root: str = Field(
-        default="media",
         title="Place",
-        description="A local folder (a relative one is below the project's folder), s3://bucket/folder, or any address fsspec reads.",
+        description="An absolute folder of this machine, s3://bucket/folder, or any address that fsspec reads. Example: /srv/media",
     )
     path_template: str = Field(
         default=DEFAULT_TEMPLATE,
         title="Path template",
-        description=f"Where a file goes below it. May name {', '.join(f'{{{name}}}' for name in FIELDS)}.",
+        description=f"Where a file goes below it, with a suffix at its end. May name {', '.join(f'{{{name}}}' for name in FIELDS)}.",
     )
     max_asset_mb: int = Field(
         default=512, ge=1, title="Largest file (MB)", description="A download that grows beyond this is stopped."
@@ -55,25 +58,37 @@ class AssetStore(Block):
     journal: SecretStr = Field(
         default=SecretStr(""),
         title="Journal",
-        description="What was bought: sqlite:////var/lib/genmedia/journal.db, or postgresql://USER:PASSWORD@HOST/NAME for several "
-        "machines. Empty: GENMEDIA_JOURNAL_URL, or a file in a local folder; a bucket needs one.",
+        description="Where is written down what was bought: a SQLite file, or postgresql://USER:PASSWORD@HOST/NAME for several "
+        "machines. Empty: GENMEDIA_JOURNAL_URL, or a file in a local folder; a bucket needs one. Example: sqlite:////var/lib/genmedia/journal.db",
     )
     s3_key: str = Field(
-        default="", title="S3: access key", description="Empty: the usual AWS chain (environment, profile, instance role)."
+        default="",
+        title="S3: access key",
+        description="Empty: what AWS tools use here (environment, profile, instance role). Example: AKIA...",
     )
-    s3_secret: SecretStr = Field(default=SecretStr(""), title="S3: secret key", description="What belongs to the access key.")
+    s3_secret: SecretStr = Field(
+        default=SecretStr(""), title="S3: secret key", description="What belongs to the access key. Example: wJalr..."
+    )
     s3_endpoint: str = Field(
         default="",
         title="S3: endpoint",
-        description="The server's address, such as http://localhost:9000, where it is not Amazon's.",
+        description="The server's address where it is not Amazon's. Example: http://localhost:9000",
     )
-    s3_region: str = Field(default="", title="S3: region", description="The bucket's region; empty for the usual AWS chain's.")
+    s3_region: str = Field(
+        default="",
+        title="S3: region",
+        description="The bucket's region; empty for what AWS tools use here. Example: eu-central-1",
+    )
     s3_encryption: Literal["", "AES256", "aws:kms"] = Field(
         default="", title="S3: encryption", description="What the server encrypts with; empty for the bucket's own setting."
     )
-    s3_kms_key: str = Field(default="", title="S3: KMS key", description="Which key of the key service, with aws:kms.")
+    s3_kms_key: str = Field(
+        default="", title="S3: KMS key", description="Which key of the key service, with aws:kms. Example: alias/media"
+    )
     options: SecretStr = Field(
-        default=SecretStr("{}"), title="Other: options", description="For other addresses: fsspec's options, as a JSON object."
+        default=SecretStr("{}"),
+        title="Other: options",
+        description='For other addresses: fsspec\'s options as a JSON object. Example: {"anon": true}',
     )
 
     @field_validator("options")
@@ -88,7 +103,16 @@ class AssetStore(Block):
 
     @property
     def place(self) -> Place:
-        """Where it is."""
+        """Where it is.
+
+        Raises:
+            SettingsError: The address is mistyped, or is gone with the process that writes there.
+        """
+        if any(part.startswith("memory:") for part in self.root.split("::")):
+            raise SettingsError(
+                f"the store's address {self.root!r} is the memory of one process: what is paid for would be gone with it",
+                advice="Write an absolute folder such as /srv/media, or s3://bucket/folder.",
+            )
         return Place(
             self.root,
             key=self.s3_key,
@@ -99,6 +123,30 @@ class AssetStore(Block):
             kms_key=self.s3_kms_key,
             options=self.options.get_secret_value(),
         )
+
+    @property
+    def journal_address(self) -> str:
+        """The address of the journal that somebody named; empty where it is in the store's own folder."""
+        return self.journal.get_secret_value() or os.environ.get("GENMEDIA_JOURNAL_URL", "")
+
+    def below(self, folder: Path) -> "AssetStore":
+        """The store as it is meant: a relative place, or a relative SQLite file as journal, is below this folder."""
+        told = self.journal_address
+        meant = database.below(told, folder) if told else ""
+        journal = self.journal if meant == told else SecretStr(meant)
+        return self.model_copy(update={"root": self.place.below(folder).root, "journal": journal})
+
+    @property
+    def relative(self) -> list[str]:
+        """What of it is another folder for each process: its place, its journal, or neither."""
+        meant = self.below(Path("/"))
+        names = {"place": (self.root, meant.root), "journal": (self.journal, meant.journal)}
+        return [name for name, (here, there) in names.items() if here != there]
+
+    def in_gallery(self, *, campaign: str = "", asset: str = "") -> str:
+        """The address of its gallery in a browser, while one is served; empty where none is. See `gallery_address`."""
+        name = self._block_document_name
+        return gallery_address(name, campaign=campaign, asset=asset) if name else ""
 
     def get_store(self) -> AbstractAsyncContextManager[Store]:
         """The store on this event loop, ready to take files in; use it with `async with`.
@@ -113,10 +161,19 @@ class AssetStore(Block):
             embed_provenance=self.embed_provenance,
         )
 
-    def get_journal(self) -> AbstractAsyncContextManager[Journal]:
-        """The journal on this event loop; use it with `async with`.
+    @property
+    def journal_url(self) -> str:
+        """Where the journal is.
 
         Raises:
             SettingsError: The store is not on this machine, and nothing names a database.
         """
-        return Journal.lease(self.place.journal_url(self.journal.get_secret_value()))
+        return self.place.journal_url(self.journal.get_secret_value())
+
+    def get_journal(self) -> AbstractAsyncContextManager[Journal]:
+        """The journal on this event loop; use it with `async with`.
+
+        Raises:
+            SettingsError: See `journal_url`.
+        """
+        return Journal.lease(self.journal_url)

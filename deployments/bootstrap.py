@@ -2,13 +2,17 @@
 
 Run it as often as you like: `python -m deployments.bootstrap`. It takes what it saves from the environment:
 
-- `FLORA_API_KEY`, `GENOVA_API_KEY`: saved in the credentials block of that provider; without one, that block is left as it is.
-- `FLORA_BASE_URL`, `GENOVA_BASE_URL`: where the provider is reached; the provider itself by default.
+- `ALGOVERA_API_KEY`, `FLORA_API_KEY`, `GENERIO_API_KEY`, `GENOVA_API_KEY`: saved in the credentials block of that provider; without one,
+  that block is left as it is. What else stands in a saved block stays, unless it is named here.
+- `FLORA_BASE_URL` and so on: where the provider is reached; the provider itself by default.
+- `FLORA_WORKSPACE`: id or name of the workspace that files are uploaded to, where the account has several.
 - `GENOVA_PLAN`: Free, Starter, Pro or Business; Free by default.
 - `GENMEDIA_STORE`: the folder or address of the Asset Store block; `media` in the project's folder where no block is saved.
 - `GENMEDIA_STORE_S3_ENDPOINT`, `GENMEDIA_STORE_S3_KEY`, `GENMEDIA_STORE_S3_SECRET`, `GENMEDIA_STORE_JOURNAL` and so on: its other
   fields. What is not named stays as it is saved.
-- `GENMEDIA_STORE_PASSING`: 1 where the store will not last: what is saved is put aside; 0 brings it back.
+- `GENMEDIA_NOTIFY`: the notification block that the automation tells by, such as `slack-webhook/team`; it is off without one.
+- `GENMEDIA_SANDBOX`: 1 where the keys are a sandbox's: they are saved in blocks named `sandbox`, and in the others only where no key of a
+  person stands.
 - `GENMEDIA_BLOCKS`: the name all blocks are saved under; `default` by default.
 """
 
@@ -16,19 +20,29 @@ import asyncio
 import os
 import sys
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 
+import stamina
 from prefect.blocks.core import Block
-from prefect.client.orchestration import get_client
+from prefect.client.orchestration import PrefectClient, get_client
 from prefect.client.schemas.actions import WorkPoolCreate
-from prefect.exceptions import ObjectAlreadyExists
+from prefect.client.schemas.responses import DeploymentResponse
+from prefect.exceptions import ObjectAlreadyExists, ObjectNotFound
 from pydantic import ValidationError
 
 import blocks
 from blocks import AssetStore, load_block
 from blocks.credentials import ProviderCredentials
-from blocks.loading import saved_names
-from genmedia.errors import GenmediaError
+from blocks.loading import load_all, saved_names
+from deployments.automations import NAME, save_automation
+from genmedia.cli.project import Project
+from genmedia.errors import GenmediaError, SettingsError
+from genmedia.forms.names import check_block_name
+from genmedia.journal import database
+from genmedia.store import Place
+from genmedia.transport.origins import is_loopback
+from tasks.lost_runs import end_lost_runs, tell_cut_off
 
 WORK_POOL = "genmedia"
 CREDENTIALS: dict[str, type[ProviderCredentials]] = {
@@ -37,6 +51,24 @@ CREDENTIALS: dict[str, type[ProviderCredentials]] = {
 """The credentials block of each provider, by the beginning of its variables' names: `FLORA`, `GENOVA`."""
 
 BLOCK_TYPES: tuple[type[Block], ...] = (*CREDENTIALS.values(), AssetStore)
+RUNS_AT_ONCE = 8
+"""How many runs one machine starts at once where nobody said how many; each is a process of some 150 MB."""
+
+SANDBOX = "sandbox"
+"""The name of the blocks that hold the keys of the sandbox of `genmedia up`."""
+
+FORMER = {
+    "image-batch/still-life": "pictures",
+    "technique-chain/poster": "`genmedia run poster`",
+    "long-video/teaser": "videos",
+    "template-run/model": "3d-models",
+    "account-report/account": "genova-account",
+    "key-rotation/rotate-key": "`genmedia run rotate-key`",
+    "harvest/open-jobs": "recovery",
+    "resolutions/in-doubt": "settle-doubts",
+}
+"""What deployments of this project were called before, and what took their place."""
+
 PROJECT = Path(__file__).resolve().parent.parent
 
 
@@ -44,58 +76,145 @@ async def bootstrap(
     *,
     name: str = "default",
     store: Mapping[str, str] | None = None,
-    passing: bool | None = None,
     credentials: Sequence[ProviderCredentials] = (),
+    notify: str = "",
+    sandbox: bool = False,
 ) -> list[str]:
-    """Register the block types, save blocks under `name`, make the work pool; returns what was done, a line each.
+    """Register the block types, save blocks under `name`, make work pool and automation, end runs whose process is gone.
 
     Args:
         name: What the blocks are called.
         store: Fields of the Asset Store block; the others stay as they are saved.
-        passing: True where that store will not last: what is saved is put aside. False brings back what was put aside.
-        credentials: Who pays; blocks of other providers are left as they are.
+        credentials: Who pays; blocks of other providers are left as they are, and so is what these do not name.
+        notify: A notification block; see `save_automation`.
+        sandbox: Whether their keys are a sandbox's on the one machine that runs everything: they go into blocks of their own, and over no
+            key but the sandbox's of before; and so many runs are started at once as that machine bears, unless a person said how many.
+
+    Returns:
+        What was done, a line each.
 
     Raises:
-        SettingsError: The store's address cannot be used.
+        SettingsError: The store's address cannot be used, or there is no such notification block; or a key of a person stands where the
+            sandbox's alone are to go.
         ValidationError: Another of its fields cannot.
     """
     async with get_client() as client:
-        for kind in BLOCK_TYPES:
-            await kind.register_type_and_schema(client=client)  # pyright: ignore[reportGeneralTypeIssues] # typed as sync or async
+        await asyncio.gather(*(_register(kind, client) for kind in BLOCK_TYPES))
+        with suppress(ObjectNotFound):  # a base of them, which servers of this project once took for a type
+            await client.delete_block_type((await client.read_block_type_by_slug("providercredentials")).id)
         try:
             await client.create_work_pool(WorkPoolCreate(name=WORK_POOL, type="process"))
             done = [f"work pool {WORK_POOL}: made"]
         except ObjectAlreadyExists:
             done = [f"work pool {WORK_POOL}: is there"]
-    done.append(f"Asset Store block {name}: {await _save_store(name, store or {}, passing)}")
+        if sandbox:
+            queue = await client.read_work_queue_by_name("default", WORK_POOL)
+            if queue.concurrency_limit is None:
+                await client.update_work_queue(queue.id, concurrency_limit=RUNS_AT_ONCE)
+    done.append(f"Asset Store block {name}: {await _save_store(name, store or {})}")
     given = {type(block): block for block in credentials}
     for prefix, kind in CREDENTIALS.items():
-        block = given.get(kind)
-        if block is None:
+        if kind not in given:
             done.append(f"{kind.get_block_type_slug()} block {name}: left as it is; set {prefix}_API_KEY to save it")
-            continue
-        await block.asave(name, overwrite=True)
-        done.append(f"{kind.get_block_type_slug()} block {name}: saved")
+    done += await asyncio.gather(*(_save_credentials(block, name, sandbox=sandbox) for block in given.values()))
+    done += [f"deployment {name}: taken away, {FORMER[name]} is in its place" for name in await _retire()]
+    done.append(f"automation {NAME!r}: {await save_automation(PROJECT, notify)}")
+    if cut_off := await end_lost_runs():
+        done.append(f"runs: {tell_cut_off(cut_off, pages=True)}")
     return done
 
 
-async def _save_store(name: str, given: Mapping[str, str], passing: bool | None) -> str:
+async def _save_credentials(block: ProviderCredentials, name: str, *, sandbox: bool) -> str:
+    """Save who pays, a sandbox's key where it may go; returns what was done."""
+    kind = type(block)
+    there = {one: found for _, one, found in await load_all([kind])}
+    theirs, room = sandbox and not _is_the_sandboxes(there, name), sandbox and _is_the_sandboxes(there, SANDBOX)
+    if theirs and name == SANDBOX:
+        raise SettingsError(
+            f"the {kind.get_block_type_slug()} block {SANDBOX} holds a key of yours, and the sandbox's go by that name",
+            advice="Save yours under another name in the Prefect UI (Blocks), and delete this one.",
+        )
+    for one in dict.fromkeys([name] * (not theirs) + [SANDBOX] * room):
+        await _save(merged(there.get(one), block), one)
+    what = f"yours; {SANDBOX} {'has the key' if room else 'is yours too'}" if theirs else "saved"
+    return f"{kind.get_block_type_slug()} block {name}: {what}"
+
+
+@stamina.retry(on=ObjectAlreadyExists)
+async def _register(kind: type[Block], client: PrefectClient) -> None:
+    """Have the server know a type; where another process is faster, it is there."""
+    await kind.register_type_and_schema(client=client)  # pyright: ignore[reportGeneralTypeIssues] # typed as sync or async
+
+
+@stamina.retry(on=ObjectAlreadyExists)
+async def _save(block: Block, name: str) -> None:
+    """Save a block; another process may do so at the same time."""
+    await block.asave(name, overwrite=True)
+
+
+async def _retire() -> list[str]:
+    """Take away deployments that have another name now, but none that is declared or whose schedule is on; returns their names."""
+    declared = {f"{one.flow_name}/{one.name}" for one in Project(PROJECT).deployments}
+    gone: list[str] = []
+    async with get_client() as client:
+        for name in FORMER.keys() - declared:
+            try:
+                there = await client.read_deployment_by_name(name)
+            except ObjectNotFound:
+                continue
+            scheduled = any(one.active and one.slug != "quarter-hourly" for one in there.schedules)
+            if is_of(PROJECT, there) and not scheduled:
+                await client.delete_deployment(there.id)
+                gone.append(name)
+    return sorted(gone)
+
+
+def is_of(project: Path, deployment: DeploymentResponse) -> bool:
+    """Whether a deployment's runs work in this folder."""
+    steps = [options for step in deployment.pull_steps or () for options in step.values()]
+    return any(options.get("directory") == str(project) for options in steps)
+
+
+def _is_the_sandboxes(there: Mapping[str, ProviderCredentials | GenmediaError], name: str) -> bool:
+    """Whether nothing of a person stands in a block: it is not there, or has what the sandbox's own block has."""
+    mine, known = there.get(SANDBOX), there.get(name)
+    if known is None or isinstance(known, GenmediaError) or mine is None or isinstance(mine, GenmediaError):
+        return known is None
+    return is_loopback(known.base_url) and (known.api_key, known.base_url) == (mine.api_key, mine.base_url)
+
+
+def merged(known: ProviderCredentials | GenmediaError | None, given: ProviderCredentials) -> ProviderCredentials:
+    """A saved block with the new key and what else is given. The rest stays, the account's name first of all: purchases hang on it.
+
+    A key without an address goes to where the saved one went, unless that is a sandbox on this machine, whose plan says nothing of others.
+    """
+    if known is None or isinstance(known, GenmediaError):
+        return given
+    of_a_sandbox = {"base_url", "plan"} & type(given).model_fields.keys() if is_loopback(known.base_url) else set[str]()
+    told = given.model_fields_set - {"account"} | of_a_sandbox
+    return known.model_copy(update={field: getattr(given, field) for field in told})
+
+
+async def _save_store(name: str, given: Mapping[str, str]) -> str:
     """Save the Asset Store block with what is given; returns its address."""
-    saved, aside = await saved_names(AssetStore), f"{name}-put-aside"
-    source = aside if passing is not None and aside in saved else name
-    new = AssetStore(root=str(PROJECT / "media"))
-    own = await load_block(AssetStore, source) if source in saved else new
-    base = new if passing else own
-    store = AssetStore.model_validate({**{field: getattr(base, field) for field in AssetStore.model_fields}, **given})
-    if not store.place.is_address:
-        store.root = str(Path(store.root).expanduser().absolute())
-    if passing:
-        await own.asave(aside, overwrite=True)
-    if store != own or source != name or name not in saved:
-        await store.asave(name, overwrite=True)
-    if passing is False and aside in saved:
-        await AssetStore.adelete(aside)
-    return store.root
+    is_saved = name in await saved_names(AssetStore)
+    own = await load_block(AssetStore, name) if is_saved else AssetStore(root=str(PROJECT / "media"))
+    store = AssetStore.model_validate({**{field: getattr(own, field) for field in AssetStore.model_fields}, **_absolute(given)})
+    address = store.below(PROJECT).root  # one that is none is refused before anything is saved
+    if store != own or not is_saved:
+        await _save(store, name)
+    return address
+
+
+def _absolute(given: Mapping[str, str]) -> Mapping[str, str]:
+    """The fields with what is relative below the folder that this process works in."""
+    here, meant = Path.cwd(), dict(given)
+    if "root" in given:
+        place = Place(given["root"]).below(here)
+        meant["root"] = place.root if place.is_address else str(Path(place.root).expanduser())
+    if "journal" in given:
+        meant["journal"] = database.below(given["journal"], here)
+    return meant
 
 
 def store_from(environment: Mapping[str, str]) -> dict[str, str]:
@@ -114,7 +233,7 @@ def credentials_from(environment: Mapping[str, str], account: str) -> list[Provi
     for prefix, kind in CREDENTIALS.items():
         values = {
             field: environment[f"{prefix}_{field.upper()}"]
-            for field in ("api_key", "base_url", "plan")
+            for field in ("api_key", "base_url", "plan", "workspace")
             if field in kind.model_fields and environment.get(f"{prefix}_{field.upper()}")
         }
         if "api_key" in values:
@@ -126,9 +245,17 @@ def main() -> int:
     """Save what the environment names; returns the exit code."""
     name = os.environ.get("GENMEDIA_BLOCKS") or "default"
     try:
+        check_block_name(name)
         credentials = credentials_from(os.environ, name)
-        passing = {"1": True, "0": False}.get(os.environ.get("GENMEDIA_STORE_PASSING", ""))
-        done = asyncio.run(bootstrap(name=name, store=store_from(os.environ), passing=passing, credentials=credentials))
+        done = asyncio.run(
+            bootstrap(
+                name=name,
+                store=store_from(os.environ),
+                credentials=credentials,
+                notify=os.environ.get("GENMEDIA_NOTIFY", ""),
+                sandbox=os.environ.get("GENMEDIA_SANDBOX") == "1",
+            )
+        )
     except ValidationError as error:
         faults = "; ".join(f"{'.'.join(map(str, fault['loc']))}: {fault['msg']}" for fault in error.errors(include_input=False))
         sys.stderr.write(f"The blocks cannot be saved: {faults}\n")

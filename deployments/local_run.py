@@ -16,6 +16,8 @@ from prefect.logging.handlers import APILogWorker
 from prefect.settings import get_current_settings
 from prefect.states import Cancelled, Cancelling
 
+from genmedia.concurrency import end_task
+
 REPORT_SECONDS = 30.0
 
 Terminated = TerminationSignal
@@ -78,8 +80,7 @@ async def _cancel(run: asyncio.Future[Any], begun: Sequence[UUID]) -> Ended:
 
 async def _end(run: asyncio.Future[Any]) -> None:
     """Have a run end, whatever comes of it."""
-    run.cancel()
-    await asyncio.wait([run])
+    await end_task(run)
     with suppress(BaseException):
         run.result()
 

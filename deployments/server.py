@@ -6,17 +6,19 @@ import prefect
 from prefect.client.base import ServerType
 from prefect.client.orchestration import get_client
 from prefect.client.schemas.objects import WorkerStatus
-from prefect.exceptions import ObjectNotFound
+from prefect.exceptions import ObjectNotFound, PrefectHTTPStatusError
 from prefect.settings import get_current_settings
 
 from blocks import AssetStore, load_block
+from blocks.credentials import as_saved
 from blocks.loading import load_all, saved_names
 from deployments.bootstrap import CREDENTIALS, WORK_POOL
 from genmedia.errors import UnreachableError
-from genmedia.offers import Saved
-from genmedia.redaction import bare_url
+from genmedia.providers.offers import Saved
+from genmedia.transport.redaction import bare_url
 
 CLIENT_VERSION = prefect.__version__
+UNAUTHORIZED = 401
 PROVIDERS = tuple(kind.provider for kind in CREDENTIALS.values())
 
 
@@ -28,29 +30,38 @@ class Server:
     version: str
 
 
+def is_named() -> bool:
+    """Whether there is a server to ask: `PREFECT_API_URL` or the profile names one, or `genmedia up` runs one for this project."""
+    return bool(get_current_settings().api.url)
+
+
 async def reach_server() -> Server:
     """The server that `PREFECT_API_URL` or the profile names; Prefect itself would start a passing one where none is named.
 
     Raises:
-        UnreachableError: None is named, or it does not answer.
+        UnreachableError: None is named, it does not answer, or it asks for a key that is not named.
     """
-    url = get_current_settings().api.url
-    if not url:
+    if not is_named():
         raise _unreachable("no Prefect server is named: neither PREFECT_API_URL nor the Prefect profile has one")
+    url = str(get_current_settings().api.url)
     async with get_client() as client:
         failure = await client.api_healthcheck()
         if failure:
             raise _unreachable(f"no Prefect server answers at {bare_url(url)} ({type(failure).__name__})")
-        version = "Cloud" if client.server_type is ServerType.CLOUD else await client.api_version()
+        try:
+            version = "Cloud" if client.server_type is ServerType.CLOUD else await client.api_version()
+        except PrefectHTTPStatusError as error:
+            if error.response.status_code != UNAUTHORIZED:
+                raise
+            advice = "Name it with PREFECT_API_AUTH_STRING; of a server that `genmedia up` runs it is what that printed as the password."
+            raise _unreachable(f"the Prefect server at {bare_url(url)} asks for another key than is named", advice) from None
         return Server(bare_url(url), version)
 
 
-def _unreachable(what: str) -> UnreachableError:
-    return UnreachableError(
-        what,
-        money="Nothing was bought.",
-        advice="Start one with `genmedia up`, and set PREFECT_API_URL to the address it prints with /api at its end.",
-    )
+def _unreachable(
+    what: str, advice: str = "Start one with `genmedia up` in this project, or name yours with PREFECT_API_URL."
+) -> UnreachableError:
+    return UnreachableError(what, money="Nothing was bought.", advice=advice)
 
 
 async def live_workers() -> list[str] | None:
@@ -71,7 +82,7 @@ async def saved_credentials() -> list[Saved]:
         UnreachableError: See `reach_server`.
     """
     await reach_server()
-    return [Saved(kind.provider, name, found) for kind, name, found in await load_all(CREDENTIALS.values())]
+    return as_saved(await load_all(CREDENTIALS.values()))
 
 
 async def saved_stores() -> dict[str, AssetStore]:

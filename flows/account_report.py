@@ -1,23 +1,28 @@
 """What a Genova account has, did and does, on one page of the Prefect UI."""
 
-from typing import Any
+from typing import Annotated, Any
 
-from prefect import flow
-from prefect.artifacts import acreate_table_artifact
 from prefect.client.schemas.objects import State
 from prefect.states import Completed
 
 from blocks import GenovaCredentials, load_block
+from genmedia.forms.fields import field
 from tasks.genova import get_profile, get_stats, list_jobs, list_keys, update_profile
+from tasks.reporting import publish_table
+from tasks.telling import flow
 
 
-@flow(name="account-report", flow_run_name="{account}")
-async def account_report(account: str = "default", rename_to: str = "") -> State[Any]:
+@flow(name="account-report", flow_run_name="Genova account {account}")
+async def account_report(
+    *,
+    account: Annotated[
+        str, field("Account", "Name of the saved Genova Credentials block whose account it is.", example="default")
+    ] = "default",
+    rename_to: Annotated[
+        str, field("New name", "What the account is to be called at Genova; empty to leave its name.", example="Acme Studio")
+    ] = "",
+) -> State[Any]:
     """Tell the plan, the credits, what was made, which keys there are, and the newest jobs. It costs nothing.
-
-    Args:
-        account: Name of the Genova Credentials block.
-        rename_to: A new name for the account at Genova; empty to leave it.
 
     Raises:
         CredentialsError: The key opens nothing.
@@ -36,6 +41,6 @@ async def account_report(account: str = "default", rename_to: str = "") -> State
         ("keys", keys),
         ("jobs", jobs),
     ):
-        await acreate_table_artifact(table=table, key=f"genova-{name}", description=f"Genova account {account}: {name}")
+        await publish_table(table, key=f"genova-{name}", description=f"Genova account {account}: {name}")
     left = "unknown" if profile.credits_remaining is None else f"{profile.credits_remaining:g}"
     return Completed(message=f"plan {profile.plan}, credits left: {left}, jobs under way: {facts['active_jobs']}")

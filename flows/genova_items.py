@@ -1,17 +1,35 @@
 """The life of one Genova job inside a flow, shared by the flows that buy pictures and videos."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncGenerator, Iterable, Mapping, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any
 
 from prefect.client.schemas.objects import State
 
-from blocks import AssetStore, GenovaCredentials, load_block
-from flows.purchases import buy_all
-from genmedia.batch import Item
-from genmedia.buying import Order, Purchase
-from genmedia.receiving import Received
+from blocks import AssetStore, GenovaCredentials, load_block, load_store
+from flows.purchases import buy_all, naming_paid_work
+from genmedia.journal.order import Order
+from genmedia.providers.genova.batch import Item
+from genmedia.providers.genova.references import pictures
+from genmedia.providers.genova.steps import submission
+from genmedia.providers.steps import Submit as Send
+from genmedia.purchasing.buy import Purchase
+from genmedia.purchasing.receive import Received
+from genmedia.store.named_files import Files, files_at_hand
 from tasks.genova import download_result, poll_job, submit_job
 from tasks.waiting import Patience
+
+
+@asynccontextmanager
+async def at_hand(names: Iterable[str], account: str, assets: AssetStore) -> AsyncGenerator[Files]:
+    """The pictures that names stand for, for as long as this block lasts; see `files_at_hand`.
+
+    Raises:
+        SettingsError: There is no such block.
+    """
+    credentials = await load_block(GenovaCredentials, account)
+    async with assets.get_store() as store, credentials.get_client() as genova, files_at_hand(names, store, genova.http) as files:
+        yield files
 
 
 async def buy_items(
@@ -23,7 +41,9 @@ async def buy_items(
     max_credits: float | None,
     labels: Mapping[str, str],
     marks: str,
+    buy_unmarked: bool,
     patience: Patience,
+    attempts: int,
 ) -> State[Any]:
     """Buy, await and store every item. The plan's open slots set the pace.
 
@@ -32,10 +52,16 @@ async def buy_items(
         BudgetError: What is not bought yet would cost more than `max_credits`.
         SettingsError: There is no such block.
     """
-    credentials, assets = await load_block(GenovaCredentials, account), await load_block(AssetStore, store)
+    assets = await load_store(store)
+    async with naming_paid_work(name, assets):
+        credentials = await load_block(GenovaCredentials, account)
 
     async def submit(item: Item, order: Order) -> State[Purchase] | Purchase:
-        return await submit_job(credentials, assets, item, order)
+        async def deliver(held: AsyncExitStack) -> Send:
+            genova = await held.enter_async_context(credentials.get_client())
+            return submission(genova, order, pictures(item.references))
+
+        return await submit_job(credentials, assets, order, deliver)
 
     async def finish(item: Item, purchase: Purchase) -> Received:
         job = await poll_job(credentials, assets, purchase, item.name, patience)
@@ -49,6 +75,9 @@ async def buy_items(
         max_credits=max_credits,
         labels=labels,
         marks=marks,
+        buy_unmarked=buy_unmarked,
+        patience=patience,
+        attempts=attempts,
         submit=submit,
         finish=finish,
     )

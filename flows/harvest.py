@@ -1,50 +1,102 @@
 """Nothing that was paid for is lost: what crashed, was stopped or cancelled is brought to its end."""
 
+import asyncio
 from collections import Counter, defaultdict
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-from prefect import flow
-from prefect.artifacts import acreate_table_artifact
-from prefect.client.schemas.objects import State
+from prefect.client.schemas.objects import FlowRun, State
 from prefect.logging import get_run_logger
-from prefect.states import Completed
+from prefect.runtime import flow_run
+from prefect.states import Completed, Failed
 
-from blocks import AssetStore, load_block
-from genmedia.harvesting import Fate, Harvested
-from tasks.harvesting import all_credentials, end_lost_runs, harvest_jobs
+from blocks import AssetStore, load_stores
+from blocks.credentials import ProviderCredentials
+from flows.forms import Looked
+from genmedia.errors import GenmediaError, SettingsError
+from genmedia.jobs.job import add_amounts, priced
+from genmedia.purchasing.recover import Fate, Harvested
+from tasks.lost_runs import tell_cut_off
+from tasks.recovery import all_credentials, ask_about_runs, end_lost_runs, harvest_jobs
+from tasks.reporting import name_flow_run, publish_table
+from tasks.telling import flow
 
 
-@flow(name="harvest", flow_run_name="{store}")
-async def harvest(store: str = "default") -> State[Any]:
+def _name() -> str:
+    return f"recovery: {flow_run.parameters.get('store') or 'all stores'}"
+
+
+@flow(name="harvest", flow_run_name=_name)
+async def harvest(*, store: Looked = "") -> State[Any]:
     """Find what was bought and has nobody who waits for it, and bring it to its end. It buys nothing, and may run twice at once.
 
     Jobs that have finished are fetched and stored. Lost answers are asked about. What a person cancelled is ended at the provider while
     it can be. What the provider knows no more is marked so. Flow runs that say they run, and whose process is gone, are ended.
 
-    Args:
-        store: Name of the Asset Store block whose journal is looked through.
-
     Raises:
         SettingsError: There is no such block.
     """
-    assets = await load_block(AssetStore, store)
-    async with assets.get_store() as files:
-        await files.sweep()
-    runs = await end_lost_runs(assets)
-    harvested = await harvest_jobs(assets, await all_credentials(get_run_logger()), runs)
+    log, found = get_run_logger(), await load_stores(store)
+    cut_off = await end_lost_runs()
+    payers = await all_credentials(log)
+    failed: dict[str, Exception] = {name: one for name, one in found.items() if isinstance(one, GenmediaError)}
+    groups = _by_journal({name: one for name, one in found.items() if isinstance(one, AssetStore)}, failed)
+    took = await asyncio.gather(*(_look_after(group, payers, failed, cut_off) for group in groups))
+    harvested = [one for each in took for one in each]
+    if cut_off:
+        log.warning("%s", tell_cut_off(cut_off, pages=True))
     if harvested:
-        await acreate_table_artifact(table=[_row(one) for one in harvested], key="harvest", description="What was open")
+        await publish_table([_row(one) for one in harvested], key="harvest", description="What was open")
     if doubtful := [_row(one) for one in harvested if one.fate is Fate.IN_DOUBT]:
-        await acreate_table_artifact(table=doubtful, key="in-doubt", description="Nobody can tell whether these were bought")
-    return Completed(message=_summary(harvested), data=harvested)
+        await publish_table(doubtful, key="in-doubt", description="It is not known whether these were bought")
+    if store and failed:
+        raise failed[store]
+    for name, error in failed.items():
+        log.error("the store %s could not be looked after: %s", name, error)
+    await name_flow_run(f"recovery: {_counts(cut_off, harvested)}")
+    if failed:
+        told = f"{_summary(cut_off, harvested)}; not looked after: {', '.join(sorted(failed))}, see the log"
+        return Failed(name="Failed" if len(failed) == len(found) else "Partial", message=told, data=harvested)
+    return Completed(message=_summary(cut_off, harvested), data=harvested)
+
+
+def _by_journal(stores: Mapping[str, AssetStore], failed: dict[str, Exception]) -> list[dict[str, AssetStore]]:
+    """The stores by name, those that share a journal together, the default one first; `failed` is told which have none."""
+    groups = defaultdict[str, dict[str, AssetStore]](dict)
+    for name in sorted(stores, key=lambda name: (name != "default", name)):
+        try:
+            groups[stores[name].journal_url][name] = stores[name]
+        except SettingsError as error:
+            failed[name] = error
+    return [*groups.values()]
+
+
+async def _look_after(
+    stores: Mapping[str, AssetStore], payers: Sequence[ProviderCredentials], failed: dict[str, Exception], cut_off: list[FlowRun]
+) -> list[Harvested]:
+    """What became of what one journal has open; its files go into the first store that can be used, `failed` is told of the others.
+
+    `cut_off` is told of the runs that wait for it in no process any more.
+    """
+    harvested: list[Harvested] | None = None
+    for name, store in stores.items():
+        try:
+            async with store.get_store() as files:
+                await files.sweep()
+            if harvested is None:
+                runs = await ask_about_runs(store)
+                cut_off += runs.ended
+                harvested = await harvest_jobs(store, payers, runs)
+        except Exception as error:  # noqa: BLE001 # whatever is wrong with one store, the others are looked after
+            failed[name] = error
+    return harvested or []
 
 
 def _row(one: Harvested) -> dict[str, Any]:
     return {
         "job": f"{one.attempt.provider} {one.attempt.operation}",
         "became": one.fate.value,
-        "credits": one.credits,
-        "unit": one.attempt.unit,
+        "may cost": priced(one.attempt.at_stake, one.attempt.unit),
         "run": one.attempt.remote_id or "",
         "submission": one.attempt.key[:12],
         "detail": one.detail,
@@ -52,13 +104,15 @@ def _row(one: Harvested) -> dict[str, Any]:
     }
 
 
-def _summary(harvested: list[Harvested]) -> str:
-    if not harvested:
-        return "nothing was open"
-    counts = ", ".join(f"{count} {fate}" for fate, count in Counter(one.fate.value for one in harvested).items())
-    salvaged = defaultdict[str, float](float)
-    for one in harvested:
-        if one.fate is Fate.STORED:
-            salvaged[one.attempt.unit] += one.credits or 0
-    worth = ", ".join(f"{amount:g} {unit}" for unit, amount in salvaged.items())
-    return f"{counts}; {worth} salvaged" if worth else counts
+def _counts(cut_off: Sequence[FlowRun], harvested: Sequence[Harvested]) -> str:
+    """What was found: `1 run was cut off: coffee; 2 stored`."""
+    fates = Counter(one.fate.value for one in harvested)
+    counts = ", ".join(f"{count} {fate}" for fate, count in fates.items()) or "nothing was open"
+    return f"{tell_cut_off(cut_off)}; {counts}" if cut_off else counts
+
+
+def _summary(cut_off: Sequence[FlowRun], harvested: Sequence[Harvested]) -> str:
+    saved = add_amounts(
+        (one.attempt.provider, one.attempt.at_stake, one.attempt.unit) for one in harvested if one.fate is Fate.STORED
+    )
+    return _counts(cut_off, harvested) + (f"; {saved} saved" if saved else "")

@@ -2,16 +2,32 @@
 
 from typing import Annotated, Any, Literal
 
-from prefect import flow
 from prefect.client.schemas.objects import State
 from prefect.logging import get_run_logger
-from pydantic import Field
 
-from flows.genova_items import buy_items
-from genmedia.batch import COPIES, ReferenceSet, plan_images
-from genmedia.naming import Labels, Name
-from genmedia.providers.genova import ImageModel, Ratio
-from tasks.harvesting import take_back_jobs
+from blocks import load_store
+from flows.forms import (
+    Attempts,
+    Budget,
+    CampaignName,
+    Labels,
+    Marks,
+    Priority,
+    QueueMinutes,
+    RunMinutes,
+    StoreName,
+    Take,
+    Unmarked,
+    form,
+    payer,
+)
+from flows.genova_items import at_hand, buy_items
+from flows.purchases import naming_paid_work
+from genmedia.forms.fields import field
+from genmedia.providers.genova.batch import COPIES, ReferenceSet, plan_images
+from genmedia.providers.genova.client import ImageModel, Ratio
+from tasks.recovery import take_back_jobs
+from tasks.telling import flow
 from tasks.waiting import Patience
 
 ONE_FILE = (
@@ -20,66 +36,99 @@ ONE_FILE = (
 )
 
 
+@form
 @flow(name="image-batch", flow_run_name="{name}", on_cancellation=[take_back_jobs])
 async def image_batch(
-    name: Name,
-    prompts: Annotated[list[str], Field(min_length=1)],
-    models: Annotated[list[ImageModel], Field(min_length=1)] = ["nano_banana2"],
-    ratios: Annotated[list[Ratio], Field(min_length=1)] = ["landscape"],
-    references: list[ReferenceSet] = [],
-    copies: Annotated[int, Field(ge=1, le=COPIES)] = 1,
-    max_credits: Annotated[float | None, Field(ge=0, allow_inf_nan=False)] = None,
+    *,
+    name: CampaignName,
+    prompts: Annotated[
+        list[str],
+        field(
+            "Prompts",
+            "What is to be seen, at most 500 characters each; one picture is made from each.",
+            example="A cup of coffee on a windowsill",
+            min_length=1,
+        ),
+    ],
+    models: Annotated[
+        list[ImageModel], field("Models", "Which of Genova's models; each prompt goes to each of them.", min_length=1)
+    ] = ["nano_banana2"],
+    ratios: Annotated[
+        list[Ratio],
+        field(
+            "Shapes",
+            "landscape, portrait and square are for all models but freepik; 16:9 and the like are for freepik.",
+            min_length=1,
+        ),
+    ] = ["landscape"],
+    references: Annotated[
+        list[ReferenceSet],
+        field(
+            "References", "Pictures that guide what is made; each prompt is made with each entry. None: from the prompt alone."
+        ),
+    ] = [],
+    copies: Annotated[
+        int,
+        field("Copies", f"How many different pictures of each, 1 to {COPIES}; each costs a credit.", example=3, ge=1, le=COPIES),
+    ] = 1,
+    max_credits: Budget = None,
     labels: Labels = {},
-    take: Annotated[int, Field(ge=1)] = 1,
-    marks: str = "",
-    quality: Literal["1K", "2K"] | None = None,
-    priority: int = 0,
-    images_per_job: Annotated[int, Field(ge=1, le=4)] = 1,
-    account: str = "default",
-    store: str = "default",
-    queue_minutes: Annotated[float, Field(gt=0)] = 45,
-    run_minutes: Annotated[float, Field(gt=0)] = 15,
+    take: Take = 1,
+    marks: Marks = "",
+    buy_unmarked: Unmarked = False,
+    attempts: Attempts = 1,
+    quality: Annotated[Literal["1K", "2K"] | None, field("Quality", "For the model freepik only.")] = None,
+    priority: Priority = 0,
+    images_per_job: Annotated[
+        int,
+        field(
+            "Pictures in a job",
+            "Leave it at 1. Genova makes 2 to 4 pictures for the same credit and hands out one of them; the others are lost. For more "
+            "pictures raise Copies.",
+            example=1,
+            ge=1,
+            le=4,
+        ),
+    ] = 1,
+    account: Annotated[str, payer("Genova")] = "default",
+    store: StoreName = "default",
+    queue_minutes: QueueMinutes = 45,
+    run_minutes: RunMinutes = 15,
 ) -> State[Any]:
     """Make pictures and keep them all. Items that fail do not stop the others; what was bought before is not bought again.
-
-    Args:
-        name: A name for the batch, used in folder names and tags. Letters, digits, dots, dashes and underscores; no spaces.
-        prompts: What is to be seen; at most 500 characters each.
-        models: Which models; each prompt goes to each.
-        ratios: landscape, portrait and square are for all models but freepik; 16:9 and so on are for freepik.
-        references: Sets of pictures that guide the images; each prompt is made with each set.
-        copies: How many different images of each, 1 to 20; each is a job and a credit.
-        max_credits: Buy nothing if what is not bought yet would cost more than this; empty for no limit.
-        labels: Whom it is bought for, such as client and project; they stand in the ledger and beside each file.
-        take: Leave it at 1. Raise it to buy the very same again on purpose.
-        marks: Path of a file of marks from the gallery: what is marked retake there is bought as the next take.
-        quality: For freepik only.
-        priority: Higher is sooner.
-        images_per_job: 1 to 4. More than 1 costs one credit as well, but only one file of a job can be fetched.
-        account: Name of the Genova Credentials block that pays.
-        store: Name of the Asset Store block that takes the results.
-        queue_minutes: How long a job may wait before it starts.
-        run_minutes: How long a job may take.
 
     Raises:
         InputError: Everything that is wrong, each with its prompt, model and ratio; nothing was bought.
         BudgetError: It would cost more than `max_credits`.
         SettingsError: There is no such block.
     """
-    items = await plan_images(
-        prompts=prompts,
-        models=models,
-        ratios=ratios,
-        references=references,
-        copies=copies,
-        images_per_job=images_per_job,
-        quality=quality,
-        priority=priority or None,
-        take=take,
-    )
+    assets = await load_store(store)
+    named = [file for chosen in references for file in chosen.files]
+    async with naming_paid_work(name, assets), at_hand(named, account, assets) as files:
+        items = await plan_images(
+            prompts=prompts,
+            models=models,
+            ratios=ratios,
+            references=references,
+            copies=copies,
+            images_per_job=images_per_job,
+            quality=quality,
+            priority=priority or None,
+            take=take,
+            files=files,
+        )
     if images_per_job > 1:
         get_run_logger().warning(ONE_FILE, images_per_job, images_per_job, images_per_job)
     patience = Patience(queue_minutes, run_minutes)
     return await buy_items(
-        name, items, account=account, store=store, max_credits=max_credits, labels=labels, marks=marks, patience=patience
+        name,
+        items,
+        account=account,
+        store=store,
+        max_credits=max_credits,
+        labels=labels,
+        marks=marks,
+        buy_unmarked=buy_unmarked,
+        attempts=attempts,
+        patience=patience,
     )

@@ -2,40 +2,72 @@
 
 from typing import Annotated, Any
 
-from prefect import flow
 from prefect.client.schemas.objects import State
 from prefect.flow_runs import apause_flow_run
 from prefect.logging import get_run_logger
-from prefect.states import Completed
-from pydantic import Field
+from prefect.runtime import flow_run
+from prefect.states import Completed, Failed
 
-from blocks import AssetStore, load_block
-from genmedia.doubts import Resolution
-from genmedia.errors import SupersededError
+from blocks import AssetStore, load_stores
+from flows.forms import Looked
+from genmedia.errors import GenmediaError, SupersededError
+from genmedia.forms.fields import field
 from genmedia.journal import Attempt
+from genmedia.purchasing.resolve import Resolution
 from tasks.doubts import LEAVE, Answer, list_doubts, question, settle
+from tasks.reporting import name_flow_run
+from tasks.telling import flow
 
 POLL_SECONDS = 2
 
 
-@flow(name="resolutions", flow_run_name="{store}")
-async def resolutions(store: str = "default", hours: Annotated[float, Field(gt=0)] = 24) -> State[Any]:
-    """Ask a person about each purchase that nobody can tell about: the run pauses, and its Resume button opens a form.
+def _name() -> str:
+    return f"in doubt: {flow_run.parameters.get('store') or 'all stores'}"
 
-    Args:
-        store: Name of the Asset Store block whose journal it is.
-        hours: How long each question waits for an answer; then the run fails, and what is left stays in doubt.
+
+@flow(name="resolutions", flow_run_name=_name)
+async def resolutions(
+    *,
+    store: Looked = "",
+    hours: Annotated[
+        float,
+        field(
+            "Hours to wait",
+            "How long each question waits for an answer; then the run fails, and what is left stays in doubt.",
+            example=24,
+            gt=0,
+        ),
+    ] = 24,
+) -> State[Any]:
+    """Ask a person about each purchase that nobody can tell about or that gives no file: the run pauses, and its Resume button opens a form.
 
     Raises:
         SettingsError: There is no such block.
     """
-    assets = await load_block(AssetStore, store)
-    doubtful = await list_doubts(assets)
-    told = [await _ask(assets, attempt, hours) for attempt in doubtful]
+    told: list[str] = []
+    asked: set[str] = set()
+    failed: list[str] = []
+    for name, assets in (await load_stores(store)).items():
+        try:
+            if isinstance(assets, GenmediaError):
+                raise assets
+            if assets.journal_url in asked:
+                continue
+            asked.add(assets.journal_url)
+            doubtful = await list_doubts(assets)
+        except GenmediaError as error:
+            if store:
+                raise
+            failed.append(name)
+            get_run_logger().error("the journal of the store %s could not be looked through: %s", name, error)
+        else:
+            told += [await _ask(assets, attempt, hours) for attempt in doubtful]
     settled = sum(map(bool, told))
-    return Completed(
-        message=f"{settled} settled, {len(told) - settled} left in doubt" if told else "nothing is in doubt", data=told
-    )
+    message = f"{settled} settled, {len(told) - settled} left in doubt" if told else "nothing was found in doubt"
+    await name_flow_run(f"in doubt: {message if told else 'nothing'}")
+    if failed:
+        return Failed(name="Partial", message=f"{message}; not looked through: {', '.join(failed)}, see the log", data=told)
+    return Completed(message=message if told else "nothing is in doubt", data=told)
 
 
 async def _ask(assets: AssetStore, attempt: Attempt, hours: float) -> str:
@@ -46,6 +78,9 @@ async def _ask(assets: AssetStore, attempt: Attempt, hours: float) -> str:
         answer = await apause_flow_run(wait_for_input=form, timeout=int(hours * 3600), poll_interval=POLL_SECONDS)
         if answer.became == LEAVE:
             return ""
+        if not Resolution(answer.became).fits(attempt):
+            fault = "It is paid for: write it off, or leave it."
+            continue
         if answer.became == Resolution.BOUGHT and not answer.job_id.strip():
             fault = "Say which job it is."
             continue

@@ -2,64 +2,84 @@
 
 from typing import Annotated, Any
 
-from prefect import flow
 from prefect.client.schemas.objects import State
-from pydantic import Field
 
-from blocks import AssetStore, FloraCredentials, load_block
+from blocks import load_store
+from flows.forms import (
+    AtOnce,
+    Attempts,
+    Budget,
+    BudgetInUsd,
+    Labels,
+    Marks,
+    Photo,
+    QueueMinutes,
+    RunMinutes,
+    StoreName,
+    Take,
+    Unmarked,
+    WhenOneFails,
+    Words,
+    form,
+    payer,
+)
 from flows.steps import run_steps
-from genmedia.campaign.written import Chain
-from genmedia.naming import Labels
-from tasks.harvesting import take_back_jobs
+from genmedia.forms.fields import field
+from genmedia.providers.flora.client import PROVIDER
+from genmedia.providers.flora.steps import Chain
+from tasks.recovery import take_back_jobs
+from tasks.telling import flow
 from tasks.waiting import Patience
 
 
+@form
 @flow(name="technique-chain", flow_run_name="{chain.name}", on_cancellation=[take_back_jobs])
 async def technique_chain(
-    chain: Chain,
-    max_credits: Annotated[float | None, Field(ge=0, allow_inf_nan=False)] = None,
+    *,
+    photo: Photo = "",
+    prompt: Words = "",
+    max_credits: Budget = None,
+    max_usd: BudgetInUsd = None,
     labels: Labels = {},
-    take: Annotated[int, Field(ge=1)] = 1,
-    marks: str = "",
-    at_once: Annotated[int, Field(ge=1, le=50)] = 4,
-    account: str = "default",
-    store: str = "default",
-    queue_minutes: Annotated[float, Field(gt=0)] = 30,
-    run_minutes: Annotated[float, Field(gt=0)] = 60,
+    take: Take = 1,
+    marks: Marks = "",
+    buy_unmarked: Unmarked = False,
+    at_once: AtOnce = 4,
+    on_failure: WhenOneFails = "continue",
+    attempts: Attempts = 1,
+    account: Annotated[str, payer("FLORA")] = "default",
+    store: StoreName = "default",
+    queue_minutes: QueueMinutes = 30,
+    run_minutes: RunMinutes = 60,
+    chain: Annotated[Chain, field("Chain", "The techniques in order, and what feeds them.")],
 ) -> State[Any]:
     """Run a chain of FLORA techniques and keep everything it gives.
 
     The chain is checked as a whole against FLORA's own description of each technique before the first credit is spent. What was
-    bought before is not bought again: finished runs are reused, running ones are taken up. When a step fails, what was made is kept,
-    what runs is waited for, nothing more is bought, and the flow run ends failed, named `Partial`.
-
-    Args:
-        chain: The techniques in order, and what feeds them.
-        max_credits: Buy nothing if what is not bought yet would cost more than this; empty for no limit.
-        labels: Whom it is bought for, such as client and project; they stand in the ledger and beside each file.
-        take: Leave it at 1. Raise it to buy the very same again on purpose.
-        marks: Path of a file of marks from the gallery: what is marked retake there is bought as the next take.
-        at_once: How many runs may be under way at once, 1 to 50.
-        account: Name of the FLORA Credentials block that pays.
-        store: Name of the Asset Store block that takes the results.
-        queue_minutes: How long a run may wait before it starts.
-        run_minutes: How long a run may take.
+    bought before is not bought again: finished runs are reused, running ones are taken up. When a step fails, what it feeds
+    is not bought, everything else goes on, and the flow run ends failed, named `Partial`.
 
     Raises:
         InputError: Everything that is wrong with the chain, each with its step and input.
-        BudgetError: It would cost more than `max_credits`.
+        BudgetError: It would cost more than `max_credits` or `max_usd`, or the one that is set is not in the unit of the prices.
         SettingsError: There is no such block.
     """
-    credentials, assets = await load_block(FloraCredentials, account), await load_block(AssetStore, store)
+    assets = await load_store(store)
     return await run_steps(
         chain.name,
         chain.steps,
-        payers={credentials.provider: credentials},
+        photo=photo,
+        prompt=prompt,
+        accounts={PROVIDER: account},
         assets=assets,
-        max_credits={credentials.provider: max_credits},
+        max_credits={PROVIDER: max_credits},
+        max_usd=max_usd,
         labels=labels,
         take=take,
         marks=marks,
+        buy_unmarked=buy_unmarked,
         at_once=at_once,
+        on_failure=on_failure,
+        attempts=attempts,
         patience=Patience(queue_minutes, run_minutes),
     )

@@ -1,124 +1,228 @@
 """3D models from Generio's templates: from texts and pictures, through one template or a chain of them."""
 
 import asyncio
-from collections.abc import Callable
-from functools import partial
+from collections.abc import Callable, Sequence
+from contextlib import AsyncExitStack
+from itertools import takewhile
 from typing import Annotated, Any
 
-from prefect import flow
 from prefect.client.schemas.objects import State
 from prefect.logging import get_run_logger
-from pydantic import Field
 
-from blocks import AssetStore, GenerioCredentials, load_block
-from flows.purchases import Prices, Spare, look_up, obtain, on_behalf, read_retakes, run_campaign
-from genmedia.buying import Order, Purchase
-from genmedia.errors import ApiError, NotFoundError
-from genmedia.journal import AttemptState, Journal, Purpose
-from genmedia.naming import Labels, Name
-from genmedia.receiving import Received
-from genmedia.results import NOT_STARTED, Result
+from blocks import GenerioCredentials, load_block, load_store
+from flows.forms import (
+    AtOnce,
+    Attempts,
+    Budget,
+    CampaignName,
+    Labels,
+    Marks,
+    QueueMinutes,
+    RunMinutes,
+    StoreName,
+    Take,
+    Unmarked,
+    form,
+    payer,
+)
+from flows.purchases import (
+    Spare,
+    naming_paid_work,
+    obtain,
+    on_behalf,
+    run_campaign,
+    select,
+    warn_of_look_alikes,
+)
+from genmedia.campaign.marks import UNMARKED_FEED, Selection
+from genmedia.concurrency import every
+from genmedia.errors import ApiError, Fault, InputError, NotFoundError
+from genmedia.forms.fields import field
+from genmedia.journal import Journal, Purpose, are_there
+from genmedia.journal.order import Order
+from genmedia.providers.generio.client import UNIT
+from genmedia.providers.generio.steps import submission
+from genmedia.providers.generio.templates import TemplateInput, TemplateItem, TemplateStep, plan_models
+from genmedia.providers.steps import Submit as Send
+from genmedia.providers.steps import look_up
+from genmedia.purchasing.budget import Foreseen, Outlook, outlook_of
+from genmedia.purchasing.buy import Purchase
+from genmedia.purchasing.receive import Received
+from genmedia.purchasing.result import NOT_STARTED, Result
 from genmedia.store import Store
-from genmedia.templates import TemplateInput, TemplateItem, TemplateStep, plan_models
-from tasks.generio import create_flow, delete_flow, download_outputs, get_template, poll_flow, start_flow, upload_input
-from tasks.harvesting import take_back_jobs
+from genmedia.store.named_files import files_at_hand
+from tasks.generio import create_flow, delete_flow, download_outputs, poll_flow
+from tasks.recovery import take_back_jobs
+from tasks.runner import CallsAsTasks
+from tasks.telling import flow
 from tasks.waiting import Patience
 
 
+@form
 @flow(name="template-run", flow_run_name="{name}", on_cancellation=[take_back_jobs])
 async def template_run(
-    name: Name,
-    inputs: Annotated[list[TemplateInput], Field(min_length=1)],
-    steps: Annotated[list[TemplateStep], Field(min_length=1)],
-    max_credits: Annotated[float | None, Field(ge=0, allow_inf_nan=False)] = None,
+    *,
+    name: CampaignName,
+    inputs: Annotated[
+        list[TemplateInput], field("Made from", "One model is made from each entry: a photo, a model, or words.", min_length=1)
+    ],
+    steps: Annotated[
+        list[TemplateStep],
+        field("Steps", "The templates that each goes through in order, each fed with the model of the one before.", min_length=1),
+    ],
+    max_credits: Annotated[
+        Budget,
+        field(
+            "Budget in credits",
+            "Nothing is bought if what is not there yet would cost more than this; it needs the price in the Generio block. Leave it empty "
+            "for no limit.",
+            example=10,
+        ),
+    ] = None,
     labels: Labels = {},
-    take: Annotated[int, Field(ge=1)] = 1,
-    marks: str = "",
-    delete_after: bool = False,
-    at_once: Annotated[int, Field(ge=1, le=50)] = 4,
-    account: str = "default",
-    store: str = "default",
-    queue_minutes: Annotated[float, Field(gt=0)] = 30,
-    run_minutes: Annotated[float, Field(gt=0)] = 60,
+    take: Take = 1,
+    marks: Marks = "",
+    buy_unmarked: Unmarked = False,
+    attempts: Attempts = 1,
+    delete_after: Annotated[
+        bool, field("Delete at Generio", "Delete each job at Generio, with its files there, once its model is in the store.")
+    ] = False,
+    at_once: AtOnce = 4,
+    account: Annotated[str, payer("Generio")] = "default",
+    store: StoreName = "default",
+    queue_minutes: QueueMinutes = 30,
+    run_minutes: RunMinutes = 60,
 ) -> State[Any]:
     """Make 3D models and keep them all, each step's too. An input that fails does not stop the others.
 
     Everything is checked against Generio's own description of the templates before anything is started. What was bought before is
     not bought again: finished flows are reused, those under way are taken up.
 
-    Args:
-        name: A name for the models, used in folder names and tags. Letters, digits, dots, dashes and underscores; no spaces.
-        inputs: One model is made from each.
-        steps: The templates that each goes through, one after another, each fed with the model of the one before.
-        max_credits: Buy nothing if what is not bought yet would cost more than this. It needs the price in the block.
-        labels: Whom it is bought for, such as client and project; they stand in the ledger and beside each file.
-        take: Leave it at 1. Raise it to buy the very same again on purpose.
-        marks: Path of a file of marks from the gallery: what is marked retake there is bought as the next take.
-        delete_after: Delete each flow at Generio once its model is in the store.
-        at_once: How many flows may be under way at once, 1 to 50.
-        account: Name of the Generio Credentials block that pays.
-        store: Name of the Asset Store block that takes the results.
-        queue_minutes: How long a flow may wait before it starts.
-        run_minutes: How long a flow may take.
-
     Raises:
         InputError: Everything that is wrong, each with its input, step and parameter; nothing was bought.
         BudgetError: It would cost more than `max_credits`, or nobody knows what it would cost.
         SettingsError: There is no such block.
     """
-    credentials, assets = await load_block(GenerioCredentials, account), await load_block(AssetStore, store)
+    assets = await load_store(store)
     patience, slots = Patience(queue_minutes, run_minutes), asyncio.Semaphore(at_once)
-    retakes = read_retakes(marks)
-    known = await look_up((step.template for step in steps), partial(get_template, credentials))
-    materials = await plan_models(inputs, steps, known)
-    items = [TemplateItem(model, steps, 1, material, credentials.price, take) for model, material in materials.items()]
+    named = [one.file for one in inputs if one.file is not None]
+    async with AsyncExitStack() as held:
+        async with naming_paid_work(name, assets):
+            files = await held.enter_async_context(assets.get_store())
+            credentials = await load_block(GenerioCredentials, account)
+            selection = await select(name, marks, assets, buy_unmarked=buy_unmarked)
+            generio = await held.enter_async_context(credentials.get_client())
+            tasked: Any = CallsAsTasks(generio, credentials)
+            known = await look_up((step.template for step in steps), tasked.get_template)
+            at_hand = await held.enter_async_context(files_at_hand(named, files, generio.http))
+            materials = await plan_models(inputs, steps, known, at_hand)
+        items = [
+            TemplateItem(model, steps, 1, material, credentials.price, take, among)
+            for among, (model, material) in enumerate(materials.items(), 1)
+        ]
 
-    async def submit(_: TemplateItem, order: Order) -> State[Purchase] | Purchase:
-        return await create_flow(credentials, assets, order)
+        async def submit(item: TemplateItem, order: Order) -> State[Purchase] | Purchase:
+            async def deliver(sending: AsyncExitStack) -> Send:
+                return await submission(tasked, order, item.material.at_hand(files), sending)
 
-    async def finish(item: TemplateItem, purchase: Purchase) -> Received:
-        await upload_input(credentials, purchase.job_id, item.material)
-        await start_flow(credentials, purchase.job_id)
-        job = await poll_flow(credentials, assets, purchase, item.name, patience)
-        return await download_outputs(credentials, assets, purchase, job)
+            return await create_flow(credentials, assets, order, deliver)
 
-    def wish(item: TemplateItem) -> Order:
-        purpose = Purpose(name, item.name, item.inputs, labels, cap=max_credits)
-        return on_behalf(item.order(credentials.payer).besides(retakes), credentials, purpose)
+        async def finish(item: TemplateItem, purchase: Purchase) -> Received:
+            job = await poll_flow(credentials, assets, purchase, item.name, patience)
+            return await download_outputs(credentials, assets, purchase, job)
 
-    async def make(item: TemplateItem, spare: float | None) -> list[Result]:
-        async with slots:
-            result = await obtain(item, wish(item), assets, spare, submit, finish)
-        if delete_after and result.assets:
-            await _give_up(credentials, item.name, result.job_id)
-        if result.assets and item.later:
-            return [result, *await make(await item.fed_with(result.assets[0], files), spare)]
-        left = (Result(name=one.name, operation=f"template {one.step.template}", status=NOT_STARTED) for one in item.later)
-        return [result, *left]
+        def wish(item: TemplateItem) -> Order:
+            purpose = Purpose(name, item.name, item.inputs, labels, cap=max_credits, place=item.place)
+            order = selection.choose(item.order(credentials.payer), item.name if item.number > 1 else "")
+            return on_behalf(order, credentials, purpose, patience, attempts)
 
-    async def prices(journal: Journal) -> Prices:
-        costs = {name: price for item in items for name, price in await _prices(journal, item, wish, files)}
-        return {credentials.provider: costs}
+        async def make(item: TemplateItem, spare: float | None) -> list[Result]:
+            async with slots:
+                result = await obtain(item, wish(item), assets, spare, submit, finish)
+            if delete_after and result.assets:
+                await _give_up(credentials, item.name, result.job_id)
+            provider = credentials.provider
+            status, why = (result.status, UNMARKED_FEED) if result.left else (NOT_STARTED, "")
+            left = [
+                Result(
+                    name=one.name,
+                    operation=f"template {one.step.template}",
+                    status=status,
+                    provider=provider,
+                    unit=UNIT,
+                    error=why,
+                )
+                for one in item.later
+            ]
+            if not (result.assets and left):
+                return [result, *left]
+            return [result, *await make(item.fed_with(result.assets[0]), spare)]
 
-    async def work(spare: Spare) -> list[Result]:
-        ended = await asyncio.gather(*(make(item, spare[credentials.provider]) for item in items))
-        return [result for results in ended for result in results]
+        warn_of_look_alikes({item.name: item.order(credentials.payer) for item in items})
 
-    async with assets.get_store() as files:
+        async def foresee(journal: Journal) -> list[Foreseen]:
+            return await _foresee_all(journal, items, wish, selection, files)
+
+        async def work(spare: Spare) -> list[Result]:
+            ended = await every(make(item, spare[credentials.provider]) for item in items)
+            return [result for results in ended for result in results]
+
         caps = {credentials.provider: max_credits}
-        return await run_campaign(name, payers=[credentials], assets=assets, max_credits=caps, prices=prices, work=work)
+        return await run_campaign(
+            name, payers=[credentials], assets=assets, caps=caps, selection=selection, foresee=foresee, work=work
+        )
 
 
-async def _prices(
-    journal: Journal, item: TemplateItem, wish: Callable[[TemplateItem], Order], files: Store
-) -> list[tuple[str, float | None]]:
-    """What an item and those after it would still cost; what a later one is fed with is known once the one before it is done."""
-    attempt = await journal.live_attempt(wish(item).key)
-    if attempt is None or attempt.state is not AttemptState.STORED:
-        return [(one.name, one.price) for one in ([] if attempt else [item]) + item.later]
-    if not item.later:
-        return []
-    return await _prices(journal, await item.fed_with((await journal.assets(attempt.id))[0], files), wish, files)
+async def _foresee_all(
+    journal: Journal, items: Sequence[TemplateItem], wish: Callable[[TemplateItem], Order], selection: Selection, files: Store
+) -> list[Foreseen]:
+    """What becomes of each item, and of those after it.
+
+    Raises:
+        InputError: Models of the store that would be fed on were changed since they were stored, or removed for good.
+    """
+    foreseen: list[Foreseen] = []
+    faults: list[Fault] = []
+    for item in items:
+        try:
+            foreseen += await _foresee(journal, item, wish, selection, files)
+        except InputError as error:
+            faults += error.faults
+    if faults:
+        raise InputError(faults)
+    return foreseen
+
+
+async def _foresee(
+    journal: Journal, item: TemplateItem, wish: Callable[[TemplateItem], Order], selection: Selection, files: Store
+) -> list[Foreseen]:
+    """What becomes of an item and of those after it; what a later one is fed with is known once the one before it is done."""
+    order = wish(item)
+    attempt = await journal.bought(order.key)
+    mine = _foreseen(item, outlook_of(attempt, order.withheld), order.key)
+    assets = await journal.assets(attempt.id) if attempt and item.later and mine.outlook is Outlook.REUSED else []
+    if attempt is None or not assets:
+        lost = mine.outlook if mine.outlook in (Outlook.REFUSED, Outlook.NOT_BOUGHT) else None
+        bought = {one.name for one in takewhile(lambda one: selection.may_buy(one.name), [] if lost else item.later)}
+        return [
+            mine,
+            *(_foreseen(one, Outlook.TO_BUY if one.name in bought else lost or Outlook.NOT_BOUGHT) for one in item.later),
+        ]
+    stored = assets[0]
+    following = item.fed_with(stored)
+    left = await _foresee(journal, following, wish, selection, files)
+    # A model that is gone, or cut short, is fetched again; what is there under the wrong hash is a person's to tell about.
+    if (
+        left[0].outlook is Outlook.TO_BUY
+        and await are_there([stored], files.has)
+        and (why := await following.material.why_not(files))
+    ):
+        raise InputError([Fault(f"step {following.name}", why)])
+    return [mine, *left]
+
+
+def _foreseen(item: TemplateItem, outlook: Outlook, key: str = "") -> Foreseen:
+    return Foreseen(item.name, GenerioCredentials.provider, f"template {item.step.template}", item.price, UNIT, key, outlook)
 
 
 async def _give_up(credentials: GenerioCredentials, name: str, flow_id: str) -> None:

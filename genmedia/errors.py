@@ -2,6 +2,7 @@
 
 ```
 GenmediaError
+├── DefectError                 something broke that nobody foresaw, while one job was handled
 ├── InputError                  faults found before anything was bought, all at once, each with its place
 ├── SettingsError               a setting, a block's name or an address cannot be used
 ├── JournalError                what was bought cannot be read or written down
@@ -11,19 +12,25 @@ GenmediaError
 ├── ApiError                    a call to a provider did not give what it should
 │   ├── NotAcceptedError        the call cannot have been accepted: nothing was bought by it
 │   │   ├── UnreachableError    no connection was made
+│   │   │   └── SandboxAwayError    what pays is an account of a sandbox on this machine, and that does not run
 │   │   ├── CredentialsError    the key is missing, wrong or not allowed to do this
 │   │   ├── CreditsError        the account has no credits left
 │   │   ├── NotFoundError       there is no such thing under this address
 │   │   ├── RefusedError        the provider found fault with the request
+│   │   │   └── ContentRefusedError   it will not make what was asked for
 │   │   └── RateLimitError      too many requests; carries the wait the provider asked for
+│   │       └── TooManyJobsError    as many jobs are open as the account's plan allows
 │   └── MaybeAcceptedError      the call may have been accepted: a paid one is never simply repeated
 │       ├── NoAnswerError       the connection broke, or the answer did not come in time
+│       │   └── UnlistedError   the provider lists no jobs; only an equal submission tells, while its key is remembered
 │       ├── ServerError         the provider reported a fault of its own
 │       ├── UnreadableAnswerError   the answer is not what the document promises
 │       └── DuplicateError      the provider has this submission already and does not say which job it is
 ├── JobError                    a job that was accepted did not end well
 │   ├── JobFailedError          the provider reported that it failed
+│   │   └── JobCancelledError   or that it was cancelled
 │   ├── JobVanishedError        the provider no longer knows it
+│   ├── OtherKeyError           another key than the one that bought it does not see it, which says nothing
 │   ├── QueueTimeoutError       it waited longer than allowed before it started
 │   ├── RunTimeoutError         it ran longer than allowed
 │   ├── InDoubtError            nobody can tell whether it was accepted
@@ -48,7 +55,27 @@ GenmediaError
 ```
 """
 
+import logging
+from collections.abc import Generator
+from contextlib import contextmanager
 from dataclasses import dataclass
+
+from genmedia.text.plain import cut
+
+_log = logging.getLogger(__name__)
+
+NO_FILE = (
+    "If there never is a file, `genmedia journal resolve SUBMISSION --lost` writes the job off: it counts as spent, and the next run buys "
+    "anew. `genmedia ledger --each --csv` has what a claim for a refund needs."
+)
+"""What to do about a job that is paid for and gives no file."""
+
+NOTHING_BOUGHT = "Nothing was bought."
+
+
+def sentence(text: str) -> str:
+    """A text with a full stop at its end, unless it ends as a sentence already, as what a provider said may."""
+    return text if text.endswith((".", "!", "?", "…")) else f"{text}."
 
 
 class GenmediaError(Exception):
@@ -61,24 +88,52 @@ class GenmediaError(Exception):
         advice: What to do next; defaults to the class's own sentence.
 
     Attributes:
-        charged: What the job cost all the same, when it is known to have been charged and nobody else reports it.
+        charged: What the job cost all the same, as far as nobody else reports it; None where nobody knows.
+        bought_nothing: Whether it is known that the run which it ends has bought nothing.
     """
 
+    charged: float | None = 0.0
+    bought_nothing = False
     money = ""
     advice = ""
 
     def __init__(self, what: str, *, job: str = "", money: str | None = None, advice: str | None = None) -> None:
-        super().__init__(what)
-        self.what = what
-        self.job = job
-        self.charged = 0.0
-        self.money = type(self).money if money is None else money
-        self.advice = type(self).advice if advice is None else advice
+        # Bounded, for what a provider said may stand in each of them, and they end in journals and in Prefect's database.
+        self.what = cut(what)
+        super().__init__(self.what)
+        self.job = cut(job)
+        self.money = cut(type(self).money if money is None else money)
+        self.advice = cut(type(self).advice if advice is None else advice)
 
     def __str__(self) -> str:
         """One line: what, to which job, money, advice."""
-        head = f"{self.what} ({self.job})." if self.job else f"{self.what}."
+        head = f"{self.what.rstrip('.')} ({self.job})." if self.job else sentence(self.what)
         return " ".join(part for part in (head, self.money, self.advice) if part)
+
+
+class DefectError(GenmediaError):
+    """Something broke that nobody foresaw, while one job was handled."""
+
+    advice = "Run again: what was bought is found again. If it breaks again, report it with the log at its most detailed level."
+
+
+@contextmanager
+def contained(job: str) -> Generator[None]:
+    """Keep what nobody foresaw to the job that is handled in this block: it becomes an error of ours, as all that is foreseen does.
+
+    Args:
+        job: Its names for the message.
+
+    Raises:
+        DefectError: Names the job and the exception's kind; its text may hold anything, and stands in the log only.
+    """
+    try:
+        yield
+    except GenmediaError:
+        raise
+    except Exception as error:  # noqa: BLE001 # the one net: whatever breaks for one job must not end the others
+        _log.debug("%s broke", job, exc_info=True)
+        raise DefectError(f"it broke in a way that nobody foresaw ({type(error).__name__})", job=job) from None
 
 
 @dataclass(frozen=True)
@@ -96,7 +151,8 @@ class Fault:
 class InputError(GenmediaError):
     """Faults found before anything was bought, all at once."""
 
-    money = "Nothing was bought."
+    money = NOTHING_BOUGHT
+    bought_nothing = True
 
     def __init__(self, faults: list[Fault]) -> None:
         count = "1 fault" if len(faults) == 1 else f"{len(faults)} faults"
@@ -107,15 +163,25 @@ class InputError(GenmediaError):
         """One line for the whole, then one for each fault."""
         return "\n".join([super().__str__(), *(f"  {fault}" for fault in self.faults)])
 
-    def __reduce__(self) -> tuple[type["InputError"], tuple[list[Fault]]]:
+    def __reduce__(self) -> tuple[type["InputError"], tuple[list[Fault]], dict[str, object]]:
         """Errors cross process borders; this one is rebuilt from its faults."""
-        return type(self), (self.faults,)
+        return type(self), (self.faults,), vars(self)
+
+
+@contextmanager
+def gathering(faults: list[Fault]) -> Generator[None]:
+    """In this block faults of the input are gathered, to be told with others."""
+    try:
+        yield
+    except InputError as error:
+        faults += error.faults
 
 
 class SettingsError(GenmediaError):
     """A setting, a block's name or an address cannot be used."""
 
-    money = "Nothing was bought."
+    money = NOTHING_BOUGHT
+    bought_nothing = True
 
 
 class JournalError(GenmediaError):
@@ -133,13 +199,12 @@ class JournalUnreachableError(JournalError):
 class BudgetError(GenmediaError):
     """The work would cost more than its cap."""
 
-    money = "Nothing was bought."
+    money = NOTHING_BOUGHT
+    bought_nothing = True
 
 
 class HeldError(BudgetError):
     """The account spends nothing until a person releases it."""
-
-    advice = "Find out why; then `genmedia hold --release` lets it spend again. What is bought already goes on."
 
 
 class ApiError(GenmediaError):
@@ -156,6 +221,12 @@ class UnreachableError(NotAcceptedError):
     """No connection was made."""
 
     advice = "Check the base URL and the network, then run again."
+
+
+class SandboxAwayError(UnreachableError):
+    """What pays is an account of a sandbox on this machine, and that does not run."""
+
+    advice = "`make up` starts it."
 
 
 class CredentialsError(NotAcceptedError):
@@ -182,6 +253,12 @@ class RefusedError(NotAcceptedError):
     advice = "Mend the request, then run again."
 
 
+class ContentRefusedError(RefusedError):
+    """The provider will not make what was asked for: at once, or at the end of a job that it had accepted."""
+
+    advice = "Change the prompt or the inputs: the same request is not sent again by itself; a raised take sends it once more."
+
+
 class RateLimitError(NotAcceptedError):
     """Too many requests.
 
@@ -191,6 +268,10 @@ class RateLimitError(NotAcceptedError):
 
     advice = "Run again later, or with fewer jobs at once."
     retry_after: float | None = None
+
+
+class TooManyJobsError(RateLimitError):
+    """As many jobs are open as the account's plan allows."""
 
 
 class MaybeAcceptedError(ApiError):
@@ -203,6 +284,10 @@ class NoAnswerError(MaybeAcceptedError):
     """The connection broke, or the answer did not come in time."""
 
     advice = "Run again: what was bought is found again."
+
+
+class UnlistedError(NoAnswerError):
+    """The provider lists no jobs: only an equal submission can tell, while its key is remembered."""
 
 
 class ServerError(MaybeAcceptedError):
@@ -238,11 +323,21 @@ class JobFailedError(JobError):
     advice = "Run again to buy a new attempt."
 
 
+class JobCancelledError(JobFailedError):
+    """The provider reported that the job was cancelled."""
+
+
 class JobVanishedError(JobError):
     """The provider no longer knows the job."""
 
     money = "It may have been charged."
     advice = "Look for it in the provider's own pages; run again to buy a new attempt."
+
+
+class OtherKeyError(JobError):
+    """The key that looked for the job did not buy it, and does not see it: that says nothing of the job."""
+
+    money = "It is still paid for, and nothing was bought in its place."
 
 
 class QueueTimeoutError(JobError):
@@ -262,6 +357,7 @@ class RunTimeoutError(JobError):
 class InDoubtError(JobError):
     """Nobody can tell whether the job was accepted."""
 
+    charged = None
     money = "Its possible cost counts as spent."
     advice = "Look for it in the provider's own pages, and say what you find with `genmedia journal resolve`."
 
@@ -300,7 +396,7 @@ class ForbiddenAddressError(DownloadError):
 class ExpiredLinkError(DownloadError):
     """The link is gone."""
 
-    advice = "Run again soon: the provider may hand out a fresh link."
+    advice = f"Run again soon: the provider may hand out a fresh link. {NO_FILE}"
 
 
 class BrokenDownloadError(DownloadError):

@@ -1,15 +1,16 @@
-"""Purchases that nobody can tell about, put before a person in the Prefect UI."""
+"""Purchases that may or may not have been made, or that give no file, put before a person in the Prefect UI."""
 
 from typing import Literal
 
-from prefect import task
-from prefect.cache_policies import NO_CACHE
 from prefect.input import RunInput
 from pydantic import Field
 
 from blocks import AssetStore
-from genmedia.doubts import Resolution, settle_doubt
+from genmedia.jobs.job import account_name, priced
 from genmedia.journal import Attempt, AttemptState
+from genmedia.purchasing.resolve import Resolution, settle_doubt
+from genmedia.text.plain import for_markdown
+from tasks.telling import task
 
 LEAVE = "leave it in doubt"
 
@@ -29,34 +30,42 @@ def question(attempt: Attempt, fault: str = "") -> str:
     """What a person needs to know to find out, as Markdown.
 
     Args:
-        attempt: In doubt.
+        attempt: In doubt, or paid for without a file.
         fault: What was wrong with the answer before.
     """
-    provider, origin, account = attempt.account.split("|")
-    stake = "nobody knows how much" if attempt.at_stake is None else f"{attempt.at_stake:g} {attempt.unit}"
-    wish = "\n".join(f"- {name}: `{value}`" for name, value in attempt.request.items())
+    provider = attempt.provider
+    paid = attempt.state is AttemptState.BOUND
+    asked = "There is no file of what was bought. Write it off?" if paid else "Was this bought?"
+    stake = "unknown" if attempt.at_stake is None else priced(attempt.at_stake, attempt.unit)
+    wish = "\n".join(f"- {for_markdown(name)}: {for_markdown(f'{value}')}" for name, value in attempt.request.items())
     return "\n\n".join(
         [
-            *([f"**{fault}**"] if fault else []),
+            *([f"**{for_markdown(fault)}**"] if fault else []),
             (
-                f"Was this bought? {attempt.operation}, by the account {account} of {provider} ({origin}), for the campaign "
-                f"{attempt.purpose.campaign or '-'}, at {attempt.intended_at:%Y-%m-%d %H:%M} UTC. At stake: {stake}."
+                f"{asked} {for_markdown(attempt.operation)}, by the account {account_name(attempt.account)}, for the campaign "
+                f"{for_markdown(attempt.purpose.campaign) or '-'}, at {attempt.intended_at:%Y-%m-%d %H:%M} UTC. Its cost: {stake}."
             ),
-            f"It is not known because: {attempt.reason}.",
+            f"It is job {for_markdown(attempt.remote_id or '')}. {provider} said last: {for_markdown(attempt.last_answer or '')}"
+            if paid
+            else f"It is not known because: {for_markdown(attempt.reason)}.",
             wish,
             f"Look for it in {provider}'s own pages. Submission {attempt.key[:12]}.",
         ]
     )
 
 
-@task(task_run_name="list-doubts", cache_policy=NO_CACHE)
+@task(task_run_name="list-doubts")
 async def list_doubts(store: AssetStore) -> list[Attempt]:
-    """The purchases in doubt, the oldest first."""
+    """The purchases in doubt, and those that are paid for and gave no file when they were asked for one; the oldest first."""
     async with store.get_journal() as journal:
-        return [one for one in await journal.open_attempts() if one.state is AttemptState.IN_DOUBT]
+        return [
+            one
+            for one in await journal.open_attempts()
+            if one.state is AttemptState.IN_DOUBT or (one.state is AttemptState.BOUND and one.last_answer)
+        ]
 
 
-@task(task_run_name="settle {attempt.key:.8}", cache_policy=NO_CACHE)
+@task(task_run_name="settle {attempt.key:.8}")
 async def settle(store: AssetStore, attempt: Attempt, answer: Answer) -> str:
     """Write down what a person says; a sentence on what it means.
 

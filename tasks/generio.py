@@ -1,95 +1,83 @@
 """Generio's operations as Prefect tasks."""
 
-from prefect import task
-from prefect.cache_policies import NO_CACHE
 from prefect.client.schemas.objects import State
 
 from blocks import AssetStore, GenerioCredentials
-from genmedia.buying import Order, Purchase, Submit, buy
-from genmedia.http import Gate
-from genmedia.jobs import Job
-from genmedia.providers.generio import Asset, Flow, SortBy, Template
-from genmedia.receiving import Received
-from genmedia.templates import Material
-from tasks.states import met
-from tasks.storing import store_outputs
+from genmedia.jobs.job import Job
+from genmedia.journal.order import Order
+from genmedia.providers.generio.client import Asset, Flow, SortBy, Template
+from genmedia.providers.steps import Deliver
+from genmedia.purchasing.buy import Purchase
+from genmedia.purchasing.receive import Received
+from genmedia.transport.session import Gate
+from tasks.runner import Tasks
+from tasks.storing import meet_order, store_outputs
+from tasks.telling import task
 from tasks.waiting import Patience, wait_for_job
 
 NO_PRICE = "Generio does not say whether it charges for it."
 
 
-@task(task_run_name="list-templates", cache_policy=NO_CACHE)
+@task(task_run_name="list-templates")
 async def list_templates(credentials: GenerioCredentials) -> list[Template]:
     """Every template the account can use."""
     async with credentials.get_client() as generio:
         return await generio.list_templates()
 
 
-@task(task_run_name="get-template {template}", cache_policy=NO_CACHE)
+@task(task_run_name="get-template {template}")
 async def get_template(credentials: GenerioCredentials, template: str) -> Template:
     """What a template takes and gives right now."""
     async with credentials.get_client() as generio:
         return await generio.get_template(template)
 
 
-@task(task_run_name="create-flow {order.request[template]} {order.key:.8}", cache_policy=NO_CACHE, retries=0)
-async def create_flow(credentials: GenerioCredentials, store: AssetStore, order: Order) -> State[Purchase]:
-    """Make the flow that meets an order, unless the journal knows one: it costs nothing until it is started.
+@task(task_run_name="create-flow {order.request[template]} {order.key:.8}")
+async def create_flow(credentials: GenerioCredentials, store: AssetStore, order: Order, deliver: Deliver) -> State[Purchase]:
+    """Buy the flow that meets an order, unless the journal knows one: it is made, gets its input, and is started, which is what is paid.
 
-    A lost answer is found again in the list by the order's key, which stands in the flow's `additional`.
+    What was interrupted in between is found again: what was started is taken up; what was not is deleted, and made anew.
     """
-    async with credentials.get_client() as generio, store.get_store() as files, store.get_journal() as journal:
-
-        async def prepare() -> Submit:
-            async def submit(key: str, gate: Gate) -> str:
-                made = await generio.create_flow(
-                    order.request["template"], order.request["parameters"], additional={"genmedia": key}, gate=gate
-                )
-                return made.flow_id
-
-            return submit
-
-        purchase = await buy(
-            journal,
-            order,
-            prepare,
-            has=files.has,
-            recover=generio.recover,
-            repeat_pause=1 / generio.http.clock_scale,
-            clock=generio.http.server_time,
-        )
-    return met(purchase)
-
-
-@task(task_run_name="upload-input {flow_id}", cache_policy=NO_CACHE)
-async def upload_input(credentials: GenerioCredentials, flow_id: str, material: Material) -> Asset:
-    """Put a text or a file into a flow that was not started; done before, it is not done twice."""
     async with credentials.get_client() as generio:
-        return await generio.upload_input(flow_id, material.data(), additional=material.sha256 or "text")
+        return await meet_order(generio, store, order, deliver, repeat_pause=1 / generio.http.clock_scale)
 
 
-@task(task_run_name="list-inputs {flow_id}", cache_policy=NO_CACHE)
+@task(task_run_name="upload-input {flow_id}")
+async def upload_input(credentials: GenerioCredentials, flow_id: str, data: str, additional: str) -> Asset:
+    """Put a text or a file into a flow that was not started; done before, it is not done twice.
+
+    Args:
+        credentials: Whose it is.
+        flow_id: The flow.
+        data: The text, or a data URI.
+        additional: What tells this input from others of the flow.
+    """
+    async with credentials.get_client() as generio:
+        return await generio.upload_input(flow_id, data, additional=additional)
+
+
+@task(task_run_name="list-inputs {flow_id}")
 async def list_inputs(credentials: GenerioCredentials, flow_id: str, *, include_data: bool = False) -> list[Asset]:
     """The inputs that a flow has."""
     async with credentials.get_client() as generio:
         return await generio.list_inputs(flow_id, include_data=include_data)
 
 
-@task(task_run_name="get-input {flow_id}", cache_policy=NO_CACHE)
+@task(task_run_name="get-input {flow_id}")
 async def get_input(credentials: GenerioCredentials, flow_id: str, asset_id: str) -> Asset:
     """One input, with its data."""
     async with credentials.get_client() as generio:
         return await generio.get_input(flow_id, asset_id)
 
 
-@task(task_run_name="start-flow {flow_id}", cache_policy=NO_CACHE)
-async def start_flow(credentials: GenerioCredentials, flow_id: str) -> None:
-    """Start a flow; this is what is paid for. Started before, it is left to run."""
+@task(task_run_name="start-flow {flow_id}")
+async def start_flow(credentials: GenerioCredentials, flow_id: str, gate: Gate | None = None) -> None:
+    """Start a flow; this is what is paid for, if the gate lets it. Started before, it is left to run."""
     async with credentials.get_client() as generio:
-        await generio.start_flow(flow_id)
+        await generio.start_flow(flow_id, gate)
 
 
-@task(task_run_name="poll-flow {step} {purchase.key:.8}", cache_policy=NO_CACHE)
+@task(task_run_name="poll-flow {step} {purchase.key:.8}")
 async def poll_flow(credentials: GenerioCredentials, store: AssetStore, purchase: Purchase, step: str, patience: Patience) -> Job:
     """Wait until a flow has completed, through outages.
 
@@ -112,43 +100,51 @@ async def poll_flow(credentials: GenerioCredentials, store: AssetStore, purchase
         )
 
 
-@task(task_run_name="get-flow {flow_id}", cache_policy=NO_CACHE)
+@task(task_run_name="get-flow {flow_id}")
 async def get_flow(credentials: GenerioCredentials, flow_id: str) -> Flow:
     """The flow as it is now."""
     async with credentials.get_client() as generio:
         return await generio.get_flow(flow_id)
 
 
-@task(task_run_name="list-flows", cache_policy=NO_CACHE)
+@task(task_run_name="list-flows")
 async def list_flows(credentials: GenerioCredentials, sort_by: SortBy | None = None, filter_by: str = "") -> list[Flow]:
     """The account's flows."""
     async with credentials.get_client() as generio:
         return await generio.list_flows(sort_by=sort_by, filter_by=filter_by)
 
 
-@task(task_run_name="list-outputs {flow_id}", cache_policy=NO_CACHE)
+@task(task_run_name="list-outputs {flow_id}")
 async def list_outputs(credentials: GenerioCredentials, flow_id: str, *, include_data: bool = False) -> list[Asset]:
     """What a flow gave; of one that was aborted or failed, what it gave before."""
     async with credentials.get_client() as generio:
         return await generio.list_outputs(flow_id, include_data=include_data)
 
 
-@task(task_run_name="download-outputs {purchase.order.operation} {purchase.key:.8}", cache_policy=NO_CACHE)
+@task(task_run_name="download-outputs {purchase.order.operation} {purchase.key:.8}")
 async def download_outputs(credentials: GenerioCredentials, store: AssetStore, purchase: Purchase, job: Job) -> Received:
     """Fetch the models a flow gave, verify them, and put them into the store with their provenance."""
     async with credentials.get_client() as generio:
         return await store_outputs(generio, store, purchase, job)
 
 
-@task(task_run_name="abort-flow {flow_id}", cache_policy=NO_CACHE)
+@task(task_run_name="abort-flow {flow_id}")
 async def abort_flow(credentials: GenerioCredentials, flow_id: str) -> Flow:
     """Abort a flow, and wait until it has ended: aborted, or with its result if that came first."""
     async with credentials.get_client() as generio:
         return await generio.abort_flow(flow_id)
 
 
-@task(task_run_name="delete-flow {flow_id}", cache_policy=NO_CACHE)
+@task(task_run_name="delete-flow {flow_id}")
 async def delete_flow(credentials: GenerioCredentials, flow_id: str) -> None:
     """Delete a flow with everything in it, so that storing it costs nothing; its files should be in the store by then."""
     async with credentials.get_client() as generio:
         await generio.delete_flow(flow_id)
+
+
+TASKS = Tasks(
+    create_flow,
+    poll_flow,
+    download_outputs,
+    {"get_template": get_template, "upload_input": upload_input, "start_flow": start_flow},
+)

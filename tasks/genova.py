@@ -1,29 +1,30 @@
 """Genova's operations as Prefect tasks."""
 
-import asyncio
 import re
 from collections.abc import Sequence
+from contextlib import AsyncExitStack
 
-from prefect import task
-from prefect.cache_policies import NO_CACHE
 from prefect.client.schemas.objects import State
 from pydantic import SecretStr
 
 from blocks import AssetStore, GenovaCredentials
-from genmedia.batch import Item
-from genmedia.buying import Order, Outcome, Purchase, Submit, buy
+from genmedia.concurrency import to_the_end
 from genmedia.errors import InDoubtError, MaybeAcceptedError, RefusedError, UnreadableAnswerError
-from genmedia.http import Gate
-from genmedia.jobs import Job
-from genmedia.providers.genova import ApiKey, GenovaJob, Profile, Stats
-from genmedia.receiving import Received
+from genmedia.jobs.job import Job
+from genmedia.journal.order import Order
+from genmedia.providers.genova.client import ApiKey, GenovaJob, Profile, Stats
+from genmedia.providers.steps import Deliver, Submit
+from genmedia.purchasing.buy import Outcome, Purchase, buy
+from genmedia.purchasing.receive import Received
+from tasks.runner import Tasks
 from tasks.states import met
 from tasks.storing import store_outputs
+from tasks.telling import task
 from tasks.waiting import Patience, wait_for_job
 
 
-@task(task_run_name="submit-job {item.name} {order.key:.8}", cache_policy=NO_CACHE, retries=0)
-async def submit_job(credentials: GenovaCredentials, store: AssetStore, item: Item, order: Order) -> State[Purchase]:
+@task(task_run_name="submit-job {order.purpose.step} {order.key:.8}")
+async def submit_job(credentials: GenovaCredentials, store: AssetStore, order: Order, deliver: Deliver) -> State[Purchase]:
     """Buy one job as soon as the plan has an open slot, unless the journal knows that it is bought.
 
     Prefect never retries it: after a lost answer the list is asked whether the job exists.
@@ -32,43 +33,48 @@ async def submit_job(credentials: GenovaCredentials, store: AssetStore, item: It
         NotAcceptedError: Nothing was bought.
         InDoubtError: Nobody can tell whether it was bought.
     """
-    async with credentials.get_client() as genova, store.get_store() as files, store.get_journal() as journal:
+    async with (
+        credentials.get_client() as genova,
+        store.get_store() as files,
+        store.get_journal() as journal,
+        AsyncExitStack() as held,
+    ):
         genova.listen()
 
         async def prepare() -> Submit:
             await genova.slots.claim(order.key)
             await genova.hear_account()
+            return await deliver(held)
 
-            async def submit(_: str, gate: Gate) -> str:
-                return (await genova.create_job(item.request, [one.jpeg for one in item.references], gate=gate)).job_id
+        async def buy_in_a_slot() -> Purchase:
+            try:
+                purchase = await buy(
+                    journal,
+                    order,
+                    prepare,
+                    has=files.has,
+                    recover=genova.recover,
+                    repeat_pause=1 / genova.http.clock_scale,
+                    clock=genova.http.server_time,
+                    buyer=genova.buyer,
+                    counter=lambda: genova.counter,
+                )
+            except InDoubtError:
+                await genova.slots.doubt(order.key)
+                raise
+            except BaseException:
+                await genova.slots.release(order.key)
+                raise
+            if purchase.outcome in (Outcome.REUSED, Outcome.NOT_BOUGHT):
+                await genova.slots.release(order.key)
+            else:
+                genova.slots.take(order.key)
+            return purchase
 
-            return submit
-
-        try:
-            purchase = await buy(
-                journal,
-                order,
-                prepare,
-                has=files.has,
-                recover=genova.recover,
-                repeat_pause=1 / genova.http.clock_scale,
-                clock=genova.http.server_time,
-                counter=lambda: genova.counter,
-            )
-        except InDoubtError:
-            await genova.slots.doubt(order.key)
-            raise
-        except BaseException:
-            await genova.slots.release(order.key)
-            raise
-        if purchase.outcome is Outcome.REUSED:
-            await genova.slots.release(order.key)
-        else:
-            genova.slots.take(order.key)
-    return met(purchase)
+        return await met(buy_in_a_slot())
 
 
-@task(task_run_name="poll-job {step} {purchase.key:.8}", cache_policy=NO_CACHE)
+@task(task_run_name="poll-job {step} {purchase.key:.8}")
 async def poll_job(credentials: GenovaCredentials, store: AssetStore, purchase: Purchase, step: str, patience: Patience) -> Job:
     """Wait until a job has succeeded: by the socket while it speaks, by the list for all jobs of the account, through outages.
 
@@ -96,28 +102,28 @@ async def poll_job(credentials: GenovaCredentials, store: AssetStore, purchase: 
             await genova.slots.release(purchase.key)
 
 
-@task(task_run_name="download-result {purchase.order.operation} {purchase.key:.8}", cache_policy=NO_CACHE)
+@task(task_run_name="download-result {purchase.order.operation} {purchase.key:.8}")
 async def download_result(credentials: GenovaCredentials, store: AssetStore, purchase: Purchase, job: Job) -> Received:
     """Fetch what a job gave, verify it, and put it into the store with its provenance."""
     async with credentials.get_client() as genova:
         return await store_outputs(genova, store, purchase, job)
 
 
-@task(task_run_name="cancel-job {job_id}", cache_policy=NO_CACHE)
+@task(task_run_name="cancel-job {job_id}")
 async def cancel_job(credentials: GenovaCredentials, job_id: str) -> None:
     """Cancel a job that has not started; its credit comes back."""
     async with credentials.get_client() as genova:
         await genova.cancel(job_id)
 
 
-@task(task_run_name="list-jobs", cache_policy=NO_CACHE)
+@task(task_run_name="list-jobs")
 async def list_jobs(credentials: GenovaCredentials, status: str = "", limit: int = 50, offset: int = 0) -> list[GenovaJob]:
     """One page of the account's jobs, newest first."""
     async with credentials.get_client() as genova:
         return (await genova.list_jobs(status=status, limit=limit, offset=offset))[0]
 
 
-@task(task_run_name="create-key {name}", cache_policy=NO_CACHE)
+@task(task_run_name="create-key {name}")
 async def create_key(credentials: GenovaCredentials, name: str, block: str) -> ApiKey:
     """Make an API key and put it straight into a credentials block; the key itself is never returned.
 
@@ -141,19 +147,19 @@ async def create_key(credentials: GenovaCredentials, name: str, block: str) -> A
         try:
             await credentials.model_copy(update={"api_key": SecretStr(made.key)}).asave(block, overwrite=True)
         except BaseException:
-            await asyncio.shield(genova.revoke_key(made.id))  # nobody will ever know it
+            await to_the_end(genova.revoke_key(made.id))  # nobody will ever know it
             raise
     return made.model_copy(update={"key": None})
 
 
-@task(task_run_name="list-keys", cache_policy=NO_CACHE)
+@task(task_run_name="list-keys")
 async def list_keys(credentials: GenovaCredentials) -> list[ApiKey]:
     """The account's keys that are not revoked, by prefix."""
     async with credentials.get_client() as genova:
         return await genova.list_keys()
 
 
-@task(task_run_name="revoke-key {key_id}", cache_policy=NO_CACHE)
+@task(task_run_name="revoke-key {key_id}")
 async def revoke_key(credentials: GenovaCredentials, key_id: str, *, force: bool = False) -> None:
     """Revoke a key for good.
 
@@ -177,22 +183,25 @@ def key_in_use(credentials: GenovaCredentials, keys: Sequence[ApiKey]) -> ApiKey
     return None
 
 
-@task(task_run_name="get-profile", cache_policy=NO_CACHE)
+@task(task_run_name="get-profile")
 async def get_profile(credentials: GenovaCredentials) -> Profile:
     """Who the account is, its plan and credits."""
     async with credentials.get_client() as genova:
         return await genova.get_profile()
 
 
-@task(task_run_name="update-profile", cache_policy=NO_CACHE)
+@task(task_run_name="update-profile")
 async def update_profile(credentials: GenovaCredentials, name: str) -> Profile:
     """Change the account's name."""
     async with credentials.get_client() as genova:
         return await genova.update_profile(name)
 
 
-@task(task_run_name="get-stats", cache_policy=NO_CACHE)
+@task(task_run_name="get-stats")
 async def get_stats(credentials: GenovaCredentials) -> Stats:
     """What the account has made so far."""
     async with credentials.get_client() as genova:
         return await genova.get_stats()
+
+
+TASKS = Tasks(submit_job, poll_job, download_result)

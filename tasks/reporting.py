@@ -1,9 +1,11 @@
-"""What a flow run shows in the Prefect UI: its tags, and two artifacts. Kept to a few: the server pays for each."""
+"""What a flow run shows in the Prefect UI: its tags, a line for each step in its log, and three artifacts. Kept to a few: each costs time."""
 
 import asyncio
 import base64
 import re
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Generator, Iterable, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 from prefect.artifacts import acreate_markdown_artifact, acreate_table_artifact
@@ -11,10 +13,18 @@ from prefect.client.orchestration import get_client
 from prefect.logging import get_run_logger
 from prefect.runtime import flow_run
 
+from blocks import AssetStore
 from genmedia.errors import StoreError
-from genmedia.gallery.contact_sheet import make_contact_sheet
-from genmedia.results import Result
+from genmedia.gallery.contact_sheet import columns_of, make_contact_sheet
+from genmedia.jobs.job import priced
+from genmedia.progress import Progress, listener
+from genmedia.purchasing.budget import Foreseen, Outlook, Plan
+from genmedia.purchasing.result import Result
 from genmedia.store import Store
+from genmedia.text.plain import for_markdown
+
+PLANNED = 200
+"""So many steps of a plan are shown."""
 
 
 async def tag_flow_run(*names: str) -> None:
@@ -23,37 +33,143 @@ async def tag_flow_run(*names: str) -> None:
         await client.update_flow_run(flow_run.id, tags=sorted({*flow_run.tags, *names}))
 
 
-async def publish_results(name: str, results: Sequence[Result], store: Store) -> None:
-    """A table with a row a run, and a contact sheet of all results.
+async def name_flow_run(name: str) -> None:
+    """Call the flow run that calls this by what it did."""
+    async with get_client() as client:
+        await client.update_flow_run(flow_run.id, name=name)
+
+
+@contextmanager
+def logging_ends() -> Generator[None]:
+    """In this block the flow run's log has a line for each step that is over."""
+    log, listening = get_run_logger(), listener.get()
+
+    def log_too(news: Progress) -> None:
+        if news.over:
+            log.info("%s: %s", news.step, news.what)
+        listening(news)
+
+    token = listener.set(log_too)
+    try:
+        yield
+    finally:
+        listener.reset(token)
+
+
+async def publish_plan(name: str, foreseen: Sequence[Foreseen], plans: Mapping[str, Plan], marked: str) -> None:
+    """What is to be bought and what is there already, by provider in the log and with each step in the first artifact of the run.
+
+    Args:
+        name: The campaign.
+        foreseen: Its steps, in their order.
+        plans: What is to be bought, by provider.
+        marked: What is to be said of the marks that the run was given; empty without.
+    """
+    by_provider: list[list[str]] = []
+    for provider, plan in plans.items():
+        fates = Counter(one.outlook for one in foreseen if one.provider == provider)
+        left, cost = fates.pop(Outlook.TO_BUY, 0), plan.told if plan.prices else "-"
+        others = ", ".join(f"{count} {fate}" for fate, count in fates.items())
+        told = f"{left} to buy for {cost}" if left else "nothing to buy"
+        get_run_logger().info("%s: %s", provider, "; ".join(filter(None, (told, others))))
+        by_provider.append([provider, f"{left}", cost, others or "-"])
+    if marked:
+        get_run_logger().info("%s", marked)
+    costs = {step: priced(cost, plan.unit) for plan in plans.values() for step, cost in plan.prices.items()}
+    steps = [[one.name, f"{one.provider} {one.operation}", one.outlook, costs.get(one.name, "-")] for one in foreseen]
+    parts = [
+        f"# {for_markdown(name)}: the plan",
+        _table(["provider", "to buy", "for", "the others"], by_provider),
+        for_markdown(marked),
+        _table(["step", "operation", "what becomes of it", "price"], steps[:PLANNED]),
+        f"And {len(steps) - PLANNED} more." if len(steps) > PLANNED else "",
+    ]
+    text = "\n\n".join(filter(None, parts))
+    await acreate_markdown_artifact(
+        markdown=text, key=f"{_key(name)}-plan", description="What this run buys, reuses and may cost"
+    )
+
+
+def _table(titles: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    lines = [titles, ["---"] * len(titles), *([for_markdown(one) for one in row] for row in rows)]
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+
+
+class Markdown(str):
+    """A text that is Markdown on purpose, such as a link to a file; what others wrote in it is escaped already."""
+
+    __slots__ = ()
+
+
+async def publish_table(rows: Sequence[Mapping[str, Any]], *, key: str, description: str) -> None:
+    """Make a table an artifact of the run that calls this: Prefect's page shows each cell as Markdown, so texts are escaped for it.
+
+    Args:
+        rows: Their cells by the title of the column.
+        key: Under which name the page has it.
+        description: What it is, as Markdown.
+    """
+    table = [
+        {
+            title: for_markdown(cell) if isinstance(cell, str) and not isinstance(cell, Markdown) else cell
+            for title, cell in row.items()
+        }
+        for row in rows
+    ]
+    await acreate_table_artifact(table=table, key=key, description=description)
+
+
+def _key(name: str) -> str:
+    """As Prefect wants the keys of artifacts."""
+    return re.sub(r"[^a-z0-9-]+", "-", name.lower()).strip("-")
+
+
+async def publish_results(name: str, results: Sequence[Result], assets: AssetStore, store: Store) -> None:
+    """A table with a row a run, and a contact sheet of all results; both lead to the gallery, while one is served.
 
     The sheet stands as a picture inside a markdown artifact of at most 200 kB, so that it shows without any server of ours.
     """
-    key = re.sub(r"[^a-z0-9-]+", "-", name.lower()).strip("-")
-    await acreate_table_artifact(table=[_row(result, store) for result in results], key=f"{key}-results", description=name)
+    gallery = assets.in_gallery(campaign=name)
+    link = f"[Open in the gallery]({gallery})" if gallery else ""
+    key = _key(name)
+    rows = [_row(name, result, assets, store) for result in results]
+    await publish_table(rows, key=f"{key}-results", description=f"{for_markdown(name)} {link}".strip())
     try:
+        shown = [(result, asset) for result in results for asset in result.assets if asset.forgotten_at is None]
         pictures = [
-            (f"{result.name} · {asset.output}", await store.thumbnail(asset.sha256))
-            for result in results
-            for asset in result.assets
+            (result.name if len(result.assets) == 1 else f"{result.name} · {asset.output}", await store.thumbnail(asset.sha256))
+            for result, asset in shown
         ]
     except (StoreError, OSError) as error:
         get_run_logger().warning("There is no contact sheet: %s", error)
         return
     if pictures:
-        sheet = base64.b64encode(await asyncio.to_thread(make_contact_sheet, pictures)).decode()
-        text = f"# {name}\n\n{len(pictures)} results in `{store.label}`.\n\n![Contact sheet](data:image/webp;base64,{sheet})\n"
+        columns = columns_of([asset.sidecar.place for _, asset in shown])
+        sheet = base64.b64encode(await asyncio.to_thread(make_contact_sheet, pictures, columns=columns)).decode()
+        found = "1 result" if len(pictures) == 1 else f"{len(pictures)} results"
+        told = f"# {for_markdown(name)}\n\n{found} in {for_markdown(store.label)}. {link}"
+        text = f"{told}\n\n![Contact sheet](data:image/webp;base64,{sheet})\n"
         await acreate_markdown_artifact(markdown=text, key=f"{key}-contact-sheet", description="Every result of the last run")
 
 
-def _row(result: Result, store: Store) -> dict[str, Any]:
+def _row(name: str, result: Result, assets: AssetStore, store: Store) -> dict[str, Any]:
     return {
         "step": result.name,
         "operation": result.operation,
         "status": result.status,
         "seconds": "" if result.seconds is None else round(result.seconds, 1),
-        "credits": result.charged,
+        "charged": "unknown" if result.charged is None else result.charged,
+        "unit": f"{result.provider} {result.unit}",
         "error": result.error,
         "warnings": "; ".join(result.warnings),
-        "files": " ".join(store.files.address(asset.path) for asset in result.assets),
+        "files": Markdown(
+            " ".join(_link(name, asset.path, assets, store) for asset in result.assets if asset.forgotten_at is None)
+        ),
         "run": result.job_id,
     }
+
+
+def _link(campaign: str, path: str, assets: AssetStore, store: Store) -> str:
+    """Where a file is looked at, as Prefect's page shows it; its own address where no gallery is served."""
+    shown = assets.in_gallery(campaign=campaign, asset=path)
+    return f"[{for_markdown(path.rpartition('/')[2])}]({shown})" if shown else for_markdown(store.files.address(path))

@@ -1,14 +1,17 @@
 """States that say how a wish was met, and the way back from a state to its value."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Awaitable, Sequence
 from typing import Any, TypeVar, cast
 
 from prefect.client.schemas.objects import State
+from prefect.logging import get_run_logger
 from prefect.states import Completed, Failed
 
-from genmedia.buying import Purchase
-from genmedia.results import Result
+from genmedia.errors import ContentRefusedError
+from genmedia.progress import Progress, listener
+from genmedia.purchasing.buy import Purchase
+from genmedia.purchasing.result import REFUSED, Result, tell_spent
 
 TOLD = 5
 """How many failures a state's message tells in full."""
@@ -16,9 +19,22 @@ TOLD = 5
 T = TypeVar("T")
 
 
-def met(purchase: Purchase) -> State[Purchase]:
-    """A completed state named `Bought`, `Reattached` or `Reused`, as the Prefect UI shows it."""
-    return cast("State[Purchase]", Completed(name=purchase.outcome.value, message=purchase.about, data=purchase))
+async def met(purchase: Awaitable[Purchase]) -> State[Purchase]:
+    """How a wish was met, as the Prefect UI shows it: by its `Outcome`; or failed, as `Refused` for its content."""
+    listening = listener.get()
+
+    def log_too(news: Progress) -> None:
+        get_run_logger().info("%s: %s", news.step, news.what)
+        listening(news)
+
+    token = listener.set(log_too)
+    try:
+        made = await purchase
+    except ContentRefusedError as error:
+        return cast("State[Purchase]", Failed(name=REFUSED, message=str(error), data=error))
+    finally:
+        listener.reset(token)
+    return cast("State[Purchase]", Completed(name=made.outcome.value, message=made.why_not or made.about, data=made))
 
 
 async def unwrap(state: State[T] | T) -> T:
@@ -28,16 +44,23 @@ async def unwrap(state: State[T] | T) -> T:
     return state
 
 
-def campaign_state(results: Sequence[Result]) -> State[Any]:
-    """How a whole campaign ended: completed, or failed and named `Partial` when something is missing, with the reasons."""
+def campaign_state(results: Sequence[Result], marked: str = "") -> State[Any]:
+    """How a whole campaign ended: completed, or failed and named `Partial` when something is missing, with the reasons.
+
+    Args:
+        results: Of its parts.
+        marked: What is to be told of the marks that it was run by.
+    """
     counts = Counter(result.status for result in results)
     summary = ", ".join(f"{count} {status.lower()}" for status, count in counts.items())
-    message = f"{summary}; {sum(result.charged for result in results):g} credits charged"
+    left = Counter(result.error for result in results if result.left and result.error not in marked)
+    whys = ", ".join(f"{count} {why}" for why, count in left.items())
+    message = "; ".join(filter(None, (marked, summary, tell_spent(results), whys and f"not bought: {whys}")))
     warnings = "; ".join(f"step {result.name}, {warning}" for result in results for warning in result.warnings)
     if warnings:
         message = f"{message}. To be looked at: {warnings}"
-    if all(result.done for result in results):
+    if all(result.done or result.left for result in results):
         return Completed(message=message, data=list(results))
-    failures = [f"step {result.name}: {result.error}" for result in results if result.error]
+    failures = [f"step {result.name}: {result.error}" for result in results if result.error and not result.left]
     more = f"; and {len(failures) - TOLD} more, each in the table of results" if len(failures) > TOLD else ""
     return Failed(name="Partial", message=f"{message}. {'; '.join(failures[:TOLD])}{more}", data=list(results))

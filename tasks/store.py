@@ -2,8 +2,6 @@
 
 from typing import Any
 
-from prefect import task
-from prefect.cache_policies import NO_CACHE
 from prefect.client.schemas.objects import State
 from prefect.logging import get_run_logger
 from prefect.states import Completed
@@ -13,9 +11,10 @@ from genmedia.errors import StoreError
 from genmedia.gallery.page import write_gallery as write_page
 from genmedia.provenance.manifest import write_manifest
 from genmedia.provenance.reading import read_assets
+from tasks.telling import task
 
 
-@task(task_run_name="write-gallery", cache_policy=NO_CACHE)
+@task(task_run_name="write-gallery")
 async def write_gallery(store: AssetStore) -> str | State[Any]:
     """Write the page that shows everything in the store, and the list of it, beside the media; returns the page's address.
 

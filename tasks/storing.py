@@ -1,20 +1,51 @@
-"""The end of every purchase, whoever was paid: its files in the store, and told to Prefect, so that automations can act on them."""
+"""The two ends of every purchase, whoever is paid: the order is met; its files are stored and told to Prefect, for automations."""
 
-from contextlib import suppress
+from contextlib import AsyncExitStack, suppress
+from functools import partial
 
+from prefect.client.schemas.objects import State
 from prefect.events import emit_event
 from prefect.exceptions import EventTooLarge
 
 from blocks import AssetStore
-from genmedia.buying import Purchase
-from genmedia.jobs import Job
+from genmedia.jobs.job import Job
 from genmedia.journal import StoredAsset
-from genmedia.providers.client import ProviderClient
-from genmedia.receiving import Received, receive_outputs
+from genmedia.journal.order import Order
+from genmedia.providers.base import ProviderClient
+from genmedia.providers.steps import Deliver
+from genmedia.purchasing.buy import Purchase, Reprice, buy
+from genmedia.purchasing.receive import Received, receive_outputs
+from tasks.states import met
 
 EVENT = "genmedia.asset.stored"
 PARENTS = 50
 """So many inputs are named in an event; Prefect takes 100 related resources, and adds the flow run and what belongs to it."""
+
+
+async def meet_order(
+    client: ProviderClient,
+    store: AssetStore,
+    order: Order,
+    deliver: Deliver,
+    *,
+    repeat_pause: float,
+    reprice: Reprice | None = None,
+) -> State[Purchase]:
+    """Buy what an order asks for, unless the journal knows that it is bought, and tell how it was met; see `buy`."""
+    async with store.get_store() as files, store.get_journal() as journal, AsyncExitStack() as held:
+        return await met(
+            buy(
+                journal,
+                order,
+                partial(deliver, held),
+                has=files.has,
+                recover=client.recover,
+                repeat_pause=repeat_pause,
+                clock=client.http.server_time,
+                buyer=client.buyer,
+                reprice=reprice,
+            )
+        )
 
 
 async def store_outputs(client: ProviderClient, store: AssetStore, purchase: Purchase, job: Job) -> Received:
@@ -22,14 +53,16 @@ async def store_outputs(client: ProviderClient, store: AssetStore, purchase: Pur
     async with store.get_store() as files, store.get_journal() as journal:
         received = await receive_outputs(client, files, journal, purchase, job)
         for asset in received.assets:
-            _tell_of(asset, files.files.address(asset.path))
+            if asset.forgotten_at is None:
+                _tell_of(asset, files.files.address(asset.path))
     return received
 
 
 def _tell_of(asset: StoredAsset, address: str) -> None:
     """Hand the event to Prefect's own thread, which adds the flow run and sends it; a server that is gone holds nothing up."""
     told = asset.sidecar
-    parents = dict.fromkeys(one["sha256"] for one in told["inputs"] if "sha256" in one)
+    parents = dict.fromkeys(one.sha256 for one in told.inputs if one.sha256)
+    named = {"campaign", "step", "provider", "operation", "submission_key", "take", "cost"}
     with suppress(EventTooLarge):  # every other fault is logged by Prefect, and raised nowhere
         emit_event(
             EVENT,
@@ -41,7 +74,7 @@ def _tell_of(asset: StoredAsset, address: str) -> None:
             payload={
                 "path": asset.path,
                 "address": address,
-                "media_type": told["file"]["media_type"],
-                **{name: told[name] for name in ("campaign", "step", "provider", "operation", "submission_key", "take", "cost")},
+                "media_type": told.file.media_type,
+                **told.model_dump(mode="json", include=named, exclude_unset=True),
             },
         )

@@ -4,17 +4,17 @@ import asyncio
 import ipaddress
 import os
 import socket
-from collections.abc import Callable, Generator
+from collections.abc import AsyncGenerator, Callable, Generator
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any, NoReturn
 
 import pytest
 
-from genmedia.cli.object_store import ObjectStore, missing_programs
-from genmedia.cli.services import free_port
-from tests.buckets import Buckets
-from tests.databases import Postgres, programs
+from genmedia.journal import Journal
+from genmedia.store import Place
+from tests.buckets import Buckets, shared_buckets
+from tests.databases import Postgres, copy_tables, migrate, programs, shared_postgres
+from tests.object_store import missing_programs
 from tests.prefects import PrefectServer, running_prefect
 from tests.sandboxes import Sandbox, running_sandbox
 
@@ -82,16 +82,17 @@ def prefect(prefect_server: PrefectServer) -> Generator[str]:
 
 
 @pytest.fixture(scope="session")
-def prefect_server(tmp_path_factory: pytest.TempPathFactory, prefect_databases: Postgres | None) -> Generator[PrefectServer]:
-    """A Prefect server that was empty when the tests began."""
-    with running_prefect(tmp_path_factory.mktemp("prefect"), prefect_databases) as server:
-        yield server
+def run_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder that all processes of this run of the tests have together."""
+    own = tmp_path_factory.getbasetemp()
+    return own.parent if "PYTEST_XDIST_WORKER" in os.environ else own
 
 
 @pytest.fixture(scope="session")
-def prefect_databases(request: pytest.FixtureRequest) -> Postgres | None:
-    """PostgreSQL where it is installed: SQLite gets locked by as many runs as some tests start."""
-    return request.getfixturevalue("postgres") if programs() else None
+def prefect_server(run_folder: Path) -> Generator[PrefectServer]:
+    """A Prefect server that was empty when the tests began; all processes of the run use it at the same time."""
+    with running_prefect(run_folder / "prefect") as server:
+        yield server
 
 
 def do_without(reason: str) -> NoReturn:
@@ -102,20 +103,57 @@ def do_without(reason: str) -> NoReturn:
 
 
 @pytest.fixture(scope="session")
-def postgres() -> Generator[Postgres]:
-    """A real PostgreSQL server."""
+def postgres(run_folder: Path) -> Generator[Postgres]:
+    """A real PostgreSQL server, which all processes of the run use."""
     if not programs():
         do_without("no PostgreSQL server is installed (Debian: postgresql)")
-    with TemporaryDirectory(prefix="genmedia-postgres-") as folder:  # pytest's own are closed to the server's user
-        server = Postgres(Path(folder))
+    with shared_postgres(run_folder) as server:
         yield server
-        server.stop()
 
 
 @pytest.fixture(scope="session")
-def buckets() -> Generator[Buckets]:
-    """A real S3 server."""
+def buckets(run_folder: Path) -> Generator[Buckets]:
+    """A real S3 server, which all processes of the run use."""
     if missing := missing_programs():
         do_without(f"no S3 server: {', '.join(missing)} not installed (Debian: ceph-mon ceph-osd radosgw ceph-common)")
-    with ObjectStore(free_port(), free_port()) as server:
-        yield Buckets(server)
+    with shared_buckets(run_folder) as buckets:
+        yield buckets
+
+
+@pytest.fixture(autouse=True)
+def copied_tables(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A new journal in SQLite gets the tables that the steps made once in this process; `empty_url` is for tests of the steps."""
+    monkeypatch.setattr("genmedia.journal.database._migrate_alone", copy_tables)
+
+
+@pytest.fixture
+def shared_url(postgres: Postgres, monkeypatch: pytest.MonkeyPatch) -> str:
+    """The address of a journal on PostgreSQL."""
+    # The lease of a process that dies is waited for, here and in processes that tests start.
+    monkeypatch.setenv("GENMEDIA_ANSWER_SECONDS", "4")
+    monkeypatch.setattr("genmedia.journal.ownership.LEASE_SECONDS", 6.0)
+    monkeypatch.setattr("genmedia.journal.transitions.ANSWER_SECONDS", 4.0)
+    return postgres.journal()
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """The address of a journal, once of each kind."""
+    return Place(str(tmp_path)).journal_url() if request.param == "sqlite" else request.getfixturevalue("shared_url")
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def empty_url(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
+    """The address of a database without tables, once of each kind; the steps make them."""
+    monkeypatch.setattr("genmedia.journal.database._migrate_alone", migrate)
+    if request.param == "sqlite":
+        return Place(str(tmp_path)).journal_url()
+    postgres: Postgres = request.getfixturevalue("postgres")
+    return postgres.new()
+
+
+@pytest.fixture
+async def journal(url: str) -> AsyncGenerator[Journal]:
+    """A journal, once of each kind."""
+    async with Journal.lease(url) as journal:
+        yield journal

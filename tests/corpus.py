@@ -15,15 +15,28 @@ from typing import Any, cast
 
 import av
 import numpy as np
+import pillow_heif
 from av.video.stream import VideoStream
 from PIL import Image
 
 from genmedia.errors import DamagedMediaError, MediaError, MediaLimitError, MediaTypeError
-from tests.library.example_assets import pack_glb, pyramid
+from tests.example_assets import pack_glb, pyramid
+
+pillow_heif.register_heif_opener()
 
 FILMS = {"mp4": "libx264", "webm": "libvpx-vp9", "mov": "libx264"}
-PICTURES = {"png": "PNG", "jpg": "JPEG", "webp": "WEBP", "gif": "GIF", "avif": "AVIF"}
+PICTURES = {
+    "png": "PNG",
+    "jpg": "JPEG",
+    "webp": "WEBP",
+    "gif": "GIF",
+    "avif": "AVIF",
+    "heic": "HEIF",
+    "tif": "TIFF",
+    "bmp": "BMP",
+}
 TYPES = {suffix: f"image/{form.lower()}" for suffix, form in PICTURES.items()} | {
+    "heic": "image/heic",
     "mp4": "video/mp4",
     "webm": "video/webm",
     "mov": "video/quicktime",
@@ -124,6 +137,43 @@ def resized_jpeg(width: int, height: int) -> bytes:
     content = good("jpg")
     at = content.index(b"\xff\xc0") + 5
     return content[:at] + struct.pack(">HH", height, width) + content[at + 4 :]
+
+
+def heic_of(width: int, height: int) -> bytes:
+    """A HEIC whose header lies about its size."""
+    content = bytearray(good("heic"))
+    at = content.index(b"ispe") + 8
+    content[at : at + 8] = struct.pack(">II", width, height)
+    return bytes(content)
+
+
+def tiff(*changes: tuple[int, int, int]) -> bytes:
+    """A TIFF with other tags, and other numbers in them: each was this tag, and is that one with that number."""
+    content = bytearray(good("tif"))
+    first = int.from_bytes(content[4:8], "little") + 2
+    for was, tag, value in changes:
+        at = next(at for at in range(first, len(content), 12) if int.from_bytes(content[at : at + 2], "little") == was)
+        content[at : at + 12] = struct.pack("<HHII", tag, 4, 1, value)
+    return bytes(content)
+
+
+def tiff_of(tags: dict[int, Any]) -> bytes:
+    return encode(noise(), "TIFF", tiffinfo=tags)
+
+
+def tiff_in_a_circle() -> bytes:
+    """Its second page is its first once more."""
+    content = bytearray(good("tif"))
+    first = int.from_bytes(content[4:8], "little")
+    end = first + 2 + 12 * int.from_bytes(content[first : first + 2], "little")
+    content[end : end + 4] = struct.pack("<I", len(content))
+    return bytes(content) + bytes(content[first:end]) + struct.pack("<I", first)
+
+
+def bmp_of(width: int, height: int) -> bytes:
+    content = bytearray(good("bmp"))
+    content[18:26] = struct.pack("<ii", width, height)
+    return bytes(content)
 
 
 def webp_of(width: int, height: int) -> bytes:
@@ -275,6 +325,33 @@ def _unfolding() -> dict[str, Specimen]:
         "webp of many pictures": Specimen(_at("it.webp", lambda: animated("WEBP", 12, 3000)), "image/webp", "first 8 frames"),
         "avif of 20 megapixels": Specimen(
             _at("it.avif", lambda: encode(Image.new("L", (5000, 4000)), "AVIF", speed=10)), MediaLimitError
+        ),
+        "heic that is larger than it says": Specimen(_at("it.heic", lambda: heic_of(64, 64)), DamagedMediaError),
+        "heic of 30 megapixels": Specimen(_at("it.heic", lambda: heic_of(6000, 5000)), MediaLimitError, "6000"),
+        "heic that is smaller than it says": Specimen(_at("it.heic", lambda: heic_of(5000, 5000)), DamagedMediaError),
+        "tiff of 100000 x 100000": Specimen(
+            _at("it.tif", lambda: tiff((256, 256, 100_000), (257, 257, 100_000))), MediaLimitError, "100000"
+        ),
+        "tiff with fewer strips than rows": Specimen(
+            _at("it.tif", lambda: tiff((257, 257, 100_000))), DamagedMediaError, "strips"
+        ),
+        "tiff with a tile of 2**31": Specimen(
+            _at("it.tif", lambda: tiff((273, 324, 140), (284, 322, 2**31 - 16), (278, 323, 2**31 - 16))),
+            MediaLimitError,
+            "decode",
+        ),
+        "tiff as large as is passed": Specimen(
+            _at("it.tif", lambda: encode(Image.new("RGB", (7000, 6000)), "TIFF", compression="tiff_lzw")),
+            "image/tiff",
+            "one colour",
+        ),
+        "tiff whose pages go round": Specimen(_at("it.tif", tiff_in_a_circle), "image/tiff", "first"),
+        "tiff of a preview and a raw photo": Specimen(
+            _at("it.tif", lambda: tiff_of({50706: b"\1\4\0\0"})), MediaTypeError, "raw"
+        ),
+        "bmp of 60000 x 60000": Specimen(_at("it.bmp", lambda: bmp_of(60_000, 60_000)), MediaLimitError, "60000"),
+        "bmp as large as is passed": Specimen(
+            _at("it.bmp", lambda: encode(Image.new("L", (8192, 6144)), "BMP")), "image/bmp", "one colour"
         ),
         "jpeg of 65500 x 65500": Specimen(_at("it.jpg", lambda: resized_jpeg(65500, 65500)), MediaLimitError, "65500"),
         "jpeg of 90 megapixels without rows": Specimen(_at("it.jpg", lambda: resized_jpeg(9500, 9500)), "image/jpeg"),

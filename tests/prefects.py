@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from genmedia.cli.services import free_port, prefect_service, running
-from tests.databases import Postgres
+
+PROJECT = Path(__file__).parents[1]
 
 
 @dataclass(frozen=True)
@@ -23,22 +24,19 @@ class PrefectServer:
 
 
 @contextmanager
-def running_prefect(folder: Path, postgres: Postgres | None) -> Generator[PrefectServer]:
-    """A server until the block ends.
+def running_prefect(folder: Path) -> Generator[PrefectServer]:
+    """A server until the block ends, in every process that names the folder; it asks for no key, as somebody's own may not.
 
     Args:
-        folder: Where it keeps its state.
-        postgres: Where it makes a database of its own; without one it has SQLite in `folder`.
+        folder: Where it keeps its state. The first process that names it starts the server, and the last one ends it.
     """
-    service = prefect_service(folder)
+    service = prefect_service(folder, PROJECT)
     service.port = free_port()
-    database = postgres.new() if postgres else ""
-    kept = {"PREFECT_SERVER_DATABASE_CONNECTION_URL": database.replace("postgresql://", "postgresql+asyncpg://")}
-    service.environment = {**service.environment, "PREFECT_UI_ENABLED": "false", **(kept if database else {})}
+    service.command = [part.replace("deployments.local_server:", "tests.open_prefect:") for part in service.command]
+    open_to_all = {name: value for name, value in service.environment.items() if not name.endswith("AUTH_STRING")}
+    service.environment = {**open_to_all, "PREFECT_UI_ENABLED": "false"}
 
     def read_all() -> bytes:
-        if postgres:
-            return postgres.dump(database)
         return b"".join(path.read_bytes() for path in folder.rglob("*") if path.is_file())
 
     with running([service]):

@@ -13,8 +13,11 @@ import httpx
 _PROGRAM = """
 import json, sys
 from genmedia.sandbox.server import SandboxOptions, run
-run(SandboxOptions(port=0, **json.loads(sys.argv[1])))
+run(SandboxOptions(**{"port": 0, **json.loads(sys.argv[1])}))
 """
+
+_PROCESS = f"{worker}-" if (worker := os.environ.get("PYTEST_XDIST_WORKER")) else ""
+"""Tells accounts from those that other processes of the run name: what is saved under their names stands in one Prefect server."""
 
 # The server's own requests for inputs on public hosts must end on this machine: nothing listens on the discard port.
 _NO_WAY_OUT = {"HTTPS_PROXY": "http://127.0.0.1:9", "HTTP_PROXY": "http://127.0.0.1:9", "NO_PROXY": "127.0.0.1,localhost"}
@@ -34,7 +37,9 @@ class Sandbox:
 
     def new_account(self, provider: str = "flora", **options: Any) -> dict[str, Any]:
         """A fresh account with the given credits, settings, switches."""
-        return self.control("POST", "/accounts", {"provider": provider, "account": f"test-{next(self._numbers)}", **options})
+        return self.control(
+            "POST", "/accounts", {"provider": provider, "account": f"test-{_PROCESS}{next(self._numbers)}", **options}
+        )
 
     def fault(self, account: dict[str, Any], kind: str, **arguments: Any) -> str:
         """Script a fault for one account."""
@@ -75,7 +80,7 @@ class Sandbox:
 
 @contextmanager
 def running_sandbox(options: str = "{}") -> Generator[Sandbox]:
-    """Start a sandbox on free ports and end it afterwards; `options` is JSON for SandboxOptions."""
+    """Start a sandbox, on free ports by default, and end it afterwards; `options` is JSON for SandboxOptions."""
     process = subprocess.Popen(
         [sys.executable, "-c", _PROGRAM, options], stdout=subprocess.PIPE, text=True, env={**os.environ, **_NO_WAY_OUT}
     )

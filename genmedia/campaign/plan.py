@@ -1,91 +1,97 @@
-"""The runs that written steps come to, checked as a whole before the first credit is spent."""
+"""The steps to buy that written steps come to, checked as a whole before the first credit is spent."""
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
-from pathlib import Path
+from dataclasses import replace
+from typing import Any
 
-from genmedia.campaign.operations import Operation, read_step
-from genmedia.campaign.sources import IN_STORE, Fed, Files, Given
-from genmedia.campaign.written import EVERY, AnyStep, At, FedBy, File, FromUrl, Text
+from genmedia.campaign.steps import AnyStep
 from genmedia.errors import Fault, InputError
-from genmedia.origins import Origins
-from genmedia.providers.flora import check_media_url
-from genmedia.redaction import bare_url
+from genmedia.media.conversion import conversion
+from genmedia.providers.inputs import Input, PendingInput, ResolvedInput
+from genmedia.providers.registry import kind_of
+from genmedia.providers.sources import EVERY, Address, At, FedBy, File, Source, Text, Unreadable
+from genmedia.providers.steps import Operation, PlannedStep
+from genmedia.store import Store
+from genmedia.store.named_files import Files
+from genmedia.transport.origins import Origins, why_no_address
 
-_TYPES = {"image": "imageUrl", "video": "videoUrl", "model": "model", "text": "text"}
 
+def named_files(steps: Iterable[AnyStep], origins: Mapping[str, Origins]) -> list[str]:
+    """Every file that the steps name, in any way; the plan says what is wrong with a `url` that is none.
 
-@dataclass(frozen=True)
-class PlannedRun:
-    """One run to buy.
-
-    Attributes:
-        name: The step's name; with a number where the step is run once for each of several outputs.
-        operation: What is bought.
-        inputs: Where each input comes from.
+    Args:
+        steps: As they are written.
+        origins: By provider, which addresses are listed besides the documented ones.
     """
-
-    name: str
-    operation: Operation
-    inputs: tuple[Given | Fed, ...]
-
-    @property
-    def feeds(self) -> set[str]:
-        """The runs that must be done before this one."""
-        return {source.run for source in self.inputs if isinstance(source, Fed)}
-
-
-def named_files(steps: Iterable[AnyStep]) -> list[str]:
-    """Every file and asset that the steps name."""
-    return [source.file for step in steps for _, source in read_step(step) if isinstance(source, File)]
-
-
-def named_urls(steps: Iterable[AnyStep], origins: Origins) -> list[str]:
-    """Every address that the steps name and that may be fetched; the plan says what is wrong with the others."""
-    sources = (source for step in steps for _, source in read_step(step))
-    return [source.url for source in sources if isinstance(source, FromUrl) and not check_media_url(source.url, origins)]
+    found: list[str] = []
+    for step in steps:
+        kind = kind_of(step)
+        for _, source in kind.sources(step):
+            if isinstance(source, File):
+                found.append(source.file)
+            elif (
+                isinstance(source, Address) and (listed := origins.get(kind.provider)) and not why_no_address(source.url, listed)
+            ):
+                found.append(source.url)
+    return found
 
 
 def plan_steps(
-    steps: Sequence[AnyStep], operations: Mapping[str, Operation | Sequence[Fault]], files: Files, origins: Origins
-) -> list[PlannedRun]:
+    steps: Sequence[AnyStep | Unreadable],
+    operations: Mapping[str, Operation | Sequence[Fault]],
+    files: Files,
+    origins: Mapping[str, Origins],
+    faults: Sequence[Fault] = (),
+) -> list[PlannedStep]:
     """The runs that steps come to, in an order in which each comes after those that feed it.
 
     Args:
         steps: As they are written.
         operations: What each step buys, by its name, as the providers describe it now; or what is wrong with it.
-        files: Every file and address that the steps name, looked at.
-        origins: Which addresses FLORA reads from besides the documented ones.
+        files: Every file that the steps name, looked at.
+        origins: By provider, which addresses are listed besides the documented ones.
+        faults: What else is wrong, to be told with it.
 
     Raises:
         InputError: Everything that is wrong, each with its step and input.
     """
     planner = _Planner(operations, files, origins)
+    planner.faults += faults
     for number, step in enumerate(steps, 1):
-        planner.add(f"step {number} ({step.name})", step)
+        planner.add(f"step {number} ({step.name})" if step.name else f"step {number}", step)
     plan = [run for runs in planner.runs.values() for run in runs]
     names = Counter(run.name for run in plan)
     planner.faults += [Fault(f"run {name}", "is the name of two runs; rename a step") for name in names if names[name] > 1]
     if planner.faults:
         raise InputError(planner.faults)
-    return plan
+    same = [repr((run.operation, run.inputs)) for run in plan]
+    last: dict[str, int] = {}
+    for run, what in zip(plan, same, strict=True):
+        last[what] = max(run.take, last.get(what, 1))
+    return [replace(run, takes=last[what]) for run, what in zip(plan, same, strict=True)]
 
 
 class _Planner:
     """Walks through the steps once, gathering runs and faults."""
 
-    def __init__(self, operations: Mapping[str, Operation | Sequence[Fault]], files: Files, origins: Origins) -> None:
+    def __init__(
+        self, operations: Mapping[str, Operation | Sequence[Fault]], files: Files, origins: Mapping[str, Origins]
+    ) -> None:
         self.faults: list[Fault] = []
-        self.runs: dict[str, list[PlannedRun]] = {}
+        self.runs: dict[str, list[PlannedStep]] = {}
         self._gives: dict[str, Operation] = {}
         self._operations = operations
         self._files = files
         self._origins = origins
 
-    def add(self, place: str, step: AnyStep) -> None:
+    def add(self, place: str, step: AnyStep | Unreadable) -> None:
+        if isinstance(step, Unreadable):
+            self.faults += [replace(fault, place=", ".join(filter(None, (place, fault.place)))) for fault in step.faults]
+            self.runs.setdefault(step.name, [])
+            return
         if step.name in self.runs:
-            self.faults.append(Fault(place, "has the name of a step above it"))
+            self.faults.append(Fault(place, "has the name of an earlier step"))
             return
         self.runs[step.name] = []
         operation = self._operations[step.name]
@@ -95,14 +101,14 @@ class _Planner:
         self._gives[step.name] = operation
         before = len(self.faults)
         choices = [
-            (name, self._resolve(f"{place}, input {name}", name, source, operation.takes.get(name)))
-            for name, source in read_step(step)
+            (name, self._resolve(f"{place}, input {name}", name, source, operation))
+            for name, source in kind_of(step).sources(step)
         ]
         self._check_ids(place, operation, choices)
         if len(self.faults) == before and all(sources for _, sources in choices):
             self.runs[step.name] = self._runs_of(place, step, operation, choices)
 
-    def _check_ids(self, place: str, operation: Operation, choices: list[tuple[str, list[Given | Fed]]]) -> None:
+    def _check_ids(self, place: str, operation: Operation, choices: list[tuple[str, list[Input]]]) -> None:
         seen: dict[str, str] = {}
         for name, sources in choices:
             if name in seen:
@@ -112,80 +118,79 @@ class _Planner:
         self.faults += operation.check_inputs(place, seen)
 
     def _runs_of(
-        self, place: str, step: AnyStep, operation: Operation, choices: list[tuple[str, list[Given | Fed]]]
-    ) -> list[PlannedRun]:
+        self, place: str, step: AnyStep, operation: Operation, choices: list[tuple[str, list[Input]]]
+    ) -> list[PlannedStep]:
         many = [sources for _, sources in choices if len(sources) > 1]
         if len(many) > 1 and len({len(sources) for sources in many}) > 1:
             self.faults.append(Fault(place, f"has inputs of {' and '.join(str(len(sources)) for sources in many)} outputs each"))
             return []
         count = len(many[0]) if many else 1
         return [
-            PlannedRun(
+            PlannedStep(
                 name=step.name if count == 1 else f"{step.name}-{index + 1}",
                 operation=operation,
                 inputs=tuple(sources[index if len(sources) > 1 else 0] for _, sources in choices),
+                take=step.take,
             )
             for index in range(count)
         ]
 
-    def _resolve(
-        self, place: str, name: str, source: File | FromUrl | Text | FedBy, wanted: frozenset[str] | None
-    ) -> list[Given | Fed]:
+    def _resolve(self, place: str, name: str, source: Source, operation: Operation) -> list[Input]:
         """What an input stands for: one source, several where the step is run for each, none where there is a fault."""
         match source:
             case Text():
-                return [Given(name, "text", text=source.text, source="the chain")]
+                return [ResolvedInput(name, "text", text=source.text, source="the chain")]
             case File():
-                stored = source.file.startswith(IN_STORE)
-                asset = source.file.removeprefix(IN_STORE) if stored else ""
-                file = None if stored else Path(source.file).absolute()
-                return self._given(place, name, source.file, source.at, file=file, asset=asset)
-            case FromUrl():
-                wrong = check_media_url(source.url, self._origins)
-                if wrong:
+                return self._given(place, name, source.file, source.at, operation)
+            case Address():
+                if wrong := why_no_address(source.url, self._origins[operation.provider]):
                     self.faults.append(Fault(place, wrong))
                     return []
-                return self._given(place, name, source.url, None, url=source.url)
+                return self._given(place, name, source.url, None, operation)
             case FedBy():
-                return self._fed(place, name, source, wanted or frozenset())
+                return self._fed(place, name, source, operation.takes.get(name, frozenset()))
 
-    def _given(
-        self, place: str, name: str, key: str, at: At | None, *, file: Path | None = None, asset: str = "", url: str = ""
-    ) -> list[Given | Fed]:
+    def _given(self, place: str, name: str, key: str, at: At | None, operation: Operation) -> list[Input]:
         if key in self._files.wrong:
             self.faults.append(Fault(place, f"{key} {self._files.wrong[key]}"))
             return []
-        digest, facts = self._files.found[key]
+        one = self._files.found[key]
+        facts = one.facts
         if at is not None and facts.kind != "video":
             self.faults.append(Fault(place, f"names a picture with `at`, but {key} is no video"))
             return []
-        given = Given(
+        # Read by its own address is what needs no transfer, and nothing done to it.
+        listed = self._origins.get(operation.provider)
+        reads = bool(one.url) and at is None and listed is not None and operation.kind.reads(one.url, listed)
+        url = one.url if reads and not conversion(facts.media_type, facts.mode or "", operation.media_types) else ""
+        given = ResolvedInput(
             name,
-            "imageUrl" if at is not None else _TYPES.get(facts.kind, facts.kind),
-            sha256=digest,
+            "image" if at is not None else facts.kind,
+            sha256=one.sha256,
             url=url,
-            file=file,
-            asset=asset,
+            file=None if url or one.asset else one.path,
+            asset=one.asset,
             media_type=facts.media_type,
+            mode=facts.mode or "",
             at=at,
             duration=facts.duration,
-            source=bare_url(url) if url else key,
+            source=one.origin if one.url or one.asset else key,
         )
         if given.lack:
             self.faults.append(Fault(place, given.lack))
             return []
         return [given]
 
-    def _fed(self, place: str, name: str, source: FedBy, wanted: frozenset[str]) -> list[Given | Fed]:
+    def _fed(self, place: str, name: str, source: FedBy, wanted: frozenset[str]) -> list[Input]:
         if source.step not in self.runs:
-            self.faults.append(Fault(place, f"uses step {source.step!r}, which is not above it"))
+            self.faults.append(Fault(place, f"uses step {source.step!r}, which is no earlier step"))
             return []
         operation, runs = self._gives.get(source.step), self.runs[source.step]
         if operation is None or not runs:
             return []  # the step above has faults of its own
         outputs = operation.gives
         if source.at is not None:
-            wanted = frozenset({"videoUrl"})
+            wanted = frozenset({"video"})
         fitting = [output for output, type_ in outputs.items() if type_ in wanted] or list(outputs)
         offer = ", ".join(f"{output} ({type_})" for output, type_ in outputs.items()) or "nothing"
         if source.output == EVERY and outputs:
@@ -200,9 +205,33 @@ class _Planner:
                 self.faults.append(Fault(place, f"{asked} of step {source.step!r}; it gives {offer}"))
                 return []
             chosen = [(runs[0].name, output)]
-        if source.at is not None and any(outputs[output] != "videoUrl" for _, output in chosen):
+        if source.at is not None and any(outputs[output] != "video" for _, output in chosen):
             self.faults.append(Fault(place, f"names a picture with `at`, but step {source.step!r} gives {offer}"))
             return []
         return [
-            Fed(name, "imageUrl" if source.at is not None else outputs[output], run, output, source.at) for run, output in chosen
+            PendingInput(name, "image" if source.at is not None else outputs[output], run, output, source.at)
+            for run, output in chosen
         ]
+
+
+async def explain(plan: Sequence[PlannedStep], clients: Mapping[str, Any], store: Store) -> list[str]:
+    """A sentence for each input of a plan: how it will get to the provider.
+
+    Args:
+        plan: What is to be bought.
+        clients: Of the accounts that pay, by provider.
+        store: Where assets are.
+    """
+    by_name = {step.name: step for step in plan}
+    told: list[str] = []
+    for step in plan:
+        operation = step.operation
+        for source in step.inputs:
+            feeder = by_name[source.run].operation if isinstance(source, PendingInput) else None
+            how = (
+                "as text"
+                if source.type == "text"
+                else await operation.kind.explain(clients[step.operation.provider], store, operation, source, feeder)
+            )
+            told.append(f"{step.name}, {source.id}: {how}")
+    return told

@@ -9,15 +9,17 @@ from getpass import getpass
 from typing import Any
 
 from pydantic import ValidationError
-from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from genmedia.cli.printing import print_json
+from genmedia.cli.printing import Console, print_json
 from genmedia.cli.project import Project
 from genmedia.cli.services import accounts_of, open_accounts
-from genmedia.errors import CredentialsError, Fault, GenmediaError, InputError, SettingsError, StoreError
-from genmedia.offers import Offer, Saved, asked
+from genmedia.errors import CredentialsError, Fault, GenmediaError, InputError, SettingsError, StoreError, sentence
+from genmedia.forms.names import check_block_name
+from genmedia.forms.validation import in_words
+from genmedia.jobs.job import UNKNOWN, priced
+from genmedia.providers.offers import Offer, Saved, asked
 
 
 def show_offers(project: Project, *, sandbox: str, as_json: bool, console: Console) -> int:
@@ -69,22 +71,25 @@ def _row(account: Saved, offer: Offer | GenmediaError) -> dict[str, Any]:
 
 def _print_offer(row: Mapping[str, Any], console: Console) -> None:
     terms = [f"plan {row['plan']}"] if row["plan"] else []
-    terms += [] if row["error"] else [f"credits left: {'-' if row['credits'] is None else format(row['credits'], 'g')}"]
+    terms += [] if row["error"] else [f"credits left: {UNKNOWN if row['credits'] is None else format(row['credits'], '.10g')}"]
     about = "  ".join([row["block"], row["base_url"], ", ".join(terms)])
-    console.print(f"[bold]{row['provider']}[/]  {about.rstrip()}", highlight=False, soft_wrap=True)
+    console.print(Text.assemble((row["provider"], "bold"), f"  {about.rstrip()}"), soft_wrap=True)
     for words, style in ((row["error"], "red"), (row["note"], "")):
         if words:
-            console.print(f"  {words}", style=style, highlight=False, markup=False, soft_wrap=True)
+            console.print(f"  {words}", style=style, soft_wrap=True)
     table = Table(box=None, show_header=False, padding=(0, 0, 0, 2))
     table.add_column(no_wrap=True)
     table.add_column(overflow="fold")
     for one in row["products"]:
-        price = f"{'-' if one['price'] is None else format(one['price'], 'g')} {'credit' if one['price'] == 1 else 'credits'}"
-        lines = [f"{', '.join(one['takes'])} -> {', '.join(one['makes'])}, {price}"]
+        lines = [f"{', '.join(one['takes'])} -> {', '.join(one['makes'])}, {_price(one)}"]
         lines += [f"{name}: {what}" for name, what in one["parameters"].items()]
         table.add_row(one["name"], Text("\n".join(lines)))
     console.print(table)
     console.print()
+
+
+def _price(product: Mapping[str, Any]) -> str:
+    return f"price {UNKNOWN}" if product["price"] is None else priced(product["price"], product["unit"])
 
 
 def set_up(project: Project, *, name: str, sandbox: str, force: bool, console: Console) -> int:
@@ -97,22 +102,27 @@ def set_up(project: Project, *, name: str, sandbox: str, force: bool, console: C
         project: The checkout.
         name: What the blocks are called.
         sandbox: Take the keys of accounts in the sandbox at this address.
-        force: Save keys that are refused or could not be tried, even over others; one that cannot be sent is never saved.
+        force: Save keys that are refused or could not be tried, even over others; one that cannot be sent is never saved, and a
+            sandbox's goes over no other.
         console: Where it is told.
 
     Raises:
         InputError: Something given cannot be used.
+        SettingsError: The sandbox's keys would go over one that a person saved.
         UnreachableError: No Prefect server or no sandbox answers.
     """
+    check_block_name(name)
     server, bootstrap = project.module("deployments.server"), project.module("deployments.bootstrap")
     asyncio.run(server.reach_server())  # before a person types anything
-    environment = open_accounts(sandbox, name) if sandbox else _ask_for_keys(bootstrap.CREDENTIALS)
+    # The blocks named sandbox hold the keys that `genmedia up` saves in them, and pay with the same account.
+    account = "default" if sandbox and name == bootstrap.SANDBOX else name
+    environment = open_accounts(sandbox, account) if sandbox else _ask_for_keys(bootstrap.CREDENTIALS)
     try:
-        given = bootstrap.credentials_from(environment, name)
-        return asyncio.run(_save(server, bootstrap, given, name=name, force=force, console=console))
+        given = bootstrap.credentials_from(environment, account)
+        return asyncio.run(_save(server, bootstrap, given, name=name, sandbox=bool(sandbox), force=force, console=console))
     except ValidationError as error:
-        faults = error.errors(include_input=False, include_url=False)
-        raise InputError([Fault(f"{error.title}, {'.'.join(map(str, one['loc']))}", one["msg"]) for one in faults]) from None
+        faults = [Fault(f"{error.title}, {'.'.join(map(str, one['loc']))}", in_words(one)) for one in error.errors()]
+        raise InputError(faults) from None
 
 
 def _ask_for_keys(prefixes: Sequence[str]) -> dict[str, str]:
@@ -130,9 +140,19 @@ def _ask_for_keys(prefixes: Sequence[str]) -> dict[str, str]:
     return environment
 
 
-async def _save(server: Any, bootstrap: Any, given: Sequence[Any], *, name: str, force: bool, console: Console) -> int:
+async def _save(
+    server: Any, bootstrap: Any, given: Sequence[Any], *, name: str, sandbox: bool, force: bool, console: Console
+) -> int:
     there = {one.provider: one for one in await server.saved_credentials() if one.name == name}
-    new = {block.provider: Saved(block.provider, name, _merged(there.get(block.provider), block)) for block in given}
+    known = {provider: one.credentials for provider, one in there.items()}
+    if sandbox and (theirs := [one.provider for one in given if _holds_another_key(known.get(one.provider), one)]):
+        free = bootstrap.SANDBOX if name != bootstrap.SANDBOX else "NAME"
+        raise SettingsError(
+            f"the block {name} holds a key of yours for {', '.join(theirs)}, and the sandbox's go over none; nothing was saved",
+            money="",
+            advice=f"Save them beside it: genmedia setup --sandbox ADDRESS --name {free}.",
+        )
+    new = {block.provider: Saved(block.provider, name, bootstrap.merged(known.get(block.provider), block)) for block in given}
     tried = {**there, **new}
     answers = dict(
         zip(tried, await asyncio.gather(*(asked(one, lambda known: known.check()) for one in tried.values())), strict=True)
@@ -159,14 +179,19 @@ async def _save(server: Any, bootstrap: Any, given: Sequence[Any], *, name: str,
             line = f"{provider:9} NOT READY, {what}: {faults[provider].what}.{hint}"
         else:
             line = f"{provider:9} ready, {what}: the key is taken"
-        console.print(line, highlight=False, markup=False, soft_wrap=True)
+        console.print(line, soft_wrap=True)
     unfit = await _store_fault((await server.saved_stores())[name])
-    console.print(f"store     {unfit or 'ready'}", highlight=False, markup=False, soft_wrap=True)
+    console.print(f"store     {unfit or 'ready'}", soft_wrap=True)
     if unfit:
         return 1
     if faults:
         return 3
     return 0 if tried else 2
+
+
+def _holds_another_key(known: Any, given: Any) -> bool:
+    """Whether a key stands in a saved block that is not the given one; true of a block that cannot be read."""
+    return known is not None and (isinstance(known, GenmediaError) or known.api_key != given.api_key)
 
 
 async def _can_be_sent(credentials: Any) -> bool:
@@ -188,12 +213,4 @@ async def _store_fault(store: Any) -> str:
     except StoreError as error:
         return f"NOT READY: {error.what}. Name another place with GENMEDIA_STORE, or in the Asset Store block."
     except SettingsError as error:
-        return f"NOT READY: {error.what}. {error.advice}"
-
-
-def _merged(there: Saved | None, given: Any) -> Any:
-    """A block with the new key and what else is given; the rest as it is saved, the account's name first of all: purchases hang on it."""
-    known: Any = there.credentials if there else None
-    if known is None or isinstance(known, GenmediaError) or known.base_url != given.base_url:
-        return given
-    return known.model_copy(update={field: getattr(given, field) for field in given.model_fields_set - {"account"}})
+        return f"NOT READY: {sentence(error.what)} {error.advice}"

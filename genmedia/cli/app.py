@@ -1,21 +1,27 @@
 """The command line `genmedia`."""
 
+import logging
 import os
 import signal
 import sys
+from collections.abc import Collection
+from dataclasses import dataclass
 from datetime import date
+from importlib.util import find_spec
 from pathlib import Path
+from traceback import format_exception
 from typing import TYPE_CHECKING, Annotated, Literal
 
 from cyclopts import App, Parameter
-from rich.console import Console
 
 from genmedia import __version__
 from genmedia.cli.output import Output
+from genmedia.cli.printing import Console, complain
 from genmedia.errors import ApiError, BudgetError, GenmediaError, InputError, JournalError, SettingsError
 
 if TYPE_CHECKING:
     from genmedia.cli.project import Project
+    from genmedia.cli.where import Where
 
 EXIT_CODES = {
     0: "done",
@@ -24,6 +30,9 @@ EXIT_CODES = {
     3: "a provider or a server cannot be reached, or refuses",
     130: "ended by Ctrl-C",
 }
+
+_EXTRAS = {"prefect": "prefect", "uvicorn": "sandbox", "httptools": "sandbox"}
+"""Which extra of genmedia brings a module that some commands need."""
 
 app = App(
     name="genmedia",
@@ -38,11 +47,40 @@ ProjectFolder = Annotated[Path | None, Parameter(help="The project's folder; fou
 SandboxAddress = Annotated[
     str, Parameter(help="Address of a running sandbox, such as http://127.0.0.1:4280.", show_default=False)
 ]
-StoreName = Annotated[str, Parameter(help="The Asset Store block.")]
-StoreFolder = Annotated[
-    Path | None, Parameter(help="In its stead, a store's folder; needs neither Prefect nor a project.", show_default=False)
-]
 AsJson = Annotated[bool, Parameter(name="--json", negative=(), help="Print JSON.", show_default=False)]
+
+
+@Parameter(name="*")
+@dataclass(frozen=True)
+class OneStore:
+    """The options of what is about one store."""
+
+    store: Annotated[str, Parameter(help="The Asset Store block.")] = "default"
+    folder: Annotated[
+        Path | None, Parameter(help="In its stead, a store's folder; needs neither Prefect nor a project.", show_default=False)
+    ] = None
+    project: ProjectFolder = None
+
+    def find(self) -> "Where":
+        """The store that is meant."""
+        from genmedia.cli.where import Where  # noqa: PLC0415
+
+        _mute_prefect()
+        return Where(self.store, self.folder, self.project)
+
+
+@Parameter(name="*")
+@dataclass(frozen=True)
+class AnyStore(OneStore):
+    """The options of what is about the journals of all stores, or of one."""
+
+    store: Annotated[
+        str,
+        Parameter(help="Only the journal of this Asset Store block; by default those of all that are saved.", show_default=False),
+    ] = ""
+
+
+ONE_STORE, ALL_STORES = OneStore(), AnyStore()
 
 
 @app.command
@@ -54,6 +92,10 @@ def sandbox(
     size: Annotated[int, Parameter(help="Longest side of rendered pictures, in pixels.")] = 768,
     seed: Annotated[int, Parameter(help="Makes durations and failures repeat.")] = 0,
     input_origin: Annotated[tuple[str, ...], Parameter(help="A further origin that inputs may be at.")] = (),
+    profile: Annotated[
+        Literal["documents", "today"],
+        Parameter(help="The APIs as their documents describe them, or as their own clients see them today."),
+    ] = "documents",
     switch: Annotated[
         tuple[str, ...], Parameter(help="Behaviour of all accounts, such as flora.assets=true or flora.casing=snake.")
     ] = (),
@@ -61,22 +103,25 @@ def sandbox(
     """Serve all providers on this machine, without a key and without a network."""
     from pydantic import ValidationError  # noqa: PLC0415 # `--help` should not wait for what only one command needs
 
-    from genmedia.sandbox.server import SandboxOptions, run  # noqa: PLC0415
+    from genmedia.forms.validation import in_words  # noqa: PLC0415
+    from genmedia.sandbox.server import PROVIDERS, SandboxOptions, run  # noqa: PLC0415
 
-    options = SandboxOptions(
-        port=port,
-        media_port=media_port,
-        clock_scale=clock_scale,
-        size=size,
-        seed=seed,
-        input_origins=input_origin,
-        switches=_switches(switch),
-    )
     try:
-        run(options)
+        run(
+            SandboxOptions(
+                port=port,
+                media_port=media_port,
+                clock_scale=clock_scale,
+                size=size,
+                seed=seed,
+                input_origins=input_origin,
+                profile=profile,
+                switches=_switches(switch, {kind.name for kind in PROVIDERS}),
+            )
+        )
     except ValidationError as error:
-        faults = "; ".join(f"{'.'.join(map(str, fault['loc']))}: {fault['msg']}" for fault in error.errors(include_input=False))
-        raise SettingsError(f"a switch cannot be set: {faults}", advice="See `genmedia sandbox --help`.") from None
+        faults = "; ".join(f"{'.'.join(map(str, fault['loc']))} {in_words(fault)}" for fault in error.errors())
+        raise SettingsError(f"the sandbox cannot be started so: {faults}", advice="See `genmedia sandbox --help`.") from None
 
 
 @app.command
@@ -94,18 +139,15 @@ def demo(*, live: bool = False, project: ProjectFolder = None) -> int:
 
 
 @app.command
-def up(
-    *,
-    s3: Annotated[
-        bool, Parameter(negative=(), help="Keep assets in an S3 server on this machine (Debian: ceph-mon ceph-osd radosgw).")
-    ] = False,
-    project: ProjectFolder = None,
-) -> int:
+def up(*, project: ProjectFolder = None) -> int:
     """Run Prefect, a sandbox and a worker with all deployments on this machine, until Ctrl-C."""
     from genmedia.cli.project import find_project  # noqa: PLC0415
     from genmedia.cli.up import run_up  # noqa: PLC0415
 
-    return run_up(find_project(project), s3=s3)
+    for module in _EXTRAS:  # in processes of their own they would only say that they did not start
+        if not find_spec(module):
+            raise ModuleNotFoundError(name=module)
+    return run_up(find_project(project))
 
 
 def _names(_: object) -> list[str]:
@@ -176,18 +218,21 @@ app.command(journal)
 def show_journal(
     *,
     in_doubt: Annotated[
-        bool, Parameter(negative=(), help="Only what nobody can tell about: whether it was bought.", show_default=False)
+        bool, Parameter(negative=(), help="Only those of which it is not known whether they were made.", show_default=False)
+    ] = False,
+    paid_without_file: Annotated[
+        bool, Parameter(negative=(), help="Only what is paid for and gives no file, with what the provider said last.")
     ] = False,
     json: AsJson = False,
-    store: StoreName = "default",
-    folder: StoreFolder = None,
-    project: ProjectFolder = None,
+    where: OneStore = ONE_STORE,
 ) -> None:
     """Show what is open: asked for, or bought, and not in the store yet."""
-    from genmedia.cli.journal import Where, show_open  # noqa: PLC0415
+    from genmedia.cli.journal import show_open, show_paid_without_file  # noqa: PLC0415
 
-    _mute_prefect()
-    show_open(Where(store, folder, project), in_doubt=in_doubt, as_json=json, console=Console())
+    if paid_without_file:
+        show_paid_without_file(where.find(), as_json=json, console=Console())
+        return
+    show_open(where.find(), in_doubt=in_doubt, as_json=json, console=Console())
 
 
 @journal.command
@@ -198,41 +243,28 @@ def resolve(
     job: Annotated[str | None, Parameter(help="It was bought: the provider's id of the job.", show_default=False)] = None,
     not_bought: Annotated[bool, Parameter(negative=(), help="It was not bought, and costs nothing.", show_default=False)] = False,
     lost: Annotated[bool, Parameter(negative=(), help="Write it off: it counts as spent.", show_default=False)] = False,
-    store: StoreName = "default",
-    folder: StoreFolder = None,
-    project: ProjectFolder = None,
+    where: OneStore = ONE_STORE,
 ) -> None:
-    """Say what became of a purchase that is in doubt: one of --job, --not-bought and --lost."""
-    from genmedia.cli.journal import Where, resolve  # noqa: PLC0415
+    """Say what became of a purchase that is in doubt: one of --job, --not-bought and --lost; --lost of any that gives no file."""
+    from genmedia.cli.journal import resolve  # noqa: PLC0415
 
-    _mute_prefect()
-    resolve(Where(store, folder, project), key, job=job, not_bought=not_bought, lost=lost, console=Console())
+    resolve(where.find(), key, job=job, not_bought=not_bought, lost=lost, console=Console())
 
 
 @journal.command
-def backup(
-    file: Annotated[Path, Parameter(help="A file that is not there yet.")],
-    /,
-    *,
-    store: StoreName = "default",
-    folder: StoreFolder = None,
-    project: ProjectFolder = None,
-) -> None:
+def backup(file: Annotated[Path, Parameter(help="A file that is not there yet.")], /, *, where: OneStore = ONE_STORE) -> None:
     """Write a copy of the journal, while others go on with it. To restore it, put it in its place, then `genmedia journal rebuild`."""
-    from genmedia.cli.journal import Where, back_up  # noqa: PLC0415
+    from genmedia.cli.journal import back_up  # noqa: PLC0415
 
-    _mute_prefect()
-    back_up(Where(store, folder, project), file, Console())
+    back_up(where.find(), file, Console())
 
 
 @journal.command
-def rebuild(*, store: StoreName = "default", folder: StoreFolder = None, project: ProjectFolder = None) -> int:
+def rebuild(*, where: OneStore = ONE_STORE) -> int:
     """Write into the journal what the sidecars of a store tell; what it knows stays as it is. It costs nothing."""
-    from genmedia.cli.provenance import Where  # noqa: PLC0415
     from genmedia.cli.provenance import rebuild as rebuild_from_sidecars  # noqa: PLC0415
 
-    _mute_prefect()
-    return rebuild_from_sidecars(Where(store, folder, project), Console())
+    return rebuild_from_sidecars(where.find(), Console())
 
 
 @app.command
@@ -241,15 +273,12 @@ def lineage(
     /,
     *,
     json: AsJson = False,
-    store: StoreName = "default",
-    folder: StoreFolder = None,
-    project: ProjectFolder = None,
+    where: OneStore = ONE_STORE,
 ) -> None:
     """Show what a file was made of, back to photos and texts, and what was made of it."""
-    from genmedia.cli.provenance import Where, show_lineage  # noqa: PLC0415
+    from genmedia.cli.provenance import show_lineage  # noqa: PLC0415
 
-    _mute_prefect()
-    show_lineage(Where(store, folder, project), file, as_json=json, console=Console())
+    show_lineage(where.find(), file, as_json=json, console=Console())
 
 
 @app.command
@@ -259,50 +288,56 @@ def gallery(
         Path | None, Parameter(help="A folder for a page whose pictures are read by signed links.", show_default=False)
     ] = None,
     days: Annotated[float, Parameter(help="With --output: how long the links live, at most 7; write the page anew then.")] = 7,
-    store: StoreName = "default",
-    folder: StoreFolder = None,
-    project: ProjectFolder = None,
+    where: OneStore = ONE_STORE,
 ) -> None:
     """Draw the gallery of a store anew; of a private bucket as a page on this machine."""
-    from genmedia.cli.provenance import Where, draw_gallery  # noqa: PLC0415
+    from genmedia.cli.provenance import draw_gallery  # noqa: PLC0415
 
-    _mute_prefect()
-    draw_gallery(Where(store, folder, project), output, days, Console())
+    draw_gallery(where.find(), output, days, Console())
 
 
 @app.command
 def manifest(
     *,
     output: Annotated[Path | None, Parameter(help="Where it goes; standard output by default.", show_default=False)] = None,
-    store: StoreName = "default",
-    folder: StoreFolder = None,
-    project: ProjectFolder = None,
+    where: OneStore = ONE_STORE,
 ) -> None:
     """List everything in a store as CSV: a line for each file, with its request, cost and hash."""
-    from genmedia.cli.provenance import Where, save_manifest  # noqa: PLC0415
+    from genmedia.cli.provenance import save_manifest  # noqa: PLC0415
 
-    _mute_prefect()
-    save_manifest(Where(store, folder, project), output)
+    save_manifest(where.find(), output)
+
+
+@app.command
+def forget(
+    file: Annotated[str, Parameter(help="A path in the store, or a file of it on this machine.")],
+    /,
+    *,
+    yes: Annotated[bool, Parameter(negative=(), help="Do not ask.", show_default=False)] = False,
+    where: OneStore = ONE_STORE,
+) -> int:
+    """Remove a file for good, with its prompt and all that was made to show it; it is neither fetched nor bought again."""
+    from genmedia.cli.forgetting import forget_asset  # noqa: PLC0415
+
+    return forget_asset(where.find(), file, yes=yes, console=Console())
 
 
 caps = App(name="caps", help="Show and set what each account may spend, in its own credits.", version_flags=())
 app.command(caps)
 
 AccountName = Annotated[
-    str, Parameter(help="A provider, provider/BLOCK such as flora/studio, or an account as the journal writes it.")
+    str,
+    Parameter(help="A provider, provider/BLOCK such as flora/studio, or one with its host such as flora/studio@127.0.0.1:4280."),
 ]
 Amount = Annotated[float | None, Parameter(show_default=False)]
 
 
 @caps.default
-def show_caps(
-    *, json: AsJson = False, store: StoreName = "default", folder: StoreFolder = None, project: ProjectFolder = None
-) -> None:
+def show_caps(*, json: AsJson = False, where: AnyStore = ALL_STORES) -> int:
     """Show the caps of all accounts."""
-    from genmedia.cli.money import Where, show_caps  # noqa: PLC0415
+    from genmedia.cli.money import show_caps  # noqa: PLC0415
 
-    _mute_prefect()
-    show_caps(Where(store, folder, project), as_json=json, console=Console())
+    return show_caps(where.find(), as_json=json, console=Console())
 
 
 @caps.command(name="set")
@@ -315,10 +350,9 @@ def set_caps(
     campaign: Amount = None,
     total: Amount = None,
     failures: Annotated[int | None, Parameter(show_default=False)] = None,
-    store: StoreName = "default",
-    folder: StoreFolder = None,
-    project: ProjectFolder = None,
-) -> None:
+    unit: Literal["credits", "USD"] = "credits",
+    where: AnyStore = ALL_STORES,
+) -> int:
     """Set what an account may spend; caps that are not named stay as they are.
 
     Args:
@@ -328,13 +362,11 @@ def set_caps(
         campaign: For any one campaign.
         total: For everything, from the beginning of the journal.
         failures: How many failures in a row that cost something hold the account; 5 by default, 0 for never.
-        store: The Asset Store block whose journal it is.
-        folder: A store's folder.
-        project: The project's folder.
+        unit: What the amounts are in: USD where the provider names its prices in that, as FLORA does today.
+        where: In which journals.
     """
-    from genmedia.cli.money import Scope, Where, set_caps  # noqa: PLC0415
+    from genmedia.cli.money import Scope, set_caps  # noqa: PLC0415
 
-    _mute_prefect()
     given = {
         Scope.DAY: day,
         Scope.MONTH: month,
@@ -343,7 +375,7 @@ def set_caps(
         Scope.FAILURES: failures,
     }
     amounts = {scope: amount for scope, amount in given.items() if amount is not None}
-    set_caps(Where(store, folder, project), account, amounts, Console())
+    return set_caps(where.find(), account, amounts, Console(), unit=unit)
 
 
 @caps.command(name="remove")
@@ -351,16 +383,13 @@ def remove_caps(
     account: AccountName,
     /,
     *which: Annotated[Literal["day", "month", "campaign", "total", "failures"], Parameter(help="Which; all by default.")],
-    store: StoreName = "default",
-    folder: StoreFolder = None,
-    project: ProjectFolder = None,
-) -> None:
+    where: AnyStore = ALL_STORES,
+) -> int:
     """Take away caps of an account."""
-    from genmedia.cli.money import Scope, Where, set_caps  # noqa: PLC0415
+    from genmedia.cli.money import Scope, set_caps  # noqa: PLC0415
 
-    _mute_prefect()
     amounts = dict.fromkeys(map(Scope, which or list(Scope)))
-    set_caps(Where(store, folder, project), account, amounts, Console())
+    return set_caps(where.find(), account, amounts, Console())
 
 
 @app.command
@@ -368,27 +397,21 @@ def hold(
     account: AccountName = "",
     /,
     *,
-    reason: Annotated[str, Parameter(help="Why, for whoever asks.", show_default=False)] = "",
+    reason: Annotated[str, Parameter(help="Why; it is written into the journal.", show_default=False)] = "",
     release: Annotated[bool, Parameter(negative=(), help="Let it spend again.", show_default=False)] = False,
     json: AsJson = False,
-    store: StoreName = "default",
-    folder: StoreFolder = None,
-    project: ProjectFolder = None,
+    where: AnyStore = ALL_STORES,
 ) -> int:
     """Let an account spend nothing from now on; without one, show which are held. What is bought already goes on."""
     from genmedia.cli import money  # noqa: PLC0415
 
-    _mute_prefect()
-    where = money.Where(store, folder, project)
     if release and not account:
         raise SettingsError("nobody is named", money="", advice="Name the account: genmedia hold --release ACCOUNT.")
     if release:
-        return money.release(where, account, Console())
+        return money.release(where.find(), account, Console())
     if account:
-        money.hold(where, account, reason, Console())
-    else:
-        money.show_holds(where, as_json=json, console=Console())
-    return 0
+        return money.hold(where.find(), account, reason, Console())
+    return money.show_holds(where.find(), as_json=json, console=Console())
 
 
 @app.command
@@ -401,19 +424,21 @@ def ledger(
         bool, Parameter(negative=(), help="Compare with the credits that providers say are left.", show_default=False)
     ] = False,
     json: AsJson = False,
+    each: Annotated[
+        bool, Parameter(negative=(), help="A line for each purchase, with what a claim for a refund needs.", show_default=False)
+    ] = False,
     csv: Annotated[bool, Parameter(name="--csv", negative=(), help="Print CSV.", show_default=False)] = False,
-    store: StoreName = "default",
-    folder: StoreFolder = None,
-    project: ProjectFolder = None,
+    where: OneStore = ONE_STORE,
 ) -> int:
     """Show what was spent, is reserved and is in doubt; credits of different providers are never added."""
     from genmedia.cli import money  # noqa: PLC0415
 
-    _mute_prefect()
-    where = money.Where(store, folder, project)
     if check:
-        return money.check_ledger(where, as_json=json, console=Console())
-    money.show_ledger(where, by=by, since=since, until=until, form=money.Form(json, csv), console=Console())
+        return money.check_ledger(where.find(), as_json=json, console=Console())
+    if each:
+        money.show_purchases(where.find(), since=since, until=until, form=money.Form(json, csv), console=Console())
+        return 0
+    money.show_ledger(where.find(), by=by, since=since, until=until, form=money.Form(json, csv), console=Console())
     return 0
 
 
@@ -439,14 +464,16 @@ def _mute_prefect() -> None:
     """Prefect reads these when it is imported: commands speak for themselves, and nothing calls home."""
     os.environ.setdefault("PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL", "CRITICAL")
     os.environ.setdefault("DO_NOT_TRACK", "1")
+    # At the end of a command it counts the events that it still sends, to nobody's use.
+    logging.getLogger("EventsWorker").setLevel(logging.ERROR)
 
 
-def _switches(given: tuple[str, ...]) -> dict[str, dict[str, str | bool]]:
+def _switches(given: tuple[str, ...], providers: Collection[str]) -> dict[str, dict[str, str | bool]]:
     switches: dict[str, dict[str, str | bool]] = {}
     for one in given:
         name, equals, value = one.partition("=")
         provider, dot, switch = name.partition(".")
-        if not (equals and dot and provider and switch and value):
+        if not (equals and dot and provider in providers and switch and value):
             raise SettingsError(
                 f"{one!r} is not a switch", advice="Write it as provider.switch=value, such as flora.assets=true."
             )
@@ -473,27 +500,39 @@ def _run_command() -> None:
     try:
         sys.exit(app())
     except GenmediaError as error:
-        sys.stderr.write(f"genmedia: {error}\n")
+        complain(f"genmedia: {error}")
         sys.exit(_exit_code(error))
     except KeyboardInterrupt:
         sys.stderr.write("\ngenmedia: stopped. What was bought is in the journal; run the same command again to go on.\n")
         sys.exit(130)
-    except Exception as error:  # what nobody foresaw is told in a line as well
-        if os.environ.get("GENMEDIA_TRACEBACK"):
-            raise
+    except ModuleNotFoundError as error:
+        sys.exit(_tell_missing(error))
+    except Exception as error:  # noqa: BLE001 # what nobody foresaw is told in a line as well
         sys.exit(_tell_unforeseen(error))
+
+
+def _tell_missing(error: ModuleNotFoundError) -> int:
+    """Say which extra of genmedia brings what is not installed."""
+    module = (error.name or "").partition(".")[0]
+    if module not in _EXTRAS:
+        return _tell_unforeseen(error)
+    complain(f"genmedia: {module} is not installed, which this command needs. Run: pip install 'genmedia[{_EXTRAS[module]}]'")
+    return 2
 
 
 def _tell_unforeseen(error: Exception) -> int:
     from httpx import HTTPError  # noqa: PLC0415
 
-    from genmedia.redaction import redact  # noqa: PLC0415
+    from genmedia.transport.redaction import redact  # noqa: PLC0415
 
+    if os.environ.get("GENMEDIA_TRACEBACK"):
+        complain(redact("".join(format_exception(error))))
+        return 1
     what = redact(f"{type(error).__name__}: {error}").partition("\n")[0]
     if isinstance(error, HTTPError):  # of a provider it would be an ApiError
-        sys.stderr.write(f"genmedia: the Prefect server does not answer as it should ({what}). Run again once it does.\n")
+        complain(f"genmedia: the Prefect server does not answer as it should ({what}). Run again once it does.")
         return 3
-    sys.stderr.write(f"genmedia: {what}\nThis is a fault of genmedia; with GENMEDIA_TRACEBACK=1 it says where.\n")
+    complain(f"genmedia: {what}\nThis is a fault of genmedia; with GENMEDIA_TRACEBACK=1 it says where.")
     return 1
 
 

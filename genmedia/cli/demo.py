@@ -2,44 +2,52 @@
 
 import asyncio
 import os
+import sys
 from collections.abc import Mapping, Sequence
-from copy import deepcopy
+from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 from time import monotonic
 from typing import Any
 
 import httpx
-from rich.console import Console
 
 from genmedia.cli import services
 from genmedia.cli.flow_runs import report, results_of
+from genmedia.cli.printing import Console
 from genmedia.cli.project import Project
 from genmedia.cli.terminal import showing_progress
+from genmedia.cli.up import run_up
 from genmedia.errors import SettingsError
+from genmedia.gallery.address import gallery_address
+from genmedia.progress import Progress, listener
 from genmedia.store import Place
 
-NAME = "demo"
-"""The name of the blocks and of the accounts, beside those that people use."""
+LIVE = "demo"
+"""The name of the blocks and of the accounts of a live run, beside those that people use."""
+
+ACCOUNT = "default"
+"""The sandbox's account that the demo pays with: that of the deployments of `genmedia up`, so that each reuses what the other bought."""
 
 PROVIDERS = {
     "coffee": "flora",
-    "teaser": "genova",
+    "videos": "genova",
     "variations": "algovera",
-    "still-life": "genova",
+    "pictures": "genova",
     "poster": "flora",
-    "model": "generio",
+    "3d-models": "generio",
 }
-"""The deployments of prefect.yaml that the demo runs, and who is paid for each."""
+"""The presets of prefect.yaml that the demo runs, and who is paid for each."""
 
-SOURCE, FED = "still-life", ("poster", "model")
+SOURCE, FED = "pictures", ("poster", "3d-models")
 """The picture of the first goes into the others."""
 
 
 def run_demo(project: Project, console: Console, *, live: bool) -> int:
     """Run the demo against a sandbox, or against the providers themselves; returns the exit code.
 
-    Servers that are needed and not given are started, and stopped at the end: Prefect unless `PREFECT_API_URL` names one, and a
-    sandbox unless the run is live.
+    Servers that are needed and not given are started: Prefect unless `PREFECT_API_URL` names one, and a sandbox unless the run is live. They
+    are stopped at the end, unless a person at a terminal wants them to go on as `genmedia up` runs them.
 
     Args:
         project: The checkout.
@@ -50,32 +58,65 @@ def run_demo(project: Project, console: Console, *, live: bool) -> int:
         SettingsError: There is no key for a live run, or a server did not start.
     """
     os.chdir(project.folder)
-    own = project.folder / ".genmedia"
+    own, begun, before = project.folder / ".genmedia", monotonic(), dict(os.environ)
     keys = [f"{provider.upper()}_API_KEY" for provider in sorted(set(PROVIDERS.values()))]
     if live and not any(map(os.environ.get, keys)):
         raise SettingsError("a live run needs a key", advice=f"Set one or more of {', '.join(keys)}.")
     sandbox = None if live else services.sandbox_service(own)
-    prefect = None if os.environ.get("PREFECT_API_URL") else services.prefect_service(own)
+    prefect = None if os.environ.get("PREFECT_API_URL") else services.prefect_service(own, project.folder)
     if prefect is None:
         _check_prefect(os.environ["PREFECT_API_URL"])
     needed = [service for service in (prefect, sandbox) if service]
     if needed:
         console.print(f"Starting {' and '.join(service.name for service in needed)} on this machine ...")
-    with services.running(needed):
-        for service in needed:
-            console.print(f"  {service.name:8} {service.url}", highlight=False)
+
+    def load() -> None:
         if prefect:
-            os.environ.update(services.prefect_environment(own), PREFECT_API_URL=f"{prefect.url}/api")
+            os.environ.update(services.prefect_environment(own) | services.addresses_of(prefect))
         os.environ["PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL"] = "CRITICAL"  # this command shows progress in its own way
+        for part in PROVIDERS:
+            project.load(project.preset(part).entrypoint)
+
+    with services.running(needed, load):
+        for service in needed:
+            console.print(f"  {service.name:8} {service.url}")
         if sandbox:
             services.write_off(sandbox, project.folder / "media")
-        environment = services.open_accounts(sandbox.url, NAME) if sandbox else dict(os.environ)
-        begun = monotonic()
-        ended = asyncio.run(_run_all(project, console, environment))
-        seconds = monotonic() - begun
-        ui = project.module("deployments.local_run").ui_url() if prefect is None else prefect.url
-        hint = "  (run `make up` first)" if prefect else ""
-        return report(console, ended, seconds, store=Place(str(project.folder / "media")), page=f"{ui}{ended[0].page}{hint}")
+        environment = services.open_accounts(sandbox.url, ACCOUNT) if sandbox else dict(os.environ)
+        store, ended = asyncio.run(_run_all(project, console, environment, live=live))
+        code, goes_on = _show(project, console, prefect, store, ended, monotonic() - begun)
+        if not goes_on:
+            return code
+        os.environ.clear()
+        os.environ.update(before)
+        return run_up(project)
+
+
+def _show(
+    project: Project, console: Console, prefect: services.Service | None, store: str, ended: Sequence[Any], seconds: float
+) -> tuple[int, bool]:
+    """Show how it ended, and ask at a terminal whether what was started for it is to go on; the exit code, and the answer."""
+    others = prefect is None or not prefect.fresh  # somebody has the server, and keeps it
+    asking = not others and console.is_terminal and sys.stdin.isatty()
+    page = f"{project.module('deployments.local_run').ui_url()}{ended[0].page}"
+    code = report(
+        console,
+        ended,
+        seconds,
+        store=Place(str(project.folder / "media")),
+        gallery=gallery_address(store) if others or asking else "",
+        page=page if others or asking else f"`make up` shows this run: {page}",
+    )
+    if prefect and (others or asking):
+        key = services.prefect_key(project.folder / ".genmedia")
+        console.print(f"Password {key}  (its page asks once, and the browser keeps it)", soft_wrap=True)
+    return code, asking and _wants("\nKeep it up, with every deployment ready to run? [Y/n] ")
+
+
+def _wants(question: str) -> bool:
+    with suppress(EOFError, KeyboardInterrupt):
+        return input(question).strip().lower() in ("", "y", "yes")
+    return False
 
 
 def _check_prefect(api_url: str) -> None:
@@ -88,36 +129,44 @@ def _check_prefect(api_url: str) -> None:
         ) from None
 
 
-async def _run_all(project: Project, console: Console, environment: Mapping[str, str]) -> list[Any]:
+async def _run_all(
+    project: Project, console: Console, environment: Mapping[str, str], *, live: bool
+) -> tuple[str, Sequence[Any]]:
+    """Run all parts; the name of the store that took what they made, and how their runs ended, in the order of the parts."""
     bootstrap = project.module("deployments.bootstrap")
-    payers = bootstrap.credentials_from(environment, NAME)
-    await bootstrap.bootstrap(name=NAME, store={"root": str(project.folder / "media")}, credentials=payers)
+    blocks, account = (LIVE, LIVE) if live else (bootstrap.SANDBOX, ACCOUNT)
+    payers = bootstrap.credentials_from(environment, account)
+    store = {"root": str(project.folder / "media")}
+    await bootstrap.bootstrap(name=blocks, store=store, credentials=payers, sandbox=not live)
     paid = {payer.provider for payer in payers}
-    parts = [name for name, provider in PROVIDERS.items() if provider in paid]
-    parts = [name for name in parts if name not in FED or SOURCE in parts]
-    console.print(f"\n{', '.join(parts)}\n")
+    parts = [part for part, provider in PROVIDERS.items() if provider in paid]
+    parts = [part for part in parts if part not in FED or SOURCE in parts]
     local = project.module("deployments.local_run")
 
-    async def run(name: str, picture: Path | None = None) -> list[Any]:
-        declared = project.deployment(name)
-        parameters = {**_fed_with(declared.parameters, picture), "account": NAME, "store": NAME}
+    async def run(part: str, picture: Path | None = None) -> dict[str, Any]:
+        listener.set(lambda news: hear(replace(news, part=part)))
+        declared = project.preset(part)
+        parameters = {**_fed_with(declared.parameters, picture), "account": blocks, "store": blocks}
         ended = await local.run_here(project.load(declared.entrypoint), parameters)
-        if name != SOURCE:
-            return [ended]
+        if part != SOURCE:
+            return {part: ended}
         paths = [project.folder / "media" / asset.path for result in results_of(ended) for asset in result.assets]
-        return [ended, *(await all_of([one for one in FED if one in parts], paths[0]) if paths else [])]
+        return {part: ended, **(await all_of([one for one in FED if one in parts], paths[0]) if paths else {})}
 
-    async def all_of(names: Sequence[str], picture: Path | None = None) -> list[Any]:
-        return [one for ended in await asyncio.gather(*(run(name, picture) for name in names)) for one in ended]
+    async def all_of(names: Sequence[str], picture: Path | None = None) -> dict[str, Any]:
+        return {part: one for each in await asyncio.gather(*(run(name, picture) for name in names)) for part, one in each.items()}
 
+    console.print(f"\n{', '.join(parts)}\n")
     with showing_progress(console):
-        return await all_of([name for name in parts if name not in FED])
+        hear = listener.get()
+        for part in parts:
+            hear(Progress("", f"after {SOURCE}" if part in FED else "is planned", part=part))
+        ended = await all_of([part for part in parts if part not in FED])
+    return blocks, [ended[part] for part in parts if part in ended]
 
 
 def _fed_with(parameters: dict[str, Any], picture: Path | None) -> dict[str, Any]:
     """The parameters with a picture in the place of the first input."""
-    fed = deepcopy(parameters)
-    if picture:
-        first = fed["chain"]["steps"][0] if "chain" in fed else fed
-        first["inputs"][0]["file"] = str(picture)
-    return fed
+    if not picture:
+        return parameters
+    return parameters | ({"photo": str(picture)} if "photo" in parameters else {"inputs": [{"file": str(picture)}]})

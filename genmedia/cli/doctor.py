@@ -4,19 +4,21 @@ import asyncio
 import os
 import shutil
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Literal
 
+from rich.text import Text
+
 from genmedia import __version__
-from genmedia.cli.printing import print_json
+from genmedia.cli.printing import Console, print_json
 from genmedia.cli.project import Project, find_project
-from genmedia.errors import GenmediaError
+from genmedia.errors import GenmediaError, SandboxAwayError
 from genmedia.journal import Journal
 from genmedia.journal.database import NEWEST
-from genmedia.offers import Saved, asked
+from genmedia.providers.offers import Saved, asked, with_two_keys
 from genmedia.store import Place, Store
 
 CLOCK_SECONDS = 60.0
@@ -100,7 +102,8 @@ async def _prefect(project: Project) -> list[Finding]:
     keys = await asyncio.gather(*map(_key, accounts))
     findings += [finding for finding, _ in keys]
     findings += _clock([ahead for _, ahead in keys if ahead is not None])
-    findings += await _stores(stores.values(), project.folder)
+    findings += [Finding("accounts", "warning", told) for told in with_two_keys(accounts).values()]
+    findings += await _stores(stores, project.folder)
     if not stores:
         findings.append(Finding("store", "failure", "no Asset Store block is saved", "Run `genmedia setup`."))
     return findings
@@ -134,6 +137,8 @@ async def _key(account: Saved) -> tuple[Finding, float | None]:
     """Whether the provider takes the key, and by how much its clock is ahead."""
     check = f"{account.provider} {account.name}"
     ahead = await asked(account, lambda known: known.check())
+    if isinstance(ahead, SandboxAwayError):  # only what pays with it cannot run
+        return Finding(check, "warning", ahead.what, ahead.advice), None
     if isinstance(ahead, GenmediaError):
         return _failed(check, ahead), None
     return Finding(check, "ok", "the provider takes the key"), ahead
@@ -150,13 +155,17 @@ def _clock(ahead: Sequence[float]) -> list[Finding]:
     return [Finding("clock", "warning", what, "Set this machine's clock: signed links and tokens end too early or too late.")]
 
 
-async def _stores(blocks: Iterable[Any], folder: Path) -> list[Finding]:
-    """Each store of the blocks once, and its journal."""
+async def _stores(blocks: Mapping[str, Any], folder: Path) -> list[Finding]:
+    """Each store of the blocks once, and its journal; and which of them mean another folder for each process."""
     findings: list[Finding] = []
     seen: set[tuple[Place, str]] = set()
-    for block in blocks:
+    for name, block in blocks.items():
         try:
-            where = block.place.below(folder), block.journal.get_secret_value()
+            meant = block.below(folder)
+            where = meant.place, meant.journal.get_secret_value()
+            if block.relative:
+                told = f"the block {name} has a relative {' and '.join(block.relative)}: another folder for each process"
+                findings.append(Finding("store", "warning", told, "Write an absolute one into the block."))
         except GenmediaError as error:
             findings.append(_failed("store", error))
             continue
@@ -210,12 +219,9 @@ def _failed(check: str, error: GenmediaError) -> Finding:
 
 
 def _print(findings: Sequence[Finding]) -> None:
-    from rich.console import Console  # noqa: PLC0415 # JSON needs none
-
-    console = Console(highlight=False)
+    console = Console()
     colours = {"ok": "green", "warning": "yellow", "failure": "red"}
     width = max(len(finding.check) for finding in findings)
     for one in findings:
         said = f"{one.what.rstrip('.')}{f'. {one.advice}' if one.advice else ''}"
-        console.print(f"[{colours[one.status]}]{one.status:7}[/]  {one.check:{width}}  ", end="", soft_wrap=True)
-        console.print(said, markup=False, soft_wrap=True)
+        console.print(Text.assemble((f"{one.status:7}", colours[one.status]), f"  {one.check:{width}}  {said}"), soft_wrap=True)

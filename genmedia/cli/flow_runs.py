@@ -12,15 +12,17 @@ from time import monotonic
 from typing import TYPE_CHECKING, Any
 
 from cyclopts import App, CycloptsError, Group
-from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
+from genmedia.cli.printing import Console
 from genmedia.cli.project import Deployment, Project
 from genmedia.cli.terminal import showing_progress
 from genmedia.errors import Fault, GenmediaError, InputError
+from genmedia.gallery.address import gallery_address
 
 if TYPE_CHECKING:  # the list of flows should not wait for the database that results are kept in
-    from genmedia.results import Result
+    from genmedia.purchasing.result import Result
     from genmedia.store import Place
 
 CANCELLED = 130
@@ -54,15 +56,15 @@ def run(project: Project, words: Sequence[str], console: Console) -> int:
         console=console,
     )
     runnable = _runnable(project)
-    flow = parameters = bind = None
+    flow = parameters = reading = bind = None
     for name, (group, one) in runnable.items():
         command = App(name=name, help=one.description, group=group, version_flags=())
         if list(words[:1]) == [name]:
-            from genmedia.cli.parameters import Parameters  # noqa: PLC0415 # nor for pydantic
+            from genmedia.cli.parameters import Parameters, Reading  # noqa: PLC0415 # nor for pydantic
 
             command.help_epilogue = "TEXT... may be given several times. YAML may be JSON, or stand in a file: @FILE."
             flow = project.load(one.entrypoint)
-            parameters = Parameters(flow.fn, one.parameters)
+            parameters, reading = Parameters(flow.fn, one.parameters), Reading()
             bind = parameters.command()
             command.default(bind)
         app.command(command)
@@ -76,7 +78,9 @@ def run(project: Project, words: Sequence[str], console: Console) -> int:
     if parameters is None or command is not bind:
         command(*bound.args, **bound.kwargs)  # help
         return 0
-    values = parameters.read(bound.arguments, strays)
+    values = parameters.read(bound.arguments, strays, reading)
+    for written, name in reading.renamed.items() if reading else ():
+        console.print(f"{written!r} is kept under the name {name}", soft_wrap=True)
     os.chdir(project.folder)  # where the paths in parameters begin
     return _Run(project, flow, values, console).to_the_end()
 
@@ -88,15 +92,10 @@ def names(project: Project) -> list[str]:
 
 def _runnable(project: Project) -> dict[str, tuple[Group, Deployment]]:
     """The flows that prefect.yaml names, and its deployments, without importing any of them."""
-    presets = project.deployments
-    entrypoints = dict.fromkeys(one.entrypoint for one in presets)
-    flows = [Deployment(_flow_name(one), _about(project, one), one, {}) for one in entrypoints]
+    presets = project.presets
+    by_entrypoint = {one.entrypoint: one for one in presets}
+    flows = [Deployment(one.flow_name, _about(project, path), path, {}) for path, one in by_entrypoint.items()]
     return {one.name: (_FLOWS, one) for one in flows} | {one.name: (_PRESETS, one) for one in presets}
-
-
-def _flow_name(entrypoint: str) -> str:
-    """The name that Prefect gives a flow by its function."""
-    return entrypoint.rpartition(":")[2].replace("_", "-")
 
 
 def _about(project: Project, entrypoint: str) -> str:
@@ -129,9 +128,11 @@ class _Run:
         page = local.ui_url() + ended.page
         if ended.name == "Cancelled":
             self.console.print("Cancelled. What had not started was taken back; what runs stays bought: run it again to go on.")
-            self.console.print(f"Prefect  {page}", highlight=False, soft_wrap=True)
+            self.console.print(f"Prefect  {page}", soft_wrap=True)
             return CANCELLED
-        return report(self.console, [ended], monotonic() - begun, store=store, page=page)
+        marked = bool(self.parameters.get("marks"))
+        served = gallery_address(self.parameters.get("store", "default")) if store else ""
+        return report(self.console, [ended], monotonic() - begun, store=store, gallery=served, page=page, marked=marked)
 
     async def _go(self, local: Any) -> "tuple[Place | None, Any]":
         server = self.project.module("deployments.server")
@@ -152,7 +153,7 @@ class _Run:
 
         def cancel() -> None:
             stop.set()
-            self.console.print("Cancelling; Ctrl-C again ends at once, and takes nothing back.", highlight=False)
+            self.console.print("Cancelling; Ctrl-C again ends at once, and takes nothing back.")
 
         def first(*_: Any) -> None:
             signal.signal(signal.SIGINT, end_at_once)
@@ -173,10 +174,21 @@ def results_of(ended: Any) -> "list[Result]":
         raise GenmediaError(
             f"the flow run ended as {ended.name}: {ended.message}", advice="Its page in the Prefect UI says more."
         )
-    return ended.result or []
+    from genmedia.purchasing.result import Result  # noqa: PLC0415 # see above
+
+    return [one for one in ended.result or () if isinstance(one, Result)]  # flows that do not buy return something else
 
 
-def report(console: Console, ended: Sequence[Any], seconds: float, *, store: "Place | None", page: str) -> int:
+def report(
+    console: Console,
+    ended: Sequence[Any],
+    seconds: float,
+    *,
+    store: "Place | None",
+    gallery: str = "",
+    page: str,
+    marked: bool = False,
+) -> int:
     """Show how flow runs ended: a table of what they made, why the rest is missing, and where all of it is; returns the exit code.
 
     Args:
@@ -184,48 +196,57 @@ def report(console: Console, ended: Sequence[Any], seconds: float, *, store: "Pl
         ended: The runs, as `deployments.local_run` gives them.
         seconds: How long it took.
         store: Where the assets are; None where there is none.
+        gallery: The address at which its gallery is served; empty where that is to be opened from the store.
         page: The address in the Prefect UI.
+        marked: Whether they were run by marks, of which their states tell.
 
     Raises:
         GenmediaError: One of them did not get to its end.
     """
     results = [result for one in ended for result in results_of(one)]
     whole = all(one.name == "Completed" for one in ended)
-    outcome = f"[bold]{'Completed' if whole else 'Partial'}[/] in {seconds:.0f} s: "
+    outcome = Text.assemble(("Completed" if whole else "Partial", "bold"), f" in {seconds:.0f} s: ")
     if results:
         _print_results(console, results)
-        console.print(f"\n{outcome}{_summary(results)}")
+        console.print()
+        told = "; ".join(one.message for one in ended) if marked else _summary(results)
+        console.print(outcome.append(told), soft_wrap=True)
         if store:
-            console.print(f"Store    {store.folder or store.root}", highlight=False, soft_wrap=True)
-            console.print(f"Gallery  {store.address('index.html')}", highlight=False, soft_wrap=True)
+            console.print(f"Store    {store.folder or store.root}", soft_wrap=True)
+            console.print(f"Gallery  {gallery or store.address('index.html')}", soft_wrap=True)
     else:
-        console.print(outcome, end="", soft_wrap=True)
-        console.print("; ".join(one.message for one in ended), markup=False, soft_wrap=True)
-    console.print(f"Prefect  {page}", highlight=False, soft_wrap=True)
+        console.print(outcome.append("; ".join(one.message for one in ended)), soft_wrap=True)
+    console.print(f"Prefect  {page}", soft_wrap=True)
     return 0 if whole else 1
 
 
 def _print_results(console: Console, results: "Sequence[Result]") -> None:
+    from genmedia.jobs.job import priced  # noqa: PLC0415 # nor for pydantic
+
     table = Table(box=None, header_style="dim", padding=(0, 2, 0, 0))
-    for title in ("step", "operation", "status", "seconds", "credits", "files"):
+    for title in ("step", "operation", "status", "seconds", "charged", "files"):
         table.add_column(title, no_wrap=title not in ("step", "operation"), overflow="fold")
     for result in results:
         took = "" if result.seconds is None else f"{result.seconds:.1f}"
-        table.add_row(result.name, result.operation, result.status, took, f"{result.charged:g}", str(len(result.assets)))
+        table.add_row(
+            result.name, result.operation, result.status, took, priced(result.charged, result.unit), str(len(result.assets))
+        )
     console.print(table)
     for result in results:
-        if result.error:
-            console.print(f"{result.name}: {result.error}", style="red", highlight=False, markup=False, soft_wrap=True)
+        if result.error and not result.left:
+            console.print(f"{result.name}: {result.error}", style="red", soft_wrap=True)
         if result.warnings:
             count = "a warning" if len(result.warnings) == 1 else f"{len(result.warnings)} warnings, first"
             first = shorten(result.warnings[0], WARNING_CHARACTERS, placeholder=" …")
             told = f"{result.name}: stored with {count}: {first}"
-            console.print(told, style="yellow", highlight=False, markup=False, soft_wrap=True)
+            console.print(told, style="yellow", soft_wrap=True)
 
 
 def _summary(results: "Sequence[Result]") -> str:
+    from genmedia.purchasing.result import tell_spent  # noqa: PLC0415 # see above
+
     if all(result.status == "Reused" for result in results):
         return "nothing was bought; everything is in the store already."
     counts = Counter(result.status for result in results)
     told = ", ".join(f"{count} {status.lower()}" for status, count in counts.items())
-    return f"{told}; {sum(result.charged for result in results):g} credits charged."
+    return f"{told}; {tell_spent(results)}."

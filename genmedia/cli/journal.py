@@ -1,19 +1,20 @@
 """Commands about the journal: `genmedia journal` and `genmedia journal resolve`."""
 
+import asyncio
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
-from rich.console import Console
-
-from genmedia.cli.printing import number, print_json, print_table
+from genmedia.cli.printing import Console, print_json, print_table
 from genmedia.cli.where import Where
-from genmedia.doubts import Resolution, settle_doubt
 from genmedia.errors import SettingsError
+from genmedia.jobs.job import priced
 from genmedia.journal import Attempt, AttemptState, Journal
+from genmedia.purchasing.resolve import Resolution, has_file, settle_doubt
 
 
 def show_open(where: Where, *, in_doubt: bool, as_json: bool, console: Console) -> None:
-    """Print every purchase that is open, or only those that nobody can tell about.
+    """Print every purchase that is open, or only those of which it is not known whether they were made.
 
     Raises:
         SettingsError: There is no such store.
@@ -27,46 +28,73 @@ def show_open(where: Where, *, in_doubt: bool, as_json: bool, console: Console) 
     if as_json:
         print_json([_told(one) for one in found])
     elif not found:
-        console.print("nothing is in doubt" if in_doubt else "nothing is open", highlight=False)
+        console.print("nothing is in doubt" if in_doubt else "nothing is open")
     else:
-        now = datetime.now(UTC)
+        rows = [[*_cells(one), priced(one.at_stake, one.unit), one.reason or one.remote_id or ""] for one in found]
+        print_table(console, [*_TITLES, "may cost", ""], rows)
+
+
+def show_paid_without_file(where: Where, *, as_json: bool, console: Console) -> None:
+    """Print every purchase that is paid for and whose file is not had, with what the provider said last.
+
+    Raises:
+        SettingsError: There is no such store.
+    """
+
+    async def look() -> list[Attempt]:
+        keeper = await where.keeper()
+        async with keeper.get_store() as store, keeper.get_journal() as journal:
+            return [one for one in await journal.paid_without_file() if not await has_file(journal, one, store.has)]
+
+    found = asyncio.run(look())
+    if as_json:
+        print_json([{**_told(one), "charged": one.charged, "last_answer": one.last_answer} for one in found])
+    elif not found:
+        console.print("everything that is paid for has its file")
+    else:
         rows = [
-            [
-                one.key[:12],
-                one.state.value.replace("_", " "),
-                f"{one.provider} {one.operation}",
-                one.purpose.campaign or "-",
-                _age((now - one.intended_at).total_seconds()),
-                f"{number(one.at_stake)} {one.unit}",
-                one.reason or one.remote_id or "",
-            ]
-            for one in found
+            [*_cells(one), one.remote_id or "-", priced(one.at_stake, one.unit), one.last_answer or one.reason] for one in found
         ]
-        print_table(console, ["key", "state", "job", "campaign", "since", "at stake", ""], rows)
+        print_table(console, [*_TITLES, "id", "counts as", "the provider said last"], rows)
+
+
+_TITLES = ("key", "state", "job", "campaign", "since")
+
+
+def _cells(one: Attempt) -> Sequence[str]:
+    age = _age((datetime.now(UTC) - one.intended_at).total_seconds())
+    return one.key[:12], one.state.in_words, f"{one.provider} {one.operation}", one.purpose.campaign or "-", age
 
 
 def resolve(where: Where, key: str, *, job: str | None, not_bought: bool, lost: bool, console: Console) -> None:
-    """Write down what a person found out about a purchase in doubt.
+    """Write down what a person found out about a purchase in doubt, or that one that is paid for will give no file.
 
     Raises:
-        SettingsError: Not one thing is said, or no one purchase in doubt has this key.
-        JobError: It is in doubt no more, or the job is another's.
+        SettingsError: Not one thing is said, no key is named, or it fits no one purchase that has this key.
+        JobError: It is not so any more, or the job is another's.
     """
     said = [Resolution.BOUGHT] * (job is not None) + [Resolution.NOT_BOUGHT] * not_bought + [Resolution.LOST] * lost
     if len(said) != 1 or (job is not None and not job.strip()):
         raise SettingsError("it is not said what became of it", money="", advice="Name one of --job ID, --not-bought and --lost.")
 
-    async def settle(journal: Journal) -> str:
-        doubtful = [one for one in await journal.open_attempts() if one.state is AttemptState.IN_DOUBT]
-        found = [one for one in doubtful if one.key.startswith(key)]
-        if len(found) != 1:
-            what = (
-                f"{len(found)} purchases in doubt have keys that begin" if found else "no purchase in doubt has a key that begins"
-            )
-            raise SettingsError(f"{what} with {key!r}", money="", advice="`genmedia journal --in-doubt` lists them.")
-        return await settle_doubt(journal, found[0], said[0], job or "")
+    if not key.strip():  # every key begins so
+        raise SettingsError(
+            "no purchase is named", money="", advice="`genmedia journal` lists their keys; the beginning of one will do."
+        )
 
-    console.print(where.work(settle), highlight=False, markup=False, soft_wrap=True)
+    async def settle() -> str:
+        keeper = await where.keeper()
+        async with keeper.get_store() as store, keeper.get_journal() as journal:
+            fitting = [one for one in await journal.live_attempts(key) if said[0].fits(one)]
+            found = [one for one in fitting if not await has_file(journal, one, store.has)]
+            if len(found) == 1:
+                return await settle_doubt(journal, found[0], said[0], job or "")
+        kind = "in doubt or paid for without a file" if lost else "in doubt"
+        what = f"{len(found)} purchases {kind} have keys that begin" if found else f"no purchase {kind} has a key that begins"
+        lists = f"`genmedia journal --in-doubt`{' and `genmedia journal --paid-without-file` list' if lost else ' lists'} them."
+        raise SettingsError(f"{what} with {key!r}", money="", advice=lists)
+
+    console.print(asyncio.run(settle()), soft_wrap=True)
 
 
 def back_up(where: Where, file: Path, console: Console) -> None:
@@ -77,7 +105,7 @@ def back_up(where: Where, file: Path, console: Console) -> None:
         JournalError: It cannot be written.
     """
     where.work(lambda journal: journal.copy_to(file))
-    console.print(f"the journal as it is now is in {file}", highlight=False, markup=False, soft_wrap=True)
+    console.print(f"the journal as it is now is in {file}", soft_wrap=True)
 
 
 def _told(one: Attempt) -> dict[str, object]:

@@ -1,104 +1,176 @@
 """Commands about money: `genmedia caps`, `genmedia hold`, `genmedia ledger`."""
 
 import asyncio
-import csv
 import sys
-from collections.abc import Mapping
+from collections import defaultdict
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import asdict, dataclass
-from datetime import date, datetime, time, timedelta
-from typing import Any
+from datetime import date, datetime, time, timedelta, tzinfo
+from typing import Any, TypeVar
 
-from rich.console import Console
-
-from genmedia.cli.printing import number, print_json, print_table
+from genmedia.cli.printing import Console, number, print_csv, print_json, print_table
 from genmedia.cli.where import Where
 from genmedia.errors import GenmediaError, SettingsError
-from genmedia.jobs import Account
-from genmedia.journal import Balance, Journal, Line, Scope, add_up, time_zone
-from genmedia.offers import Saved, asked
+from genmedia.jobs.job import UNKNOWN, Account, account_name, account_names, priced
+from genmedia.journal import Attempt, AttemptState, Balance, Journal, Line, Scope, add_up, time_zone
+from genmedia.providers.offers import Saved, asked, with_two_keys
+
+T = TypeVar("T")
 
 REASON = "a person held it"
-COLUMNS = ("jobs", "spent", "reserved", "in_doubt", "above", "unknown")
+COLUMNS = ("jobs", "spent", "reserved", "in_doubt", "overcharged", "unknown")
 _NUMBERS = {*(name.replace("_", " ") for name in COLUMNS), *Scope}
 
 
-def show_caps(where: Where, *, as_json: bool, console: Console) -> None:
-    """Print the caps of every account that has any."""
-    caps = where.work(lambda journal: journal.money.caps())
+def show_caps(where: Where, *, as_json: bool, console: Console) -> int:
+    """Print the caps of every account that has any; returns 3 when a journal could not be asked, else 0."""
+
+    async def look(journal: Journal) -> tuple[dict[str, dict[Scope, float]], dict[str, str]]:
+        return await journal.money.caps(), await journal.money.cap_units()
+
+    by_journal, code = _asked(asyncio.run(where.each(look)))
+    caps, units = dict[str, dict[Scope, float]](), dict[str, str]()
+    for one, counted in by_journal.values():
+        units |= counted
+        for account, amounts in one.items():
+            known = caps.setdefault(account, {})
+            known |= {scope: min(amount, known.get(scope, amount)) for scope, amount in amounts.items()}
+    _tell_differences("caps", by_journal)
     if as_json:
-        print_json(caps)
+        print_json({account: {**one, **_foreign(units, account)} for account, one in caps.items()})
     elif not caps:
-        console.print("no account has a cap", highlight=False)
+        console.print("no account has a cap")
     else:
         scopes = [scope for scope in Scope if any(scope in one for one in caps.values())]
-        rows = [[account, *(number(one.get(scope)) for scope in scopes)] for account, one in caps.items()]
-        print_table(console, ["account", *scopes], rows, _NUMBERS)
+        called = account_names(caps)
+        rows = [
+            [called[account], *(number(one.get(scope)) for scope in scopes), units.get(account, "")]
+            for account, one in caps.items()
+        ]
+        print_table(console, ["account", *scopes, "unit"], rows, _NUMBERS)
+    return code
 
 
-def set_caps(where: Where, name: str, amounts: Mapping[Scope, float | None], console: Console) -> None:
-    """Set caps of an account, or take them away where they are None, and print what it has.
+def _foreign(units: Mapping[str, str], account: str) -> dict[str, str]:
+    """The unit of an account's caps, where it is not the usual one."""
+    return {"unit": units[account]} if units.get(account, "credits") != "credits" else {}
+
+
+def set_caps(where: Where, name: str, amounts: Mapping[Scope, float | None], console: Console, *, unit: str = "credits") -> int:
+    """Set caps of an account in every journal, or take them away where they are None, and print what it has.
+
+    Returns:
+        3 when a journal could not be written, else 0.
 
     Raises:
         SettingsError: There is no such account, nothing is set, or an amount is none.
     """
     if not amounts:
         raise SettingsError("no cap is named", money="", advice="Name one, such as --day 50; see `genmedia caps set --help`.")
-    if any(amount is not None and not 0 <= amount < float("inf") for amount in amounts.values()):
-        raise SettingsError("a cap cannot be below 0", money="", advice="Take one away with `genmedia caps remove`.")
 
-    async def change(journal: Journal) -> tuple[str, Mapping[Scope, float]]:
-        account = await _account(where, journal, name)
-        await journal.money.set_caps(account, amounts)
-        return account, (await journal.money.caps()).get(account, {})
+    async def change(journal: Journal, account: str) -> str:
+        await journal.money.set_caps(account, amounts, unit)
+        caps, units = (await journal.money.caps()).get(account, {}), await journal.money.cap_units()
+        counted = " ".join(["", *_foreign(units, account).values()])
+        told = (f"{scope} {caps[scope]:g}{counted if scope != Scope.FAILURES else ''}" for scope in Scope if scope in caps)
+        return f": {', '.join(told) or 'no cap'}"
 
-    account, caps = where.work(change)
-    told = ", ".join(f"{scope} {caps[scope]:g}" for scope in Scope if scope in caps)
-    console.print(f"{account}: {told or 'no cap'}", highlight=False, markup=False, soft_wrap=True)
+    done, code = _in_each(where, name, change)
+    for line in done:
+        console.print(line, soft_wrap=True)
+    return code
 
 
-def show_holds(where: Where, *, as_json: bool, console: Console) -> None:
-    """Print the accounts that spend nothing now."""
-    holds = where.work(lambda journal: journal.money.holds())
+def show_holds(where: Where, *, as_json: bool, console: Console) -> int:
+    """Print the accounts that spend nothing now; returns 3 when a journal could not be asked, else 0."""
+    by_journal, code = _asked(asyncio.run(where.each(lambda journal: journal.money.holds())))
+    holds = {one.account: one for each in by_journal.values() for one in each}
+    _tell_differences("holds", {names: sorted(one.account for one in each) for names, each in by_journal.items()})
     if as_json:
-        print_json([asdict(one) for one in holds])
+        print_json([asdict(one) for one in holds.values()])
     elif not holds:
-        console.print("no account is held", highlight=False)
+        console.print("no account is held")
     else:
-        print_table(
-            console, ["account", "since", "reason"], [[one.account, one.held_at[:16], one.reason] for one in holds], _NUMBERS
-        )
+        called = account_names(holds)
+        rows = [[called[one.account], one.held_at[:16], one.reason] for one in holds.values()]
+        print_table(console, ["account", "since", "reason"], rows, _NUMBERS)
+    return code
 
 
-def hold(where: Where, name: str, reason: str, console: Console) -> None:
-    """Let an account spend nothing from now on.
+def hold(where: Where, name: str, reason: str, console: Console) -> int:
+    """Let an account spend nothing from now on, whichever store it buys for; returns 3 when a journal could not be written, else 0.
 
     Raises:
         SettingsError: There is no such account.
     """
 
-    async def put(journal: Journal) -> str:
-        account = await _account(where, journal, name)
+    async def put(journal: Journal, account: str) -> str:
         await journal.money.hold(account, reason or REASON)
-        return account
+        return " is held: it spends nothing until it is released"
 
-    console.print(f"{where.work(put)} is held: it spends nothing until it is released", highlight=False, soft_wrap=True)
+    done, code = _in_each(where, name, put)
+    for line in done:
+        console.print(line, soft_wrap=True)
+    return code
 
 
 def release(where: Where, name: str, console: Console) -> int:
-    """Let a held account spend again; 1 when it is not held, else 0.
+    """Let a held account spend again; 3 when a journal could not be written, 1 when it is held in none, else 0.
 
     Raises:
         SettingsError: There is no such account.
     """
 
-    async def take(journal: Journal) -> tuple[str, bool]:
-        account = await _account(where, journal, name)
-        return account, await journal.money.release(account)
+    async def take(journal: Journal, account: str) -> str:
+        return " is released" if await journal.money.release(account) else " is not held"
 
-    account, released = where.work(take)
-    what = "is released" if released else "is not held"
-    console.print(f"{account} {what}", highlight=False, soft_wrap=True)
-    return 0 if released else 1
+    done, code = _in_each(where, name, take)
+    for line in done:
+        console.print(line, soft_wrap=True)
+    return code or (0 if any("is released" in line for line in done) else 1)
+
+
+def _in_each(where: Where, name: str, do: Callable[[Journal, str], Awaitable[str]]) -> tuple[list[str], int]:
+    """Do something to an account in every journal; a line for each, and 3 when one could not be reached, else 0.
+
+    Raises:
+        SettingsError: There is no such account.
+    """
+
+    async def work() -> dict[str, str | GenmediaError]:
+        known = await where.each(lambda journal: journal.money.accounts())
+        account = await _account(
+            where, [one for each in known.values() if not isinstance(each, GenmediaError) for one in each], name
+        )
+
+        async def told(journal: Journal) -> str:
+            return account_name(account) + await do(journal, account)
+
+        return await where.each(told)
+
+    done, code = _asked(asyncio.run(work()))
+    return [line if len(done) == 1 and not code else f"{line}, in the journal of {names}" for names, line in done.items()], code
+
+
+def _asked(found: Mapping[str, T | GenmediaError]) -> tuple[dict[str, T], int]:
+    """What the journals that answered said; 3 when others did not, which is told, else 0.
+
+    Raises:
+        GenmediaError: None answered.
+    """
+    failed = {names: one for names, one in found.items() if isinstance(one, GenmediaError)}
+    answered = {names: one for names, one in found.items() if not isinstance(one, GenmediaError)}
+    if not answered:
+        raise next(iter(failed.values()))
+    for names, error in failed.items():
+        sys.stderr.write(f"NOT DONE in the journal of {names}: {error}\n")
+    return answered, 3 if failed else 0
+
+
+def _tell_differences(what: str, by_journal: Mapping[str, object]) -> None:
+    """An account is one, whichever store it buys for; what was set in one journal alone, or before a store was saved, is not everywhere."""
+    if any(one != first for first in [*by_journal.values()][:1] for one in by_journal.values()):
+        sys.stderr.write(f"The {what} differ between the journals of {' and '.join(by_journal)}: set them once more.\n")
 
 
 @dataclass(frozen=True)
@@ -124,30 +196,105 @@ def show_ledger(where: Where, *, by: str, since: date | None, until: date | None
         SettingsError: The time zone is none.
     """
     zone = time_zone()
-
-    def midnight(day: date) -> datetime:
-        return datetime.combine(day, time.min, zone)
-
-    begin, end = since and midnight(since), until and midnight(until + timedelta(days=1))
+    begin, end = _between(since, until, zone)
     entries = where.work(lambda journal: journal.entries(begin, end))
     lines, totals = add_up(entries, by, zone), add_up(entries, "", zone)
     if form.json:
         told = {name: [one.told() for one in those] for name, those in (("lines", lines), ("totals", totals))}
         print_json({"by": by, "time_zone": str(zone), **told})
     elif form.csv:
-        columns = [by, "unit", *COLUMNS]
-        written = csv.writer(sys.stdout)
-        written.writerow(columns)
-        written.writerows([line.group, line.unit, *(line.told()[name] for name in COLUMNS)] for line in lines)
+        columns = [by, "unit", *COLUMNS, "used_by"]
+        print_csv(columns, ([one.group, one.unit, *_sums(one), "; ".join(one.used_by)] for one in lines))
     else:
-        shown = [_cells(line, line.group or "-") for line in lines] + [_cells(line, "total") for line in totals]
-        titles = [by, *(name.replace("_", " ") for name in COLUMNS), "unit"]
+        used = any(line.used_by for line in lines)
+        called = account_names(line.group for line in lines) if by == "account" else {}
+        shown = [[*_cells(line, called.get(line.group, line.group) or "-"), *[", ".join(line.used_by)] * used] for line in lines]
+        shown += [[*_cells(line, "total"), *[""] * used] for line in totals]
+        titles = [by, *(name.replace("_", " ") for name in COLUMNS), "unit", *["used by"] * used]
         print_table(console, titles, shown, _NUMBERS)
 
 
-def _cells(line: Line, group: str) -> list[str]:
+def show_purchases(where: Where, *, since: date | None, until: date | None, form: Form, console: Console) -> None:
+    """Print a line for each purchase: whose it is, its job, when it was asked for, bought and over, what it cost, and why.
+
+    Args:
+        where: The journal.
+        since: The first day; None for the beginning.
+        until: The last day; None for today.
+        form: As a table, as JSON or as CSV.
+        console: Where a table is shown.
+
+    Raises:
+        SettingsError: The time zone is none.
+    """
+    begin, end = _between(since, until, time_zone())
+    found = [_purchase(one) for one in where.work(lambda journal: journal.purchases(begin, end))]
+    if form.json:
+        print_json(found)
+    elif form.csv:
+        print_csv(PURCHASE, ([_amount_or(name, one[name], None) for name in PURCHASE] for one in found))
+    else:
+        shown = ("provider", "job", "campaign", "step", "asked", "state", "charged", "unit")
+        rows = [[_shown(name, one[name]) for name in shown] for one in found]
+        print_table(console, shown, rows, {"charged"})
+
+
+def _shown(name: str, value: Any) -> str:
+    """A field of a purchase in a table for people."""
+    return AttemptState(value).in_words if name == "state" else f"{_amount_or(name, value, '-')}"
+
+
+PURCHASE = (
+    *("provider", "account", "operation", "job", "submission", "take", "campaign", "step", "labels"),
+    *("asked", "bought", "ended", "state", "reason", "price", "charged", "unit", "last_answer"),
+)
+
+
+def _amount_or(name: str, value: Any, nothing: str | None) -> Any:
+    """A field of a purchase; where there is none, that it is unknown of an amount, and `nothing` of all else."""
+    return value if value is not None else UNKNOWN if name in ("price", "charged") else nothing
+
+
+def _purchase(one: Attempt) -> dict[str, Any]:
+    """As programs read it, by the names of `PURCHASE`; times in UTC."""
+    times = {"asked": one.intended_at, "bought": one.bound_at, "ended": one.ended_at}
+    told = {
+        "provider": one.provider,
+        "account": one.account,
+        "operation": one.operation,
+        "job": one.remote_id,
+        "submission": one.key,
+        "take": one.take,
+        "campaign": one.campaign,
+        "step": one.purpose.step,
+        "labels": "; ".join(f"{name}={value}" for name, value in sorted(one.labels.items())),
+        **{name: at and at.isoformat(timespec="seconds") for name, at in times.items()},
+        "state": one.state.value,
+        "reason": one.reason,
+        "price": one.price,
+        "charged": one.charged,
+        "unit": one.unit,
+        "last_answer": one.last_answer,
+    }
+    return {name: told[name] for name in PURCHASE}
+
+
+def _between(since: date | None, until: date | None, zone: tzinfo) -> tuple[datetime | None, datetime | None]:
+    """The first moment of a day, and the first after another."""
+
+    def midnight(day: date) -> datetime:
+        return datetime.combine(day, time.min, zone)
+
+    return since and midnight(since), until and midnight(until + timedelta(days=1))
+
+
+def _sums(line: Line) -> list[float | str]:
     told = line.told()
-    return [group, *(number(told[name]) if told[name] else "-" for name in COLUMNS), line.unit]
+    return [UNKNOWN if told[name] is None else told[name] for name in COLUMNS]
+
+
+def _cells(line: Line, group: str) -> list[str]:
+    return [group, *(one if isinstance(one, str) else number(one or None) for one in _sums(line)), line.unit]
 
 
 def check_ledger(where: Where, *, as_json: bool, console: Console) -> int:
@@ -161,22 +308,28 @@ def check_ledger(where: Where, *, as_json: bool, console: Console) -> int:
     """
 
     async def look(journal: Journal) -> list[dict[str, Any]]:
-        accounts = await where.accounts()
-        offers = await asyncio.gather(*(asked(one, lambda known: known.offer()) for one in accounts))
+        saved = await where.accounts()
+        two_keys = with_two_keys(saved)
+        # Several blocks may hold one account, whose balance is one.
+        accounts = {_name(one): one for one in reversed(saved)}
+        offers = await asyncio.gather(*(asked(one, lambda known: known.offer()) for one in accounts.values()))
         rows: list[dict[str, Any]] = []
-        for saved, offer in zip(accounts, offers, strict=True):
-            if isinstance(offer, GenmediaError):
-                rows.append({"account": _name(saved), "error": offer.what})
+        for account, offer in zip(accounts, offers, strict=True):
+            if account in two_keys:
+                rows.append({"account": account, "error": two_keys[account]})
+            elif isinstance(offer, GenmediaError):
+                rows.append({"account": account, "error": offer.what})
             elif offer.credits is not None:
-                before, now = await journal.money.see_balance(_name(saved), offer.credits)
+                before, now = await journal.money.see_balance(account, offer.credits)
                 rows.append(_compared(before, now))
         return rows
 
     rows = where.work(look)
     if as_json:
         print_json(rows)
+    called = account_names(row["account"] for row in rows)
     for row in rows if not as_json else ():
-        console.print(f"{row['account']}: {_sentence(row)}", highlight=False, markup=False, soft_wrap=True)
+        console.print(f"{called[row['account']]}: {_sentence(row)}", soft_wrap=True)
     if any(row.get("unexplained", 0) > 0 for row in rows):
         return 1
     return 3 if any("error" in row for row in rows) else 0
@@ -197,41 +350,48 @@ def _compared(before: Balance | None, now: Balance) -> dict[str, Any]:
 def _sentence(row: Mapping[str, Any]) -> str:
     if "error" in row:
         return str(row["error"])
+    left = priced(row["balance"], "credits")
     if "since" not in row:
-        return f"{row['balance']:g} left, written down for the next check"
-    told = f"{row['balance']:g} left; since {row['since'][:16]} UTC {row['gone']:g} gone, {row['charged']:g} charged, {row['open']:g} open"
+        return f"{left} left, written down for the next check"
+    told = f"{left} left; since {row['since'][:16]} UTC {row['gone']:g} gone, {row['charged']:g} charged, {row['open']:g} open"
     if row["unexplained"] > 0:
         return f"{told}: {row['unexplained']:g} NOT EXPLAINED by the journal"
     return f"{told}; {-row['unexplained']:g} came in" if row["unexplained"] else told
 
 
-async def _account(where: Where, journal: Journal, name: str) -> str:
+async def _account(where: Where, bought: Iterable[str], name: str) -> str:
     """The account that a person means: as the journal writes it, or a provider and the name of its block, such as `flora/studio`.
+
+    Args:
+        where: Which journals.
+        bought: The accounts that the journals know.
+        name: As it was typed.
 
     Raises:
         SettingsError: There is none, or there are several.
     """
     provider, _, block = name.partition("/")
-    known = {account: _short(account) for account in await journal.money.accounts()}
-    if where.folder is None:
-        known |= {_name(one): f"{one.provider}/{one.name}" for one in await where.accounts()}
-    if name in known:
-        return name
+    known = {account: {account_name(account)} for account in bought}
+    if where.local is None:
+        named: defaultdict[str, set[str]] = defaultdict(set)  # several blocks may be of one account
+        for one in await where.accounts():
+            named[_name(one)].add(f"{one.provider}/{one.name}")
+        known |= named
+    called = account_names(known)
+    if exact := [account for account in known if name in (account, called[account])]:
+        return exact[0]
     wanted = f"{provider}/{block or 'default'}"
-    found = [account for account, short in known.items() if short == wanted] or [
-        account for account, short in known.items() if not block and short.startswith(f"{provider}/")
+    found = [account for account, shorts in known.items() if wanted in shorts] or [
+        account for account, shorts in known.items() if not block and any(short.startswith(f"{provider}/") for short in shorts)
     ]
     if len(found) != 1:
         what = "is several accounts" if found else "is no account"
         raise SettingsError(
-            f"{name!r} {what}", money="", advice=f"Name one of: {', '.join(found or known) or 'none has bought anything yet'}."
+            f"{name!r} {what}",
+            money="",
+            advice=f"Name one of: {', '.join(called[one] for one in found or known) or 'none has bought anything yet'}.",
         )
     return found[0]
-
-
-def _short(account: str) -> str:
-    provider, _, name = account.split("|")
-    return f"{provider}/{name}"
 
 
 def _name(saved: Saved) -> str:

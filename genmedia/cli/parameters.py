@@ -5,14 +5,15 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from difflib import get_close_matches
 from pathlib import Path
-from typing import Annotated, Any, cast, get_type_hints
+from typing import Annotated, Any, cast
 
 import docstring_parser
 import yaml
 from cyclopts import Parameter
-from pydantic import ConfigDict, ValidationError, create_model
+from pydantic import ValidationError
 
 from genmedia.errors import Fault, InputError
+from genmedia.forms.validation import Reading, faults_in, parameters_of
 
 Schema = dict[str, Any]
 
@@ -46,12 +47,7 @@ class Parameters:
     """
 
     def __init__(self, function: Callable[..., Any], preset: Mapping[str, Any]) -> None:
-        hints = get_type_hints(function, include_extras=True)
-        fields: dict[str, Any] = {
-            one.name: (hints[one.name], ... if one.default is one.empty else one.default)
-            for one in inspect.signature(function).parameters.values()
-        }
-        self._model = create_model("Parameters", __config__=ConfigDict(extra="forbid", protected_namespaces=()), **fields)
+        self._model = parameters_of(function)
         schema: Schema = self._model.model_json_schema()
         self._definitions: Schema = schema.get("$defs", {})
         self._schemas: dict[str, Schema] = {name: self._plain(one) for name, one in schema["properties"].items()}
@@ -75,12 +71,13 @@ class Parameters:
         )
         return bind
 
-    def read(self, typed: Mapping[str, Any], strays: Sequence[str] = ()) -> dict[str, Any]:
+    def read(self, typed: Mapping[str, Any], strays: Sequence[str] = (), reading: Reading | None = None) -> dict[str, Any]:
         """The values for the flow, as what they are: what was typed over the preset.
 
         Args:
             typed: By parameter: a text, several texts, or a yes or no; None for what was not typed.
             strays: What could not be bound to a parameter.
+            reading: Is told of names that became others.
 
         Raises:
             InputError: Everything that is wrong, each with its parameter.
@@ -96,17 +93,24 @@ class Parameters:
                 unreadable.add(name)
                 faults.append(Fault(_option_name(name), _unreadable(error)))
         try:
-            checked = self._model.model_validate(values).model_dump(exclude_unset=True, by_alias=True)
+            checked = self._model.model_validate(values, context=reading).model_dump(exclude_unset=True, by_alias=True)
         except ValidationError as error:
-            for fault in error.errors(include_input=False, include_url=False):
-                name, *inner = fault["loc"]
-                if name not in unreadable:
-                    what = "is missing" if fault["type"] == "missing" else fault["msg"].removeprefix("Value error, ")
-                    faults.append(Fault(", ".join([_option_name(str(name)), *_path(inner)]), what))
+            if not faults and self._is_for_the_plan(values):
+                return values
+            told = {_option_name(name) for name in unreadable}
+            faults += [fault for fault in faults_in(error, values, _option_name) if fault.place not in told]
             raise InputError(faults) from None
         if faults:
             raise InputError(faults)
         return checked
+
+    def _is_for_the_plan(self, values: Mapping[str, Any]) -> bool:
+        """Whether nothing is wrong but steps of a campaign: the flow tells their faults with those of the plan, in one round."""
+        try:
+            self._model.model_validate(values, context=Reading(plans=True))
+        except ValidationError:
+            return False
+        return True
 
     def _value(self, schema: Schema, given: Any) -> Any:
         if isinstance(given, list):
@@ -222,11 +226,6 @@ class Parameters:
 
 def _option_name(name: str) -> str:
     return f"--{name.replace('_', '-')}"
-
-
-def _path(inner: Sequence[int | str]) -> list[str]:
-    """The way into a structure, counted as people count."""
-    return [f"entry {part + 1}" if isinstance(part, int) else part for part in inner]
 
 
 def _unreadable(error: Exception) -> str:

@@ -1,19 +1,50 @@
-"""How commands print: tables for people, JSON for programs."""
+"""How commands print: tables for people, JSON and CSV for programs. What others wrote is shown as text: no markup, no control characters."""
 
+import csv
 import json
 import sys
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
+from typing import Any
 
-from rich.console import Console
+import rich.console
+from rich.segment import Segment
 from rich.table import Table
+
+from genmedia.text.plain import for_cell, for_json, for_screen
+
+
+class Console(rich.console.Console):
+    """A terminal that shows text as it is; colours are said by `style`."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(markup=False, emoji=False, highlight=False, **options)
+
+    def render(self, *args: Any, **options: Any) -> Iterable[Segment]:
+        """What is printed, whatever it is made of, without characters that a terminal would obey."""
+        for one in super().render(*args, **options):
+            yield one if one.control else one._replace(text=for_screen(one.text))
+
+
+def complain(text: str) -> None:
+    """Write to standard error."""
+    sys.stderr.write(f"{for_screen(text)}\n")
+
+
+def print_csv(columns: Sequence[str], lines: Iterable[Sequence[str | float | None]]) -> None:
+    """Print lines for a spreadsheet, below one with the names of the columns."""
+    written = csv.writer(sys.stdout)
+    written.writerow(columns)
+    written.writerows(map(for_cell, line) for line in lines)
 
 
 def print_json(told: object) -> None:
     """Print one JSON value, readable and whole."""
-    sys.stdout.write(json.dumps(told, indent=2, ensure_ascii=False) + "\n")
+    sys.stdout.write(for_json(json.dumps(told, indent=2, ensure_ascii=False, allow_nan=False)) + "\n")
 
 
-def print_table(console: Console, titles: Sequence[str], rows: Sequence[Sequence[str]], numbers: Collection[str] = ()) -> None:
+def print_table(
+    console: rich.console.Console, titles: Sequence[str], rows: Sequence[Sequence[str]], numbers: Collection[str] = ()
+) -> None:
     """Print a table.
 
     Args:
@@ -27,9 +58,9 @@ def print_table(console: Console, titles: Sequence[str], rows: Sequence[Sequence
         table.add_column(title, overflow="fold", justify="right" if title in numbers else "left")
     for row in rows:
         table.add_row(*row)
-    console.print(table, highlight=False, markup=False)
+    console.print(table)
 
 
 def number(value: float | None) -> str:
-    """An amount, or a dash where nobody knows it."""
+    """A number in a column that says what it counts, or a dash where there is none."""
     return "-" if value is None else f"{value:.10g}"

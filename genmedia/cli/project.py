@@ -15,12 +15,17 @@ _ADVICE = "Clone the genmedia repository, and run this inside it or with --proje
 
 @dataclass(frozen=True)
 class Deployment:
-    """One deployment as prefect.yaml declares it."""
+    """One deployment, or one preset, as prefect.yaml declares it."""
 
     name: str
     description: str
     entrypoint: str
     parameters: dict[str, Any]
+
+    @property
+    def flow_name(self) -> str:
+        """The name that Prefect gives the flow by its function."""
+        return self.entrypoint.rpartition(":")[2].replace("_", "-")
 
 
 @dataclass(frozen=True)
@@ -32,22 +37,30 @@ class Project:
     @property
     def deployments(self) -> list[Deployment]:
         """All deployments in prefect.yaml, in its order."""
+        return self._declared("deployments")
+
+    @property
+    def presets(self) -> list[Deployment]:
+        """All deployments in prefect.yaml, and what it keeps beside them for the command line alone."""
+        return self._declared("deployments") + self._declared("presets")
+
+    def _declared(self, what: str) -> list[Deployment]:
         declared = yaml.safe_load((self.folder / "prefect.yaml").read_text(encoding="utf-8"))
         return [
             Deployment(one["name"], one.get("description") or "", one["entrypoint"], one.get("parameters") or {})
-            for one in declared["deployments"]
+            for one in declared.get(what, [])
         ]
 
-    def deployment(self, name: str) -> Deployment:
-        """The deployment of this name in prefect.yaml.
+    def preset(self, name: str) -> Deployment:
+        """The deployment or preset of this name in prefect.yaml.
 
         Raises:
             SettingsError: There is none.
         """
-        for one in self.deployments:
+        for one in self.presets:
             if one.name == name:
                 return one
-        raise SettingsError(f"{self.folder / 'prefect.yaml'} has no deployment {name!r}")
+        raise SettingsError(f"{self.folder / 'prefect.yaml'} has no deployment and no preset {name!r}")
 
     def load(self, entrypoint: str) -> Any:
         """What an entrypoint such as `flows/technique_chain.py:technique_chain` names.
@@ -61,6 +74,10 @@ class Project:
 
     def module(self, name: str) -> Any:
         """A module of a room, by its dotted name."""
+        if "prefect" not in sys.modules:
+            from genmedia.cli.services import join_prefect  # noqa: PLC0415 # the list of flows should not wait for what it needs
+
+            join_prefect(self.folder / ".genmedia")
         if str(self.folder) not in sys.path:
             sys.path.insert(0, str(self.folder))
         module = importlib.import_module(name)

@@ -7,17 +7,19 @@ from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from pathlib import Path
 
-from rich.console import Console
 from rich.text import Text
 
-from genmedia.cli.printing import print_json
+from genmedia.cli.printing import Console, complain, print_json
 from genmedia.cli.where import Where
 from genmedia.errors import SettingsError
 from genmedia.gallery.page import write_gallery, write_linked_gallery
+from genmedia.jobs.job import UNKNOWN, priced
 from genmedia.provenance.lineage import Branch, Lineage
-from genmedia.provenance.manifest import make_manifest
+from genmedia.provenance.manifest import BOM, make_manifest
 from genmedia.provenance.reading import read_assets
-from genmedia.provenance.rebuilding import Rebuilt, rebuild_journal
+from genmedia.provenance.rebuild import Rebuilt, rebuild_journal
+from genmedia.store.named_files import path_below
+from genmedia.store.private import opener
 
 DAY_SECONDS = 24 * 3600.0
 LINK_DAYS = 7
@@ -55,10 +57,11 @@ def show_lineage(where: Where, file: str, *, as_json: bool, console: Console) ->
 async def _trees(where: Where, file: str) -> list[tuple[Branch, Branch]]:
     async with where.open() as store:
         contents = await read_assets(store)
+        name = path_below(file, store)
     lineage = Lineage(contents.assets)
     for one in contents.left_out:
-        sys.stderr.write(f"genmedia: {one.path} is passed over: {one.why}.\n")
-    return [(lineage.before(thing), lineage.after(thing)) for thing in lineage.find(file)]
+        complain(f"genmedia: {one.path} is passed over: {one.why}.")
+    return [(lineage.before(thing), lineage.after(thing)) for thing in lineage.find(name)]
 
 
 def _drawn(branches: Sequence[Branch], before: str = "") -> Iterator[Text]:
@@ -75,13 +78,15 @@ def _words(branch: Branch) -> Text:
         name = f"{name[:SHOWN_CHARACTERS]}…" if len(name) > SHOWN_CHARACTERS else name
     words = Text(f"{branch.input}: " if branch.input else "", style="dim").append(name, "not dim")
     if branch.provider:
-        charged = "" if branch.charged is None else f", {branch.charged:g} {branch.unit}"
+        charged = f", cost {UNKNOWN}" if branch.charged is None else f", {priced(branch.charged, branch.unit or '')}"
         take = "" if branch.take == 1 else f", take {branch.take}"
         words.append(f"  {branch.provider} {branch.operation}{take}{charged}")
     elif branch.sha256:
         words.append(f"  {branch.sha256[:8]}")
     if branch.again:
         words.append("  (as above)")
+    if branch.deeper:
+        words.append("  (goes on: ask for its own lineage)")
     return words
 
 
@@ -100,7 +105,7 @@ def draw_gallery(where: Where, output: Path | None, days: float, console: Consol
                 return await write_gallery(store, await read_assets(store))
             return (await write_linked_gallery(store, output.absolute(), days * DAY_SECONDS)).as_uri()
 
-    console.print(f"Gallery  {asyncio.run(draw())}", highlight=False, markup=False, soft_wrap=True)
+    console.print(f"Gallery  {asyncio.run(draw())}", soft_wrap=True)
 
 
 def save_manifest(where: Where, output: Path | None) -> None:
@@ -114,7 +119,8 @@ def save_manifest(where: Where, output: Path | None) -> None:
         sys.stdout.write(text)
         return
     try:
-        output.write_text(text, encoding="utf-8", newline="")
+        with open(output, "w", encoding="utf-8", newline="", opener=opener) as file:  # a path's own takes no opener
+            file.write(BOM + text)
     except OSError as error:
         raise SettingsError(
             f"{output} cannot be written: {error.strerror}", money="", advice="Name another file with --output."
@@ -134,7 +140,7 @@ def rebuild(where: Where, console: Console) -> int:
     lines += [f"  {count}: {why}" for why, count in Counter(rebuilt.passed_over.values()).items()]
     lines += [f"  {one.path}: {one.why}" for one in rebuilt.left_out]
     for line in lines:
-        console.print(line, highlight=False, markup=False, soft_wrap=True)
+        console.print(line, soft_wrap=True)
     return 1 if rebuilt.left_out else 0
 
 

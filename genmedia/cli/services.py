@@ -4,29 +4,37 @@ import asyncio
 import fcntl
 import json
 import os
+import secrets
 import signal
 import socket
 import subprocess
 import sys
-from collections.abc import Generator, Mapping, Sequence
+import threading
+import tomllib
+from collections.abc import Callable, Generator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
+from tempfile import NamedTemporaryFile
 from time import monotonic, sleep
-from typing import Any
+from typing import Any, TextIO
 
 import httpx
 
 from genmedia.errors import SettingsError, UnreachableError
+from genmedia.gallery.address import SERVED_AT
 from genmedia.journal import Journal
 from genmedia.store import Place, Store
+from genmedia.store.private import opener
 
 READY_SECONDS = 120.0
 STOP_SECONDS = 10.0
 PREFECT_PORT = 4200
 SANDBOX_PORT = 4280
-OBJECT_STORE_PORT = 4290
+_KEY = "prefect.key"
+_LOGGING = {"PREFECT_LOGGING_SETTINGS_PATH": str(Path(__file__).with_name("prefect_logging.yml"))}
+_BOOT = Path("/proc/sys/kernel/random/boot_id")
 
 
 @dataclass
@@ -39,7 +47,7 @@ class Service:
     Args:
         name: What it is called in messages and file names.
         folder: Where its state and its log are kept.
-        command: How it is started; `{port}` stands for its port.
+        command: How it is started; `{port}` stands for its port, here and in the environment.
         port: The port it should have, unless it had another the last time; any free one when that is taken.
         health: The path that answers 200 once it is ready.
         environment: Added to this process's environment.
@@ -53,8 +61,10 @@ class Service:
     environment: Mapping[str, str] = field(default_factory=dict[str, str])
     fresh: bool = False
     _pid: int = 0
+    _began: str = ""
     _child: subprocess.Popen[bytes] | None = None
     _use: int = -1
+    _reserved: socket.socket | None = None
 
     @property
     def url(self) -> str:
@@ -67,83 +77,104 @@ class Service:
         return self.folder / f"{self.name}.log"
 
     def start(self) -> None:
-        """Find it running, or start it, and wait until it is ready.
-
-        Raises:
-            SettingsError: It ended, or did not become ready; the message ends with what it printed.
-        """
-        self.folder.mkdir(parents=True, exist_ok=True)
+        """Find it running, or start it; from now on its port is known."""
+        _make_own(self.folder)
         with self._alone():
             self._use = os.open(self.folder / f"{self.name}.users", os.O_CREAT | os.O_RDWR, 0o600)
             fcntl.flock(self._use, fcntl.LOCK_SH)
-            if not self._find():
+            if not self.find():
                 self._spawn()
-            self._wait_until_ready()
 
     def stop(self) -> None:
         """End it, if nobody else uses it."""
+        self._give_up_port()
         if self._use < 0:
             return
         with self._alone():
             try:
                 fcntl.flock(self._use, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
+                if self._child:
+                    self._child.returncode = 0  # it goes on for the others; Python would warn of a child that still runs
                 return
             finally:
                 os.close(self._use)
                 self._use = -1
             self._end()
-            self._state.write_text(json.dumps({"pid": 0, "port": self.port}))
+            self._remember(0, "")
+
+    def find(self) -> bool:
+        """Whether a command has it running, or starting; its port is the one that it has, or had the last time."""
+        try:
+            state = json.loads(self._state.read_text())
+            # The same port again: what a sandbox sold is remembered under its address.
+            port, self._pid, self._began = int(state["port"]), int(state["pid"]), str(state["began"])
+        except (OSError, ValueError, LookupError, TypeError, OverflowError, RecursionError):
+            return False
+        if not 0 < port < 2**16:
+            return False
+        self.port = port
+        return self._is_alive()  # a busy one is slow to answer, and is there all the same
 
     @contextmanager
     def _alone(self) -> Generator[None]:
         """One command at a time starts or stops it."""
-        with (self.folder / f"{self.name}.lock").open("w") as turn:
+        with open(self.folder / f"{self.name}.lock", "w", opener=opener) as turn:  # a path's own takes no opener
             fcntl.flock(turn, fcntl.LOCK_EX)
             yield
 
-    def _find(self) -> bool:
-        try:
-            state = json.loads(self._state.read_text())
-        except (OSError, ValueError):
-            return False
-        # The same port again: what a sandbox sold is remembered under its address.
-        self.port, self._pid = state["port"], state["pid"]
-        return self._pid > 0 and _exists(self._pid) and self._answers()
+    def _remember(self, pid: int, began: str) -> None:
+        self._pid, self._began = pid, began
+        with open(self._state, "w", opener=opener) as file:  # as above
+            json.dump({"pid": pid, "began": began, "port": self.port}, file, allow_nan=False)
 
     def _spawn(self) -> None:
-        self.port = self.port if _is_free(self.port) else free_port()
-        with self.log.open("wb") as log:
+        self._reserved = _reserve(self.port)
+        self.port = int(self._reserved.getsockname()[1])
+        with open(self.log, "wb", opener=opener) as log, uninterrupted():  # as above
             self._child = subprocess.Popen(  # noqa: S603 # our own servers
-                [part.format(port=self.port) for part in self.command],
+                [_with_port(part, self.port) for part in self.command],
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
-                env={**os.environ, **self.environment},
+                env={**os.environ, **{name: _with_port(value, self.port) for name, value in self.environment.items()}},
+                umask=0o077,
                 start_new_session=True,  # Ctrl-C is for the command; it stops its servers in its own order
             )
-        self._pid, self.fresh = self._child.pid, True
-        self._state.write_text(json.dumps({"pid": self._pid, "port": self.port}))
+            self.fresh = True
+            self._remember(self._child.pid, _began(self._child.pid))
 
-    def _wait_until_ready(self) -> None:
+    def wait(self) -> None:
+        """Wait until it is ready.
+
+        Raises:
+            SettingsError: It ended, or did not become ready; the message ends with what it printed.
+        """
         end = monotonic() + READY_SECONDS
         while monotonic() < end and self._is_alive():
             if self._answers():
+                self._give_up_port()
                 return
             sleep(0.1)
         lines = self.log.read_text(errors="replace").strip().splitlines()[-5:] if self.log.exists() else []
         raise SettingsError(f"{self.name} did not start: {' / '.join(lines) or 'it printed nothing'}", advice=f"See {self.log}.")
 
+    def _give_up_port(self) -> None:
+        if self._reserved:
+            self._reserved.close()
+            self._reserved = None
+
     def _end(self) -> None:
         for sign in (signal.SIGTERM, signal.SIGKILL):
             if self._is_alive():
-                os.killpg(self._pid, sign)
+                signal_group(self._pid, sign)
             end = monotonic() + STOP_SECONDS
             while self._is_alive() and monotonic() < end:
                 sleep(0.05)
 
     def _is_alive(self) -> bool:
-        return self._child.poll() is None if self._child else _exists(self._pid)
+        """A number alone names nobody: once its process is gone, the system gives it to a stranger's."""
+        return self._child.poll() is None if self._child else bool(self._began) and self._began == _began(self._pid)
 
     @property
     def _state(self) -> Path:
@@ -157,20 +188,48 @@ class Service:
 
 
 @contextmanager
-def running(services: Sequence[Service]) -> Generator[None]:
-    """Have all of them running while the block runs."""
+def running(services: Sequence[Service], meanwhile: Callable[[], object] = list) -> Generator[None]:
+    """Have all of them running while the block runs.
+
+    Args:
+        services: Which.
+        meanwhile: What is done while they get ready.
+    """
     try:
+        for service in services:
+            service.start()
         with ThreadPoolExecutor() as together:
-            list(together.map(Service.start, services))
+            waits = [together.submit(service.wait) for service in services]
+            meanwhile()
+            for wait in waits:
+                wait.result()
         yield
     finally:
         for service in reversed(services):
             service.stop()
 
 
+@contextmanager
+def alone(file: Path) -> Generator[TextIO | str]:
+    """Be the one command that holds a file, while the block runs, and give it, empty, to write what the next ones are to be told.
+
+    Where another has it, what that has written is given. The kernel frees it when its command ends, however it ends.
+    """
+    _make_own(file.parent)
+    with open(file, "a+", opener=opener) as notice:  # a path's own takes no opener
+        try:
+            fcntl.flock(notice, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            notice.seek(0)
+            yield notice.read()
+            return
+        notice.truncate(0)
+        yield notice
+
+
 def write_off(sandbox: Service, store_root: Path) -> None:
     """Let the journal know that a sandbox which was started anew has no job of the one before it."""
-    if not sandbox.fresh:
+    if not (sandbox.fresh and store_root.is_dir()):
         return
     place = Place(str(store_root))
 
@@ -181,48 +240,119 @@ def write_off(sandbox: Service, store_root: Path) -> None:
     asyncio.run(write())
 
 
-def object_store_service(folder: Path) -> Service:
-    """A real S3 server, with everything in memory."""
-    command = [sys.executable, "-m", "genmedia.cli.object_store", "--port", "{port}", "--monitor", str(free_port())]
-    return Service("S3", folder, command, OBJECT_STORE_PORT, "/")
-
-
-def sandbox_service(folder: Path, input_origin: str = "") -> Service:
-    """A sandbox of all providers.
-
-    Args:
-        folder: Where its state is kept.
-        input_origin: A further origin that inputs may be at.
-    """
-    origin = ["--input-origin", input_origin] if input_origin else []
-    command = [sys.executable, "-m", "genmedia", "sandbox", "--port", "{port}", *origin]
+def sandbox_service(folder: Path) -> Service:
+    """A sandbox of all providers, with its state in a folder."""
+    command = [sys.executable, "-m", "genmedia", "sandbox", "--port", "{port}"]
     return Service("sandbox", folder / "services", command, SANDBOX_PORT, "/sandbox")
 
 
-def prefect_service(folder: Path) -> Service:
-    """A Prefect server with its database in the project; it sends no telemetry."""
-    command = [sys.executable, "-m", "prefect", "server", "start", "--host", "127.0.0.1", "--port", "{port}"]
-    return Service("prefect", folder / "services", command, PREFECT_PORT, "/api/health", prefect_environment(folder))
+def prefect_service(folder: Path, project: Path) -> Service:
+    """A Prefect server with its database in the project; it sends no telemetry, and serves this machine's user alone.
+
+    Args:
+        folder: Where its state and its key are kept.
+        project: The checkout, which has what starts it.
+    """
+    command = [sys.executable, "-m", "uvicorn", "--factory", "deployments.local_server:create", "--app-dir", str(project)]
+    command += ["--host", "127.0.0.1", "--port", "{port}", "--log-level", "warning"]
+    pages = [f"http://{host}:{{port}}" for host in ("127.0.0.1", "localhost")]
+    environment = {
+        **prefect_environment(folder),
+        "PREFECT_SERVER_API_AUTH_STRING": prefect_key(folder),
+        "PREFECT_SERVER_CORS_ALLOWED_ORIGINS": ",".join(pages),
+        "PREFECT_UI_API_URL": f"{pages[0]}/api",
+        "PREFECT_SERVER_UI_SHOW_PROMOTIONAL_CONTENT": "false",
+        "PREFECT_API_URL": f"{pages[0]}/api",  # what serves the galleries asks the server itself for the stores
+    }
+    return Service("prefect", folder / "services", command, PREFECT_PORT, "/api/health", environment)
 
 
 def prefect_environment(folder: Path) -> dict[str, str]:
     """The settings of every Prefect process that is started here."""
     return {
         "PREFECT_HOME": str(folder / "prefect"),
+        "PREFECT_API_AUTH_STRING": prefect_key(folder),
         "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
         "DO_NOT_TRACK": "1",
         "PREFECT_CLI_PROMPT": "false",
-        "PREFECT_WORKER_QUERY_SECONDS": "2",  # a person who presses Run waits for it
+        **_LOGGING,
+        "PREFECT_WORKER_QUERY_SECONDS": "1",  # a person who presses Run waits for it
     }
 
 
-def open_accounts(sandbox: str, name: str) -> dict[str, str]:
-    """Open an account of this name at every provider of the sandbox at this address; see `accounts_of`."""
+def addresses_of(prefect: Service) -> dict[str, str]:
+    """What tells a process where a Prefect server that was started here answers, and the galleries that it serves."""
+    return {"PREFECT_API_URL": f"{prefect.url}/api", SERVED_AT: f"{prefect.url}/gallery"}
+
+
+def prefect_key(folder: Path) -> str:
+    """What a Prefect server that is started here asks everybody for: made once, and kept where only this user reads it.
+
+    Whoever can call Prefect's API can read every saved key and have a worker run any command.
+    """
+    _make_own(folder)
+    file = folder / _KEY
+    with suppress(FileNotFoundError):
+        if not file.read_text().strip():  # Prefect takes an empty one for none, and lets everybody in
+            file.unlink()
+    if not file.exists():
+        with NamedTemporaryFile("w", dir=folder) as new:  # nobody but its owner reads it, and nobody sees half of it
+            new.write(f"genmedia:{secrets.token_urlsafe(24)}")  # as user and password, which every HTTP client can send
+            new.flush()
+            with suppress(FileExistsError):
+                file.hardlink_to(new.name)
+    return file.read_text()
+
+
+def join_prefect(folder: Path) -> None:
+    """Have this process talk to the Prefect server that `genmedia up` runs with its state in a folder, unless it is told of another.
+
+    Prefect reads its settings when it is imported.
+    """
+    if not (folder / _KEY).exists():
+        return
+    server, told = prefect_service(folder, folder.parent), _told_server()
+    if server.find() and told in (None, f"{server.url}/api"):
+        os.environ.update(addresses_of(server))
+        for name, value in {"PREFECT_API_AUTH_STRING": prefect_key(folder), **_LOGGING}.items():
+            os.environ.setdefault(name, value)
+
+
+def _told_server() -> str | None:
+    """The server that the environment, or Prefect's profile, names."""
+    if url := os.environ.get("PREFECT_API_URL"):
+        return url.rstrip("/").replace("//localhost:", "//127.0.0.1:")
+    home = Path(os.environ.get("PREFECT_HOME") or "~/.prefect").expanduser()
+    try:
+        told = tomllib.loads((home / "profiles.toml").read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return None
+    profile = told.get("profiles", {}).get(os.environ.get("PREFECT_PROFILE") or told.get("active", ""), {})
+    return profile.get("PREFECT_API_URL")
+
+
+def _make_own(folder: Path) -> None:
+    """A folder whose content is this user's alone, whatever is shared around it."""
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    folder.chmod(0o700)
+
+
+def open_accounts(sandbox: str, name: str = "default") -> dict[str, str]:
+    """Open an account of this name at every provider of the sandbox at this address; see `accounts_of`.
+
+    The keys of a new one are the same in every sandbox, so that blocks which hold them are good for the next one too.
+    """
     sandbox = sandbox.rstrip("/")
+    there = {(one["provider"], one["account"]): one["api_key"] for one in _ask(sandbox, "/accounts")}
     for provider in _ask(sandbox, "")["providers"]:
-        # FLORA's assets API is newer than its document; without it no local photo could be an input.
-        wish = {"provider": provider, "account": name, "switches": {"assets": True} if provider == "flora" else {}}
-        httpx.post(f"{sandbox}/sandbox/accounts", json=wish).raise_for_status()
+        wish: dict[str, Any] = {"provider": provider, "account": name}
+        if (provider, name) not in there:
+            wish["api_key"] = f"{there[provider, 'default']}_{name}"
+        if (
+            provider == "flora"
+        ):  # its assets API and its list are newer than its document; without it no local photo could be an input
+            wish["switches"] = {"assets": True, "list_techniques": True}
+        _ask(sandbox, "/accounts", wish)
     return accounts_of(sandbox, name)
 
 
@@ -241,23 +371,56 @@ def accounts_of(sandbox: str, name: str = "default") -> dict[str, str]:
     }
 
 
-def _ask(sandbox: str, path: str) -> Any:
+def _ask(sandbox: str, path: str, wish: Any = None) -> Any:
+    """What the sandbox's control plane tells; with a wish, once it has met it."""
+    address = f"{sandbox.rstrip('/')}/sandbox{path}"
     try:
-        return httpx.get(f"{sandbox.rstrip('/')}/sandbox{path}", timeout=10).raise_for_status().json()
+        answer = httpx.post(address, json=wish, timeout=10) if wish else httpx.get(address, timeout=10)
+        return answer.raise_for_status().json()
     except (httpx.HTTPError, httpx.InvalidURL, ValueError) as error:
         raise UnreachableError(
             f"no sandbox answers at {sandbox} ({type(error).__name__})", money="", advice="Start one with `genmedia sandbox`."
         ) from None
 
 
-def _is_free(port: int) -> bool:
-    with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+def _reserve(port: int) -> socket.socket:
+    """A socket that is bound to this port, or to a free one where another has it, and does not listen.
+
+    While it is open, a server of ours can listen there, and the system gives the port to no connection that goes out.
+    """
+    for wanted in (port, 0):
+        bound = socket.socket()
+        bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
-            probe.bind(("127.0.0.1", port))
+            bound.bind(("127.0.0.1", wanted))
         except OSError:
-            return False
-    return True
+            bound.close()
+        else:
+            return bound
+    raise SettingsError("this machine has no free port", advice="End programs that hold many connections, and try again.")
+
+
+@contextmanager
+def uninterrupted() -> Generator[None]:
+    """Let Ctrl-C, SIGTERM and SIGHUP wait until the block has ended: a child that was just started is one that is known, and is stopped.
+
+    Signals reach Python in its main thread only; in another there is nothing to do.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    came: list[int] = []
+    before = {
+        sign: signal.signal(sign, lambda number, _: came.append(number))
+        for sign in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+    }
+    try:
+        yield
+    finally:
+        for sign, handler in before.items():
+            signal.signal(sign, handler)
+        for number in came[:1]:
+            signal.raise_signal(number)
 
 
 def free_port() -> int:
@@ -267,9 +430,26 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-def _exists(pid: int) -> bool:
+def signal_group(pid: int, sign: signal.Signals) -> None:
+    """Send a signal to a process of ours and its children; one that ended meanwhile hides nothing of why it was to end."""
+    with suppress(ProcessLookupError):
+        os.killpg(pid, sign)
+
+
+def _began(pid: int) -> str:
+    """When a process began, as the system tells it; empty where there is none, or one that has ended and that nobody has waited for.
+
+    With its number it names one process for ever.
+    """
+    if not _BOOT.exists():  # no Linux
+        command = ["ps", "-o", "lstart=", "-p", str(pid)]
+        return subprocess.run(command, capture_output=True, text=True, check=False).stdout.strip()  # noqa: S603 # a number and fixed words
     try:
-        os.kill(pid, 0)
+        told = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     except OSError:
-        return False
-    return True
+        return ""
+    return "" if told[0] in "ZX" else f"{_BOOT.read_text().strip()} {told[19]}"
+
+
+def _with_port(text: str, port: int) -> str:
+    return text.replace("{port}", str(port))

@@ -1,77 +1,120 @@
-"""Everything on one machine until Ctrl-C: a Prefect server, a sandbox, the deployments, and a worker that runs them."""
+"""Everything on one machine until Ctrl-C or the end of its terminal: a Prefect server, a sandbox, the deployments, and their worker."""
 
 import os
 import signal
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
-from contextlib import ExitStack
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
+from time import monotonic
+from typing import TextIO
 
-from genmedia.cli import object_store, services
+import httpx
+
+from genmedia.cli import services
 from genmedia.cli.project import Project
 from genmedia.errors import SettingsError
+from genmedia.gallery.address import SERVED_AT
 from genmedia.store import Place
 
 WORK_POOL = "genmedia"
-BUCKET = "genmedia"
+CONFLICT = 409
 
 
-def run_up(project: Project, *, s3: bool = False) -> int:
+def run_up(project: Project) -> int:
     """Start all, print the addresses, wait for the worker; returns the exit code.
-
-    Args:
-        project: The checkout.
-        s3: Keep the assets in a bucket of an S3 server on this machine, which forgets them when it ends. The store that was saved is put
-            aside, and is there again the next time without.
 
     Raises:
         SettingsError: A server did not start, or the deployments could not be made.
     """
+    if signal.getsignal(signal.SIGHUP) is signal.SIG_DFL:  # who closes the terminal wants an end of it too; nohup does not
+        signal.signal(signal.SIGHUP, signal.default_int_handler)
     own = project.folder / ".genmedia"
-    bucket = services.object_store_service(own) if s3 else None
-    sys.stdout.write(f"Starting Prefect, a sandbox{', an S3 server' if s3 else ''} and a worker ...\n")
+    with services.alone(own / "services" / "up") as notice:
+        if isinstance(notice, str):
+            sys.stdout.write(f"It runs here already; Ctrl-C where it was started stops it.\n{notice}")
+            return 0
+        return _run_up(project, own, notice)
+
+
+def _run_up(project: Project, own: Path, notice: TextIO) -> int:
+    begun = monotonic()
+    sys.stdout.write("Starting Prefect, a sandbox and a worker ...\n")
     sys.stdout.flush()
-    with ExitStack() as held:
-        held.enter_context(services.running([bucket] if bucket else []))
-        prefect, sandbox = services.prefect_service(own), services.sandbox_service(own, bucket.url if bucket else "")
-        held.enter_context(services.running([prefect, sandbox]))
+    prefect, sandbox = services.prefect_service(own, project.folder), services.sandbox_service(own)
+    with services.running([prefect, sandbox]):
         environment = {
             **os.environ,
             **services.prefect_environment(own),
-            "PREFECT_API_URL": f"{prefect.url}/api",
-            **services.open_accounts(sandbox.url, "default"),
+            **services.addresses_of(prefect),
+            **services.open_accounts(sandbox.url),
+            "GENMEDIA_BLOCKS": "default",  # the deployments use these, and what is said below is about them
             "PWD": str(project.folder),
         }
-        store = _bucket(bucket, own) if bucket else {"GENMEDIA_STORE_PASSING": "0"}
-        said = _run(project, {**environment, **store}, ["-m", "deployments.bootstrap"])
+        _make_pool(prefect.url, services.prefect_key(own))
+        with ThreadPoolExecutor() as together:  # both begin with seconds of imports
+            saving = together.submit(_run, project, {**environment, "GENMEDIA_SANDBOX": "1"}, ["-m", "deployments.bootstrap"])
+            deploying = together.submit(_run, project, environment, ["-m", "prefect", "--no-prompt", "deploy", "--all"])
+            said = saving.result()
+            deploying.result()
         media = next(line.partition(": ")[2] for line in said.splitlines() if line.startswith("Asset Store block"))
-        if not Place(media).is_address:
-            services.write_off(sandbox, Path(media))
-        _run(project, environment, ["-m", "prefect", "--no-prompt", "deploy", "--all"])
-        sys.stdout.write(
-            f"\n  Prefect  {prefect.url}  (choose a deployment, then Run)\n  Sandbox  {sandbox.url}/sandbox\n"
-            f"  Media    {media}\n\nCtrl-C stops all of it.\n\n"
+        for folder in {project.folder / "media", *([] if Place(media).is_address else [Path(media)])}:
+            services.write_off(sandbox, folder)
+        told = (
+            f"\n  Prefect  {prefect.url}  (choose a deployment, then Run)\n"
+            f"  Password {services.prefect_key(own)}  (its page asks once, and the browser keeps it)\n"
+            f"  Gallery  {environment[SERVED_AT]}/default/  (what is stored, while it is made; an upload for photos)\n"
+            f"  Sandbox  {sandbox.url}/sandbox\n  Media    {media}\n{_payers(said)}{_cut_off(said)}\n{_NEXT}\n"
         )
+        notice.write(told)
+        notice.flush()
+        sys.stdout.write(f"Ready in {monotonic() - begun:.0f} s.\n{told}Ctrl-C stops all of it.\n\n")
         sys.stdout.flush()
         return _work(project, environment)
 
 
-def _bucket(server: services.Service, own: Path) -> dict[str, str]:
-    """A bucket, as the environment names it to what saves the block: everything that any command needs to get there."""
-    object_store.make_bucket(server.url, BUCKET)
-    journal = own / "s3-journal.db"
-    if server.fresh:  # what was bought for a bucket that is gone is gone with it
-        for file in own.glob(f"{journal.name}*"):
-            file.unlink()
-    return {
-        "GENMEDIA_STORE": f"s3://{BUCKET}/media",
-        "GENMEDIA_STORE_JOURNAL": f"sqlite:///{journal}",
-        "GENMEDIA_STORE_S3_ENDPOINT": server.url,
-        "GENMEDIA_STORE_S3_KEY": object_store.ACCESS_KEY,
-        "GENMEDIA_STORE_S3_SECRET": object_store.SECRET_KEY,
-        "GENMEDIA_STORE_PASSING": "1",
-    }
+_NEXT = """\
+In another terminal, in this folder:
+  .venv/bin/genmedia run coffee   a chain, with its progress; run --help lists all that can be run
+  .venv/bin/genmedia providers    what there is to buy, and what it costs
+  .venv/bin/genmedia ledger       what was spent; gallery, lineage and the others of --help need nothing more either
+  .venv/bin/genmedia setup        save keys of your own
+"""
+
+
+def _make_pool(server: str, key: str) -> None:
+    """Make the pool that deployments name, unless it is there."""
+    user, _, secret = key.partition(":")
+    wish = {"name": WORK_POOL, "type": "process"}
+    made = httpx.post(f"{server}/api/work_pools/", json=wish, auth=(user, secret), timeout=60)
+    if made.status_code != CONFLICT:
+        made.raise_for_status()
+
+
+def _payers(said: str) -> str:
+    """Whose keys the deployments pay with, by what was said of the blocks."""
+    blocks = [line.partition("-credentials block default: ") for line in said.splitlines()]
+    theirs = [provider for provider, _, what in blocks if what.startswith("yours")]
+    if not theirs:
+        return "  Pays     the sandbox: the credentials blocks named default hold its keys\n"
+    both = [provider for provider, _, what in blocks if what.endswith("is yours too")]
+    but = (
+        f",\n           but not at {', '.join(both)}: YOU PAY there, the block of that name holds another key than the sandbox's"
+        if both
+        else ""
+    )
+    return (
+        f"  Pays     YOUR OWN ACCOUNTS at {', '.join(theirs)}: the deployments use the blocks named default, which hold your keys.\n"
+        f"           Have a run use the sandbox by its parameter account (in a campaign: accounts): sandbox{but}\n"
+    )
+
+
+def _cut_off(said: str) -> str:
+    """The runs that an earlier stop, or whatever ended their process, has cut off."""
+    told = [line.removeprefix("runs: ") for line in said.splitlines() if line.startswith("runs: ")]
+    return "".join(f"  Runs     {one}; the same again goes on from there\n" for one in told)
 
 
 def _run(project: Project, environment: Mapping[str, str], arguments: Sequence[str]) -> str:
@@ -80,24 +123,28 @@ def _run(project: Project, environment: Mapping[str, str], arguments: Sequence[s
         [sys.executable, *arguments], cwd=project.folder, env=environment, capture_output=True, text=True, check=False
     )
     if done.returncode:
-        said = (done.stderr or done.stdout).strip().splitlines()[-5:]
-        raise SettingsError(f"`{' '.join(arguments)}` failed: {' / '.join(said)}")
+        said = (done.stderr or done.stdout).strip().splitlines()[-5:]  # bootstrap's own errors tell of money already
+        raise SettingsError(f"`{' '.join(arguments)}` failed: {' / '.join(said).removesuffix('.')}", money="")
     return done.stdout
 
 
 def _work(project: Project, environment: Mapping[str, str]) -> int:
     command = [sys.executable, "-m", "prefect", "worker", "start", "--pool", WORK_POOL, "--type", "process"]
-    worker = subprocess.Popen([*command], cwd=project.folder, env=environment, start_new_session=True)  # noqa: S603
+    worker: subprocess.Popen[bytes] | None = None
     try:
+        with services.uninterrupted():
+            worker = subprocess.Popen([*command], cwd=project.folder, env=environment, start_new_session=True)  # noqa: S603
+        with suppress(SettingsError):  # its forms work without lists as well
+            _run(project, environment, ["-m", "deployments.forms"])
         return worker.wait()
     except KeyboardInterrupt:
         sys.stdout.write("\nStopping ...\n")
         return 0
     finally:
-        if worker.poll() is None:
-            os.killpg(worker.pid, signal.SIGTERM)
+        if worker and worker.poll() is None:
+            services.signal_group(worker.pid, signal.SIGTERM)
             try:
                 worker.wait(services.STOP_SECONDS)
             except subprocess.TimeoutExpired:
-                os.killpg(worker.pid, signal.SIGKILL)
+                services.signal_group(worker.pid, signal.SIGKILL)
                 worker.wait()

@@ -1,22 +1,33 @@
 """Which store, and which journal, a command is about."""
 
 import asyncio
-from collections.abc import AsyncGenerator, Awaitable, Callable
+from collections import defaultdict
+from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Protocol, TypeVar, cast
 
+from genmedia.cli.printing import complain
 from genmedia.cli.project import find_project
-from genmedia.errors import SettingsError
+from genmedia.errors import GenmediaError, JournalUnreachableError, SettingsError
 from genmedia.journal import Journal
-from genmedia.offers import Saved
+from genmedia.providers.offers import Saved
 from genmedia.store import Place, Store
+
+PATIENCE = 20.0
+"""Seconds after which a journal counts as one that cannot be reached: the others do not wait for it."""
+
+OWN = ("default", "sandbox")
+"""The Asset Store blocks that mean the project's own `media` until a person says otherwise."""
 
 T = TypeVar("T")
 
 
 class _Keeper(Protocol):
+    @property
+    def journal_url(self) -> str: ...
     def get_store(self) -> AbstractAsyncContextManager[Store]: ...
     def get_journal(self) -> AbstractAsyncContextManager[Journal]: ...
 
@@ -30,8 +41,12 @@ class _Folder:
     def get_store(self) -> AbstractAsyncContextManager[Store]:
         return Store.lease(self.place)
 
+    @property
+    def journal_url(self) -> str:
+        return self.place.journal_url()
+
     def get_journal(self) -> AbstractAsyncContextManager[Journal]:
-        return Journal.lease(self.place.journal_url())
+        return Journal.lease(self.journal_url)
 
 
 @dataclass(frozen=True)
@@ -39,14 +54,33 @@ class Where:
     """Which store a person means.
 
     Attributes:
-        store: The name of a saved Asset Store block.
-        folder: In its stead, a folder on this machine; then neither Prefect nor a project is needed.
+        store: The name of a saved Asset Store block; empty, where a command is about the journals of all of them.
+        folder: In its stead, a folder on this machine; then neither Prefect nor a project is needed. See `local`.
         project: The project's folder; found upwards from here by default.
     """
 
     store: str
     folder: Path | None
     project: Path | None
+
+    @cached_property
+    def local(self) -> Path | None:
+        """The folder that is meant in the stead of blocks; None where Prefect is to be asked.
+
+        Where no Prefect server is named that would know the blocks, it is the project's `media`, in which `genmedia up` and `genmedia demo`
+        keep everything until a person says otherwise. That is told.
+
+        Raises:
+            SettingsError: There is no such project.
+        """
+        if self.folder or self.store not in ("", *OWN):
+            return self.folder
+        project = find_project(self.project)
+        own = project.folder / "media"
+        if not own.is_dir() or project.module("deployments.server").is_named():
+            return None
+        complain(f"genmedia: no Prefect server is named or runs here; this is about {own} alone.")
+        return own
 
     async def keeper(self) -> _Keeper:
         """What hands out the store and its journal.
@@ -55,15 +89,53 @@ class Where:
             SettingsError: There is no such folder or block.
             UnreachableError: No Prefect server answers.
         """
-        if self.folder:
-            if not self.folder.is_dir():
-                raise SettingsError(f"{self.folder} is no folder", money="", advice="Name a store's folder with --folder.")
-            return _Folder(Place(str(self.folder.resolve())))
+        if self.local:
+            if not self.local.is_dir():
+                raise SettingsError(f"{self.local} is no folder", money="", advice="Name a store's folder with --folder.")
+            return _Folder(Place(str(self.local.resolve())))
         project = find_project(self.project)
         await project.module("deployments.server").reach_server()
         blocks = project.module("blocks")
         block = await blocks.load_block(blocks.AssetStore, self.store)
-        return cast("_Keeper", block.model_copy(update={"root": block.place.below(project.folder).root}))
+        return cast("_Keeper", block.below(project.folder))
+
+    async def each(self, do: Callable[[Journal], Awaitable[T]]) -> dict[str, T | GenmediaError]:
+        """Have something done with every journal that is meant, each for itself.
+
+        Returns:
+            By the names of the stores whose journal it is: what came of it, or why nothing did.
+
+        Raises:
+            SettingsError: There is no such store, or none at all.
+            UnreachableError: No Prefect server answers.
+        """
+        stores = {"": await self.keeper()} if self.local or self.store else await self._all()
+        by_journal: defaultdict[str, list[str]] = defaultdict(list)
+        done: dict[str, T | GenmediaError] = {}
+        for name, store in stores.items():
+            try:
+                by_journal[store.journal_url].append(name)
+            except GenmediaError as error:
+                done[name] = error
+
+        async def one(names: Sequence[str]) -> tuple[str, T | GenmediaError]:
+            told = ", ".join(names)
+            try:
+                async with asyncio.timeout(PATIENCE), stores[names[0]].get_journal() as journal:
+                    return told, await do(journal)
+            except TimeoutError:
+                return told, JournalUnreachableError(f"the journal gave no answer in {PATIENCE:g} s", money="")
+            except GenmediaError as error:
+                return told, error
+
+        return done | dict(await asyncio.gather(*map(one, by_journal.values())))
+
+    async def _all(self) -> dict[str, _Keeper]:
+        project = find_project(self.project)
+        saved = await project.module("deployments.server").saved_stores()
+        if not saved:
+            raise SettingsError("no Asset Store block is saved", money="", advice="Run `genmedia setup`, or name a --folder.")
+        return {name: cast("_Keeper", block.below(project.folder)) for name, block in saved.items()}
 
     async def accounts(self) -> list[Saved]:
         """The accounts that are saved in Prefect.

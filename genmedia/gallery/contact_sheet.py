@@ -7,6 +7,8 @@ from pathlib import Path
 
 from PIL import Image, ImageDraw, ImageFont
 
+from genmedia.store.sidecar import Coordinate
+
 MAX_BYTES = 140_000
 """Leaves room for base64 and some text in a Prefect artifact of at most 200 kB."""
 
@@ -18,13 +20,30 @@ _BACKGROUND, _MISSING, _INK = (32, 33, 36), (72, 74, 79), (214, 216, 220)
 """A dark neutral: pictures stand out from it, and it suits light and dark pages alike."""
 
 
-def make_contact_sheet(entries: Sequence[tuple[str, Path | None]], *, max_bytes: int = MAX_BYTES) -> bytes:
+def columns_of(places: Sequence[Sequence[Coordinate]]) -> int | None:
+    """In how many columns a product of lists is a table, with a row for each value of the first list that varies.
+
+    Returns:
+        None where what there is is no whole table.
+    """
+    numbers = {tuple(one.number for one in place) for place in places}
+    if len({tuple(one.name for one in place) for place in places}) != 1 or len(numbers) < len(places):
+        return None
+    varied = [values for values in map(set, zip(*numbers, strict=True)) if len(values) > 1]
+    whole = len(varied) > 1 and len(numbers) % len(varied[0]) == 0 and math.prod(map(len, varied)) == len(numbers)
+    return len(numbers) // len(varied[0]) if whole else None
+
+
+def make_contact_sheet(
+    entries: Sequence[tuple[str, Path | None]], *, columns: int | None = None, max_bytes: int = MAX_BYTES
+) -> bytes:
     """All results at a glance, as one WebP picture: a grid of thumbnails, each with its label below.
 
     Quality is lowered first, then size, until the picture fits. Of very many results the first are shown, and the rest counted.
 
     Args:
         entries: A label and a thumbnail for each result; one that is missing or does not decode gets a grey tile.
+        columns: How many stand side by side; None for what fits best.
         max_bytes: The most bytes the picture may have.
 
     Raises:
@@ -35,8 +54,8 @@ def make_contact_sheet(entries: Sequence[tuple[str, Path | None]], *, max_bytes:
     shown = entries if len(entries) <= _MOST_TILES else entries[: _MOST_TILES - 1]
     more = [(f"and {len(entries) - len(shown)} more", None)] if len(shown) < len(entries) else []
     count = len(shown) + len(more)
-    rows = math.ceil(count / math.ceil(math.sqrt(1.5 * count)))
-    columns = math.ceil(count / rows)
+    rows = math.ceil(count / (columns or math.ceil(math.sqrt(1.5 * count))))
+    columns = columns or math.ceil(count / rows)
     side = min(_LARGEST_TILE, math.isqrt(_MOST_PIXELS // (columns * rows)))
     tiles = [*((label, _open(path, side)) for label, path in shown), *more]
     while side:

@@ -5,30 +5,21 @@ import json
 import os
 import re
 from collections.abc import Container
-from datetime import datetime
 from typing import Any, cast
 from urllib.parse import quote
 
-from pydantic import Field
 from pydantic.main import IncEx
+from pydantic_core import to_jsonable_python
 
 from genmedia.gallery.viewer import page_of
-from genmedia.provenance.sidecar import Bought, Sidecar
-from genmedia.redaction import bare_url
+from genmedia.store.sidecar import Bought, Evidence, Sidecar
+from genmedia.transport.redaction import bare_url
 
 Entry = dict[str, Any]
 
 _QUARANTINE = "in quarantine"
-_DIGEST = r"^[0-9a-f]{64}$"
 _UNSHOWN: IncEx = {"output": {"kind", "source", "number", "of"}, "file": {"path", "frames", "audio", "mode"}}
 _ADDRESS = re.compile(r"https?://[^\s\"'<>|]+")
-
-
-class _Evidence(Bought):
-    output: str
-    sha256: str = Field(pattern=_DIGEST)
-    bytes: int
-    what: str
 
 
 def make_entry(path: str, read: Sidecar, thumbnails: Container[str]) -> Entry:
@@ -49,6 +40,10 @@ def make_entry(path: str, read: Sidecar, thumbnails: Container[str]) -> Entry:
     wish = json.dumps([read.account, read.operation, read.request], sort_keys=True, allow_nan=False)
     about |= {"wish": hashlib.sha256(wish.encode()).hexdigest()[:16]}
     about |= {"path": path, "href": _href(path), "sidecar": _href(f"{path}.json")}
+    for name in ("uses", "place"):
+        if not about[name]:
+            del about[name]
+    about["times"] = {name: to_jsonable_python(time) for name, time in read.times if time}  # as a browser reads them
     if read.file.sha256 in thumbnails:
         about["thumbnail"] = thumbnail_of(read.file.sha256)
     if read.file.media_type.startswith("model/"):
@@ -62,7 +57,7 @@ def read_refused(path: str, evidence: bytes) -> Entry:
     Raises:
         ValueError: It does not read as evidence.
     """
-    read = _Evidence.model_validate_json(evidence)
+    read = Evidence.model_validate_json(evidence)
     about: Entry = _bare(read.model_dump(mode="json", include=set(Bought.model_fields)))
     return about | {
         "quarantined": True,
@@ -81,30 +76,18 @@ def read_refused(path: str, evidence: bytes) -> Entry:
     }
 
 
+def is_evidence_of(evidence: bytes, key: str, output: str, number: int) -> bool:
+    """Whether evidence in quarantine is of this output of this submission."""
+    try:
+        read = Evidence.model_validate_json(evidence)
+    except ValueError:
+        return False
+    return (read.submission_key, read.output) == (key, output) and read.number in (None, number)
+
+
 def thumbnail_of(digest: str) -> str:
     """Where the thumbnail of the content with this SHA-256 stands, from the page."""
     return f".genmedia/thumbnails/{digest}.webp"
-
-
-def in_order(entries: list[Entry]) -> list[Entry]:
-    """Newest campaign first; in it the steps in the order they came in, and so their outputs. What is in quarantine comes last."""
-    stored = {entry["path"]: _stored(entry) for entry in entries}
-    newest: dict[str, float] = {}
-    first: dict[tuple[str, str], float] = {}
-    for entry in entries:
-        time, step = stored[entry["path"]], (entry["campaign"], entry["step"])
-        newest[step[0]] = max(time, newest.get(step[0], time))
-        first[step] = min(time, first.get(step, time))
-
-    def place(entry: Entry) -> tuple[Any, ...]:
-        campaign, step, path = entry["campaign"], entry["step"], entry["path"]
-        return -newest[campaign], campaign, first[campaign, step], step, stored[path], path
-
-    return sorted(entries, key=place)
-
-
-def _stored(entry: Entry) -> float:
-    return datetime.fromisoformat(entry["times"]["stored"]).timestamp() if entry["times"] else 0.0
 
 
 def _href(path: str) -> str:

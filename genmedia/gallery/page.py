@@ -2,21 +2,25 @@
 
 import hashlib
 import json
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Hashable, Iterable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import unquote
 
 from genmedia.errors import SettingsError
-from genmedia.gallery.entries import Entry, in_order, make_entry, read_refused
+from genmedia.gallery.entries import Entry, make_entry, read_refused
 from genmedia.gallery.pages import read_template, seal
 from genmedia.gallery.viewer import VIEWER, make_model_page, make_viewer_page
-from genmedia.origins import origin_of
-from genmedia.provenance.reading import Contents, read_assets
+from genmedia.provenance.reading import TOO_LONG, Contents, in_order, read_assets
 from genmedia.store import Store
-from genmedia.store.store import THUMBNAILS
-from genmedia.store.template import PAGE
+from genmedia.store.naming import PAGE
+from genmedia.store.store import SIDECAR_BYTES, THUMBNAILS
+from genmedia.transport.origins import origin_of
 
 DATA = ".genmedia/gallery-data.js"
+LEFT_OUT = 500
+"""So many files that are not shown are named on the page."""
+
 TEXT_CHARACTERS = 20_000
 """How much of a text stands in the data; the rest is in its file."""
 
@@ -34,9 +38,9 @@ async def write_gallery(store: Store, contents: Contents) -> str:
     Raises:
         StoreError: The store cannot be read or written.
     """
-    assets, left_out = await _look_around(store, contents)
-    await _draw_models(store, [asset for asset in assets if asset.get("turns") not in contents.there], store.write)
-    data, page = make_page(_name(store), assets, left_out)
+    seen = await look_around(store, contents)
+    await _draw_models(store, [asset for asset in seen.assets if asset.get("turns") not in contents.there], store.write)
+    data, page = make_page(name_of(store), seen)
     await store.write(DATA, [data])
     await store.write(PAGE, [page])
     return store.files.address(PAGE)
@@ -57,14 +61,14 @@ async def write_linked_gallery(store: Store, folder: Path, seconds: float) -> Pa
     origin = origin_of(await store.files.link(PAGE, seconds) or "file:///")
     if not origin.startswith("http"):
         raise SettingsError(f"{store.label} signs no links", advice="Its own gallery opens from where it is.", money="")
-    assets, left_out = await _look_around(store, await read_assets(store))
+    seen = await look_around(store, await read_assets(store))
     async with Store.lease(str(folder)) as here:
-        await _draw_models(store, assets, here.write)
-        for asset in assets:
+        await _draw_models(store, seen.assets, here.write)
+        for asset in seen.assets:
             for name in ("href", "sidecar", "thumbnail"):
                 if asset.get(name):
                     asset[name] = await store.files.link(unquote(asset[name]), seconds)
-        data, page = make_page(_name(store), assets, left_out, origin)
+        data, page = make_page(name_of(store), seen, origin)
         await here.write(DATA, [data])
         await here.write(PAGE, [page])
     return folder / PAGE
@@ -80,57 +84,95 @@ async def _draw_models(store: Store, assets: Iterable[Entry], write: Callable[[s
         await write(VIEWER, [make_viewer_page()])
 
 
-def _name(store: Store) -> str:
+def name_of(store: Store) -> str:
+    """What a page calls a store."""
     return store.label.rstrip("/").rpartition("/")[2]
 
 
-def make_page(root: str, assets: list[Entry], left_out: list[dict[str, str]], origin: str = "") -> tuple[str, str]:
+@dataclass(frozen=True)
+class Seen:
+    """What a page shows of a store.
+
+    Attributes:
+        assets: An entry for each asset, in the order they are shown; what is in quarantine comes last.
+        left_out: For each file that is not shown its `name` and `why`.
+        made: Each entry by its path, with all that it was made of.
+    """
+
+    assets: list[Entry]
+    left_out: list[dict[str, str]]
+    made: Mapping[str, tuple[Hashable, Entry]]
+
+
+def make_page(root: str, seen: Seen, origin: str = "", live: Mapping[str, str] | None = None) -> tuple[str, str]:
     """The script with the data, and the page.
 
     Args:
         root: The store's name.
-        assets: What to show, in this order.
-        left_out: For each file that is not shown its `name` and `why`.
+        seen: What to show.
         origin: Where pictures and videos may come from, besides from beside the page.
+        live: Of a page that a server keeps up to date: what it needs for that; see `genmedia.gallery.serving`.
 
     Returns:
         The text of `DATA`, which is one assignment of one string, and the text of `PAGE`.
     """
-    found = json.dumps({"root": root, "assets": assets, "left_out": left_out}, separators=(",", ":"), allow_nan=False)
+    told = {"root": root, "assets": seen.assets, "left_out": seen.left_out} | ({"live": live} if live else {})
+    found = json.dumps(told, separators=(",", ":"), allow_nan=False)
     # A string of ASCII without "<" can neither end itself, nor a script, nor a line; only the page's JSON.parse reads what is in it.
-    quoted = json.dumps(found.replace("<", r"\u003c"))
+    quoted = json.dumps(found.replace("<", r"\u003c"), allow_nan=False)
     data = f"globalThis.galleryData = {quoted};\n"
     # Seen in Chromium: from the disk an integrity hash is refused, 'self' and file: allow every file there is, and a nonce just this
     # script. The nonce is the data's own hash: nothing in the data can name it.
     digest = hashlib.sha256(data.encode()).hexdigest()
     page = seal(read_template("gallery.html")).replace("%nonce%", digest[:32]).replace("%origin%", origin)
+    page = page.replace("%connect%", "connect-src 'self'; " if live else "", 1)
     return data, page.replace("%data%", f"{DATA}?{digest[:8]}", 1)  # a browser that keeps files keeps no old data for a new page
 
 
-async def _look_around(store: Store, contents: Contents) -> tuple[list[Entry], list[dict[str, str]]]:
-    """What the page shows of each asset, and the files that it leaves out, with the reason."""
+async def look_around(store: Store, contents: Contents, before: Seen | None = None) -> Seen:
+    """What a page shows of each asset, and the files that it leaves out, with the reason.
+
+    Args:
+        store: The store.
+        contents: What is in it.
+        before: What was seen at an earlier look: an entry that would be equal is the very same.
+
+    Raises:
+        StoreError: The store cannot be read.
+    """
     there = contents.there
+    known: Mapping[str, tuple[Hashable, Entry]] = before.made if before else {}
     thumbnails = {Path(path).stem for path in there if path.startswith(THUMBNAILS)}
-    found: list[Entry] = []
+    made: dict[str, tuple[Hashable, Entry]] = {}
     left_out = [{"name": one.path, "why": one.why} for one in contents.left_out]
-    for asset in contents.assets:
+    for asset in in_order(contents.assets):
+        shown = asset.sidecar.file.sha256 in thumbnails
+        made_of = (contents.versions[f"{asset.path}.json"], contents.versions.get(asset.path), shown)
         try:
             if not asset.present:
                 raise FileNotFoundError(asset.path)
+            if asset.path in known and known[asset.path][0] == made_of:
+                made[asset.path] = known[asset.path]
+                continue
             entry = make_entry(asset.path, asset.sidecar, thumbnails)
             if entry["file"]["media_type"].startswith("text/"):
-                text = await store.files.read(asset.path)
-                entry["text"] = text[: 4 * TEXT_CHARACTERS].decode(errors="replace")[:TEXT_CHARACTERS]
-            found.append(entry)
+                text = await store.files.read(asset.path, 4 * TEXT_CHARACTERS) if there[asset.path] else b""
+                entry["text"] = text.decode(errors="replace")[:TEXT_CHARACTERS]
+            made[asset.path] = made_of, entry
         except FileNotFoundError:
             left_out.append({"name": f"{asset.path}.json", "why": "there is no file beside it"})
         except ValueError as error:
             left_out.append({"name": f"{asset.path}.json", "why": str(error)})
-    async for path, content in store.read_all(
-        sorted(path for path in there if path.startswith("quarantine/") and path.endswith(".json"))
-    ):
+    evidence = sorted(path for path in there if path.startswith("quarantine/") and path.endswith(".json"))
+    left_out += [{"name": path, "why": TOO_LONG} for path in evidence if there[path] > SIDECAR_BYTES]
+    evidence = [path for path in evidence if there[path] <= SIDECAR_BYTES]
+    same = {path for path in evidence if known.get(path, ("",))[0] == contents.versions[path]}
+    made |= {path: known[path] for path in same}
+    async for path, content in store.read_all(path for path in evidence if path not in same):
         try:
-            found.append(read_refused(path.removesuffix(".json"), content))
+            made[path] = contents.versions[path], read_refused(path.removesuffix(".json"), content)
         except ValueError:
             left_out.append({"name": path, "why": "it does not read as evidence"})
-    return in_order(found), left_out
+    if len(left_out) > LEFT_OUT:
+        left_out[LEFT_OUT:] = [{"name": f"{len(left_out) - LEFT_OUT} more", "why": "`genmedia lineage` names them all"}]
+    return Seen([entry for _, entry in made.values()], left_out, made)

@@ -1,18 +1,33 @@
 """The journal: what was asked for, what was bought for it, and which files came of it. It is how nothing is ever paid for twice."""
 
+from genmedia.journal.database import is_made
 from genmedia.journal.journal import Journal
-from genmedia.journal.ledger import GROUPS, Entry, Line, add_up
-from genmedia.journal.money import Balance, Hold, Money, Scope, time_zone
-from genmedia.journal.rows import NAMED, NEVER_SENT, Attempt, AttemptState, Interest, PastPurchase, Purpose, StoredAsset, Wish
+from genmedia.journal.ledger import Entry, Line, add_up
+from genmedia.journal.order import Purpose
+from genmedia.journal.records import (
+    NAMED,
+    NEVER_SENT,
+    TOLERANCE,
+    Attempt,
+    AttemptState,
+    Has,
+    Interest,
+    PastPurchase,
+    StoredAsset,
+    Twin,
+    are_there,
+)
+from genmedia.journal.spending import Balance, Hold, Money, Scope, time_zone
 
 __all__ = [
-    "GROUPS",
     "NAMED",
     "NEVER_SENT",
+    "TOLERANCE",
     "Attempt",
     "AttemptState",
     "Balance",
     "Entry",
+    "Has",
     "Hold",
     "Interest",
     "Journal",
@@ -22,7 +37,9 @@ __all__ = [
     "Purpose",
     "Scope",
     "StoredAsset",
-    "Wish",
+    "Twin",
     "add_up",
+    "are_there",
+    "is_made",
     "time_zone",
 ]

@@ -8,7 +8,8 @@ import asyncio
 import sqlite3
 import threading
 from collections.abc import AsyncGenerator, Callable, Coroutine
-from contextlib import asynccontextmanager, closing
+from contextlib import asynccontextmanager, closing, suppress
+from datetime import datetime
 from functools import wraps
 from pathlib import Path
 from typing import Any, ParamSpec, TypeVar
@@ -20,12 +21,15 @@ from sqlalchemy.engine.url import URL, make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError, IntegrityError
 from sqlalchemy.exc import TimeoutError as NoConnectionError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
+from sqlalchemy.ext.compiler import compiles
+from sqlalchemy.sql.functions import FunctionElement
 
+from genmedia.concurrency import to_the_end
 from genmedia.errors import JournalError, JournalUnreachableError, SettingsError
-from genmedia.leasing import to_the_end
+from genmedia.store.private import make_file, make_folder
 
-NEWEST = "0004"
-"""The last step in `migrations/versions`."""
+FIRST = NEWEST = "0005"
+"""The first and the last step in `migrations/versions`; a journal of an earlier number is from before the first release."""
 
 PATIENCE_SECONDS = 300.0
 """How long a database that is gone is waited for: a restart or a failover, not a move."""
@@ -34,10 +38,33 @@ MIGRATION_LOCK = 0x67656E6D
 LOCK_SECONDS = 30
 """How long a statement waits for what somebody else has locked."""
 
-PRAGMAS = (f"busy_timeout={LOCK_SECONDS * 1000}", "journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON")
+PRAGMAS = (f"busy_timeout={LOCK_SECONDS * 1000}", "journal_mode=WAL", "synchronous=FULL", "secure_delete=ON", "foreign_keys=ON")
 _migrating = threading.Lock()
 _GONE = ("08", "57P", "55P03")
 """Of PostgreSQL's error codes: connections that broke, servers that stop or start, locks that were waited for too long."""
+
+
+class Clock(FunctionElement[str]):
+    """The time by the database's own clock, in UTC, as times stand in the journal; a process whose clock is wrong writes no wrong ones."""
+
+    type = sa.String()
+    inherit_cache = True
+
+
+@compiles(Clock, "sqlite")
+def _sqlite_clock(*_: Any, **__: Any) -> str:  # pyright: ignore[reportUnusedFunction] # SQLAlchemy calls it
+    return "strftime('%Y-%m-%dT%H:%M:%f+00:00', 'now')"
+
+
+@compiles(Clock, "postgresql")
+def _postgresql_clock(*_: Any, **__: Any) -> str:  # pyright: ignore[reportUnusedFunction] # SQLAlchemy calls it
+    return """to_char(clock_timestamp() AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"+00:00"')"""
+
+
+async def read_clock(connection: AsyncConnection) -> datetime:
+    """The time by the database's own clock."""
+    return datetime.fromisoformat((await connection.execute(sa.select(Clock()))).scalar_one())
+
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -63,6 +90,27 @@ def outlasting(transact: Callable[P, Coroutine[Any, Any, T]]) -> Callable[P, Cor
     return again(whole(transact))
 
 
+def below(url: str, folder: Path) -> str:
+    """The address as it is meant: a relative SQLite file is below this folder."""
+    try:
+        named = make_url(url)
+    except (ArgumentError, ValueError):
+        return url  # it is told when it is opened
+    if named.get_backend_name() != "sqlite" or not named.database or Path(named.database).is_absolute():
+        return url
+    return named.set(database=str(folder / named.database)).render_as_string(hide_password=False)
+
+
+def is_made(url: str) -> bool:
+    """Whether there may be a journal at this address: False for a SQLite file that is not there, which opening it would make.
+
+    Raises:
+        SettingsError: The address is of no database that can hold a journal.
+    """
+    parsed = _check_url(url)
+    return parsed.get_backend_name() != "sqlite" or Path(str(parsed.database)).exists()
+
+
 class Database:
     """Connections to it on one event loop.
 
@@ -76,7 +124,7 @@ class Database:
 
     def __init__(self, url: str) -> None:
         self._url = _check_url(url)
-        self.label = self._url.render_as_string(hide_password=True)
+        self.label = _label(self._url)
         self.file = Path(str(self._url.database)) if self._url.get_backend_name() == "sqlite" else None
         if self.file:
             _try_file(self.file)
@@ -122,6 +170,7 @@ class Database:
         source = self.file
 
         def copy() -> None:
+            make_file(target)
             with closing(sqlite3.connect(source)) as connection, closing(sqlite3.connect(target)) as other:
                 connection.backup(other)
 
@@ -130,20 +179,44 @@ class Database:
         except (sqlite3.Error, OSError) as error:
             raise JournalError(f"{target} could not be written: {error}", money="") from None
 
+    async def scrub(self) -> None:
+        """Leave nothing of what was cleared in a SQLite file's log, as far as nobody reads it at this moment."""
+        if self.file:
+            source = self.file
+
+            def scrub() -> None:
+                with closing(sqlite3.connect(source)) as connection:
+                    connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+
+            with suppress(sqlite3.Error):  # the next that closes it does the same
+                await asyncio.to_thread(scrub)
+
     async def lock(self, connection: AsyncConnection, name: str) -> None:
         """Hold off whoever wants the same name until the transaction ends; SQLite holds off everybody anyway."""
         if not self.file:
             await connection.execute(sa.select(sa.func.pg_advisory_xact_lock(sa.func.hashtextextended(name, 0))))
 
     async def _make_ready(self) -> None:
-        async with self._engine.begin() as connection:
-            version = await connection.run_sync(_version)
+        try:
+            async with self._engine.begin() as connection:
+                version = await connection.run_sync(_version)
+        except (TypeError, ValueError) as error:  # of the driver, which says more than may be shown
+            raise SettingsError(
+                f"the address of the journal {self.label} has an option that its driver does not take ({type(error).__name__})",
+                advice="Leave it out of what comes after the `?`.",
+            ) from None
+        if version > NEWEST:
+            raise JournalError(
+                f"the journal {self.label} is of version {version}, this genmedia writes version {NEWEST}",
+                advice="Use the genmedia that wrote it, or a newer one.",
+            )
+        if version and version < FIRST:
+            raise JournalError(
+                f"the journal {self.label} is of version {version}, from before the first release; this genmedia reads {FIRST} and later",
+                advice="See to its open jobs with the genmedia that wrote it; then put it aside, and fill a new one from the store with"
+                " `genmedia journal rebuild`.",
+            )
         if version != NEWEST:
-            if version > NEWEST:
-                raise JournalError(
-                    f"the journal {self.label} is of version {version}, this genmedia writes version {NEWEST}",
-                    advice="Use the genmedia that wrote it, or a newer one.",
-                )
             # Alembic keeps what it works on in module globals: it gets a thread and a loop to itself, one at a time.
             await asyncio.to_thread(_migrate_alone, self._url)
         self._ready = True
@@ -162,23 +235,34 @@ class Database:
 def _check_url(url: str) -> URL:
     try:
         parsed = make_url(url.replace("postgres://", "postgresql://", 1))
-    except ArgumentError:
+    except (ArgumentError, ValueError):  # of a port that is none
         parsed = None
-    if parsed and parsed.get_backend_name() == "postgresql" and parsed.database:
-        return parsed.set(drivername="postgresql+asyncpg")
-    if parsed and parsed.get_backend_name() == "sqlite" and parsed.database and parsed.database != ":memory:":
+    shown, kind = (_label(parsed), parsed.get_backend_name()) if parsed else ("what is given", "")
+    if parsed and not 0 < (parsed.port or 1) < 2**16:
+        kind = ""
+    if parsed and kind == "sqlite" and parsed.database not in (None, "", ":memory:") and parsed.host is parsed.username is None:
         return parsed.set(drivername="sqlite+aiosqlite")
-    shown = parsed.render_as_string(hide_password=True) if parsed else "what is given"
+    if parsed and kind != "sqlite" and "@" in f"{parsed.host}{parsed.database}{parsed.query.get('host')}":
+        shown = "what is given has an @ too many, which in a password is written as %40, and"  # some of it may be the password
+    elif parsed and kind == "postgresql" and parsed.database:
+        return parsed.set(drivername="postgresql+asyncpg")
     raise SettingsError(
         f"{shown} cannot hold the journal",
         advice="Set GENMEDIA_JOURNAL_URL to a file, such as sqlite:////var/lib/genmedia.db, or to postgresql://USER:PASSWORD@HOST/NAME.",
     )
 
 
+def _label(url: URL) -> str:
+    """A database's address for people: which it is, as which user; of the query, where passwords may stand too, host and port alone."""
+    place = {name: value for name, value in url.query.items() if name in ("host", "port")}
+    return url.set(query=place).render_as_string(hide_password=True)
+
+
 def _try_file(file: Path) -> None:
     """Refuse a file that cannot be used: aiosqlite would leave a thread behind that outlives the loop."""
     try:
-        file.parent.mkdir(parents=True, exist_ok=True)
+        make_folder(file.parent)
+        make_file(file)  # those that SQLite adds get its mode
         with closing(sqlite3.connect(file)) as probe:
             probe.execute("PRAGMA schema_version")
     except (OSError, sqlite3.Error) as error:
@@ -198,7 +282,7 @@ def _engine(url: URL, *, migrating: bool = False) -> AsyncEngine:
     def configure(connection: Any, _record: object) -> None:
         connection.isolation_level = None  # else the driver opens transactions of its own, without the write lock
         cursor = connection.cursor()
-        for pragma in PRAGMAS[:-1] if migrating else PRAGMAS:  # tables are copied and dropped while others refer to them
+        for pragma in PRAGMAS[:-1] if migrating else PRAGMAS:  # a step may copy and drop tables that others refer to
             cursor.execute(f"PRAGMA {pragma}")
         cursor.close()
 
@@ -230,7 +314,8 @@ async def _migrate(url: URL) -> None:
 
 
 def _version(connection: sa.Connection) -> str:
-    """The last migration that was done; empty before the first, and for tables from before there were any."""
-    if not sa.inspect(connection).has_table("alembic_version"):
-        return ""
+    """The last migration that was done: empty where there are no tables, 0000 for tables from before there were migrations."""
+    found = sa.inspect(connection)
+    if not found.has_table("alembic_version"):
+        return "0000" if found.has_table("submissions") else ""
     return str(connection.execute(sa.text("SELECT version_num FROM alembic_version")).scalar() or "")

@@ -1,6 +1,7 @@
 """The ledger: what was spent, is reserved and is in doubt, by day, campaign, provider, operation, account or label."""
 
 import json
+from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime, tzinfo
@@ -9,12 +10,9 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from genmedia.journal.money import written
-from genmedia.journal.rows import AttemptState
-from genmedia.journal.tables import attempts, submissions
-
-GROUPS = ("day", "campaign", "provider", "operation", "account")
-"""What lines can be made by, besides the name of any label."""
+from genmedia.journal.records import AttemptState
+from genmedia.journal.spending import written
+from genmedia.journal.tables import attempts, submissions, uses
 
 
 @dataclass(frozen=True)
@@ -23,6 +21,7 @@ class Entry:
 
     Attributes:
         reserved: What it counts as until it is known what it was charged; None where nobody knows.
+        used_by: The campaigns that use what it gave, besides that which bought it.
     """
 
     account: str
@@ -34,6 +33,7 @@ class Entry:
     unit: str
     reserved: float | None
     charged: float | None
+    used_by: tuple[str, ...] = ()
 
     @property
     def provider(self) -> str:
@@ -51,8 +51,9 @@ class Line:
         spent: What was charged; for one that ended while nobody said so, what it was reserved for.
         reserved: What those under way may cost.
         in_doubt: What those may have cost of which nobody knows whether they were bought.
-        above: What of `spent` is more than was reserved for it.
+        overcharged: What of `spent` is more than was reserved for it.
         unknown: How many of them nobody knows the cost of: they are in no sum.
+        used_by: The campaigns that use what they gave, besides those which bought it and pay for it alone.
     """
 
     group: str
@@ -61,8 +62,9 @@ class Line:
     spent: float = 0.0
     reserved: float = 0.0
     in_doubt: float = 0.0
-    above: float = 0.0
+    overcharged: float = 0.0
     unknown: int = 0
+    used_by: tuple[str, ...] = ()
 
     @property
     def counted(self) -> float:
@@ -70,21 +72,25 @@ class Line:
         return self.spent + self.reserved + self.in_doubt
 
     def told(self) -> dict[str, Any]:
-        """As programs read it; sums of prices such as 0.1 without what computers add to them."""
+        """As programs read it; sums of prices such as 0.1 without what computers add to them. `spent` is None where nobody knows any cost."""
         values = asdict(self) | {"counted": self.counted}
+        if self.unknown == self.jobs:
+            values["spent"] = None
         return {name: round(value, 9) if isinstance(value, float) else value for name, value in values.items()}
 
     def with_entry(self, entry: Entry) -> "Line":
         """With one purchase more."""
-        line, cost = replace(self, jobs=self.jobs + 1), entry.reserved if entry.charged is None else entry.charged
+        used_by = tuple(sorted({*self.used_by, *entry.used_by}))
+        line = replace(self, jobs=self.jobs + 1, used_by=used_by)
+        cost = entry.reserved if entry.charged is None else entry.charged
         if cost is None:
             return replace(line, unknown=line.unknown + 1)
         if entry.charged is None and entry.state is AttemptState.IN_DOUBT:
             return replace(line, in_doubt=line.in_doubt + cost)
         if entry.charged is None and entry.state in (AttemptState.INTENDED, AttemptState.BOUND):
             return replace(line, reserved=line.reserved + cost)
-        above = 0.0 if entry.reserved is None else max(cost - entry.reserved, 0.0)
-        return replace(line, spent=line.spent + cost, above=line.above + above)
+        overcharged = 0.0 if entry.reserved is None else max(cost - entry.reserved, 0.0)
+        return replace(line, spent=line.spent + cost, overcharged=line.overcharged + overcharged)
 
 
 def add_up(entries: Iterable[Entry], by: str, zone: tzinfo) -> list[Line]:
@@ -92,7 +98,7 @@ def add_up(entries: Iterable[Entry], by: str, zone: tzinfo) -> list[Line]:
 
     Args:
         entries: The purchases.
-        by: One of `GROUPS`, or the name of a label; empty for all in one group.
+        by: `day`, `campaign`, `provider`, `operation`, `account`, or the name of a label; empty for all in one group.
         zone: Where days begin at midnight.
     """
     lines: dict[tuple[str, str], Line] = {}
@@ -120,17 +126,21 @@ def _group(entry: Entry, by: str, zone: tzinfo) -> str:
 
 async def read_entries(connection: AsyncConnection, since: datetime | None, until: datetime | None) -> list[Entry]:
     """Every purchase that was not refused, by the time it was intended, from `since` to before `until`."""
-    columns = [column for column in attempts.c if column.name in Entry.__dataclass_fields__]
+    columns = [column for column in attempts.c if column.name in {*Entry.__dataclass_fields__, "key"}]
     query = sa.select(*columns, submissions.c.operation).join(submissions).where(attempts.c.state != AttemptState.REFUSED)
     if since:
         query = query.where(attempts.c.intended_at >= written(since))
     if until:
         query = query.where(attempts.c.intended_at < written(until))
-    return [_as_entry(row) for row in await connection.execute(query.order_by(attempts.c.id))]
+    used_by: defaultdict[str, list[str]] = defaultdict(list)
+    for row in await connection.execute(sa.select(uses.c.key, uses.c.campaign).distinct().order_by(uses.c.campaign)):
+        used_by[row.key].append(row.campaign)
+    return [_as_entry(row, used_by[row.key]) for row in await connection.execute(query.order_by(attempts.c.id))]
 
 
-def _as_entry(row: Any) -> Entry:
-    values: dict[str, Any] = {name: getattr(row, name) for name in Entry.__dataclass_fields__}
+def _as_entry(row: Any, used_by: Iterable[str]) -> Entry:
+    values: dict[str, Any] = {name: getattr(row, name) for name in Entry.__dataclass_fields__ if name != "used_by"}
+    values["used_by"] = tuple(campaign for campaign in used_by if campaign != row.campaign)
     values |= {"labels": json.loads(row.labels), "state": AttemptState(row.state)}
     values["intended_at"] = datetime.fromisoformat(row.intended_at)
     return Entry(**values)

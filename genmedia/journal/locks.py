@@ -6,32 +6,63 @@ however it dies, so an intent whose owner's lock can be taken has nobody working
 
 import fcntl
 import os
+from contextlib import suppress
 from pathlib import Path
+from tempfile import NamedTemporaryFile
 from uuid import uuid4
 
+from genmedia.store.private import make_folder, opener
+
+_IDENTITY = "identity"
+"""A file beside the locks whose content no other folder of locks has, on whichever machine."""
+
 _held: dict[Path, tuple[str, int]] = {}
+"""The name that this process has in a folder, and the descriptor of its lock."""
+
+_own: dict[str, int] = {}
+"""Every name that this process has had, also one whose lock was removed, with its pid: a fork has none of its parent's."""
 
 
 def own_name(folder: Path) -> str:
-    """This process's name as an owner in `folder`; its lock is taken with the first call and held until the process ends."""
-    if folder in _held and _held[folder][1] == os.getpid():
-        return _held[folder][0]
-    folder.mkdir(parents=True, exist_ok=True)
+    """This process's name as an owner in `folder`; its lock is taken with the first call and held until the process ends.
+
+    One whose lock somebody has removed counts as dead to others: the process gets another name with the next call.
+    """
+    if folder in _held:
+        name, lock = _held[folder]
+        if is_held(folder, name):
+            return name
+        if _is_own(name):
+            os.close(lock)  # its file is gone; a fork's copy of its parent's lock is left alone
+    make_folder(folder)
     for left_over in folder.glob("*.lock"):
         is_alive(folder, left_over.stem)  # removes the locks of the dead
     while True:
         name = uuid4().hex
         path = folder / f"{name}.lock"
-        lock = os.open(path, os.O_CREAT | os.O_RDWR, 0o600)
+        lock = opener(path, os.O_CREAT | os.O_RDWR)
         fcntl.flock(lock, fcntl.LOCK_EX)
         if path.exists():  # else another process took the new, not yet locked file for one of the dead
-            _held[folder] = (name, os.getpid())
+            _held[folder], _own[name] = (name, lock), os.getpid()
             return name
         os.close(lock)
 
 
+def is_held(folder: Path, name: str) -> bool:
+    """Whether this process's name is `name`, and its lock is where other processes look for it."""
+    known, lock = _held.get(folder, ("", -1))
+    if name != known or not _is_own(name):
+        return False
+    try:
+        return os.path.samestat(os.fstat(lock), (folder / f"{name}.lock").stat())
+    except OSError:
+        return False
+
+
 def is_alive(folder: Path, name: str) -> bool:
-    """Whether the process that `own_name` named so still runs."""
+    """Whether the process that `own_name` named so still runs; this one does, whatever became of its lock."""
+    if _is_own(name):
+        return True
     try:
         lock = os.open(folder / f"{name}.lock", os.O_RDWR)
     except FileNotFoundError:
@@ -44,3 +75,32 @@ def is_alive(folder: Path, name: str) -> bool:
         os.close(lock)
     (folder / f"{name}.lock").unlink(missing_ok=True)
     return False
+
+
+def world_name(folder: Path) -> str:
+    """This process's name for processes anywhere: where its lock is, what tells that folder from one at the same place elsewhere, its name.
+
+    Raises:
+        OSError: The folder cannot be made or written.
+    """
+    make_folder(folder)
+    if not (folder / _IDENTITY).exists():
+        with NamedTemporaryFile("w", dir=folder) as new:  # nobody sees half of it
+            new.write(uuid4().hex)
+            new.flush()
+            with suppress(FileExistsError):
+                (folder / _IDENTITY).hardlink_to(new.name)
+    return "|".join((str(folder), (folder / _IDENTITY).read_text(), own_name(folder)))
+
+
+def is_gone(name: str) -> bool:
+    """Whether the process that `world_name` named so has surely ended; of one whose folder is not to be seen from here nobody knows."""
+    try:
+        folder, identity, own = name.rsplit("|", 2)
+        return (Path(folder) / _IDENTITY).read_text() == identity and not is_alive(Path(folder), own)
+    except (OSError, ValueError):
+        return False
+
+
+def _is_own(name: str) -> bool:
+    return _own.get(name) == os.getpid()

@@ -1,206 +1,183 @@
-"""What stands in the journal: wishes, attempts, assets, and purchases that only the store still tells of."""
+"""Rows of the journal's tables: how records are read from them and written into them, within a transaction of another."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from datetime import datetime
-from enum import StrEnum
+import json
+from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime
 from typing import Any
 
-from genmedia.jobs import Counter
-from genmedia.journal.tables import LIVE as _LIVE
+import sqlalchemy as sa
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from genmedia.jobs.job import Buyer, Counter
+from genmedia.journal.database import Clock
+from genmedia.journal.order import Order, Purpose
+from genmedia.journal.records import (
+    Attempt,
+    AttemptState,
+    PastPurchase,
+    StoredAsset,
+)
+from genmedia.journal.spending import written
+from genmedia.journal.tables import LIVE, assets, attempts, interests, submissions, uses
+from genmedia.store.sidecar import Sidecar, Use
 
 
-class AttemptState(StrEnum):
-    """Where one purchase stands; the first four are live: they answer for their submission."""
-
-    INTENDED = "intended"
-    BOUND = "bound"
-    IN_DOUBT = "in_doubt"
-    STORED = "stored"
-    FAILED = "failed"
-    CANCELLED = "cancelled"
-    REFUSED = "refused"
-
-    @property
-    def live(self) -> bool:
-        """Whether it answers for its submission."""
-        return self in _LIVE
+async def read_attempts(connection: AsyncConnection, *where: sa.ColumnElement[bool]) -> list[Attempt]:
+    """The attempts that these hold of, the oldest first."""
+    query = sa.select(attempts, submissions.c.operation, submissions.c.request, submissions.c.take).join(submissions)
+    oldest = attempts.c.intended_at, attempts.c.id
+    return [as_attempt(row) for row in await connection.execute(query.where(*where).order_by(*oldest))]
 
 
-NAMED = "a person named the job"
-"""The reason of an attempt that was in doubt and is bound by what a person said."""
-
-NEVER_SENT = "it was interrupted before it was sent"
-"""The reason of an attempt that was written down and given up again."""
-
-
-@dataclass(frozen=True)
-class Purpose:
-    """Why something is bought, for whom and by whom; no part of what is bought.
-
-    Attributes:
-        campaign: For what the money is spent.
-        step: The part of it that wants the files.
-        inputs: What the sidecars tell of each input: its `id`, and its `text`, or the `sha256` of its file and where that came `from`; the
-            path of an `asset` of the store that it is. Where that is not told, the journal is asked.
-        labels: Whom it is spent for, such as a client or a cost centre.
-        run: The run that spends it.
-        cap: What that run may spend at the account; None for no limit.
-    """
-
-    campaign: str = ""
-    step: str = ""
-    inputs: Sequence[Mapping[str, str]] = ()
-    labels: Mapping[str, str] = field(default_factory=dict[str, str])
-    run: str = ""
-    cap: float | None = None
+async def know(connection: AsyncConnection, wanted: Order | PastPurchase, created: str) -> None:
+    """Write the submission down, unless it is."""
+    known = await connection.execute(sa.select(submissions.c.key).where(submissions.c.key == wanted.key))
+    if known.first() is None:
+        about = {
+            "account": str(wanted.account),
+            "operation": wanted.operation,
+            "request": json.dumps(wanted.request, allow_nan=False),
+            "take": wanted.take,
+        }
+        await connection.execute(submissions.insert().values(key=wanted.key, created_at=created, **about))
 
 
-@dataclass(frozen=True)
-class Wish:
-    """What an attempt is made for.
-
-    Attributes:
-        key: The submission.
-        price: What it may cost in `unit`; None when nobody says.
-        echo: What equal jobs cannot be told apart by, where the provider's list is all there is to ask after a lost answer.
-        assumed: What one of the account's jobs counts as while nobody says its price; None for unknown.
-    """
-
-    key: str
-    account: str
-    operation: str
-    request: Mapping[str, Any]
-    take: int
-    price: float | None
-    unit: str
-    echo: str | None = None
-    assumed: float | None = None
-    purpose: Purpose = field(default_factory=Purpose)
-
-    @property
-    def reserved(self) -> float | None:
-        """What it counts as until it is known what it was charged."""
-        return self.assumed if self.price is None else self.price
+async def new_attempt(
+    connection: AsyncConnection, order: Order, now: str, asked_at: datetime, counter: Counter | None, buyer: Buyer, claim: str
+) -> dict[str, Any]:
+    """The values of a new attempt's row."""
+    last = await connection.execute(sa.select(sa.func.max(attempts.c.number)).where(attempts.c.key == order.key))
+    return {
+        "key": order.key,
+        "number": (last.scalar() or 0) + 1,
+        "account": str(order.account),
+        "state": AttemptState.INTENDED,
+        "owner": claim,
+        "echo": order.fingerprint,
+        "unit": order.unit,
+        "intended_at": now,
+        "asked_at": asked_at.isoformat(),
+        "used": counter and counter.used,
+        "used_at": counter and counter.at.isoformat(),
+        "key_print": buyer.key_print,
+        "block": buyer.block,
+        **wanted_values(order),
+    }
 
 
-@dataclass(frozen=True)
-class Attempt:
-    """One purchase for a submission.
-
-    Attributes:
-        owner: Who works on it: a process, and the piece of work; None while it waits for anyone.
-        price: What it may cost in `unit`; None when nobody says.
-        reserved: What it counts as until it is known what it was charged.
-        charged: What it did cost in `unit`; None until that is known.
-        asked_at: When it was intended by the provider's clock; None in journals from before that was written down.
-        used: What the provider said was used of the account, at `used_at` by its clock; None where it does not say.
-        labels: Whom it was bought for.
-        origin: The `step` and `inputs` of its purpose.
-    """
-
-    id: int
-    key: str
-    number: int
-    account: str
-    operation: str
-    request: dict[str, Any]
-    campaign: str
-    run: str
-    labels: dict[str, str]
-    origin: dict[str, Any]
-    state: AttemptState
-    owner: str | None
-    remote_id: str | None
-    price: float | None
-    reserved: float | None
-    charged: float | None
-    unit: str
-    reason: str
-    intended_at: datetime
-    asked_at: datetime | None
-    used: float | None
-    used_at: datetime | None
-    take: int
-
-    @property
-    def provider(self) -> str:
-        """Who is paid."""
-        return self.account.partition("|")[0]
-
-    @property
-    def at_stake(self) -> float | None:
-        """What it cost, or counts as; None when nobody knows."""
-        return self.reserved if self.charged is None else self.charged
-
-    @property
-    def counter(self) -> Counter | None:
-        """What the account had used before."""
-        return None if self.used is None or self.used_at is None else Counter(self.used, self.used_at)
-
-    @property
-    def purpose(self) -> Purpose:
-        """Why it was bought."""
-        return Purpose(self.campaign, self.origin.get("step", ""), self.origin.get("inputs", ()), self.labels, self.run)
+def use_of(purpose: Purpose) -> Use:
+    """What a purpose is, as a use that begins now."""
+    return Use(campaign=purpose.campaign, step=purpose.step, labels=dict(purpose.labels), since=datetime.now(UTC))
 
 
-@dataclass(frozen=True)
-class Interest:
-    """A run that waits for an attempt.
-
-    Attributes:
-        run: The run.
-        lives: Whether the process that ran it then still does.
-        since: When it began to wait.
-    """
-
-    run: str
-    lives: bool
-    since: datetime
+async def note_uses(connection: AsyncConnection, key: str, wanted: Iterable[Use]) -> None:
+    """Write uses down that are not written down yet; a purchase that nobody names a campaign for has none."""
+    insert = (sqlite if connection.dialect.name == "sqlite" else postgresql).insert
+    for use in wanted:
+        if use.campaign:
+            labels = json.dumps(dict(use.labels), sort_keys=True, allow_nan=False)
+            values = {"key": key, "campaign": use.campaign, "step": use.step, "labels": labels, "since": written(use.since)}
+            await connection.execute(insert(uses).values(values).on_conflict_do_nothing())
 
 
-@dataclass(frozen=True)
-class StoredAsset:
-    """A file in the store: its path below the store's root, the output it is, its content's hash, its sidecar."""
+def wanted_values(order: Order) -> dict[str, Any]:
+    """For whom and at what price an attempt is made."""
+    purpose = order.purpose
+    return {
+        "campaign": purpose.campaign,
+        "run": purpose.run,
+        "labels": json.dumps(dict(purpose.labels), sort_keys=True, allow_nan=False),
+        "origin": json.dumps(
+            {"step": purpose.step, "inputs": list(map(dict, purpose.inputs)), "place": list(map(dict, purpose.place))},
+            allow_nan=False,
+        ),
+        "price": order.price,
+        "reserved": order.reserved,
+        "planned": order.planned,
+    }
 
-    path: str
-    output: str
-    sha256: str
-    sidecar: dict[str, Any]
 
-    @property
-    def came_as(self) -> str:
-        """The SHA-256 of what the provider gave; another than the file's where the store has written into it."""
-        return self.sidecar["file"].get("original_sha256") or self.sha256
+async def note_interest(connection: AsyncConnection, attempt_id: int, run: str, owner: str) -> None:
+    """Write down that a run in this process wants an attempt, in place of what was known of that run."""
+    await connection.execute(interests.delete().where(interests.c.attempt == attempt_id, interests.c.run == run))
+    await connection.execute(interests.insert().values(interest_values(attempt_id, run, owner)))
 
 
-@dataclass(frozen=True)
-class PastPurchase:
-    """A purchase that the store tells of, and the journal may not know.
+def interest_values(attempt_id: int, run: str, owner: str) -> dict[str, Any]:
+    """The values of a row that says that a run waits for an attempt."""
+    return {"attempt": attempt_id, "run": run, "owner": owner, "since": Clock()}
 
-    Attributes:
-        key: The submission.
-        number: Which attempt.
-        created: When it was bought, as ISO 8601.
-        stored: When its last file was stored.
-        whole: Whether all of its files were stored; else it is taken up again when it is next wished for.
-        assets: Its files, in the order of its outputs.
-        labels: Whom it was bought for.
-    """
 
-    key: str
-    account: str
-    operation: str
-    request: dict[str, Any]
-    take: int
-    number: int
-    remote_id: str
-    campaign: str
-    price: float | None
-    charged: float | None
-    unit: str
-    created: str
-    stored: str
-    whole: bool
-    assets: Sequence[StoredAsset]
-    labels: Mapping[str, str] = field(default_factory=dict[str, str])
+async def insert_past(connection: AsyncConnection, past: PastPurchase, *, whole: bool) -> int:
+    """The id of the attempt that stands for it."""
+    await know(connection, past, past.created)
+    live = sa.select(attempts.c.id).where(attempts.c.key == past.key, attempts.c.state.in_(LIVE))
+    answered = (await connection.execute(live)).first() is not None
+    state = AttemptState.FAILED if answered else AttemptState.STORED if whole else AttemptState.BOUND
+    values = {
+        "key": past.key,
+        "number": past.number,
+        "account": past.account,
+        "state": state,
+        "remote_id": past.remote_id,
+        "campaign": past.campaign,
+        "labels": json.dumps(dict(past.labels), sort_keys=True, allow_nan=False),
+        "price": past.price,
+        "reserved": past.price,
+        "charged": past.charged,
+        "unit": past.unit,
+        "reported": True,
+        "reason": "another attempt answers for it" if answered else "",
+        "intended_at": past.created,
+        "bound_at": past.created,
+        "ended_at": None if state is AttemptState.BOUND else past.stored,
+    }
+    return int((await connection.execute(attempts.insert().values(values).returning(attempts.c.id))).scalar_one())
+
+
+async def paths_among(connection: AsyncConnection, paths: Sequence[str]) -> set[str]:
+    """Those of these paths at which the journal knows a file."""
+    return {row.path for row in await connection.execute(sa.select(assets.c.path).where(assets.c.path.in_(paths)))}
+
+
+def is_intended(attempt: Attempt) -> tuple[sa.ColumnElement[bool], ...]:
+    """An attempt for which nothing was sent, as far as is written down."""
+    return attempts.c.id == attempt.id, attempts.c.state == AttemptState.INTENDED
+
+
+def is_ending(attempt_id: int) -> tuple[sa.ColumnElement[bool], ...]:
+    """An attempt whose job may be told as over: nobody has its files, or fetches them."""
+    return attempts.c.id == attempt_id, attempts.c.state == AttemptState.BOUND, attempts.c.owner.is_(None)
+
+
+def as_row(asset: StoredAsset) -> dict[str, Any]:
+    """The values of a file's row, but for its attempt."""
+    told = {"path": asset.path, "output": asset.output, "number": asset.number, "sha256": asset.sha256}
+    return {
+        **told,
+        "came_as": asset.came_as,
+        "sidecar": json.dumps(asset.sidecar.write(), allow_nan=False),
+        "forgotten_at": asset.forgotten_at,
+    }
+
+
+def as_asset(row: sa.Row[Any]) -> StoredAsset:
+    """The file that a row tells of."""
+    sidecar = Sidecar.model_validate(json.loads(row.sidecar))
+    return StoredAsset(row.path, row.output, row.sha256, sidecar, row.forgotten_at)
+
+
+def has_content(digest: str) -> sa.ColumnElement[bool]:
+    """Files that have this content, or came with it."""
+    return (assets.c.sha256 == digest) | (assets.c.came_as == digest)
+
+
+def as_attempt(row: Any) -> Attempt:
+    """The attempt that a row tells of, joined with its submission."""
+    values: dict[str, Any] = {name: getattr(row, name) for name in Attempt.__dataclass_fields__}
+    times = ("intended_at", "asked_at", "used_at", "bound_at", "ended_at")
+    values |= {name: datetime.fromisoformat(values[name]) for name in times if values[name]}
+    values |= {name: json.loads(values[name]) for name in ("request", "labels", "origin")}
+    values |= {"state": AttemptState(row.state)}
+    return Attempt(**values)

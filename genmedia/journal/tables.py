@@ -2,9 +2,11 @@
 
 import sqlalchemy as sa
 
+from genmedia.jobs.job import LARGEST_AMOUNT
+
 tables = sa.MetaData()
 
-LIVE = ("intended", "bound", "in_doubt", "stored")
+LIVE = ("intended", "bound", "in_doubt", "stored", "content_refused")
 """The states in which an attempt answers for its submission."""
 
 OPEN = LIVE[:3]
@@ -42,7 +44,11 @@ attempts = sa.Table(
     # What it counts as until it is known what it was charged: its price, or what the account's is assumed to be.
     sa.Column("reserved", sa.Float),
     sa.Column("charged", sa.Float),
+    # What its run's plan took it to cost; what is reserved beyond that uses up what the run may spend beyond its plan.
+    sa.Column("planned", sa.Float),
     sa.Column("unit", sa.String, nullable=False),
+    # Whether a run has told its cost: of all that wait for the job, one does.
+    sa.Column("reported", sa.Boolean, nullable=False, server_default=sa.false()),
     sa.Column("reason", sa.Text, nullable=False, server_default=""),
     sa.Column("intended_at", sa.String, nullable=False),
     # By the provider's clock, which nobody sets back.
@@ -52,7 +58,17 @@ attempts = sa.Table(
     sa.Column("used_at", sa.String),
     sa.Column("bound_at", sa.String),
     sa.Column("ended_at", sa.String),
+    # A fingerprint of the key that bought it, and the credentials block that held the key; null and empty where that was not written down.
+    sa.Column("key_print", sa.String(16)),
+    sa.Column("block", sa.String, nullable=False, server_default=""),
+    # What the provider said of the job last, cut to a bound; for whoever claims a refund.
+    sa.Column("last_answer", sa.Text),
     sa.UniqueConstraint("key", "number"),
+    # Not a number and infinite are larger than every number in PostgreSQL, and text is in SQLite: the upper bound refuses them.
+    *(
+        sa.CheckConstraint(f"{name} >= 0 AND {name} <= {LARGEST_AMOUNT}", name=f"{name}_is_an_amount")
+        for name in ("price", "reserved", "charged", "planned")
+    ),
 )
 # The rule that decides a race between processes: at most one attempt of a submission is neither failed nor refused.
 _live = attempts.c.state.in_(LIVE)
@@ -81,6 +97,20 @@ assets = sa.Table(
     # What the provider gave: another than the file's where the store has written into it.
     sa.Column("came_as", sa.String(64), nullable=False, index=True),
     sa.Column("sidecar", sa.Text, nullable=False),
+    # Which of its job's outputs it is, from 1: two may have one id.
+    sa.Column("number", sa.Integer, nullable=False, server_default="1"),
+    # When a person removed it for good: it is neither fetched nor bought again. Null while it is kept.
+    sa.Column("forgotten_at", sa.String),
+)
+
+uses = sa.Table(
+    "uses",
+    tables,
+    sa.Column("key", sa.String(64), sa.ForeignKey("submissions.key"), primary_key=True),
+    sa.Column("campaign", sa.String, primary_key=True),
+    sa.Column("step", sa.String, primary_key=True),
+    sa.Column("labels", sa.Text, nullable=False, server_default="{}"),
+    sa.Column("since", sa.String, nullable=False),
 )
 
 interests = sa.Table(
@@ -105,6 +135,8 @@ caps = sa.Table(
     sa.Column("account", sa.String, primary_key=True),
     sa.Column("scope", sa.String(16), primary_key=True),
     sa.Column("amount", sa.Float, nullable=False),
+    # What it counts: a cap in one unit says nothing of purchases in another.
+    sa.Column("unit", sa.String, nullable=False, server_default="credits"),
 )
 
 holds = sa.Table(

@@ -1,4 +1,4 @@
-"""Lineage: what each file of a store was made of, and what was made of it, across steps, campaigns and providers."""
+"""Lineage: what each file of a store was made of and what was made of it, across steps, campaigns and providers."""
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable
@@ -6,12 +6,15 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from genmedia.errors import SettingsError
-from genmedia.keys import hash_file
+from genmedia.media.hashing import hash_file
 from genmedia.provenance.reading import Asset
-from genmedia.provenance.sidecar import Input
+from genmedia.store.sidecar import Input
 
 SHORTEST = 6
-"""So many digits of a SHA-256 are needed to name a file."""
+"""The fewest digits of a SHA-256 that name a file."""
+
+LEVELS = 100
+"""The most steps that a lineage is followed."""
 
 _ADVICE = f"Name a path in the store, a file on this machine, or the first {SHORTEST} or more digits of a SHA-256."
 
@@ -30,7 +33,8 @@ class Branch:
         name: Of an asset its path in the store; of a file its path, of a text the text.
         sha256: Of an asset or file.
         provider: Of an asset, as what follows: who made it, and by what, as which take, for how much.
-        again: Whether it stands in the tree before, with its branches.
+        again: Whether it stands earlier in the tree, with its branches, which are left out here.
+        deeper: Whether its branches are left out because it is `LEVELS` steps from the beginning.
         branches: What it was made of; or what was made of it.
     """
 
@@ -45,16 +49,18 @@ class Branch:
     charged: float | None = None
     unit: str | None = None
     again: bool = False
+    deeper: bool = False
     branches: tuple["Branch", ...] = ()
 
 
 class Lineage:
     """The lineage of everything in a store.
 
-    An input is the asset that its sidecar names; else the latest asset of the same content that there was by then.
+    An input is the asset that the sidecar names, if its content is still the same; else the latest asset with the same content that was
+    stored no later.
 
     Args:
-        assets: All that the sidecars tell.
+        assets: All assets of the store.
     """
 
     def __init__(self, assets: Iterable[Asset]) -> None:
@@ -88,7 +94,7 @@ class Lineage:
         return earlier[-1] if earlier else None
 
     def find(self, name: str) -> list[Thing]:
-        """What a person names; several where files are the same.
+        """The files that a name stands for; several where files have the same content.
 
         Args:
             name: A path in the store; a file on this machine, told by its content; or the first digits of a SHA-256.
@@ -113,7 +119,7 @@ class Lineage:
         return fitting[0] if fitting else ""
 
     def before(self, thing: Thing) -> Branch:
-        """The tree of what it was made of, back to files, addresses and texts."""
+        """The tree of what it was made of, down to files, addresses and texts."""
 
         def made_of(thing: Thing) -> list[tuple[str, Thing]]:
             inputs = self._made_of[thing.path] if isinstance(thing, Asset) else []
@@ -133,14 +139,15 @@ class Lineage:
 def _grow(root: Thing, next_to: Callable[[Thing], list[tuple[str, Thing]]]) -> Branch:
     shown: set[str] = set()
 
-    def grow(name: str, thing: Thing) -> Branch:
+    def grow(name: str, thing: Thing, level: int) -> Branch:
         key, following = _key(thing), next_to(thing)
         again = key in shown and bool(following)
+        deeper = level == LEVELS and bool(following) and not again
         shown.add(key)
-        branch = _bare(name, thing)
-        return replace(branch, again=again, branches=() if again else tuple(grow(*one) for one in following))
+        branches = () if again or deeper else tuple(grow(*one, level + 1) for one in following)
+        return replace(_bare(name, thing), again=again, deeper=deeper, branches=branches)
 
-    return grow("", root)
+    return grow("", root, 0)
 
 
 def _bare(name: str, thing: Thing) -> Branch:
@@ -163,5 +170,5 @@ def _bare(name: str, thing: Thing) -> Branch:
 
 
 def _key(thing: Thing) -> str:
-    """What it is known by: an asset by its path, a file by its content, a text by itself."""
+    """What identifies it: the path of an asset, the SHA-256 of a file, the text itself."""
     return thing.path if isinstance(thing, Asset) else thing.sha256 or f"text: {thing.text}"

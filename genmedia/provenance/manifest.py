@@ -1,13 +1,14 @@
-"""The list of everything in a store, for a spreadsheet."""
+"""The list of all files in a store, as CSV for a spreadsheet."""
 
 import csv
 import io
-import json
 from collections.abc import Iterable
 
-from genmedia.provenance.reading import Asset
+from genmedia.jobs.job import UNKNOWN
+from genmedia.provenance.reading import Asset, in_order
 from genmedia.store import Store
-from genmedia.store.template import MANIFEST
+from genmedia.store.naming import MANIFEST
+from genmedia.text.plain import for_cell
 
 COLUMNS = (
     "path",
@@ -33,10 +34,12 @@ COLUMNS = (
     "remote id",
     "stored",
     "warnings",
+    "used by",
 )
-"""`prompt` is the words it was made from, or where there are none the whole request as JSON. Price and cost are the whole job's."""
+"""`prompt` is the words it was made from. Price and cost are the whole job's, and stand in the first line of each job."""
 
-_FORMULA = ("=", "+", "-", "@", "\t", "\r")
+BOM = "\ufeff"
+"""Makes Excel read the file as UTF-8. Python's name of that encoding is utf-8-sig."""
 
 
 async def write_manifest(store: Store, assets: Iterable[Asset]) -> str:
@@ -45,20 +48,24 @@ async def write_manifest(store: Store, assets: Iterable[Asset]) -> str:
     Raises:
         StoreError: The store cannot be written.
     """
-    await store.write(MANIFEST, [make_manifest(assets)])
+    await store.write(MANIFEST, [BOM, make_manifest(assets)])
     return store.files.address(MANIFEST)
 
 
 def make_manifest(assets: Iterable[Asset]) -> str:
-    """A line for each file that is there, in order of path, below a line with the names of the columns."""
+    """CSV with a line for each file that is there, in the order of `in_order`, below a line with the names of the columns."""
     text = io.StringIO()
     lines = csv.writer(text)
     lines.writerow(COLUMNS)
-    lines.writerows([_harmless(value) for value in _line(asset)] for asset in assets if asset.present)
+    told: set[tuple[str, str, int]] = set()
+    for asset in in_order(asset for asset in assets if asset.present):
+        job = asset.sidecar.account, asset.sidecar.submission_key, asset.sidecar.attempt
+        lines.writerow(map(for_cell, _line(asset, first=job not in told)))
+        told.add(job)
     return text.getvalue()
 
 
-def _line(asset: Asset) -> list[str | float | None]:
+def _line(asset: Asset, *, first: bool) -> list[str | float | None]:
     told = asset.sidecar
     file, cost = told.file, told.cost
     return [
@@ -77,17 +84,13 @@ def _line(asset: Asset) -> list[str | float | None]:
         told.account_name,
         told.operation,
         told.take,
-        told.prompt or json.dumps(told.request, ensure_ascii=False),
+        told.prompt,
         " ".join(one.asset or one.sha256 or "" for one in told.inputs if one.text is None),
-        cost.price,
-        cost.charged,
+        (UNKNOWN if cost.price is None else cost.price) if first else None,
+        (UNKNOWN if cost.charged is None else cost.charged) if first else None,
         cost.unit,
         told.remote_id,
         told.times.stored.isoformat(),
         "; ".join(told.warnings),
+        "; ".join(f"{campaign}/{step}" for campaign, step in told.used_by),
     ]
-
-
-def _harmless(value: str | float | None) -> str | float | None:
-    """A text that a spreadsheet would run as a formula gets an apostrophe before it: it is shown as it is."""
-    return f"'{value}" if isinstance(value, str) and value.startswith(_FORMULA) else value

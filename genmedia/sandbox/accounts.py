@@ -31,6 +31,8 @@ class Settings(BaseModel):
         looks: How many looks see a job queued, and then how many see it running.
         failure_rate: Share of jobs that fail by themselves, 0 to 1.
         max_running: Jobs that may run at once; the others stay queued. None: no bound.
+        link_lifetime: Nominal seconds until a link to an output answers 403; each look at the job shows fresh ones. None: the provider's
+            own way. It changes nothing where outputs are fetched by the job's id.
         output_lifetime: Nominal seconds until an output answers 403, or 404 where that is the provider's way. None: for ever.
     """
 
@@ -43,6 +45,7 @@ class Settings(BaseModel):
     looks: tuple[NonNegativeInt, NonNegativeInt] = (1, 2)
     failure_rate: float = Field(default=0.0, ge=0, le=1)
     max_running: PositiveInt | None = None
+    link_lifetime: PositiveFloat | None = None
     output_lifetime: PositiveFloat | None = None
 
 
@@ -55,6 +58,7 @@ class Account:
         plan: Its plan; None where the provider has none.
         promised: Credits that open jobs will take when they succeed.
         spent: Credits taken since they were granted.
+        price_factor: How many times the usual price everything costs it.
         minute: Its requests of the last nominal minute.
     """
 
@@ -71,15 +75,20 @@ class Account:
         self.restore()
 
     def restore(self) -> None:
-        """Go back to the credits that were granted, with nothing promised, spent or asked."""
+        """Go back to the credits that were granted and the usual prices, with nothing promised, spent or asked."""
         self.credits = self.granted
         self.promised: int | float = 0
         self.spent: int | float = 0
+        self.price_factor: float = 1
         self.minute.clear()
 
-    def can_afford(self, cost: float) -> bool:
-        """Whether the credits not yet promised to open jobs cover the cost."""
-        return self.credits - self.promised >= cost
+    def price(self, usual: float) -> float:
+        """What it pays for what usually costs so much."""
+        return usual * self.price_factor
+
+    def can_afford(self, usual: float) -> bool:
+        """Whether the credits not yet promised to open jobs cover what usually costs so much."""
+        return self.credits - self.promised >= self.price(usual)
 
     def charge(self, cost: float) -> None:
         """Take credits; a negative cost gives them back."""

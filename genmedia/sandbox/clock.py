@@ -2,6 +2,9 @@
 
 import time
 
+FASTEST = 100_000.0
+"""The largest scale that a sandbox is run at."""
+
 
 class Clock:
     """Lets a rehearsal of hours pass in minutes without anything on the wire looking different.

@@ -19,9 +19,10 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route, Router
 
 from genmedia.sandbox.accounts import Account, Settings, new_token
+from genmedia.sandbox.clock import FASTEST
+from genmedia.sandbox.drawing.media import ROUTES, SAMPLE
 from genmedia.sandbox.faults import DOWNLOAD, FaultOrder, Faults
 from genmedia.sandbox.limits import Plan
-from genmedia.sandbox.media import ROUTES, SAMPLE
 from genmedia.sandbox.provider import Provider, Services
 from genmedia.sandbox.traffic import Traffic
 
@@ -49,7 +50,7 @@ class AccountOrder(_Order):
 class ClockOrder(_Order):
     """A new pace, a jump forward in nominal seconds, or both."""
 
-    scale: PositiveFloat | None = Field(default=None, le=100_000)
+    scale: PositiveFloat | None = Field(default=None, le=FASTEST)
     advance: NonNegativeFloat | None = None
 
     @model_validator(mode="after")
@@ -239,7 +240,10 @@ class Control:
         if route is not None and route not in known:
             message = f"route: {route!r} is none of {', '.join(known)}"
             raise BadOrderError(message)
-        return JSONResponse({"id": self._faults.add(order.model_copy(update={"route": route}))}, 201)
+        _, code, message = provider.refusal
+        words = {"error_code": code, "message": message} if order.kind == "refused" else {}
+        told = {name: one for name, one in words.items() if name not in order.model_fields_set}
+        return JSONResponse({"id": self._faults.add(order.model_copy(update={"route": route, **told}))}, 201)
 
     async def _remove_faults(self, request: Request) -> Response:
         self._faults.remove(request.query_params.get("provider"), request.query_params.get("account"))

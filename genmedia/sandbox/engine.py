@@ -13,8 +13,8 @@ from typing import Any, Literal
 
 from genmedia.sandbox.accounts import Account
 from genmedia.sandbox.clock import Clock
+from genmedia.sandbox.drawing.media import Media
 from genmedia.sandbox.faults import FaultOrder, Faults
-from genmedia.sandbox.media import Media
 
 log = logging.getLogger(__name__)
 
@@ -78,6 +78,7 @@ class Terms:
         by_hand: The job starts when the provider says so, not by itself, and runs as long as its work takes.
         patience: Nominal seconds in the queue after which the job fails. None: it waits for ever.
         marks: The shares of its run at which listeners hear of its progress.
+        vanishes: It is gone at the end of its run.
     """
 
     run: tuple[float, float] = USUAL_RUN
@@ -88,6 +89,7 @@ class Terms:
     by_hand: bool = False
     patience: float | None = None
     marks: tuple[float, ...] = ()
+    vanishes: bool = False
 
 
 @dataclass(eq=False)
@@ -197,17 +199,19 @@ class Engine:
             job_id: The id in the provider's style.
             operation: The operation's name.
             request: The body as accepted.
-            cost: Credits that it costs.
+            cost: Credits that it usually costs.
             work: Makes the outputs; started when the job starts to run. May raise JobFailedError.
             weight: How many times as long as usual it runs.
             terms: What else the provider's rules ask for; None: nothing.
         """
-        settings, terms = account.settings, terms or Terms()
+        settings, terms, cost = account.settings, terms or Terms(), account.price(cost)
         dice = random.Random(f"{self._seed}/{account.provider}/{account.name}/{len(self._of[account])}")  # noqa: S311 -- a simulation
         wait, run = dice.uniform(*settings.queue), dice.uniform(*(settings.run or terms.run)) * weight
         fault = self._faults.take("job", account.provider, account, operation)
+        if terms.vanishes:
+            fault = FaultOrder(provider=account.provider, kind="vanish", at="end")
         doom = JobFailedError("internal_error", "The model failed.") if dice.random() < settings.failure_rate else None
-        if fault and fault.kind in {"fail", "capture_failure"}:
+        if fault and fault.kind in {"fail", "capture_failure", "refused"}:
             doom = JobFailedError(fault.error_code, fault.message)
         job = Job(
             account=account,
@@ -429,7 +433,8 @@ class Engine:
         if job.mishap and job.mishap.kind == "vanish":
             self._end(job, "vanished", at)
             return
-        self._keep(job, _made(outcome))
+        if job.mishap is None or job.mishap.kind != "no_outputs":
+            self._keep(job, _made(outcome))
         job.error = job.doom or (outcome if isinstance(outcome, JobFailedError) else None)
         self._end(job, "failed" if job.error else "succeeded", at)
 
@@ -455,6 +460,9 @@ class Engine:
         elif never_started or (status == "failed" and job.terms.forgiving):
             job.account.charge(-job.charged)
             job.charged = 0
+        if job.mishap and job.mishap.kind == "overcharge":
+            job.account.charge(job.cost * job.mishap.factor - job.charged)
+            job.charged = job.cost * job.mishap.factor
         if status != "vanished":
             self._tell(job, "ended")
         self.admit(job.account, at)

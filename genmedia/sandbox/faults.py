@@ -27,16 +27,27 @@ KINDS: dict[str, tuple[tuple[Level, ...], tuple[str, ...]]] = {
     "html_error": (("request",), ()),
     "unknown_status": (("request",), ()),
     "extra_fields": (("request",), ()),
+    "empty_id": (("request",), ()),
     "redirect": (("request", "media"), ("location",)),
     "nulls": (("request",), ()),
+    "bad_links": (("request",), ("location",)),
+    "nul": (("request",), ()),
+    "odd_header": (("request",), ("header", "value")),
+    "nested_gzip": (("request", "media"), ("layers", "zeros")),
+    "no_amount": (("request",), ("says",)),
+    "reprice": (("request",), ("factor",)),
     "settings_as_string": (("request",), ()),
     "result_urls_as_string": (("request",), ()),
     "d1_error": (("request",), ()),
+    "same_output_ids": (("request",), ()),
     "fail": (("job",), ("error_code", "message")),
     "capture_failure": (("job",), ("error_code", "message")),
+    "refused": (("request", "job"), ("at", "error_code", "message")),
     "wrong_picture": (("job",), ()),
     "vanish": (("job",), ("at",)),
     "stuck": (("job",), ()),
+    "no_outputs": (("job",), ()),
+    "overcharge": (("job",), ("factor",)),
     "truncated": (("media",), ()),
     "cut_short": (("media",), ()),
     "wrong_bytes": (("media",), ()),
@@ -60,17 +71,26 @@ class FaultOrder(BaseModel):
         provider: Whose requests it waits for.
         account: Only this account's; None: any caller's, known or not.
         kind: One of `KINDS`.
-        route: An operation's name (the control plane also takes `METHOD /path/template` as in the request counts); None: any. `slow`
-            and `redirect` happen to a download only when the route is `download`.
+        route: An operation's name (the control plane also takes `METHOD /path/template` as in the request counts); None: any. `slow`,
+            `redirect` and `nested_gzip` happen to a download only when the route is `download`.
         times: How often it happens; None: until it is removed.
         after: How many matching requests, jobs or socket events pass unharmed first.
         retry_after: `rate_limit`: nominal seconds in the `retry-after` header; None: no such header.
         status: `server_error`, and `late_error`, which comes once the work is done: the status of the answer.
         seconds: `slow`: real seconds between the work and the answer.
-        location: `redirect`: where the 302 points.
-        error_code: `fail`: the code on the failed job.
-        message: `fail`: the message on the failed job.
-        at: `vanish`: whether the job is gone from the start, or at the end of its run.
+        location: `redirect`: where the 302 points. `bad_links`: what stands in the answer for the address of each file,
+            with JSON's escapes.
+        header: `odd_header`: which header of the answer, whatever the answer is, has the `value`.
+        value: See `header`.
+        layers: `nested_gzip`: how many times the body is compressed, though nobody asked for it.
+        zeros: `nested_gzip`: how many bytes of nothing come after what the answer holds.
+        error_code: `fail`, `refused`: the code on the failed job, or in the answer; of `refused` the provider's own, unless it is given.
+        message: `fail`, `refused`: the message there; as above.
+        at: `vanish`: whether the job is gone from the start, or at the end of its run; `refused`: whether the content is refused when it is
+            bought, or as the end of the job. A purchase is refused, no other call, unless the route names one.
+        says: `no_amount`: what stands in the answer for each price, charge, balance and progress.
+        factor: `reprice`: by how much dearer everything is for the account, from the moment that the request comes in. `overcharge`: how
+            many times its price the job takes when it ends, however it ends.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -85,16 +105,25 @@ class FaultOrder(BaseModel):
     status: Literal[500, 502, 503] = 500
     seconds: float = Field(default=1.0, gt=0, le=600)
     location: str | None = None
+    header: str = "date"
+    value: str = ""
+    layers: int = Field(default=2, ge=1, le=5)
+    zeros: int = Field(default=0, ge=0, le=2**31)
     error_code: str = "internal_error"
     message: str = "The model failed."
     at: Literal["creation", "end"] = "creation"
+    says: Literal["nan", "infinite", "negative", "text"] = "nan"
+    factor: float = Field(default=400.0, ge=0, le=10**6)
 
     @model_validator(mode="before")
     @classmethod
-    def _a_capture_failure_has_its_own_words(cls, values: Any) -> Any:
-        if isinstance(values, dict) and cast("dict[str, Any]", values).get("kind") == "capture_failure":
-            return {"message": CAPTURE_FAILURE, **cast("dict[str, Any]", values)}
-        return cast("Any", values)
+    def _some_failures_have_their_own_words(cls, values: Any) -> Any:
+        if not isinstance(values, dict):
+            return values
+        given = cast("dict[str, Any]", values)
+        if given.get("kind") == "capture_failure":
+            return {"message": CAPTURE_FAILURE, **given}
+        return given
 
     @model_validator(mode="after")
     def _arguments_belong_to_the_kind(self) -> Self:
@@ -106,8 +135,8 @@ class FaultOrder(BaseModel):
         if strangers:
             message = f"{', '.join(sorted(strangers))}: not an argument of {self.kind}"
             raise ValueError(message)
-        if self.kind == "redirect" and not self.location:
-            message = "location: redirect needs it"
+        if self.kind in ("redirect", "bad_links") and not self.location:
+            message = f"location: {self.kind} needs it"
             raise ValueError(message)
         return self
 
@@ -115,6 +144,8 @@ class FaultOrder(BaseModel):
     def level(self) -> Level:
         """What it happens to: a request of the API, a job, a download, or an event on a WebSocket."""
         levels = KINDS[self.kind][0]
+        if "job" in levels and "request" in levels:
+            return "request" if self.at == "creation" else "job"
         return "media" if "media" in levels and (len(levels) == 1 or self.route == DOWNLOAD) else levels[0]
 
 

@@ -4,7 +4,7 @@ from urllib.parse import urlsplit
 
 import httpx
 
-from genmedia.sandbox.media import Media
+from genmedia.sandbox.drawing.media import Media
 
 DEADLINE = 10.0
 """Real seconds that one input may take."""

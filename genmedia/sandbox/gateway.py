@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from email.utils import formatdate
 
 from starlette.requests import ClientDisconnect, Request
-from starlette.responses import HTMLResponse, JSONResponse, RedirectResponse, Response
+from starlette.responses import HTMLResponse, JSONResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from starlette.websockets import WebSocket
 
@@ -18,7 +18,7 @@ from genmedia.sandbox.faults import FaultOrder, Faults
 from genmedia.sandbox.provider import Operation, Provider, Refusal
 from genmedia.sandbox.spoiling import IN_THE_BODY, spoiled, spoils
 from genmedia.sandbox.traffic import Traffic
-from genmedia.sandbox.wire import Endless, NoAnswer
+from genmedia.sandbox.wire import Endless, NoAnswer, packed, redirect
 
 log = logging.getLogger(__name__)
 
@@ -27,7 +27,10 @@ ORIGINS_HEADER = b"x-sandbox-origins"
 UNKNOWN_ROUTE = "(no such route)"
 
 _LOOPBACK = {"127.0.0.1", "localhost", "[::1]"}
-_INSTEAD_OF_WORK = {"reset", "rate_limit", "server_error", "html_error", "redirect", "d1_error"}
+_SAFE = {"GET", "HEAD", "OPTIONS"}
+_INSTEAD_OF_WORK = {"reset", "rate_limit", "server_error", "html_error", "redirect", "d1_error", "refused"}
+_ON_THE_WAY = {"odd_header", "nested_gzip"}
+"""What happens to an answer whatever it is."""
 _SERVER_ERRORS = {500: "internal_error", 502: "bad_gateway", 503: "service_unavailable"}
 
 
@@ -38,7 +41,9 @@ def is_loopback(host: str) -> bool:
 
 
 class LoopbackOnly:
-    """Refuses requests that were meant for another host.
+    """Refuses requests that were meant for another host, and those by which a page of another origin would change something.
+
+    A browser sends a form, or a text, from any page to any address without asking. It says whose page it is; programs say nothing.
 
     Args:
         app: What answers the others.
@@ -49,9 +54,19 @@ class LoopbackOnly:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request (ASGI)."""
-        host = next((value for name, value in scope["headers"] if name == b"host"), b"")
-        app = self._app if is_loopback(host.decode("latin-1")) else JSONResponse({"detail": "this host is not served here"}, 403)
+        headers = {name: value.decode("latin-1") for name, value in scope["headers"]}
+        host = headers.get(b"host", "")
+        app = self._app
+        if not is_loopback(host):
+            app = JSONResponse({"detail": "this host is not served here"}, 403)
+        elif scope["type"] == "http" and scope["method"] not in _SAFE and _is_of_another_page(headers, host):
+            app = JSONResponse({"detail": "a page of another origin changes nothing here"}, 403)
         await app(scope, receive, send)
+
+
+def _is_of_another_page(headers: Mapping[bytes, str], host: str) -> bool:
+    strange_origin = headers.get(b"origin", f"http://{host}") != f"http://{host}"
+    return strange_origin or headers.get(b"sec-fetch-site", "same-origin") in ("cross-site", "same-site")
 
 
 class Gateway:
@@ -91,7 +106,9 @@ class Gateway:
             if message["type"] in {"http.response.start", "websocket.accept"}:
                 date = (b"date", formatdate(self._clock.now(), usegmt=True).encode())
                 scale = (SCALE_HEADER, f"{self._clock.scale:g}".encode())
-                message["headers"] = [*message.get("headers", []), date, scale, self._origins]
+                told = message.get("headers", [])
+                names = {name for name, _ in told}
+                message["headers"] = [*told, *(one for one in (date, scale, self._origins) if one[0] not in names)]
             await send(message)
 
         await LoopbackOnly(self._app)(scope, receive, send_with_scale)
@@ -141,7 +158,9 @@ class Gateway:
         request.scope["path_params"] = match.groupdict()
 
         def happens(order: FaultOrder) -> bool:
-            return order.kind not in IN_THE_BODY and (order.kind != "d1_error" or operation.name == "create_job")
+            if order.kind == "refused":
+                return order.route is not None or operation.name == provider.purchase
+            return order.kind not in IN_THE_BODY | _ON_THE_WAY and (order.kind != "d1_error" or operation.name == "create_job")
 
         fault = self._faults.take("request", provider.name, account, operation.name, happens)
         if fault and fault.kind in _INSTEAD_OF_WORK:
@@ -149,8 +168,11 @@ class Gateway:
             await request.body()
             response = _misfortune(provider, fault)
         else:
+            if fault and account and fault.kind == "reprice":
+                account.price_factor *= fault.factor
             response = await self._work(provider, operation, request, account, refusal)
             response = self._spoil(provider, account, operation, fault, response)
+        response = self._wrap(provider, account, operation, response)
         self._traffic.count(provider.name, account, operation.method, operation.route, response.status_code)
         if fault and fault.kind == "slow":
             await asyncio.sleep(fault.seconds)
@@ -187,7 +209,7 @@ class Gateway:
             case "lose_answer":
                 return NoAnswer()
             case "late_error" if fault:
-                return _server_error(provider, fault)
+                return _scripted_error(provider, fault)
             case "endless_body":
                 return Endless(b'{"padding": "', b"x", "application/json")
             case "broken_json":
@@ -197,15 +219,31 @@ class Gateway:
         if response.status_code < 300 and isinstance(response, JSONResponse):
             content, status = json.loads(bytes(response.body)), provider.status_field
             change = self._faults.take(
-                "request", provider.name, account, operation.name, lambda order: spoils(order.kind, content, status)
+                "request", provider.name, account, operation.name, lambda order: spoils(order, content, status)
             )
             if change:
-                response.body = json.dumps(spoiled(change.kind, content, status)).encode()
+                response.body = json.dumps(spoiled(change, content, status)).encode()
                 response.headers["content-length"] = str(len(response.body))
+        if response.headers.get("location"):
+            change = self._faults.take("request", provider.name, account, operation.name, lambda order: order.kind == "bad_links")
+            response = redirect(json.loads(f'"{change.location}"')) if change else response
+        return response
+
+    def _wrap(self, provider: Provider, account: Account | None, operation: Operation, response: Response) -> Response:
+        for kind in _ON_THE_WAY:
+            fault = self._faults.take(
+                "request", provider.name, account, operation.name, lambda order, kind=kind: order.kind == kind
+            )
+            if fault and kind == "odd_header":
+                response.headers[fault.header] = fault.value
+            elif fault:
+                response = packed(response, fault.layers, fault.zeros)
         return response
 
 
-def _server_error(provider: Provider, fault: FaultOrder) -> Response:
+def _scripted_error(provider: Provider, fault: FaultOrder) -> Response:
+    if fault.kind == "refused":
+        return provider.error(provider.refusal[0], fault.error_code, fault.message)
     return provider.error(fault.status, _SERVER_ERRORS[fault.status], "Something went wrong.")
 
 
@@ -218,11 +256,11 @@ def _misfortune(provider: Provider, fault: FaultOrder) -> Response:
             if fault.retry_after is not None:
                 response.headers["retry-after"] = f"{fault.retry_after:g}"
             return response
-        case "server_error":
-            return _server_error(provider, fault)
+        case "server_error" | "refused":
+            return _scripted_error(provider, fault)
         case "d1_error":
             return provider.d1_error()
         case "html_error":
             return HTMLResponse("<!doctype html><title>502</title><h1>Bad gateway</h1>", 502)
         case _:
-            return RedirectResponse(fault.location or "", 302)
+            return redirect(fault.location or "")

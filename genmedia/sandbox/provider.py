@@ -14,12 +14,12 @@ from starlette.websockets import WebSocket
 
 from genmedia.sandbox.accounts import Account, Accounts, new_token
 from genmedia.sandbox.clock import Clock
+from genmedia.sandbox.drawing.media import Media
+from genmedia.sandbox.drawing.renderer import Renderer
 from genmedia.sandbox.engine import Engine
 from genmedia.sandbox.faults import Faults
 from genmedia.sandbox.fetching import Fetcher
 from genmedia.sandbox.limits import Plan
-from genmedia.sandbox.media import Media
-from genmedia.sandbox.renderer import Renderer
 
 D1_ERROR = "D1_ERROR: string or blob too big: SQLITE_TOOBIG"
 
@@ -79,7 +79,10 @@ class Provider(ABC):
         plans: Its plans, the one of the default account first; empty when it has none.
         status_field: What a job's status is called in its answers.
         socket_paths: Where it takes WebSockets, without the provider's prefix.
+        purchase: The operation that is paid for.
+        refusal: How it says that it will not make what was asked for: the status, the code and the words.
         switches: The model of its switches; the defaults are the document's behaviour.
+        today: The switches with which it is as the provider's own clients and its users see it today.
     """
 
     name: ClassVar[str]
@@ -88,7 +91,10 @@ class Provider(ABC):
     plans: ClassVar[tuple[Plan, ...]] = ()
     status_field: ClassVar[str] = "status"
     socket_paths: ClassVar[tuple[str, ...]] = ()
+    purchase: ClassVar[str]
+    refusal: ClassVar[tuple[int, str, str]]
     switches: ClassVar[type[BaseModel]]
+    today: ClassVar[Mapping[str, Any]] = {}
 
     def __init__(self, services: Services, switches: Mapping[str, Any]) -> None:
         self.services = services

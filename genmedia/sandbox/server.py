@@ -2,35 +2,53 @@
 
 import asyncio
 import contextlib
+import pkgutil
 import signal
 import socket
 import sys
 from collections.abc import Callable, Generator, Mapping
-from dataclasses import dataclass, field
-from typing import Any
+from importlib import import_module
+from importlib.metadata import entry_points
+from importlib.util import find_spec
+from typing import Annotated, Any, Literal
 
 import uvicorn
+from pydantic import Field
+from pydantic.dataclasses import dataclass
 from starlette.types import ASGIApp
 
+from genmedia import sandbox
 from genmedia.sandbox.accounts import Accounts
-from genmedia.sandbox.algovera import Algovera
-from genmedia.sandbox.clock import Clock
+from genmedia.sandbox.clock import FASTEST, Clock
 from genmedia.sandbox.control import Control
+from genmedia.sandbox.drawing.media import Media
+from genmedia.sandbox.drawing.renderer import Renderer
 from genmedia.sandbox.engine import Engine
 from genmedia.sandbox.faults import Faults
 from genmedia.sandbox.fetching import Fetcher
-from genmedia.sandbox.flora import Flora
 from genmedia.sandbox.gateway import Gateway, LoopbackOnly
-from genmedia.sandbox.generio import Generio
-from genmedia.sandbox.genova import Genova
-from genmedia.sandbox.media import Media
 from genmedia.sandbox.provider import Provider, Services
-from genmedia.sandbox.renderer import Renderer
 from genmedia.sandbox.traffic import Traffic
 from genmedia.sandbox.wire import SocketTransportInScope, TransportInScope
 
 HOST = "127.0.0.1"
-PROVIDERS: tuple[type[Provider], ...] = (Algovera, Flora, Generio, Genova)
+GROUP = "genmedia.providers"
+"""The entry points of packages that bring a provider; the value of each is a package with a module named `sandbox`."""
+
+
+def _providers() -> Mapping[str, type[Provider]]:
+    """The module of each provider that there is, by its name: one of this folder's, or one of an installed package, has it as `API`."""
+    own = (f"{sandbox.__name__}.{one.name}.api" for one in pkgutil.iter_modules(sandbox.__path__) if one.ispkg)
+    brought = (f"{one.value}.sandbox" for one in entry_points(group=GROUP))
+    found: dict[str, type[Provider]] = {}
+    for module in (*own, *brought):
+        if find_spec(module):
+            kind: type[Provider] = import_module(module).API
+            found.setdefault(kind.name, kind)
+    return dict(sorted(found.items()))
+
+
+PROVIDERS = tuple(_providers().values())
 
 
 @dataclass(frozen=True)
@@ -44,16 +62,21 @@ class SandboxOptions:
         clock_scale: Nominal seconds per real second.
         size: Longest side of rendered pictures in pixels.
         input_origins: Origins (scheme://host:port) accepted as inputs besides the documented ones.
-        switches: Switches of every account of a provider, by provider name.
+        profile: Which generation of the APIs: that of the documents, or what is known of today's.
+        switches: Switches of every account of a provider, by provider name; they go before the profile's.
+
+    Raises:
+        ValidationError: One of them cannot be.
     """
 
-    port: int = 4280
-    media_port: int | None = None
+    port: Annotated[int, Field(ge=0, le=65_535)] = 4280
+    media_port: Annotated[int, Field(ge=0, le=65_535)] | None = None
     seed: int = 0
-    clock_scale: float = 1.0
-    size: int = 768
+    clock_scale: Annotated[float, Field(gt=0, le=FASTEST)] = 1.0
+    size: Annotated[int, Field(ge=16, le=4096)] = 768
     input_origins: tuple[str, ...] = ()
-    switches: Mapping[str, Mapping[str, Any]] = field(default_factory=dict[str, Mapping[str, Any]])
+    profile: Literal["documents", "today"] = "documents"
+    switches: Mapping[str, Mapping[str, Any]] = Field(default_factory=dict[str, Mapping[str, Any]])
 
 
 def run(options: SandboxOptions) -> None:
@@ -66,7 +89,7 @@ async def serve(options: SandboxOptions) -> None:
     """Serve until SIGINT or SIGTERM; prints one line on stdout when both origins answer.
 
     Raises:
-        SystemExit: A port is taken (one line on stderr, exit code 1).
+        SystemExit: A port is taken (one line on stderr, exit code 2).
     """
     media_port = options.media_port if options.media_port is not None else options.port and options.port + 1
     with contextlib.closing(_bind(options.port)) as main, contextlib.closing(_bind(media_port)) as media:
@@ -102,7 +125,11 @@ def _assemble(options: SandboxOptions, url: str, media_url: str, renderer: Rende
         renderer=renderer,
         fetcher=Fetcher(media),
     )
-    providers = {kind.name: kind(services, options.switches.get(kind.name, {})) for kind in PROVIDERS}
+    switches = {
+        kind.name: {**(kind.today if options.profile == "today" else {}), **options.switches.get(kind.name, {})}
+        for kind in PROVIDERS
+    }
+    providers = {kind.name: kind(services, switches[kind.name]) for kind in PROVIDERS}
     control = Control(services, providers, traffic, faults, options.clock_scale)
     origins = (media_url, *services.input_origins)
     return Gateway(providers, control.app, clock, origins, traffic, faults), LoopbackOnly(media)
@@ -113,9 +140,10 @@ def _bind(port: int) -> socket.socket:
     sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         sock.bind((HOST, port))
-    except OSError as error:
+    except (OSError, OverflowError) as error:  # the one after the last port is none
         sock.close()
-        sys.exit(f"sandbox: cannot listen on {HOST}:{port}: {error.strerror or error}")
+        sys.stderr.write(f"sandbox: cannot listen on {HOST}:{port}: {getattr(error, 'strerror', None) or error}\n")
+        sys.exit(2)  # as commands end that were told what cannot be
     return sock
 
 

@@ -3,7 +3,9 @@
 import asyncio
 import socket
 import struct
+import zlib
 from collections.abc import AsyncIterator
+from itertools import chain, repeat
 
 from starlette.responses import Response, StreamingResponse
 from starlette.types import Receive, Scope, Send
@@ -12,6 +14,8 @@ from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIO
 from websockets.http11 import Request as Handshake
 
 from genmedia.sandbox.traffic import NO_ANSWER
+
+_GZIP = 16 + zlib.MAX_WBITS
 
 
 class TransportInScope(HttpToolsProtocol):
@@ -36,6 +40,27 @@ class SocketTransportInScope(WebSocketsSansIOProtocol):
 async def _gone(receive: Receive) -> None:
     while (await receive())["type"] != "http.disconnect":
         pass
+
+
+def redirect(location: str) -> Response:
+    """A redirect to where a script says, which need not be an address."""
+    response = Response(status_code=302)
+    response.raw_headers.append((b"location", location.encode("utf-8", "surrogatepass")))
+    return response
+
+
+def packed(response: Response, layers: int, zeros: int) -> Response:
+    """The answer compressed, so many times over, with so many bytes of nothing behind what it holds."""
+    packer, body = zlib.compressobj(wbits=_GZIP), bytearray()
+    for piece in chain([bytes(response.body)], repeat(bytes(2**20), zeros // 2**20), [bytes(zeros % 2**20)]):
+        body += packer.compress(piece)
+    content = bytes(body + packer.flush())
+    for _ in range(1, layers):
+        content = zlib.compress(content, wbits=_GZIP)
+    response.body = content
+    response.headers["content-encoding"] = ", ".join(["gzip"] * layers)
+    response.headers["content-length"] = str(len(content))
+    return response
 
 
 class NoAnswer(Response):

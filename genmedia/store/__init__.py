@@ -4,8 +4,8 @@
 or any other file system that fsspec knows.
 """
 
-from genmedia.store.place import Place
+from genmedia.store.location import Place
+from genmedia.store.naming import DEFAULT_TEMPLATE, FIELDS
 from genmedia.store.store import Incoming, Store
-from genmedia.store.template import DEFAULT_TEMPLATE, FIELDS
 
 __all__ = ["DEFAULT_TEMPLATE", "FIELDS", "Incoming", "Place", "Store"]

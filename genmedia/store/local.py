@@ -3,14 +3,16 @@
 import asyncio
 import fcntl
 import os
+import stat
 from collections.abc import AsyncGenerator, AsyncIterator, Iterator
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from time import time
 from typing import IO
 
-from genmedia.keys import hash_file
-from genmedia.store.files import explain
+from genmedia.media.hashing import hash_file
+from genmedia.store.files import explain, go_around
+from genmedia.store.private import file_mode, make_folder, opener
 
 TURN_SECONDS = 0.005
 
@@ -32,7 +34,7 @@ class LocalFiles:
         """One at a time, in all processes."""
         file = self.root / ".genmedia" / "publishing.lock"
         try:
-            lock = file.open("w")
+            lock = open(file, "w", opener=opener)  # noqa: SIM115 # a path's own takes no opener; it is closed below
         except OSError as error:
             raise explain(f"{self.label} cannot be written", error) from None
         with lock:
@@ -40,6 +42,19 @@ class LocalFiles:
             while not _is_mine(lock):  # noqa: ASYNC110 # the kernel has no event for it
                 await asyncio.sleep(TURN_SECONDS)
             yield
+
+    async def passable(self, path: str) -> str:
+        """The path, around what stands in the folder."""
+
+        async def stands_there(path: str) -> str:
+            place = self.root / path
+            try:
+                kind = "directory" if place.is_dir() else "file" if place.is_file() else "other"
+            except OSError as error:
+                raise explain(f"{path} could not be looked for", error) from None
+            return kind if os.path.lexists(place) else ""
+
+        return await go_around(path, stands_there)
 
     async def claim(self, path: str, identity: str) -> bool:
         """The turn is enough."""
@@ -56,10 +71,10 @@ class LocalFiles:
         except OSError as error:
             raise explain(f"{path} could not be stored", error) from None
 
-    async def read(self, path: str) -> bytes:
-        """A small file's content."""
+    async def read(self, path: str, most: int | None = None) -> bytes:
+        """A small file's content, or its beginning."""
         try:
-            return await asyncio.to_thread((self.root / path).read_bytes)
+            return await asyncio.to_thread(_read, self.root / path, most)
         except FileNotFoundError:
             raise
         except OSError as error:
@@ -67,9 +82,16 @@ class LocalFiles:
 
     async def copy(self, path: str) -> Path:
         """The file itself."""
-        if not await self.has(path):
+        if await self.size(path) is None:
             raise FileNotFoundError(path)
         return self.root / path
+
+    async def remove(self, path: str) -> None:
+        """Remove a file."""
+        try:
+            await asyncio.to_thread((self.root / path).unlink, missing_ok=True)
+        except OSError as error:
+            raise explain(f"{path} could not be removed", error) from None
 
     async def digest(self, path: str) -> str | None:
         """SHA-256 of a file's content; None when there is none."""
@@ -80,17 +102,17 @@ class LocalFiles:
         except OSError as error:
             raise explain(f"{path} could not be read", error) from None
 
-    async def has(self, path: str) -> bool:
-        """Whether there is such a file."""
+    async def size(self, path: str) -> int | None:
+        """How many bytes a file has; None when there is none."""
         try:
-            return (self.root / path).is_file()
+            return _size(self.root / path)
         except OSError as error:  # such as a name longer than the file system takes
             raise explain(f"{path} could not be read", error) from None
 
-    async def walk(self) -> AsyncIterator[str]:
-        """Every file, in order of path."""
-        for path in sorted(await asyncio.to_thread(lambda: list(_files_below(self.root)))):
-            yield path
+    async def walk(self) -> AsyncIterator[tuple[str, int, str]]:
+        """Every file and its bytes, in order of path, with the time it was written and its number."""
+        for found in sorted(await asyncio.to_thread(lambda: list(_files_below(self.root)))):
+            yield found
 
     async def sweep(self, seconds: float) -> int:
         """Remove what crashed processes left on its way in, once it is that old; how many."""
@@ -127,7 +149,25 @@ def sweep_folder(folder: Path, seconds: float) -> int:
     return removed
 
 
-def _files_below(root: Path) -> Iterator[str]:
+def _read(file: Path, most: int | None) -> bytes:
+    with file.open("rb") as content:
+        return content.read(most)
+
+
+def _size(file: Path) -> int | None:
+    found = _look_at(file)
+    return None if found is None else found.st_size
+
+
+def _look_at(file: Path) -> os.stat_result | None:
+    try:
+        found = file.stat()
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    return found if stat.S_ISREG(found.st_mode) else None
+
+
+def _files_below(root: Path) -> Iterator[tuple[str, int, str]]:
     """Links are followed, as they are when something is published behind them; a name that is no text was given by somebody else."""
     seen = set[str]()
     for folder, folders, names in os.walk(root, followlinks=True):
@@ -140,8 +180,9 @@ def _files_below(root: Path) -> Iterator[str]:
             with suppress(UnicodeEncodeError):
                 below = path.relative_to(root).as_posix()
                 below.encode()
-                if path.is_file():
-                    yield below
+                with suppress(OSError):  # a link that leads round in a circle
+                    if found := _look_at(path):
+                        yield below, found.st_size, f"{found.st_mtime_ns} {found.st_ino}"
 
 
 def _is_mine(lock: IO[str]) -> bool:
@@ -153,7 +194,9 @@ def _is_mine(lock: IO[str]) -> bool:
 
 
 def _move(source: Path, target: Path) -> None:
-    target.parent.mkdir(parents=True, exist_ok=True)
+    make_folder(target.parent)
+    with suppress(OSError):  # not every file system has modes
+        source.chmod(file_mode(target.parent))
     with source.open("rb") as file:
         os.fsync(file.fileno())
     source.replace(target)

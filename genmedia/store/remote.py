@@ -9,11 +9,12 @@ import hashlib
 import os
 import tempfile
 from base64 import b64encode
-from collections.abc import AsyncGenerator, AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping
 from contextlib import asynccontextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from math import ceil
 from mimetypes import guess_type
+from operator import itemgetter
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -33,9 +34,10 @@ from botocore.exceptions import (
 from fsspec.asyn import AsyncFileSystem
 
 from genmedia import errors
-from genmedia.keys import hash_file
-from genmedia.store.files import explain
+from genmedia.media.hashing import hash_file
+from genmedia.store.files import explain, go_around
 from genmedia.store.local import sweep_folder
+from genmedia.store.private import make_folder, own_folder
 
 PART_BYTES = 8 * 2**20
 """A file of twice that goes up in parts."""
@@ -69,7 +71,11 @@ class RemoteFiles:
         self.fs: Any = fs
         self.base = base.rstrip("/")
         self.label = label.rstrip("/")
-        home = Path(tempfile.gettempdir()) / f"genmedia-{os.getuid()}" / hashlib.sha256(self.label.encode()).hexdigest()[:16]
+        try:
+            own = own_folder(Path(tempfile.gettempdir()) / f"genmedia-{os.getuid()}")
+        except OSError as error:
+            raise explain("there is no folder for files on their way", error) from None
+        home = own / hashlib.sha256(self.label.encode()).hexdigest()[:16]
         self.scratch = home / "incoming"
         self._copies = home / "copies"
         self._me = uuid4().hex
@@ -78,6 +84,18 @@ class RemoteFiles:
     async def turn(self) -> AsyncGenerator[None]:
         """Claims take its place."""
         yield
+
+    async def passable(self, path: str) -> str:
+        """The path, around what is there."""
+
+        async def stands_there(path: str) -> str:
+            try:
+                async with self._asked(f"{path} could not be looked for"):
+                    return str((await self.fs._info(self._full(path)))["type"])
+            except FileNotFoundError:
+                return ""
+
+        return await go_around(path, stands_there)
 
     async def claim(self, path: str, identity: str) -> bool:
         """Whether no other identity claims the path.
@@ -122,21 +140,20 @@ class RemoteFiles:
         await self.fs._put_file(str(source), target)
         return None
 
-    async def read(self, path: str) -> bytes:
-        """A small file's content."""
+    async def read(self, path: str, most: int | None = None) -> bytes:
+        """A small file's content, or its beginning."""
         async with self._asked(f"{path} could not be read"):
-            return await self.fs._cat_file(self._full(path))
+            return await self.fs._cat_file(self._full(path), **({} if most is None else {"start": 0, "end": most}))
 
     async def copy(self, path: str) -> Path:
         """A copy in the scratch folder, fetched once for each content."""
         async with self._asked(f"{path} could not be read"):
             info = await self.fs._info(self._full(path))
-            version = f"{path}|{info['size']}|{info.get('ETag')}|{info.get('LastModified') or info.get('created')}"
-            target = self._copies / f"{hashlib.sha256(version.encode()).hexdigest()}{Path(path).suffix}"
+        target = self._copy_of(path, info)
         if target.is_file():
             target.touch()
             return target
-        target.parent.mkdir(parents=True, exist_ok=True)
+        make_folder(target.parent)
         partial = target.with_name(f"{target.name}.{os.getpid()}-{id(info)}")
         try:
             async with self._asked(f"{path} could not be read", size=info["size"]):
@@ -146,32 +163,46 @@ class RemoteFiles:
             partial.unlink(missing_ok=True)
         return target
 
+    def _copy_of(self, path: str, info: Mapping[str, Any]) -> Path:
+        """Where the copy of a file stands, as it is now."""
+        version = f"{path}|{info['size']}|{_version(info)}"
+        return self._copies / f"{hashlib.sha256(version.encode()).hexdigest()}{Path(path).suffix}"
+
     async def _download(self, source: str, target: Path) -> None:
         await self.fs._get_file(source, str(target))
 
+    async def remove(self, path: str) -> None:
+        """Remove a file, and its copy."""
+        with suppress(FileNotFoundError):
+            async with self._asked(f"{path} could not be removed"):
+                info = await self.fs._info(self._full(path))
+                self._copy_of(path, info).unlink(missing_ok=True)
+                await self.fs._rm_file(self._full(path))
+
     async def digest(self, path: str) -> str | None:
         """SHA-256 of a file's content; None when there is none."""
-        if not await self.has(path):
+        if await self.size(path) is None:
             return None
         return await asyncio.to_thread(hash_file, await self.copy(path))
 
-    async def has(self, path: str) -> bool:
-        """Whether there is such a file."""
+    async def size(self, path: str) -> int | None:
+        """How many bytes a file has; None when there is none."""
         try:
             async with self._asked(f"{path} could not be looked for"):
-                return (await self.fs._info(self._full(path)))["type"] == "file"
+                found = await self.fs._info(self._full(path))
         except FileNotFoundError:
-            return False
+            return None
+        return int(found["size"]) if found["type"] == "file" else None
 
-    async def walk(self) -> AsyncIterator[str]:
-        """Every file, in order of path."""
-        found: list[str] = []
+    async def walk(self) -> AsyncIterator[tuple[str, int, str]]:
+        """Every file and its bytes, in order of path, with its entity tag and time as far as the place gives them."""
+        found: dict[str, Any] = {}
         with suppress(FileNotFoundError):
             async with self._asked(f"{self.label} could not be listed"):
-                found = await self.fs._find(self.base)
-        for name in sorted(one.removeprefix(f"{self.base}/") for one in found):
+                found = await self.fs._find(self.base, detail=True)
+        for name, info in sorted(((one.removeprefix(f"{self.base}/"), info) for one, info in found.items()), key=itemgetter(0)):
             if not name.startswith(f"{_CLAIMS}/"):
-                yield name
+                yield name, int(info["size"]), _version(info)
 
     async def sweep(self, seconds: float) -> int:
         """Remove what crashed processes left on its way in, once it is that old; how many."""
@@ -224,12 +255,16 @@ class RemoteFiles:
             if _answer(error).get("Code") in _FULL:
                 raise errors.StoreFullError(f"{what}: {_said(error)}") from None
             raise explain(what, OSError(error.errno, _said(error))) from None
-        except (BotoCoreError, ClientError) as error:
-            raise errors.StoreError(f"{what}: {error}") from None
+        except (BotoCoreError, ClientError, NotImplementedError) as error:  # the last says nothing: an address that is only read
+            raise errors.StoreError(f"{what}: {str(error) or f'{self.label} is of a kind that cannot do this'}") from None
 
 
 class S3Files(RemoteFiles):
     """A bucket, or a folder of one, behind s3fs."""
+
+    async def passable(self, path: str) -> str:
+        """The path: a bucket has no folders, and a file under every name beside those below it."""
+        return path
 
     async def _upload(self, source: Path, target: str, size: int) -> str:
         """The entity tag is made on the way, as S3 documents it: the content's MD5, or that of the MD5s of its parts."""
@@ -302,6 +337,10 @@ class S3Files(RemoteFiles):
         client = self.fs._s3
         if client is not None:
             await client.close()
+
+
+def _version(info: Mapping[str, Any]) -> str:
+    return f"{info.get('ETag')}|{info.get('LastModified') or info.get('created')}"
 
 
 def _answer(error: OSError) -> dict[str, str]:

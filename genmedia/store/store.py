@@ -7,23 +7,36 @@ reader never sees half a file; a crash leaves at most an orphan that `sweep` rem
 import asyncio
 import hashlib
 import json
+import random
+import shutil
 from collections.abc import AsyncIterator, Generator, Iterable, Mapping
-from contextlib import AbstractAsyncContextManager, contextmanager
+from contextlib import AbstractAsyncContextManager, contextmanager, suppress
 from dataclasses import dataclass
 from itertools import chain, count, islice
 from pathlib import Path, PurePosixPath
 from typing import Any
 from uuid import uuid4
 
-from genmedia.http import DOWNLOAD_BYTES
-from genmedia.leasing import leased
+from pydantic_core import from_json
+
+from genmedia.concurrency import leased
 from genmedia.store.files import Files, explain
-from genmedia.store.place import Place
-from genmedia.store.template import DEFAULT_TEMPLATE, RESERVED, check_template, fill_in, safe
+from genmedia.store.location import Place
+from genmedia.store.naming import DEFAULT_TEMPLATE, check_template, fill_in, is_own, safe
+from genmedia.store.private import make_folder
+from genmedia.store.sidecar import Bought, Evidence, Sidecar
+from genmedia.transport.session import DOWNLOAD_BYTES
 
 ORPHAN_SECONDS = 24 * 3600.0
 READ_AT_ONCE = 32
+CLAIM_SECONDS = (0.02, 0.2)
+"""Between two looks at what somebody else is about to write: at least, and at most."""
+
+SIDECAR_BYTES = 4 * 2**20
+"""What is longer is no sidecar, and is read by nobody."""
+
 THUMBNAILS = ".genmedia/thumbnails/"
+FORGOTTEN = ".genmedia/forgotten/"
 
 
 @dataclass(frozen=True)
@@ -105,8 +118,8 @@ class Store:
         folder, name = self.files.scratch, uuid4().hex
         incoming = Incoming(folder / name, folder / f"{name}.webp")
         try:
-            folder.mkdir(parents=True, exist_ok=True)
-            incoming.path.touch(mode=0o644)
+            make_folder(folder)
+            incoming.path.touch(mode=0o600)
         except OSError as error:
             raise explain(f"{self.label if folder.is_relative_to(self.label) else folder} cannot be written", error) from None
         try:
@@ -115,29 +128,55 @@ class Store:
             incoming.path.unlink(missing_ok=True)
             incoming.thumbnail.unlink(missing_ok=True)
 
-    async def publish(self, incoming: Incoming, names: Mapping[str, str], sidecar: dict[str, Any]) -> str:
-        """Give a verified file its name and write its sidecar; returns its path below the root.
+    async def publish(self, incoming: Incoming, names: Mapping[str, str], sidecar: Sidecar, template: str = "") -> Sidecar:
+        """Give a verified file its name and write its sidecar; returns the sidecar as it was written, with `file.path`.
+
+        A file of the same output that somebody has changed since it was stored is kept in quarantine, and a warning says so.
 
         Args:
             incoming: The file.
             names: A value for each of `FIELDS`.
-            sidecar: What is known about it; `file.path` is filled in here.
+            sidecar: What is known about it.
+            template: Where it goes; by default where the store puts assets.
 
         Raises:
             StoreError: The place refused.
         """
         async with self.files.turn():
-            identity = hashlib.sha256(json.dumps([_identity(sidecar), sidecar["file"]["sha256"]]).encode()).hexdigest()
-            path = await self._free_path(fill_in(self._template, names), sidecar, identity)
+            digest = sidecar.file.sha256
+            identity = hashlib.sha256(json.dumps([sidecar.identity, digest], allow_nan=False).encode()).hexdigest()
+            path = await self._free_path(fill_in(template or self._template, names), sidecar, identity)
             try:
-                sidecar = {**sidecar, "file": {**sidecar["file"], "path": path}}
+                sidecar = sidecar.at(path)
+                if changed := await self._put_aside(path, sidecar):
+                    sidecar = sidecar.model_copy(update={"warnings": (*sidecar.warnings, changed)})
                 if incoming.thumbnail.exists():
-                    await self.files.put(incoming.thumbnail, thumbnail_path(sidecar["file"]["sha256"]))
+                    await self.files.put(incoming.thumbnail, thumbnail_path(digest))
                 await self.files.put(incoming.path, path)
-                await self.write(f"{path}.json", [json.dumps(sidecar, indent=2, ensure_ascii=False), "\n"])
+                await self.write_json(f"{path}.json", sidecar.write())
             finally:
                 await self.files.unclaim(path, identity)
-        return path
+        return sidecar
+
+    async def retell(self, path: str, fields: Mapping[str, Any]) -> None:
+        """Change fields of an asset's sidecar; one that cannot be read is left as it is.
+
+        Raises:
+            StoreError: The place refused.
+        """
+        note = f"{path}.json"
+        async with self.files.turn():
+            identity = uuid4().hex
+            try:
+                while not await self.files.claim(note, identity):
+                    await self.files.unclaim(note, identity)
+                    await asyncio.sleep(random.uniform(*CLAIM_SECONDS))  # noqa: S311 # so that two do not meet again
+                told = await self._read_json(note)
+                if _identity(told)[0] is not None and told != {**told, **fields}:
+                    with suppress(ValueError):  # a number in it that is none: no other program reads it either
+                        await self.write_json(note, {**told, **fields})
+            finally:
+                await self.files.unclaim(note, identity)
 
     async def write(self, path: str, parts: Iterable[str]) -> None:
         """Publish a text of the store's own, such as a sidecar or a page.
@@ -151,19 +190,33 @@ class Store:
         """
         with self.incoming() as note:
             try:
-                with note.path.open("w", encoding="utf-8") as file:
+                # A name that is no text to its file system, such as an input's, is to keep nothing out of the store.
+                with note.path.open("w", encoding="utf-8", errors="replace") as file:
                     file.writelines(parts)
             except OSError as error:
                 raise explain(f"{path} could not be written", error) from None
             await self.files.put(note.path, path)
 
-    async def _free_path(self, wanted: str, sidecar: dict[str, Any], identity: str) -> str:
-        """`wanted`; with the hash added, and a number, where another asset has it, so that nothing paid for is written over."""
+    async def write_json(self, path: str, told: Mapping[str, Any]) -> None:
+        """Publish JSON of the store's own, such as a sidecar, with a line for each field; see `write`.
+
+        Raises:
+            StoreError: The place refused.
+            ValueError: It holds an infinite number.
+        """
+        await self.write(path, [json.dumps(told, indent=2, ensure_ascii=False, allow_nan=False), "\n"])
+
+    async def _free_path(self, wanted: str, sidecar: Sidecar, identity: str) -> str:
+        """`wanted`; with the hash added, and a number, where another asset has it, so that nothing paid for is written over.
+
+        The numbers begin with the output's own: a job's many equal outputs each find theirs at once.
+        """
         path = PurePosixPath(wanted)
-        marked = f"{path.stem}-{sidecar['file']['sha256'][:8]}"
-        others = (str(path.with_name(f"{marked}{number}{path.suffix}")) for number in chain([""], (f"-{n}" for n in count(2))))
-        for candidate in chain([wanted], others):
-            free = False
+        marked = f"{path.stem}-{sidecar.file.sha256[:8]}"
+        numbers = (f"-{number}" for number in count(max(2, sidecar.output.number or 0)))
+        others = (str(path.with_name(f"{marked}{number}{path.suffix}")) for number in chain([""], numbers))
+        for one in chain([wanted], others):
+            candidate, free = await self.files.passable(one), False
             try:
                 free = await self.files.claim(candidate, identity) and not await self._holds_other(candidate, sidecar)
                 if free:
@@ -173,20 +226,63 @@ class Store:
                     await self.files.unclaim(candidate, identity)
         raise AssertionError("the numbers never end")
 
-    async def _holds_other(self, path: str, sidecar: dict[str, Any]) -> bool:
+    async def _holds_other(self, path: str, sidecar: Sidecar) -> bool:
         """Whether another asset stands there. The same output of the same submission may be stored again, over itself."""
-        digest = await self.files.digest(path)
-        if digest is not None and digest != sidecar["file"]["sha256"]:
-            return True
-        # Without a sidecar, its process died on the way; a sidecar without its file keeps the place for it, should it come again.
+        # A sidecar without its file keeps the place for it, should it come again.
         there = await self._read_json(f"{path}.json")
-        return there is not None and _identity(there) != _identity(sidecar)
+        if there is not None and not _is_same_output(there, sidecar):
+            return True
+        digest = await self.files.digest(path)
+        # Without a sidecar, its process died on the way; with another content than its sidecar tells, it will be put aside.
+        return digest not in (None, sidecar.file.sha256) and (there is None or digest == _digest_in(there))
 
-    async def quarantine(self, incoming: Incoming, evidence: dict[str, Any]) -> str:
-        """Keep a file that was refused, with what was wrong with it; returns its path below the root."""
-        name = f"quarantine/{evidence['submission_key'][:8]}-{safe(evidence['output'])}-{uuid4().hex[:8]}"
+    async def _put_aside(self, path: str, sidecar: Sidecar) -> str:
+        """Keep what stands at a path in quarantine, if it is another content than the asset's; what there is to tell of it, or nothing."""
+        is_now = await self.files.digest(path)
+        if is_now is None or is_now == sidecar.file.sha256:
+            return ""
+        was = _digest_in(await self._read_json(f"{path}.json"))
+        what = f"{path} was changed after it was stored (was SHA-256 {was}, is {is_now})"
+        file = await self.files.copy(path)
+        with self.incoming() as incoming:
+            await asyncio.to_thread(shutil.copyfile, file, incoming.path)
+            size = incoming.path.stat().st_size
+            bought = sidecar.model_dump(include=set(Bought.model_fields))
+            output = sidecar.output.id
+            kept = await self.quarantine(
+                incoming, Evidence(**bought, output=output, sha256=is_now, bytes=size, error="changed", what=what)
+            )
+        return f"{what}: what stood there is kept as {kept}, and the job's own file is there again"
+
+    async def why_changed(self, path: str, stored_as: str = "") -> str:
+        """What to tell of an asset that is gone or another content than was stored; nothing where it is as it was, or nobody says.
+
+        Args:
+            path: The asset's.
+            stored_as: The SHA-256 that it was stored with; empty for what its sidecar says, which somebody may have changed too.
+
+        Raises:
+            StoreError: It cannot be read.
+        """
+        was, is_now = stored_as or _digest_in(await self._read_json(f"{path}.json")), await self.files.digest(path)
+        if is_now is None:
+            return f"{path} is not there"
+        if was in ("", is_now):
+            return ""
+        return (
+            f"{path} was changed after it was stored (was SHA-256 {was}, is {is_now}): use it as a new input (`file: "
+            f"{self.files.address(path)}`), or put the old one back, or remove it, and run again: it is fetched again, not bought again"
+        )
+
+    async def quarantine(self, incoming: Incoming, evidence: Evidence) -> str:
+        """Keep a file that was refused, with what was wrong with it; returns its path below the root.
+
+        Raises:
+            StoreError: The place refused.
+        """
+        name = f"quarantine/{evidence.submission_key[:8]}-{safe(evidence.output)}-{uuid4().hex[:8]}"
         await self.files.put(incoming.path, name)
-        await self.write(f"{name}.json", [json.dumps(evidence, indent=2), "\n"])
+        await self.write_json(f"{name}.json", evidence.model_dump(mode="json", exclude_unset=True))
         return name
 
     async def check(self) -> None:
@@ -203,9 +299,15 @@ class Store:
         finally:
             await self.files.unclaim(path, identity)
 
-    async def has(self, path: str) -> bool:
-        """Whether the asset and its sidecar are there."""
-        return await self.files.has(path) and await self.files.has(f"{path}.json")
+    async def has(self, path: str, size: int | None = None) -> bool:
+        """Whether the asset and its sidecar are there.
+
+        Args:
+            path: The asset's.
+            size: How many bytes it must have; None for any number.
+        """
+        found = await self.files.size(path)
+        return found is not None and size in (None, found) and await self.files.size(f"{path}.json") is not None
 
     async def asset(self, path: str) -> Path:
         """A local file with the content of an asset, to be read only.
@@ -214,7 +316,7 @@ class Store:
             FileNotFoundError: There is none under this path, or it leads out of the store or into what is the store's own.
         """
         parts = PurePosixPath(path).parts
-        if path.startswith("/") or ".." in parts or not parts or parts[0] in RESERVED:
+        if path.startswith("/") or ".." in parts or not parts or is_own(path):
             raise FileNotFoundError(path)
         return await self.files.copy(path)
 
@@ -244,12 +346,13 @@ class Store:
         return await self.files.sweep(ORPHAN_SECONDS)
 
     async def _read_json(self, path: str) -> Any:
-        """None for what is not JSON or is gone: other people's files are no concern of the store."""
-        content = await self._read(path)
+        """None for what is gone, and an empty object for what is no sidecar: other people's files are no concern of the store."""
+        size = await self.files.size(path)
+        content = b"" if size is None or size > SIDECAR_BYTES else await self._read(path)
         try:
-            return None if content is None else json.loads(content)
+            return None if size is None or content is None else from_json(content)
         except ValueError:
-            return None
+            return {}
 
 
 def thumbnail_path(digest: str) -> str:
@@ -257,8 +360,29 @@ def thumbnail_path(digest: str) -> str:
     return f"{THUMBNAILS}{digest}.webp"
 
 
+def forgotten_path(key: str, attempt: int, output: str, number: int) -> str:
+    """Where what stands for an asset that a person removed for good is kept: its sidecar, without words."""
+    name = hashlib.sha256(json.dumps([key, attempt, output, number], allow_nan=False).encode()).hexdigest()
+    return f"{FORGOTTEN}{name}.json"
+
+
 def _identity(sidecar: Any) -> tuple[Any, ...]:
+    """As `Sidecar.identity`, of JSON that may be no sidecar: each part is None where that is not told."""
     try:
-        return sidecar["submission_key"], sidecar["output"]["id"]
+        return sidecar["submission_key"], sidecar["output"]["id"], sidecar["output"].get("number")
+    except (LookupError, TypeError, AttributeError):
+        return None, None, None
+
+
+def _is_same_output(there: Any, sidecar: Sidecar) -> bool:
+    """Whether two sidecars are of one output; of sidecars that tell no number the name is all there is to go by."""
+    (*theirs, number), (*mine, my_number) = _identity(there), sidecar.identity
+    return theirs == mine and (None in (number, my_number) or number == my_number)
+
+
+def _digest_in(sidecar: Any) -> str:
+    """The SHA-256 that a sidecar tells of its file; empty where it tells none."""
+    try:
+        return str(sidecar["file"]["sha256"])
     except (LookupError, TypeError):
-        return ()
+        return ""

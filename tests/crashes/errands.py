@@ -11,27 +11,29 @@ from collections.abc import Awaitable, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, suppress
 from dataclasses import dataclass, replace
 from typing import Any, BinaryIO, cast
+from uuid import uuid4
 
 import httpx
 
-from genmedia.batch import job_order
-from genmedia.buying import Order, Outcome, Submit, buy
 from genmedia.errors import InDoubtError
-from genmedia.http import Gate, Session
-from genmedia.jobs import Account, Job, JobStatus
-from genmedia.journal import Journal, Purpose, owners
-from genmedia.journal import journal as journal_module
-from genmedia.limits import ANSWER_SECONDS
-from genmedia.providers.algovera import AlgoveraClient, Txt2Img
-from genmedia.providers.client import ProviderClient
-from genmedia.providers.flora import IDEMPOTENCY_SECONDS, FloraClient, RunInput
-from genmedia.providers.generio import GenerioClient
-from genmedia.providers.genova import GenovaClient, JobRequest
-from genmedia.receiving import receive_outputs
+from genmedia.jobs.job import Account, Job, JobStatus
+from genmedia.jobs.watcher import Seen, Trouble, Watcher
+from genmedia.journal import Journal, Purpose, transitions
+from genmedia.journal import ownership as owners
+from genmedia.journal.order import Order
+from genmedia.providers.algovera.client import AlgoveraClient, Txt2Img
+from genmedia.providers.algovera.variations import Variation
+from genmedia.providers.base import ProviderClient
+from genmedia.providers.flora.client import IDEMPOTENCY_SECONDS, FloraClient, run_inputs
+from genmedia.providers.generio.client import GenerioClient
+from genmedia.providers.generio.templates import Material, TemplateItem, TemplateStep, flow_input
+from genmedia.providers.genova.batch import job_order
+from genmedia.providers.genova.client import GenovaClient, JobRequest
+from genmedia.purchasing.buy import Outcome, Purchase, Submit, buy
+from genmedia.purchasing.receive import receive_outputs
 from genmedia.store import Store
-from genmedia.templates import Material, TemplateItem, TemplateStep
-from genmedia.variations import Variation
-from genmedia.watching import Seen, Trouble, Watcher
+from genmedia.transport.pace import ANSWER_SECONDS
+from genmedia.transport.session import Gate, Session
 
 TECHNIQUE = "art-directors-critique"
 """It gives a text and a picture."""
@@ -51,6 +53,9 @@ class Errand:
         root: Of the store.
         journal: Its address.
         embed: Whether pictures get their provenance written into them.
+        fresh_links: Whether the picture has another address whenever it is sent, as by a signed link.
+        name: Of the account, as the journal knows it, where it is not the sandbox's.
+        block: The credentials block that it stands for.
     """
 
     account: dict[str, Any]
@@ -59,6 +64,9 @@ class Errand:
     root: str
     journal: str
     embed: bool = False
+    fresh_links: bool = False
+    name: str = ""
+    block: str = ""
 
     @property
     def provider(self) -> str:
@@ -66,7 +74,7 @@ class Errand:
 
     @property
     def payer(self) -> Account:
-        return Account(self.provider, self.account["base_url"], self.account["account"])
+        return Account(self.provider, self.account["base_url"], self.name or self.account["account"], self.block)
 
     @property
     def order(self) -> Order:
@@ -84,7 +92,8 @@ class Errand:
                 return TemplateItem(self.wish, [_STEP], 1, self.material, None, 1).order(self.payer)
             case _:
                 request = {"technique": TECHNIQUE, "inputs": [{"id": "input_image", "type": "imageUrl", "file": self.wish}]}
-                return Order(self.payer, TECHNIQUE, request, 6, "credits", repeat_window=IDEMPOTENCY_SECONDS)
+                price, unit = (0.06, "USD") if self.account["switches"]["casing"] == "snake" else (6, "credits")
+                return Order(self.payer, TECHNIQUE, request, price, unit, repeat_window=IDEMPOTENCY_SECONDS)
 
     @property
     def material(self) -> Material:
@@ -130,14 +139,22 @@ class Errand:
         """Send the order once; the remote id."""
         match client:
             case AlgoveraClient():
-                return await client.create_job(self._picture, gate)
+                return await client.create_job(self.order.request, gate)
             case GenovaClient():
-                return (await client.create_job(self._image, gate=gate)).job_id
+                return (await client.create_job(self.order.request, gate=gate)).job_id
             case GenerioClient():
-                return (await client.create_flow(TEMPLATE, _STEP.parameters, additional={"genmedia": key}, gate=gate)).flow_id
+                request = self.order.request
+                flow = await client.create_flow(
+                    request["template"], request["parameters"], additional={"genmedia": key}, gate=gate
+                )
+                data, label = flow_input(request, self.material)
+                await client.upload_input(flow.flow_id, data, additional=label)
+                await client.start_flow(flow.flow_id, gate)
+                return flow.flow_id
             case FloraClient():
-                picture = RunInput(id="input_image", type="imageUrl", value=self.sample)
-                return (await client.create_run(TECHNIQUE, [picture], idempotency_key=key, gate=gate)).run_id
+                link = f"{self.sample}?signature={uuid4()}" if self.fresh_links else self.sample
+                sent = run_inputs(self.order.request, {"input_image": link})
+                return (await client.create_run(TECHNIQUE, sent, idempotency_key=key, gate=gate)).run_id
             case _:
                 raise AssertionError(client)
 
@@ -145,6 +162,24 @@ class Errand:
         """Between two submissions, as in the provider's tasks."""
         seconds = {"algovera": 0.0, "flora": ANSWER_SECONDS}.get(self.provider, 1.0)
         return seconds / client.http.clock_scale
+
+    async def buy(self, client: ProviderClient, store: Store, journal: Journal) -> Purchase:
+        """Meet the wish."""
+        await self.ask(client)
+
+        async def prepare() -> Submit:
+            return lambda key, gate: self.submit(client, key, gate)
+
+        return await buy(
+            journal,
+            self.order,
+            prepare,
+            has=store.has,
+            recover=client.recover,
+            repeat_pause=self.pause(client),
+            clock=client.http.server_time,
+            buyer=client.buyer,
+        )
 
     async def carry(self) -> None:
         """Bring the job home, whatever became of it so far.
@@ -157,25 +192,9 @@ class Errand:
             Store.lease(self.root, embed_provenance=self.embed) as store,
             Journal.lease(self.journal) as journal,
         ):
-            await self.ask(client)
-
-            async def prepare() -> Submit:
-                return lambda key, gate: self.submit(client, key, gate)
-
-            purchase = await buy(
-                journal,
-                self.order,
-                prepare,
-                has=store.has,
-                recover=client.recover,
-                repeat_pause=self.pause(client),
-                clock=client.http.server_time,
-            )
+            purchase = await self.buy(client, store, journal)
             if purchase.outcome is Outcome.REUSED:
                 return
-            if isinstance(client, GenerioClient):
-                await client.upload_input(purchase.job_id, self.material.data(), additional="text")
-                await client.start_flow(purchase.job_id)
             attempt = await journal.live_attempt(purchase.key)
             assert attempt is not None
             ref: Any = client.reference(attempt)
@@ -203,7 +222,7 @@ def run(errands: Sequence[Errand], death: str = "", times: int = 1, lease: float
         lease: How long a lease on a shared journal lasts, in seconds; 0 for as long as ever.
     """
     if lease:
-        owners.LEASE_SECONDS, journal_module.ANSWER_SECONDS = lease, lease / 1.5
+        owners.LEASE_SECONDS, transitions.ANSWER_SECONDS = lease, lease / 1.5
     if death:
         die_at(death, times)
     asyncio.run(_carry_all(errands))
@@ -322,12 +341,17 @@ def _in_download(die: Callable[[], None]) -> None:
     Session.fetch = fetch
 
 
+def _is_start(_: Session, request: httpx.Request, *__: object) -> bool:
+    return request.method == "PATCH"
+
+
 def _is_sidecar(_: Store, path: str, __: object) -> bool:
     return path.endswith(".json")
 
 
 GENERIO_DEATHS: dict[str, Death] = {
     "input sent": _answer_lost("generio: POST /flows/.*/inputs"),
+    "before the start": _before(Session, "_call_once", _is_start),
     "started": _answer_lost("generio: PATCH .*"),
 }
 DEATHS: dict[str, Death] = {
@@ -335,9 +359,9 @@ DEATHS: dict[str, Death] = {
     "after the intent": _after(Journal, "intend"),
     "at the gate": _after(Journal, "assure"),
     "answer lost": _answer_lost("algovera: POST /api/txt2img|flora: POST .*/runs|generio: POST /flows|genova: POST /api/jobs"),
+    **GENERIO_DEATHS,
     "before the id is bound": _before(Journal, "bind"),
     "after the id is bound": _after(Journal, "bind"),
-    **GENERIO_DEATHS,
     "in waiting": _in_waiting,
     "in download": _in_download,
     "published without sidecar": _before(Store, "write", _is_sidecar),

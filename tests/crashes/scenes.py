@@ -1,7 +1,6 @@
 """Where errands are run and killed, and what can be seen there afterwards."""
 
 import asyncio
-import multiprocessing
 import signal
 from collections.abc import Collection
 from dataclasses import dataclass, field
@@ -10,16 +9,13 @@ from pathlib import Path
 from typing import Any
 
 from genmedia.journal import AttemptState, Journal
-from genmedia.keys import hash_file
-from genmedia.provenance.sidecar import read_sidecar
+from genmedia.media.hashing import hash_file
 from genmedia.store import Place
 from genmedia.store.local import sweep_folder
+from genmedia.store.sidecar import read_sidecar
 from tests.crashes.errands import OUTPUTS, Errand, run
+from tests.processes import PROCESSES
 from tests.sandboxes import Sandbox
-
-# A process that has imported everything, of which the others are copies: starting one takes no time.
-_processes = multiprocessing.get_context("forkserver")
-_processes.set_forkserver_preload(["tests.crashes.errands", "genmedia.journal.migrations"])
 
 KILLED = -signal.SIGKILL
 BY_LOOKS = {"advance": "looks", "looks": [1, 1]}
@@ -70,17 +66,17 @@ class Scene:
     embed: bool = False
     errands: list[Errand] = field(default_factory=list[Errand])
 
-    def add(self, account: dict[str, Any]) -> Errand:
+    def add(self, account: dict[str, Any], *, wish: str = "", fresh_links: bool = False) -> Errand:
         """One more thing to want, and who pays. Accounts of Genova and Algovera, whose jobs tell the wish, may pay for several."""
-        wish = f"A red cup, number {len(self.errands) + 1}"
+        wish = wish or f"A red cup, number {len(self.errands) + 1}"
         journal = self.journal or Place(str(self.root)).journal_url()
-        errand = Errand(account, wish, self.sandbox.sample, str(self.root), journal, self.embed)
+        errand = Errand(account, wish, self.sandbox.sample, str(self.root), journal, self.embed, fresh_links)
         self.errands.append(errand)
         return errand
 
     def start(self, *errands: Errand, death: str = "", times: int = 1, lease: float = 0) -> ForkServerProcess:
         """Have a new process bring errands home, all of them unless some are named; see `run`."""
-        process = _processes.Process(target=run, args=(errands or self.errands, death, times, lease))
+        process = PROCESSES.Process(target=run, args=(errands or self.errands, death, times, lease))
         process.start()
         return process
 

@@ -20,7 +20,7 @@ async def test_what_a_killed_worker_had_begun_is_brought_home_by_the_other(
     sandbox: Sandbox, postgres: Postgres, tmp_path: Path, round_: int
 ) -> None:
     death = random.choice([death for death in DEATHS if death not in GENERIO_DEATHS])  # only where each of the six comes by
-    scene = Scene(sandbox, tmp_path, postgres.new())
+    scene = Scene(sandbox, tmp_path, postgres.journal())
     for provider, wishes in (("algovera", 1), ("flora", 1), ("flora", 1), ("generio", 1), ("genova", 2)):
         account = sandbox.new_account(provider, settings=BY_LOOKS)
         for _ in range(wishes):

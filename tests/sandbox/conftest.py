@@ -8,70 +8,70 @@ from typing import Any
 import httpx
 import pytest
 
-from tests.sandbox.buyers import Buyer, BuyerFactory
-from tests.sandbox.customers import Customer, CustomerFactory
-from tests.sandbox.makers import Maker, MakerFactory
+from tests.sandbox.flora_customers import FloraCustomer, NewFlora
+from tests.sandbox.generio_customers import GenerioCustomer, NewGenerio
+from tests.sandbox.genova_customers import GenovaCustomer, NewGenova
 from tests.sandboxes import Sandbox, running_sandbox
 
 
 @pytest.fixture
-def customer(sandbox: Sandbox) -> Generator[CustomerFactory]:
+def new_flora(sandbox: Sandbox) -> Generator[NewFlora]:
     """Opens accounts whose jobs move by looks."""
     with ExitStack() as stack:
 
-        def opened(*, settings: dict[str, Any] | None = None, **options: Any) -> Customer:
+        def opened(*, settings: dict[str, Any] | None = None, **options: Any) -> FloraCustomer:
             account = sandbox.new_account(settings={"advance": "looks", **(settings or {})}, **options)
             http = stack.enter_context(
                 httpx.Client(base_url=account["base_url"], headers={"authorization": f"Bearer {account['api_key']}"}, timeout=60)
             )
-            return Customer(sandbox, account, http)
+            return FloraCustomer(sandbox, account, http)
 
         yield opened
 
 
 @pytest.fixture
-def flora(customer: CustomerFactory) -> Customer:
+def flora(new_flora: NewFlora) -> FloraCustomer:
     """A customer with nothing special."""
-    return customer()
+    return new_flora()
 
 
 @pytest.fixture
-def buyer(sandbox: Sandbox) -> Generator[BuyerFactory]:
+def new_genova(sandbox: Sandbox) -> Generator[NewGenova]:
     """Opens accounts at Genova whose jobs move by looks."""
     with ExitStack() as stack:
 
-        def opened(*, settings: dict[str, Any] | None = None, at: Sandbox = sandbox, **options: Any) -> Buyer:
+        def opened(*, settings: dict[str, Any] | None = None, at: Sandbox = sandbox, **options: Any) -> GenovaCustomer:
             account = at.new_account("genova", settings={"advance": "looks", **(settings or {})}, **options)
             http = httpx.Client(base_url=account["base_url"], headers={"x-api-key": account["api_key"]}, timeout=60)
-            return Buyer(at, account, stack.enter_context(http))
+            return GenovaCustomer(at, account, stack.enter_context(http))
 
         yield opened
 
 
 @pytest.fixture
-def genova(buyer: BuyerFactory) -> Buyer:
-    """A buyer with nothing special."""
-    return buyer()
+def genova(new_genova: NewGenova) -> GenovaCustomer:
+    """A customer with nothing special."""
+    return new_genova()
 
 
 @pytest.fixture
-def maker(sandbox: Sandbox) -> Generator[MakerFactory]:
+def new_generio(sandbox: Sandbox) -> Generator[NewGenerio]:
     """Opens accounts at Generio whose flows move by looks."""
     with ExitStack() as stack:
 
-        def opened(*, settings: dict[str, Any] | None = None, at: Sandbox = sandbox, **options: Any) -> Maker:
+        def opened(*, settings: dict[str, Any] | None = None, at: Sandbox = sandbox, **options: Any) -> GenerioCustomer:
             account = at.new_account("generio", settings={"advance": "looks", **(settings or {})}, **options)
             headers = {"authorization": f"Bearer {account['api_key']}"}
             http = httpx.Client(base_url=account["base_url"], headers=headers, timeout=60)
-            return Maker(at, account, stack.enter_context(http))
+            return GenerioCustomer(at, account, stack.enter_context(http))
 
         yield opened
 
 
 @pytest.fixture
-def generio(maker: MakerFactory) -> Maker:
-    """A maker with nothing special."""
-    return maker()
+def generio(new_generio: NewGenerio) -> GenerioCustomer:
+    """A customer with nothing special."""
+    return new_generio()
 
 
 @pytest.fixture
@@ -80,8 +80,15 @@ def photo() -> bytes:
     return (Path(__file__).parents[2] / "photos" / "coffee.jpg").read_bytes()
 
 
-@pytest.fixture
-def own_sandbox() -> Generator[Sandbox]:
-    """A sandbox of the test's own, for what concerns all accounts: clock, reset, options."""
+@pytest.fixture(scope="session")
+def spare_sandbox() -> Generator[Sandbox]:
+    """A sandbox beside that of all tests, for one test at a time."""
     with running_sandbox('{"size": 256}') as running:
         yield running
+
+
+@pytest.fixture
+def own_sandbox(spare_sandbox: Sandbox) -> Sandbox:
+    """A sandbox of the test's own, as it is at its start, for what concerns all accounts: clock, reset, counts."""
+    spare_sandbox.control("POST", "/reset")
+    return spare_sandbox

@@ -10,7 +10,7 @@ from typing import Any
 import httpx
 import pytest
 
-from tests.sandbox.customers import Customer, CustomerFactory
+from tests.sandbox.flora_customers import FloraCustomer, NewFlora
 from tests.sandboxes import Sandbox, running_sandbox
 
 
@@ -51,7 +51,7 @@ def test_an_account_is_made_once_and_changed_where_it_is_named_again(sandbox: Sa
     assert changed.json()["switches"]["assets"] is True
 
 
-def test_a_rotated_key_revokes_the_old_one(flora: Customer) -> None:
+def test_a_rotated_key_revokes_the_old_one(flora: FloraCustomer) -> None:
     flora.sandbox.new_account(account=flora.account["account"], api_key="sk_live_rotated")
     assert flora.http.get("/api/v1/techniques/mugshot").json()["error"]["code"] == "invalid_api_key"
     assert flora.http.get("/api/v1/techniques/mugshot", headers={"authorization": "Bearer sk_live_rotated"}).status_code == 200
@@ -80,7 +80,7 @@ def test_a_senseless_account_is_refused_and_the_field_named(sandbox: Sandbox, or
     assert "refused" not in [account["account"] for account in sandbox.control("GET", "/accounts")]
 
 
-def test_every_request_is_counted_by_account_route_and_status(flora: Customer) -> None:
+def test_every_request_is_counted_by_account_route_and_status(flora: FloraCustomer) -> None:
     run = flora.run()
     done = flora.finish(run)
     httpx.get(done["outputs"][0]["url"])
@@ -98,7 +98,7 @@ def test_every_request_is_counted_by_account_route_and_status(flora: Customer) -
     }
 
 
-def test_jobs_are_told_as_they_were_accepted(flora: Customer) -> None:
+def test_jobs_are_told_as_they_were_accepted(flora: FloraCustomer) -> None:
     run = flora.run(idempotency_key="k")
     flora.finish(run)
     (job,) = flora.sandbox.jobs(flora.account)
@@ -123,7 +123,7 @@ def test_the_media_origin_counts_every_credential_that_arrives(own_sandbox: Sand
     assert {line["account"]: line["count"] for line in report["leaked_credentials"]} == {account["account"]: 3, None: 2}
 
 
-def test_files_are_served_whole_in_part_and_by_their_headers_alone(flora: Customer) -> None:
+def test_files_are_served_whole_in_part_and_by_their_headers_alone(flora: FloraCustomer) -> None:
     url = flora.finish(flora.run())["outputs"][0]["url"]
     whole = httpx.get(url)
     data = whole.content
@@ -157,8 +157,8 @@ def test_a_senseless_clock_order_is_refused(sandbox: Sandbox, order: dict[str, A
     assert sandbox.http.post(f"{sandbox.url}/sandbox/clock", json=order).status_code == 422
 
 
-def test_a_reset_of_one_account_forgets_what_it_did_and_leaves_the_others(customer: CustomerFactory) -> None:
-    first, second = customer(credits=20), customer(credits=20)
+def test_a_reset_of_one_account_forgets_what_it_did_and_leaves_the_others(new_flora: NewFlora) -> None:
+    first, second = new_flora(credits=20), new_flora(credits=20)
     for flora in (first, second):
         flora.finish(flora.run(idempotency_key="k"))
         flora.sandbox.fault(flora.account, "server_error", route="get_technique")
@@ -200,12 +200,12 @@ def test_every_name_of_this_machine_is_served(sandbox: Sandbox, host: str) -> No
     assert httpx.get(f"{sandbox.url}/sandbox", headers={"host": host}).status_code == 200
 
 
-def test_a_taken_port_ends_with_one_line_and_exit_code_1() -> None:
+def test_a_taken_port_ends_with_one_line_and_exit_code_2() -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
         program = f"from genmedia.sandbox.server import SandboxOptions, run; run(SandboxOptions(port={port}))"
         done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=60, check=False)
-    assert done.returncode == 1
+    assert done.returncode == 2
     assert done.stdout == ""
     assert done.stderr.startswith(f"sandbox: cannot listen on 127.0.0.1:{port}: ")
     assert done.stderr.count("\n") == 1
@@ -226,8 +226,8 @@ def test_the_server_ends_at_once_with_open_connections_and_takes_its_renderer_al
     with running_sandbox('{"size": 64}') as sandbox:
         account = sandbox.new_account(settings={"advance": "looks"})
         headers = {"authorization": f"Bearer {account['api_key']}"}
-        with httpx.Client(base_url=account["base_url"], headers=headers) as http:
-            flora = Customer(sandbox, account, http)
+        with httpx.Client(timeout=60, base_url=account["base_url"], headers=headers) as http:
+            flora = FloraCustomer(sandbox, account, http)
             flora.finish(flora.run())
             (renderer,) = children_of(sandbox.process.pid)
             assert os.getpriority(os.PRIO_PROCESS, renderer) >= 10
@@ -235,7 +235,7 @@ def test_the_server_ends_at_once_with_open_connections_and_takes_its_renderer_al
             with http.stream("GET", "/api/v1/techniques/mugshot") as endless:
                 assert endless.status_code == 200
                 sandbox.process.send_signal(number)
-                assert sandbox.process.wait(timeout=10) == (-9 if number is signal.SIGKILL else 0)
+                assert sandbox.process.wait(timeout=60) == (-9 if number is signal.SIGKILL else 0)
         while not ended(renderer):  # pytest's own timeout bounds this
             os.sched_yield()
 
@@ -243,8 +243,10 @@ def test_the_server_ends_at_once_with_open_connections_and_takes_its_renderer_al
 @pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="needs /proc to see other processes")
 def test_a_dead_renderer_is_replaced(own_sandbox: Sandbox) -> None:
     account = own_sandbox.new_account(settings={"advance": "looks"})
-    with httpx.Client(base_url=account["base_url"], headers={"authorization": f"Bearer {account['api_key']}"}) as http:
-        flora = Customer(own_sandbox, account, http)
+    with httpx.Client(
+        timeout=60, base_url=account["base_url"], headers={"authorization": f"Bearer {account['api_key']}"}
+    ) as http:
+        flora = FloraCustomer(own_sandbox, account, http)
         flora.finish(flora.run())
         (renderer,) = children_of(own_sandbox.process.pid)
         os.kill(renderer, signal.SIGKILL)

@@ -10,8 +10,8 @@ import httpx
 import pytest
 from PIL import Image
 
-from genmedia.sandbox.flora_requests import on_allowed_host
-from tests.sandbox.customers import Customer, CustomerFactory
+from genmedia.sandbox.flora.requests import on_allowed_host
+from tests.sandbox.flora_customers import FloraCustomer, NewFlora
 from tests.sandboxes import Sandbox, running_sandbox
 
 EXAMPLE = Path(__file__).with_name("flora_document_example.py.txt")
@@ -48,7 +48,7 @@ def test_the_documents_own_example_runs_unchanged_and_yields_a_picture(sandbox: 
     assert max(picture_at(output).size) == 256
 
 
-def test_a_technique_is_shown_as_the_document_prints_it(flora: Customer) -> None:
+def test_a_technique_is_shown_as_the_document_prints_it(flora: FloraCustomer) -> None:
     response = flora.http.get("/api/v1/techniques/portrait-enhancer")
     shown = response.json()
     assert response.status_code == 200
@@ -62,7 +62,7 @@ def test_a_technique_is_shown_as_the_document_prints_it(flora: Customer) -> None
     }
 
 
-def test_a_run_goes_from_pending_over_running_to_completed_and_is_charged_once(flora: Customer) -> None:
+def test_a_run_goes_from_pending_over_running_to_completed_and_is_charged_once(flora: FloraCustomer) -> None:
     created = flora.run()
     assert created.keys() == {"runId", "createdAt", "status", "progress", "pollUrl"}
     assert (created["status"], created["progress"]) == ("pending", 0)
@@ -82,7 +82,7 @@ def test_a_run_goes_from_pending_over_running_to_completed_and_is_charged_once(f
     assert flora.poll(created) == done
 
 
-def test_a_text_output_stands_in_the_url_itself(flora: Customer) -> None:
+def test_a_text_output_stands_in_the_url_itself(flora: FloraCustomer) -> None:
     done = flora.finish(flora.run(slug="art-directors-critique"))
     outputs = {output["outputId"]: output for output in done["outputs"]}
     assert outputs["critique"]["type"] == "text"
@@ -90,20 +90,20 @@ def test_a_text_output_stands_in_the_url_itself(flora: Customer) -> None:
     assert len(outputs["critique"]["url"]) > 20
 
 
-def test_an_output_is_accepted_as_the_next_input(flora: Customer) -> None:
+def test_an_output_is_accepted_as_the_next_input(flora: FloraCustomer) -> None:
     first = flora.finish(flora.run())
     second = flora.finish(flora.run(first["outputs"][0]["url"], slug="studio-blur"))
     assert second["status"] == "completed"
     assert max(picture_at(second["outputs"][0]["url"]).size) == 256
 
 
-def test_the_poll_address_uses_the_host_that_the_caller_used(flora: Customer) -> None:
+def test_the_poll_address_uses_the_host_that_the_caller_used(flora: FloraCustomer) -> None:
     host = flora.sandbox.url.replace("http://127.0.0.1", "localhost")
     response = flora.http.post("/api/v1/techniques/portrait-enhancer/runs", json=flora.order(), headers={"host": host})
     assert response.json()["pollUrl"].startswith(f"http://{host}/flora/api/v1/techniques/portrait-enhancer/runs/j57")
 
 
-def test_a_run_with_several_wrong_inputs_names_every_one(flora: Customer) -> None:
+def test_a_run_with_several_wrong_inputs_names_every_one(flora: FloraCustomer) -> None:
     inputs = [
         {"id": "first_frame", "type": "videoUrl", "value": flora.sandbox.sample},
         {"id": "first_frame", "type": "imageUrl", "value": " "},
@@ -137,7 +137,7 @@ def test_a_run_with_several_wrong_inputs_names_every_one(flora: Customer) -> Non
         (b'{"mode": "async", "inputs": [], "idempotency_key": 7}', "input_validation_error"),
     ],
 )
-def test_a_body_that_is_no_run_is_refused(flora: Customer, body: bytes, code: str) -> None:
+def test_a_body_that_is_no_run_is_refused(flora: FloraCustomer, body: bytes, code: str) -> None:
     assert code_of(flora.http.post("/api/v1/techniques/portrait-enhancer/runs", content=body)) == (400, code)
 
 
@@ -184,43 +184,45 @@ def test_the_documented_hosts_and_the_named_origins_are_allowed(url: str) -> Non
         "photo.jpg",
     ],
 )
-def test_everything_else_is_refused_and_names_the_input(flora: Customer, url: str) -> None:
+def test_everything_else_is_refused_and_names_the_input(flora: FloraCustomer, url: str) -> None:
     assert not on_allowed_host(url, ("http://127.0.0.1:9000",))
     response = flora.create(url)
     assert code_of(response) == (400, "input_validation_error")
     assert "input_image must be an https:// address" in response.json()["error"]["message"]
 
 
-def test_a_named_origin_is_fetched_over_http_and_its_redirects_are_not_followed(customer: CustomerFactory) -> None:
-    storage = customer()
+def test_a_named_origin_is_fetched_over_http_and_its_redirects_are_not_followed(new_flora: NewFlora) -> None:
+    storage = new_flora()
     picture = storage.finish(storage.run())["outputs"][0]["url"]
     options = {"size": 64, "input_origins": [storage.sandbox.media_url], "switches": {"flora": {"casing": "snake"}}}
     with running_sandbox(json.dumps(options)) as other:
         account = other.new_account(settings={"advance": "looks"})
-        with httpx.Client(base_url=account["base_url"], headers={"authorization": f"Bearer {account['api_key']}"}) as http:
-            flora = Customer(other, account, http)
+        with httpx.Client(
+            timeout=60, base_url=account["base_url"], headers={"authorization": f"Bearer {account['api_key']}"}
+        ) as http:
+            flora = FloraCustomer(other, account, http)
             assert flora.finish(flora.run(picture))["status"] == "completed"
             storage.sandbox.fault(storage.account, "redirect", route="download", location=storage.sandbox.sample)
             assert flora.finish(flora.run(picture))["error_code"] == "input_unreachable"
 
 
-def test_a_foreign_host_can_be_refused_by_the_run_instead(customer: CustomerFactory) -> None:
-    flora = customer(switches={"refuse_inputs": "run"})
+def test_a_foreign_host_can_be_refused_by_the_run_instead(new_flora: NewFlora) -> None:
+    flora = new_flora(switches={"refuse_inputs": "run"})
     done = flora.finish(flora.run("https://example.com/photo.jpg"))
     assert (done["status"], done["errorCode"]) == ("failed", "input_unreachable")
     assert "input_image" in done["errorMessage"]
     assert "chargedCost" not in done
 
 
-def test_an_input_that_cannot_be_fetched_fails_the_run_and_costs_nothing(flora: Customer) -> None:
+def test_an_input_that_cannot_be_fetched_fails_the_run_and_costs_nothing(flora: FloraCustomer) -> None:
     for address in ("https://media.flora.ai/not-there.png", f"{flora.sandbox.media_url}/files/not/there.png"):
         done = flora.finish(flora.run(address))
         assert (done["status"], done["errorCode"]) == ("failed", "input_unreachable")
     assert flora.sandbox.account(flora.account)["credits"] == 10_000
 
 
-def test_an_input_that_is_no_picture_fails_the_run(customer: CustomerFactory) -> None:
-    flora = customer(switches={"assets": True})
+def test_an_input_that_is_no_picture_fails_the_run(new_flora: NewFlora) -> None:
+    flora = new_flora(switches={"assets": True})
     asset = flora.http.post("/api/v1/assets", files={"file": ("a.png", b"not a picture", "image/png")}).json()
     done = flora.finish(flora.run(asset["url"]))
     assert (done["status"], done["errorCode"]) == ("failed", "input_unreachable")
@@ -243,10 +245,10 @@ def test_a_missing_key_and_a_wrong_key_are_told_apart(sandbox: Sandbox, header: 
     assert response.headers["request-id"].startswith("req_")
 
 
-def test_what_is_not_there_answers_not_found_in_the_envelope(flora: Customer, customer: CustomerFactory) -> None:
+def test_what_is_not_there_answers_not_found_in_the_envelope(flora: FloraCustomer, new_flora: NewFlora) -> None:
     run = flora.run()
     path = f"/api/v1/techniques/portrait-enhancer/runs/{run['runId']}"
-    stranger = customer()
+    stranger = new_flora()
     for response in (
         flora.http.get("/api/v1/techniques/no-such-technique"),
         flora.http.post("/api/v1/techniques/no-such-technique/runs", json=flora.order()),
@@ -263,8 +265,8 @@ def test_what_is_not_there_answers_not_found_in_the_envelope(flora: Customer, cu
         assert response.headers["request-id"].startswith("req_")
 
 
-def test_credits_promised_to_open_runs_cannot_be_spent_again(customer: CustomerFactory) -> None:
-    flora = customer(credits=9)
+def test_credits_promised_to_open_runs_cannot_be_spent_again(new_flora: NewFlora) -> None:
+    flora = new_flora(credits=9)
     run = flora.run()
     assert code_of(flora.create()) == (402, "insufficient_credits")
     assert flora.finish(run)["chargedCost"] == 5
@@ -272,14 +274,14 @@ def test_credits_promised_to_open_runs_cannot_be_spent_again(customer: CustomerF
     assert code_of(flora.create()) == (402, "insufficient_credits")
 
 
-def test_a_failed_run_gives_its_promise_back(customer: CustomerFactory) -> None:
-    flora = customer(credits=5)
+def test_a_failed_run_gives_its_promise_back(new_flora: NewFlora) -> None:
+    flora = new_flora(credits=5)
     flora.sandbox.fault(flora.account, "fail", error_code="safety_blocked")
     assert flora.finish(flora.run())["errorCode"] == "safety_blocked"
     assert flora.finish(flora.run())["status"] == "completed"
 
 
-def test_a_repeated_key_returns_the_run_that_exists_whatever_is_asked(flora: Customer) -> None:
+def test_a_repeated_key_returns_the_run_that_exists_whatever_is_asked(flora: FloraCustomer) -> None:
     run = flora.run(idempotency_key="k1")
     done = flora.finish(run)
     again = flora.create(slug="mugshot", idempotency_key="k1")
@@ -309,8 +311,8 @@ def test_a_key_is_one_accounts_own_and_ends_with_its_window(own_sandbox: Sandbox
     assert buy(first).status_code == 201
 
 
-def test_by_the_newer_pages_a_repeat_is_replayed_and_another_body_conflicts(customer: CustomerFactory) -> None:
-    flora = customer(switches={"idempotency": "docs"})
+def test_by_the_newer_pages_a_repeat_is_replayed_and_another_body_conflicts(new_flora: NewFlora) -> None:
+    flora = new_flora(switches={"idempotency": "docs"})
     run = flora.run(idempotency_key="k")
     flora.finish(run)
     replay = flora.create(idempotency_key="k")
@@ -319,16 +321,16 @@ def test_by_the_newer_pages_a_repeat_is_replayed_and_another_body_conflicts(cust
     assert code_of(flora.create(slug="mugshot", idempotency_key="k")) == (422, "idempotency_conflict")
 
 
-def test_by_the_openapi_file_the_key_is_a_header_and_a_repeat_is_a_duplicate(customer: CustomerFactory) -> None:
-    flora = customer(switches={"idempotency": "openapi"})
+def test_by_the_openapi_file_the_key_is_a_header_and_a_repeat_is_a_duplicate(new_flora: NewFlora) -> None:
+    flora = new_flora(switches={"idempotency": "openapi"})
     path, headers = "/api/v1/techniques/portrait-enhancer/runs", {"idempotency-key": "k"}
     assert flora.http.post(path, json=flora.order(), headers=headers).status_code == 201
     assert code_of(flora.http.post(path, json=flora.order(), headers=headers)) == (409, "idempotency_duplicate")
     assert flora.create(idempotency_key="k").status_code == 201
 
 
-def test_the_snake_profile_renames_every_field_and_id(customer: CustomerFactory) -> None:
-    flora = customer(switches={"casing": "snake"})
+def test_the_snake_profile_renames_every_field_and_id(new_flora: NewFlora) -> None:
+    flora = new_flora(switches={"casing": "snake"})
     technique = flora.http.get("/api/v1/techniques/portrait-enhancer").json()
     assert technique.keys() == {"technique_id", "name", "description", "run_cost", "inputs", "outputs"}
     assert flora.http.get(f"/api/v1/techniques/{technique['technique_id']}").json() == technique
@@ -342,8 +344,8 @@ def test_the_snake_profile_renames_every_field_and_id(customer: CustomerFactory)
     assert done["outputs"][0].keys() == {"output_id", "type", "url"}
 
 
-def test_techniques_are_listed_page_by_page_and_by_query(customer: CustomerFactory) -> None:
-    flora = customer(switches={"list_techniques": True})
+def test_techniques_are_listed_page_by_page_and_by_query(new_flora: NewFlora) -> None:
+    flora = new_flora(switches={"list_techniques": True})
     slugs: list[str] = []
     cursor: str | None = ""
     while cursor is not None:
@@ -357,8 +359,8 @@ def test_techniques_are_listed_page_by_page_and_by_query(customer: CustomerFacto
         assert code_of(flora.http.get("/api/v1/techniques", params=wrong)) == (400, "input_validation_error")
 
 
-def test_runs_are_listed_newest_first_and_by_status(customer: CustomerFactory) -> None:
-    flora = customer(switches={"list_runs": True})
+def test_runs_are_listed_newest_first_and_by_status(new_flora: NewFlora) -> None:
+    flora = new_flora(switches={"list_runs": True})
     first, second, third = flora.run(), flora.run(slug="mugshot"), flora.run()
     flora.finish(first)
 
@@ -374,8 +376,8 @@ def test_runs_are_listed_newest_first_and_by_status(customer: CustomerFactory) -
     assert flora.http.get("/api/v1/technique-runs", params={"status": "wibble"}).status_code == 400
 
 
-def test_a_local_file_gets_in_by_a_signed_upload_that_needs_no_key(customer: CustomerFactory, photo: bytes) -> None:
-    flora = customer(switches={"assets": True})
+def test_a_local_file_gets_in_by_a_signed_upload_that_needs_no_key(new_flora: NewFlora, photo: bytes) -> None:
+    flora = new_flora(switches={"assets": True})
     order = {"source": "signed-url", "workspace_id": "ws_1", "file_name": "cup.jpg", "content_type": "image/jpeg", "folder": "x"}
     asset = flora.http.post("/api/v1/assets", json=order).json()
     assert asset["status"] == "pending_upload"
@@ -400,8 +402,8 @@ def test_a_local_file_gets_in_by_a_signed_upload_that_needs_no_key(customer: Cus
     assert code_of(flora.http.post(f"/api/v1/assets/{asset['asset_id']}/retry", json={})) == (409, "conflict")
 
 
-def test_a_small_file_or_an_address_becomes_an_asset_at_once(customer: CustomerFactory, photo: bytes) -> None:
-    flora = customer(switches={"assets": True})
+def test_a_small_file_or_an_address_becomes_an_asset_at_once(new_flora: NewFlora, photo: bytes) -> None:
+    flora = new_flora(switches={"assets": True})
     direct = flora.http.post("/api/v1/assets", files={"file": ("cup.jpg", photo, "image/jpeg")}).json()
     assert httpx.get(direct["url"]).content == photo
     copied = flora.http.post("/api/v1/assets", json={"source": direct["url"]}).json()

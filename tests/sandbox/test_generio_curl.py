@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from tests.sandbox.makers import MakerFactory, packed, triangles, unpacked
+from tests.sandbox.generio_customers import NewGenerio, packed, triangles, unpacked
 from tests.sandboxes import Sandbox
 
 # The document's routes in the order in which a customer meets them, as its API page shows how to call it.
@@ -90,8 +90,8 @@ def test_a_flow_is_aborted(shell: Shell, tmp_path: Path) -> None:
     assert shell.run(OUTPUTS, **here) == {"flow_id": here["flow"], "outputs": []}
 
 
-def test_the_documents_example_body_makes_a_chair(maker: MakerFactory) -> None:
-    generio = maker()
+def test_the_documents_example_body_makes_a_chair(new_generio: NewGenerio) -> None:
+    generio = new_generio()
     body = {
         "template": "model_generate_fromprompt",
         "parameters": {"quality": "high"},

@@ -4,10 +4,10 @@ from typing import Any
 import httpx
 import pytest
 
-from tests.sandbox.makers import Maker, MakerFactory, triangles, unpacked
+from tests.sandbox.generio_customers import GenerioCustomer, NewGenerio, triangles, unpacked
 
 
-def test_a_lost_answer_to_an_order_leaves_a_flow_that_has_started(generio: Maker) -> None:
+def test_a_lost_answer_to_an_order_leaves_a_flow_that_has_started(generio: GenerioCustomer) -> None:
     generio.sandbox.fault(generio.account, "lose_answer", route="create_flow")
     with pytest.raises(httpx.RemoteProtocolError):
         generio.order("A cup", additional="mine")
@@ -15,7 +15,7 @@ def test_a_lost_answer_to_an_order_leaves_a_flow_that_has_started(generio: Maker
     assert (flow["additional"], flow["state"], generio.credits) == ("mine", "starting", 9_999)
 
 
-def test_a_lost_answer_in_the_first_phase_leaves_an_idle_flow(generio: Maker) -> None:
+def test_a_lost_answer_in_the_first_phase_leaves_an_idle_flow(generio: GenerioCustomer) -> None:
     generio.sandbox.fault(generio.account, "lose_answer", route="POST /flows")
     with pytest.raises(httpx.RemoteProtocolError):
         generio.order(additional="mine")
@@ -23,7 +23,7 @@ def test_a_lost_answer_in_the_first_phase_leaves_an_idle_flow(generio: Maker) ->
     assert (flow["additional"], flow["state"], generio.credits) == ("mine", "created", 10_000)
 
 
-def test_a_lost_answer_to_an_upload_leaves_the_input(generio: Maker) -> None:
+def test_a_lost_answer_to_an_upload_leaves_the_input(generio: GenerioCustomer) -> None:
     flow = generio.create()
     generio.sandbox.fault(generio.account, "lose_answer", route="add_input")
     with pytest.raises(httpx.RemoteProtocolError):
@@ -32,7 +32,7 @@ def test_a_lost_answer_to_an_upload_leaves_the_input(generio: Maker) -> None:
     assert asset["additional"] == "mine"
 
 
-def test_a_lost_answer_to_a_start_leaves_the_flow_started_and_a_second_start_is_refused(generio: Maker) -> None:
+def test_a_lost_answer_to_a_start_leaves_the_flow_started_and_a_second_start_is_refused(generio: GenerioCustomer) -> None:
     flow = generio.create()
     generio.add(flow, "A cup")
     generio.sandbox.fault(generio.account, "lose_answer", route="control_flow")
@@ -43,7 +43,7 @@ def test_a_lost_answer_to_a_start_leaves_the_flow_started_and_a_second_start_is_
 
 
 @pytest.mark.parametrize("kind", ["reset", "server_error", "rate_limit", "html_error"])
-def test_what_never_arrived_leaves_nothing(generio: Maker, kind: str) -> None:
+def test_what_never_arrived_leaves_nothing(generio: GenerioCustomer, kind: str) -> None:
     generio.sandbox.fault(generio.account, kind)
     if kind == "reset":
         with pytest.raises(httpx.ReadError):
@@ -54,14 +54,14 @@ def test_what_never_arrived_leaves_nothing(generio: Maker, kind: str) -> None:
 
 
 @pytest.mark.parametrize(("kind", "status"), [("server_error", 500), ("rate_limit", 429)])
-def test_scripted_refusals_speak_fastapis_language(generio: Maker, kind: str, status: int) -> None:
+def test_scripted_refusals_speak_fastapis_language(generio: GenerioCustomer, kind: str, status: int) -> None:
     generio.sandbox.fault(generio.account, kind)
     response = generio.http.get("/flows")
     assert response.status_code == status
     assert response.json().keys() == {"detail"}
 
 
-def test_broken_json_comes_though_the_flow_was_accepted(generio: Maker) -> None:
+def test_broken_json_comes_though_the_flow_was_accepted(generio: GenerioCustomer) -> None:
     generio.sandbox.fault(generio.account, "broken_json")
     response = generio.order("A cup")
     assert response.status_code == 200
@@ -71,8 +71,8 @@ def test_broken_json_comes_though_the_flow_was_accepted(generio: Maker) -> None:
 
 
 @pytest.mark.parametrize(("at", "looks"), [("creation", 0), ("end", 1)])
-def test_a_vanished_flow_was_paid_for_and_is_nowhere(maker: MakerFactory, at: str, looks: int) -> None:
-    generio = maker(settings={"looks": [0, 1]})
+def test_a_vanished_flow_was_paid_for_and_is_nowhere(new_generio: NewGenerio, at: str, looks: int) -> None:
+    generio = new_generio(settings={"looks": [0, 1]})
     generio.sandbox.fault(generio.account, "vanish", at=at)
     flow = generio.create("A cup")
     for _ in range(looks):
@@ -83,14 +83,14 @@ def test_a_vanished_flow_was_paid_for_and_is_nowhere(maker: MakerFactory, at: st
     assert generio.delete(flow).status_code == 404
 
 
-def test_a_flow_that_vanishes_while_the_list_looks_at_it_is_not_listed(maker: MakerFactory) -> None:
-    generio = maker(settings={"looks": [0, 0]})
+def test_a_flow_that_vanishes_while_the_list_looks_at_it_is_not_listed(new_generio: NewGenerio) -> None:
+    generio = new_generio(settings={"looks": [0, 0]})
     generio.sandbox.fault(generio.account, "vanish", at="end")
     generio.create("A cup")
     assert generio.flows() == []
 
 
-def test_a_stuck_flow_never_ends_until_it_is_aborted(generio: Maker) -> None:
+def test_a_stuck_flow_never_ends_until_it_is_aborted(generio: GenerioCustomer) -> None:
     generio.sandbox.fault(generio.account, "stuck")
     flow = generio.create("A cup", "A car")
     assert [generio.look(flow)["state"] for _ in range(9)][1:] == ["running"] * 8
@@ -99,7 +99,7 @@ def test_a_stuck_flow_never_ends_until_it_is_aborted(generio: Maker) -> None:
 
 
 @pytest.mark.parametrize("kind", ["fail", "capture_failure"])
-def test_a_scripted_failure_says_why_costs_nothing_and_leaves_half_of_several_models(generio: Maker, kind: str) -> None:
+def test_a_scripted_failure_says_why_costs_nothing_and_leaves_half_of_several_models(generio: GenerioCustomer, kind: str) -> None:
     generio.sandbox.fault(generio.account, kind, message="The kiln broke.")
     flow = generio.finish(generio.create("A cup", "A car"))
     assert (flow["state"], flow["error"]) == ("failed", "The kiln broke.")
@@ -110,14 +110,25 @@ def test_a_scripted_failure_says_why_costs_nothing_and_leaves_half_of_several_mo
     assert (job["status"], job["charged"]) == ("failed", 0)
 
 
-def test_a_flow_with_one_input_that_fails_has_no_output(maker: MakerFactory) -> None:
-    generio = maker(settings={"failure_rate": 1})
+def test_content_is_refused_when_a_flow_is_started_or_where_the_script_says(generio: GenerioCustomer) -> None:
+    flow = generio.create()
+    generio.sandbox.fault(generio.account, "refused")
+    generio.sandbox.fault(generio.account, "refused", route="add_input", message="Not this.")
+    assert [generio.add(flow, "A cup").status_code for _ in range(2)] == [400, 200]
+    refused = generio.act(flow, "start")
+    assert (refused.status_code, refused.json()) == (400, {"detail": "The input was flagged by our content moderation."})
+    assert generio.look(flow)["state"] == "created"
+    assert generio.act(flow, "start").status_code == 200
+
+
+def test_a_flow_with_one_input_that_fails_has_no_output(new_generio: NewGenerio) -> None:
+    generio = new_generio(settings={"failure_rate": 1})
     flow = generio.finish(generio.create("A cup"))
     assert (flow["state"], generio.outputs(flow)) == ("failed", [])
 
 
 @pytest.mark.parametrize("query", ["", "?sort_by=status"])
-def test_an_unknown_state_comes_by_id_and_in_the_list_and_never_on_an_asset(generio: Maker, query: str) -> None:
+def test_an_unknown_state_comes_by_id_and_in_the_list_and_never_on_an_asset(generio: GenerioCustomer, query: str) -> None:
     flow = generio.create()
     generio.sandbox.fault(generio.account, "unknown_status", times=2)
     assert generio.add(flow, "A cup").json()["status"] == "available"
@@ -126,7 +137,7 @@ def test_an_unknown_state_comes_by_id_and_in_the_list_and_never_on_an_asset(gene
     assert generio.flows(query) == [generio.look(flow)]
 
 
-def test_nulls_leave_a_flow_its_id_and_state(generio: Maker) -> None:
+def test_nulls_leave_a_flow_its_id_and_state(generio: GenerioCustomer) -> None:
     flow = generio.create(additional="mine")
     generio.sandbox.fault(generio.account, "nulls", times=2)
     for shown in (generio.look(flow), generio.flows()[0]):
@@ -134,7 +145,7 @@ def test_nulls_leave_a_flow_its_id_and_state(generio: Maker) -> None:
         assert shown.keys() == flow.keys()
 
 
-def test_extra_fields_leave_the_others_alone(generio: Maker) -> None:
+def test_extra_fields_leave_the_others_alone(generio: GenerioCustomer) -> None:
     flow = generio.create()
     generio.sandbox.fault(generio.account, "extra_fields", times=2)
     assert generio.look(flow).items() > flow.items()
@@ -147,8 +158,8 @@ def test_extra_fields_leave_the_others_alone(generio: Maker) -> None:
 
 
 @pytest.fixture(params=["json", "raw"])
-def finished(maker: MakerFactory, request: pytest.FixtureRequest) -> tuple[Maker, str]:
-    generio = maker(switches={"download": request.param})
+def finished(new_generio: NewGenerio, request: pytest.FixtureRequest) -> tuple[GenerioCustomer, str]:
+    generio = new_generio(switches={"download": request.param})
     return generio, generio.path(generio.finish(generio.create("A cup")))
 
 
@@ -159,7 +170,7 @@ def content(response: httpx.Response) -> bytes:
     return unpacked(response.json()["data"])
 
 
-def test_a_truncated_download_breaks_off_before_its_stated_length(finished: tuple[Maker, str]) -> None:
+def test_a_truncated_download_breaks_off_before_its_stated_length(finished: tuple[GenerioCustomer, str]) -> None:
     generio, path = finished
     generio.sandbox.fault(generio.account, "truncated")
     with pytest.raises(httpx.RemoteProtocolError, match="without sending complete message body"):
@@ -167,7 +178,7 @@ def test_a_truncated_download_breaks_off_before_its_stated_length(finished: tupl
     assert triangles(content(generio.http.get(path))) > 100
 
 
-def test_a_download_that_is_cut_short_looks_whole_and_is_half_a_model(finished: tuple[Maker, str]) -> None:
+def test_a_download_that_is_cut_short_looks_whole_and_is_half_a_model(finished: tuple[GenerioCustomer, str]) -> None:
     generio, path = finished
     whole = content(generio.http.get(path))
     generio.sandbox.fault(generio.account, "cut_short")
@@ -175,14 +186,16 @@ def test_a_download_that_is_cut_short_looks_whole_and_is_half_a_model(finished: 
 
 
 @pytest.mark.parametrize(("kind", "start"), [("wrong_bytes", b"<!doctype html>"), ("wrong_type", b"\x89PNG")])
-def test_a_download_can_hold_something_else_under_the_models_type(finished: tuple[Maker, str], kind: str, start: bytes) -> None:
+def test_a_download_can_hold_something_else_under_the_models_type(
+    finished: tuple[GenerioCustomer, str], kind: str, start: bytes
+) -> None:
     generio, path = finished
     generio.sandbox.fault(generio.account, kind)
     assert content(generio.http.get(path)).startswith(start)
     assert content(generio.http.get(path)).startswith(b"glTF")
 
 
-def test_an_endless_download_goes_on_until_the_reader_leaves(finished: tuple[Maker, str]) -> None:
+def test_an_endless_download_goes_on_until_the_reader_leaves(finished: tuple[GenerioCustomer, str]) -> None:
     generio, path = finished
     generio.sandbox.fault(generio.account, "endless")
     read = 0
@@ -195,14 +208,14 @@ def test_an_endless_download_goes_on_until_the_reader_leaves(finished: tuple[Mak
     assert read > 5_000_000
 
 
-def test_an_expired_download_is_a_flow_that_is_gone(finished: tuple[Maker, str]) -> None:
+def test_an_expired_download_is_a_flow_that_is_gone(finished: tuple[GenerioCustomer, str]) -> None:
     generio, path = finished
     generio.sandbox.fault(generio.account, "expired")
     response = generio.http.get(path)
     assert (response.status_code, response.json()) == (404, {"detail": "Flow not found"})
 
 
-def test_a_download_can_be_slow_or_redirected(finished: tuple[Maker, str]) -> None:
+def test_a_download_can_be_slow_or_redirected(finished: tuple[GenerioCustomer, str]) -> None:
     generio, path = finished
     generio.sandbox.fault(generio.account, "redirect", route="download", location="http://127.0.0.1:9/")
     assert generio.http.get(path).headers["location"] == "http://127.0.0.1:9/"
@@ -211,8 +224,8 @@ def test_a_download_can_be_slow_or_redirected(finished: tuple[Maker, str]) -> No
         generio.http.get(path, timeout=0.3)
 
 
-def test_a_completed_flow_can_hold_a_model_of_something_else(maker: MakerFactory) -> None:
-    right, wrong = maker(), maker()
+def test_a_completed_flow_can_hold_a_model_of_something_else(new_generio: NewGenerio) -> None:
+    right, wrong = new_generio(), new_generio()
     wrong.sandbox.fault(wrong.account, "wrong_picture")
     order: dict[str, Any] = {"parameters": {"seed": 1}}
     models = [each.model("A lighthouse", **order) for each in (right, wrong, wrong)]
@@ -220,7 +233,7 @@ def test_a_completed_flow_can_hold_a_model_of_something_else(maker: MakerFactory
     assert models[0] == models[2]
 
 
-def test_files_never_leave_by_the_media_origin(generio: Maker) -> None:
+def test_files_never_leave_by_the_media_origin(generio: GenerioCustomer) -> None:
     generio.model("A cup")
     assert {line["route"] for line in generio.sandbox.requests(generio.account)} == {
         "/flows", "/flows/{flow_id}", "/flows/{flow_id}/outputs", "/flows/{flow_id}/outputs/{asset_id}",

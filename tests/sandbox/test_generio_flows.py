@@ -5,7 +5,7 @@ from typing import Any
 import httpx
 import pytest
 
-from tests.sandbox.makers import Maker, MakerFactory, packed, unpacked
+from tests.sandbox.generio_customers import GenerioCustomer, NewGenerio, packed, unpacked
 from tests.sandboxes import Sandbox
 
 ID = re.compile(r"[0-9a-f]{24}")
@@ -27,7 +27,7 @@ def places(response: httpx.Response) -> list[list[str | int]]:
 # Creating
 
 
-def test_a_flow_without_inputs_waits_for_them_and_costs_nothing(generio: Maker) -> None:
+def test_a_flow_without_inputs_waits_for_them_and_costs_nothing(generio: GenerioCustomer) -> None:
     flow = generio.create(parameters={"quality": "low"}, additional={"job": 7})
     assert ID.fullmatch(flow["flow_id"])
     assert MOMENT.fullmatch(flow["created_at"])
@@ -47,11 +47,11 @@ def test_a_flow_without_inputs_waits_for_them_and_costs_nothing(generio: Maker) 
 
 
 @pytest.mark.parametrize("inputs", [None, []])
-def test_no_inputs_and_an_empty_list_of_inputs_are_the_same(generio: Maker, inputs: list[Any] | None) -> None:
+def test_no_inputs_and_an_empty_list_of_inputs_are_the_same(generio: GenerioCustomer, inputs: list[Any] | None) -> None:
     assert generio.create(inputs=inputs)["state"] == "created"
 
 
-def test_a_flow_with_inputs_starts_at_once_and_costs_a_credit(generio: Maker) -> None:
+def test_a_flow_with_inputs_starts_at_once_and_costs_a_credit(generio: GenerioCustomer) -> None:
     flow = generio.create("A cup")
     assert (flow["state"], generio.credits) == ("starting", 9_999)
     (job,) = generio.sandbox.jobs(generio.account)
@@ -59,13 +59,13 @@ def test_a_flow_with_inputs_starts_at_once_and_costs_a_credit(generio: Maker) ->
     assert "data" not in str(job["request"])
 
 
-def test_a_template_is_named_by_its_id_as_well(generio: Maker) -> None:
+def test_a_template_is_named_by_its_id_as_well(generio: GenerioCustomer) -> None:
     templates = generio.http.get("/templates").json()["templates"]
     for template in templates:
         assert generio.create(template=template["id"])["template"] == template["name"]
 
 
-def test_an_unknown_template_is_not_found(generio: Maker) -> None:
+def test_an_unknown_template_is_not_found(generio: GenerioCustomer) -> None:
     assert "model_dream" in detail(generio.order(template="model_dream"), 404)
     assert generio.flows() == []
 
@@ -92,7 +92,9 @@ def test_an_unknown_template_is_not_found(generio: Maker) -> None:
         ),
     ],
 )
-def test_what_is_wrong_with_an_order_is_named_place_by_place(generio: Maker, body: dict[str, Any], where: list[Any]) -> None:
+def test_what_is_wrong_with_an_order_is_named_place_by_place(
+    generio: GenerioCustomer, body: dict[str, Any], where: list[Any]
+) -> None:
     assert places(generio.http.post("/flows", json=body)) == where
     assert generio.flows() == []
 
@@ -100,7 +102,7 @@ def test_what_is_wrong_with_an_order_is_named_place_by_place(generio: Maker, bod
 @pytest.mark.parametrize(
     "content", [b"", b"{", b"[1]", b"NaN", b'{"template":"x","additional":1e999}', b'"\\ud800"', b"[" * 5000]
 )
-def test_a_body_that_is_no_json_object_is_refused(generio: Maker, content: bytes) -> None:
+def test_a_body_that_is_no_json_object_is_refused(generio: GenerioCustomer, content: bytes) -> None:
     assert places(generio.http.post("/flows", content=content))[0][0] == "body"
 
 
@@ -116,14 +118,16 @@ def test_a_body_that_is_no_json_object_is_refused(generio: Maker, content: bytes
         "AAAA",
     ],
 )
-def test_a_file_has_to_be_a_data_uri_of_a_type_that_the_template_takes(generio: Maker, template: str, data: str) -> None:
+def test_a_file_has_to_be_a_data_uri_of_a_type_that_the_template_takes(
+    generio: GenerioCustomer, template: str, data: str
+) -> None:
     assert places(generio.order(data, template=template)) == [["body", "inputs", 0, "data"]]
     flow = generio.create(template=template)
     assert places(generio.add(flow, data)) == [["body", "data"]]
 
 
 @pytest.mark.parametrize("kind", ["image/png", "image/jpeg", "image/jpg", "image/tiff", "image/webp", "IMAGE/PNG"])
-def test_every_documented_picture_type_is_taken(generio: Maker, kind: str) -> None:
+def test_every_documented_picture_type_is_taken(generio: GenerioCustomer, kind: str) -> None:
     flow = generio.create(template="model_generate_fromimage")
     assert generio.add(flow, f"data:{kind};base64,AAAA").status_code == 200
 
@@ -131,12 +135,12 @@ def test_every_documented_picture_type_is_taken(generio: Maker, kind: str) -> No
 @pytest.mark.parametrize(
     "data", ["A cup", "data: a film by night", packed(b"A cup", "text/plain"), "data:text/plain;charset=utf-8;base64,QQ=="]
 )
-def test_a_prompt_is_plain_text_or_a_data_uri_of_text(generio: Maker, data: str) -> None:
+def test_a_prompt_is_plain_text_or_a_data_uri_of_text(generio: GenerioCustomer, data: str) -> None:
     flow = generio.finish(generio.create(data))
     assert flow["state"] == "completed"
 
 
-def test_an_input_has_at_most_25_mebibytes(generio: Maker) -> None:
+def test_an_input_has_at_most_25_mebibytes(generio: GenerioCustomer) -> None:
     flow = generio.create(template="model_optimize")
     most = 25 * 1024 * 1024
     assert generio.add(flow, packed(bytes(most - 1) + b"x", "model/gltf-binary")).status_code == 200
@@ -146,7 +150,7 @@ def test_an_input_has_at_most_25_mebibytes(generio: Maker) -> None:
 # Inputs
 
 
-def test_inputs_are_added_one_by_one_listed_and_given_back(generio: Maker) -> None:
+def test_inputs_are_added_one_by_one_listed_and_given_back(generio: GenerioCustomer) -> None:
     flow = generio.create()
     added = [generio.add(flow, prompt, additional=number).json() for number, prompt in enumerate(("A cup", "A car"))]
     for each, number in zip(added, (0, 1), strict=True):
@@ -163,7 +167,7 @@ def test_inputs_are_added_one_by_one_listed_and_given_back(generio: Maker) -> No
     assert places(generio.http.get(f"{path}?include_data=perhaps")) == [["query", "include_data"]]
 
 
-def test_inputs_are_being_processed_while_the_flow_runs(generio: Maker) -> None:
+def test_inputs_are_being_processed_while_the_flow_runs(generio: GenerioCustomer) -> None:
     flow = generio.create("A cup")
     path = f"/flows/{flow['flow_id']}/inputs"
     assert generio.http.get(path).json()["inputs"][0]["status"] == "processing"
@@ -174,7 +178,7 @@ def test_inputs_are_being_processed_while_the_flow_runs(generio: Maker) -> None:
 # States
 
 
-def test_a_flow_goes_its_way_by_looks(generio: Maker) -> None:
+def test_a_flow_goes_its_way_by_looks(generio: GenerioCustomer) -> None:
     flow = generio.create()
     generio.add(flow, "A cup")
     started = generio.act(flow, "start").json()
@@ -188,8 +192,8 @@ def test_a_flow_goes_its_way_by_looks(generio: Maker) -> None:
     assert "error" not in seen[-1]
 
 
-def test_a_flow_goes_its_way_by_time(own_sandbox: Sandbox, maker: MakerFactory) -> None:
-    generio = maker(at=own_sandbox, settings={"advance": "time", "queue": [100, 100], "run": [100, 100]})
+def test_a_flow_goes_its_way_by_time(own_sandbox: Sandbox, new_generio: NewGenerio) -> None:
+    generio = new_generio(at=own_sandbox, settings={"advance": "time", "queue": [100, 100], "run": [100, 100]})
     flow = generio.create("A cup")
     states = [flow["state"]]
     for _ in range(2):
@@ -215,9 +219,9 @@ IN_STATE = {
 
 
 @pytest.mark.parametrize("state", IN_STATE)
-def test_a_state_allows_what_the_document_says_and_no_more(maker: MakerFactory, state: str) -> None:
-    def brought() -> tuple[Maker, dict[str, Any]]:
-        generio = maker(settings={"looks": [0, 3]})
+def test_a_state_allows_what_the_document_says_and_no_more(new_generio: NewGenerio, state: str) -> None:
+    def brought() -> tuple[GenerioCustomer, dict[str, Any]]:
+        generio = new_generio(settings={"looks": [0, 3]})
         if state == "failed":
             generio.sandbox.fault(generio.account, "fail")
         flow = generio.create(*([] if state.startswith("created") else ["A cup"]))
@@ -231,10 +235,10 @@ def test_a_state_allows_what_the_document_says_and_no_more(maker: MakerFactory, 
             assert generio.finish(flow)["state"] == state
         return generio, flow
 
-    asked: tuple[Callable[[Maker, dict[str, Any]], httpx.Response], ...] = (
+    asked: tuple[Callable[[GenerioCustomer, dict[str, Any]], httpx.Response], ...] = (
         lambda generio, flow: generio.act(flow, "start"),
         lambda generio, flow: generio.act(flow, "abort"),
-        Maker.delete,
+        GenerioCustomer.delete,
         lambda generio, flow: generio.add(flow, "A car"),
         lambda generio, flow: generio.http.get(f"/flows/{flow['flow_id']}/outputs"),
     )
@@ -243,13 +247,13 @@ def test_a_state_allows_what_the_document_says_and_no_more(maker: MakerFactory, 
     assert all(isinstance(answer.json()["detail"], str) for answer in answers if answer.status_code == 409)
 
 
-def test_an_unknown_action_is_refused(generio: Maker) -> None:
+def test_an_unknown_action_is_refused(generio: GenerioCustomer) -> None:
     flow = generio.create()
     assert places(generio.act(flow, "pause")) == [["body", "action"]]
     assert places(generio.http.patch(f"/flows/{flow['flow_id']}", json={})) == [["body", "action"]]
 
 
-def test_a_deleted_flow_is_gone_with_all_it_had(generio: Maker) -> None:
+def test_a_deleted_flow_is_gone_with_all_it_had(generio: GenerioCustomer) -> None:
     flow = generio.finish(generio.create("A cup"))
     path = generio.path(flow)
     assert generio.delete(flow).json() == {"flow_id": flow["flow_id"]}
@@ -261,8 +265,8 @@ def test_a_deleted_flow_is_gone_with_all_it_had(generio: Maker) -> None:
     assert len(generio.sandbox.jobs(generio.account)) == 1, "the control plane remembers"
 
 
-def test_a_flow_belongs_to_its_account(maker: MakerFactory) -> None:
-    mine, other = maker(), maker()
+def test_a_flow_belongs_to_its_account(new_generio: NewGenerio) -> None:
+    mine, other = new_generio(), new_generio()
     flow = mine.finish(mine.create("A cup"))
     assert other.flows() == []
     for response in (
@@ -277,8 +281,8 @@ def test_a_flow_belongs_to_its_account(maker: MakerFactory) -> None:
 # Aborting
 
 
-def test_an_aborted_flow_is_aborted_a_moment_later(own_sandbox: Sandbox, maker: MakerFactory) -> None:
-    generio = maker(at=own_sandbox, settings={"advance": "time", "queue": [0, 0], "run": [1000, 1000]})
+def test_an_aborted_flow_is_aborted_a_moment_later(own_sandbox: Sandbox, new_generio: NewGenerio) -> None:
+    generio = new_generio(at=own_sandbox, settings={"advance": "time", "queue": [0, 0], "run": [1000, 1000]})
     flow = generio.create("A cup")
     assert generio.look(flow)["state"] == "running"
     generio.act(flow, "abort")
@@ -289,11 +293,11 @@ def test_an_aborted_flow_is_aborted_a_moment_later(own_sandbox: Sandbox, maker: 
     assert generio.credits == 9_999, "it ran, so it is paid for"
 
 
-def test_a_flow_whose_time_is_up_completes_though_it_is_being_aborted(own_sandbox: Sandbox, maker: MakerFactory) -> None:
+def test_a_flow_whose_time_is_up_completes_though_it_is_being_aborted(own_sandbox: Sandbox, new_generio: NewGenerio) -> None:
     own_sandbox.control("POST", "/clock", {"scale": 0.001})
     order: dict[str, Any] = {"parameters": {"seed": 1}}
-    maker(at=own_sandbox).model("A cup", **order)  # so that the model is there in time
-    generio = maker(at=own_sandbox, settings={"advance": "time", "queue": [0, 0], "run": [100, 100]})
+    new_generio(at=own_sandbox).model("A cup", **order)  # so that the model is there in time
+    generio = new_generio(at=own_sandbox, settings={"advance": "time", "queue": [0, 0], "run": [100, 100]})
     flow = generio.create("A cup", **order)
     assert generio.look(flow)["state"] == "running"
     own_sandbox.control("POST", "/clock", {"advance": 99.5})
@@ -303,16 +307,16 @@ def test_a_flow_whose_time_is_up_completes_though_it_is_being_aborted(own_sandbo
     assert len(generio.outputs(flow)) == 1
 
 
-def test_a_flow_that_has_had_all_its_looks_completes_though_it_is_being_aborted(maker: MakerFactory) -> None:
-    generio = maker(settings={"looks": [0, 1]})
+def test_a_flow_that_has_had_all_its_looks_completes_though_it_is_being_aborted(new_generio: NewGenerio) -> None:
+    generio = new_generio(settings={"looks": [0, 1]})
     flow = generio.create("A cup")
     assert generio.look(flow)["state"] == "running"
     assert generio.act(flow, "abort").json()["state"] == "aborting"
     assert generio.look(flow)["state"] == "completed"
 
 
-def test_a_flow_that_never_ran_is_aborted_for_nothing(maker: MakerFactory) -> None:
-    generio = maker(settings={"looks": [5, 5]})
+def test_a_flow_that_never_ran_is_aborted_for_nothing(new_generio: NewGenerio) -> None:
+    generio = new_generio(settings={"looks": [5, 5]})
     flow = generio.create("A cup")
     assert generio.credits == 9_999
     generio.act(flow, "abort")
@@ -321,8 +325,8 @@ def test_a_flow_that_never_ran_is_aborted_for_nothing(maker: MakerFactory) -> No
     assert (generio.outputs(flow), generio.credits) == ([], 10_000)
 
 
-def test_a_flow_that_waits_for_room_is_aborted_and_never_runs(own_sandbox: Sandbox, maker: MakerFactory) -> None:
-    generio = maker(at=own_sandbox, settings={"advance": "time", "queue": [0, 0], "run": [100, 100], "max_running": 1})
+def test_a_flow_that_waits_for_room_is_aborted_and_never_runs(own_sandbox: Sandbox, new_generio: NewGenerio) -> None:
+    generio = new_generio(at=own_sandbox, settings={"advance": "time", "queue": [0, 0], "run": [100, 100], "max_running": 1})
     first, second = generio.create("A cup"), generio.create("A car")
     assert [generio.look(each)["state"] for each in (first, second)] == ["running", "starting"]
     generio.act(second, "abort")
@@ -332,8 +336,8 @@ def test_a_flow_that_waits_for_room_is_aborted_and_never_runs(own_sandbox: Sandb
     assert generio.credits == 9_999
 
 
-def test_an_aborted_flow_keeps_what_was_made_by_then(maker: MakerFactory) -> None:
-    generio = maker(settings={"looks": [0, 5]})
+def test_an_aborted_flow_keeps_what_was_made_by_then(new_generio: NewGenerio) -> None:
+    generio = new_generio(settings={"looks": [0, 5]})
     flow = generio.create("A cup", "A car", "A robot", "A house")
     for _ in range(3):
         generio.look(flow)
@@ -346,7 +350,7 @@ def test_an_aborted_flow_keeps_what_was_made_by_then(maker: MakerFactory) -> Non
 # Outputs
 
 
-def test_several_inputs_give_several_outputs_each_with_its_inputs_additional(generio: Maker) -> None:
+def test_several_inputs_give_several_outputs_each_with_its_inputs_additional(generio: GenerioCustomer) -> None:
     flow = generio.finish(generio.create("A cup", "A car"))
     listed = generio.http.get(f"/flows/{flow['flow_id']}/outputs").json()
     assert listed["flow_id"] == flow["flow_id"]
@@ -357,7 +361,7 @@ def test_several_inputs_give_several_outputs_each_with_its_inputs_additional(gen
     assert all(ID.fullmatch(each) for each in ids)
 
 
-def test_an_output_is_had_under_both_paths_and_in_the_list_as_often_as_wanted(generio: Maker) -> None:
+def test_an_output_is_had_under_both_paths_and_in_the_list_as_often_as_wanted(generio: GenerioCustomer) -> None:
     flow = generio.finish(generio.create("A cup"))
     path = generio.path(flow)
     response = generio.http.get(path)
@@ -370,7 +374,7 @@ def test_an_output_is_had_under_both_paths_and_in_the_list_as_often_as_wanted(ge
     assert detail(generio.http.get(f"/flows/{flow['flow_id']}/outputs/{flow['flow_id']}"), 404) == "Output not found"
 
 
-def test_a_flow_with_an_unreadable_input_fails_says_why_and_keeps_the_rest(generio: Maker, photo: bytes) -> None:
+def test_a_flow_with_an_unreadable_input_fails_says_why_and_keeps_the_rest(generio: GenerioCustomer, photo: bytes) -> None:
     inputs = [{"data": packed(data, "image/jpeg"), "additional": key} for key, data in {"good": photo, "bad": photo[:99]}.items()]
     flow = generio.finish(generio.create(template="model_generate_fromimage", inputs=inputs))
     assert (flow["state"], flow["error"]) == ("failed", "The image/jpeg could not be read.")
@@ -385,7 +389,7 @@ def test_a_flow_with_an_unreadable_input_fails_says_why_and_keeps_the_rest(gener
 # The list
 
 
-def test_the_list_shows_all_flows_newest_first(generio: Maker) -> None:
+def test_the_list_shows_all_flows_newest_first(generio: GenerioCustomer) -> None:
     flows = [generio.create(additional=number) for number in range(3)]
     assert generio.flows() == flows[::-1]
 
@@ -401,8 +405,8 @@ def test_the_list_shows_all_flows_newest_first(generio: Maker) -> None:
         ("state", "dbac"),
     ],
 )
-def test_the_list_is_sorted_by_the_field_that_is_asked_for(maker: MakerFactory, by: str, expected: str) -> None:
-    generio = maker(settings={"looks": [0, 0]})
+def test_the_list_is_sorted_by_the_field_that_is_asked_for(new_generio: NewGenerio, by: str, expected: str) -> None:
+    generio = new_generio(settings={"looks": [0, 0]})
     _, second, third, fourth = [generio.create(additional=name) for name in "abcd"]
     for flow in (fourth, second):
         generio.add(flow, "A cup")
@@ -415,33 +419,33 @@ def test_the_list_is_sorted_by_the_field_that_is_asked_for(maker: MakerFactory, 
     assert "".join(each["additional"] for each in generio.flows(f"?sort_by={by}")) == expected
 
 
-def test_the_list_cannot_be_sorted_by_anything_else(generio: Maker) -> None:
+def test_the_list_cannot_be_sorted_by_anything_else(generio: GenerioCustomer) -> None:
     assert places(generio.http.get("/flows?sort_by=colour")) == [["query", "sort_by"]]
 
 
-def test_the_list_is_filtered_by_state(maker: MakerFactory) -> None:
-    generio = maker(settings={"looks": [0, 9]})
+def test_the_list_is_filtered_by_state(new_generio: NewGenerio) -> None:
+    generio = new_generio(settings={"looks": [0, 9]})
     waiting, running = generio.create(), generio.create("A cup")
     generio.look(running)
     for state, expected in (("created", [waiting]), ("running", [running]), ("starting", []), ("failed", [])):
         assert [each["flow_id"] for each in generio.flows(f"?filter_by={state}")] == [each["flow_id"] for each in expected]
 
 
-def test_a_flow_that_leaves_the_state_by_being_looked_at_is_not_listed_under_it(maker: MakerFactory) -> None:
-    generio = maker(settings={"looks": [0, 0]})
+def test_a_flow_that_leaves_the_state_by_being_looked_at_is_not_listed_under_it(new_generio: NewGenerio) -> None:
+    generio = new_generio(settings={"looks": [0, 0]})
     flow = generio.create("A cup")
     assert generio.flows("?filter_by=starting") == []
     assert generio.look(flow)["state"] in {"running", "completed"}
 
 
-def test_the_list_shows_only_the_fields_that_are_asked_for(generio: Maker) -> None:
+def test_the_list_shows_only_the_fields_that_are_asked_for(generio: GenerioCustomer) -> None:
     flow = generio.create()
     assert generio.flows("?filter_by=flow_id,state") == [{"flow_id": flow["flow_id"], "state": "created"}]
     assert generio.flows("?filter_by=progress") == [{"progress": 0.0}]
     assert places(generio.http.get("/flows?filter_by=flow_id,colour")) == [["query", "filter_by"]]
 
 
-def test_a_list_moves_every_flow_that_it_shows(generio: Maker) -> None:
+def test_a_list_moves_every_flow_that_it_shows(generio: GenerioCustomer) -> None:
     generio.create("A cup")
     assert [generio.flows()[0]["state"] for _ in range(4)] == ["starting", "running", "running", "completed"]
 
@@ -449,7 +453,7 @@ def test_a_list_moves_every_flow_that_it_shows(generio: Maker) -> None:
 # Templates, keys, money
 
 
-def test_the_templates_are_described_alone_and_together(generio: Maker) -> None:
+def test_the_templates_are_described_alone_and_together(generio: GenerioCustomer) -> None:
     templates = generio.http.get("/templates").json()["templates"]
     assert [each["name"] for each in templates] == ["model_generate_fromprompt", "model_generate_fromimage", "model_optimize"]
     for each in templates:
@@ -481,12 +485,12 @@ def test_the_default_account_has_a_known_key(own_sandbox: Sandbox) -> None:
     assert response.json() == {"flows": []}
 
 
-def test_a_route_that_is_not_there_is_told_in_the_same_envelope(generio: Maker) -> None:
+def test_a_route_that_is_not_there_is_told_in_the_same_envelope(generio: GenerioCustomer) -> None:
     assert detail(generio.http.get("/flow"), 404) == "Not Found"
 
 
-def test_a_start_that_cannot_be_paid_is_refused_and_leaves_the_flow_as_it_was(maker: MakerFactory) -> None:
-    generio = maker(credits=1)
+def test_a_start_that_cannot_be_paid_is_refused_and_leaves_the_flow_as_it_was(new_generio: NewGenerio) -> None:
+    generio = new_generio(credits=1)
     flows = [generio.create() for _ in range(2)]
     for flow in flows:
         generio.add(flow, "A cup")
@@ -498,16 +502,16 @@ def test_a_start_that_cannot_be_paid_is_refused_and_leaves_the_flow_as_it_was(ma
     assert generio.credits == 0
 
 
-def test_a_reset_forgets_the_flows(maker: MakerFactory) -> None:
-    generio = maker()
+def test_a_reset_forgets_the_flows(new_generio: NewGenerio) -> None:
+    generio = new_generio()
     flow = generio.create()
     generio.sandbox.control("POST", "/reset", {"account": generio.account["account"]})
     assert generio.flows() == []
     assert generio.http.get(f"/flows/{flow['flow_id']}").status_code == 404
 
 
-def test_the_outputs_of_an_account_can_have_their_time(own_sandbox: Sandbox, maker: MakerFactory) -> None:
-    generio = maker(at=own_sandbox, settings={"output_lifetime": 1000})
+def test_the_outputs_of_an_account_can_have_their_time(own_sandbox: Sandbox, new_generio: NewGenerio) -> None:
+    generio = new_generio(at=own_sandbox, settings={"output_lifetime": 1000})
     flow = generio.finish(generio.create("A cup"))
     path = generio.path(flow)
     own_sandbox.control("POST", "/clock", {"advance": 1001})

@@ -10,7 +10,7 @@ import pytest
 import trimesh
 from PIL import Image
 
-from tests.sandbox.makers import GLB, Maker, assembled, packed, parsed, triangles
+from tests.sandbox.generio_customers import GLB, GenerioCustomer, assembled, packed, parsed, triangles
 
 PHOTOS = Path(__file__).parents[2] / "photos"
 FIXED: dict[str, Any] = {"seed": 1}
@@ -50,7 +50,7 @@ def picture_of(colour: tuple[int, int, int], kind: str = "PNG") -> str:
     ],
 )  # fmt: skip
 @pytest.mark.parametrize("quality", ["low", "high"])
-def test_a_prompt_becomes_a_sound_model_of_a_pleasant_size(generio: Maker, prompt: str, quality: str) -> None:
+def test_a_prompt_becomes_a_sound_model_of_a_pleasant_size(generio: GenerioCustomer, prompt: str, quality: str) -> None:
     data = generio.model(prompt, parameters={"quality": quality})
     assert 60 < triangles(data) < 20_000
     made = mesh(data)
@@ -64,7 +64,7 @@ def test_a_prompt_becomes_a_sound_model_of_a_pleasant_size(generio: Maker, promp
 
 
 @pytest.mark.parametrize("prompt", ["A cup", "A robot", "Melancholy"])
-def test_faces_look_outwards(generio: Maker, prompt: str) -> None:
+def test_faces_look_outwards(generio: GenerioCustomer, prompt: str) -> None:
     made = mesh(generio.model(prompt, parameters=FIXED))
     corners, normals = np.asarray(made.vertices)[made.faces], np.asarray(made.vertex_normals)[made.faces]
     facing = np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0])
@@ -72,25 +72,25 @@ def test_faces_look_outwards(generio: Maker, prompt: str) -> None:
     assert agree.mean() > 0.99
 
 
-def test_the_same_prompt_and_seed_give_the_same_bytes_and_another_seed_another_shape(generio: Maker) -> None:
+def test_the_same_prompt_and_seed_give_the_same_bytes_and_another_seed_another_shape(generio: GenerioCustomer) -> None:
     one, same, other = (generio.model("A chair", parameters={"seed": seed}) for seed in (1, 1, 2))
     assert one == same
     assert points(one).shape == points(other).shape, "it is still that chair"
     assert 0.001 < np.abs(points(one) - points(other)).max() < 0.3
 
 
-def test_a_seed_of_minus_one_is_another_one_each_time(generio: Maker) -> None:
+def test_a_seed_of_minus_one_is_another_one_each_time(generio: GenerioCustomer) -> None:
     assert generio.model("A chair", parameters={"seed": -1}) != generio.model("A chair")
 
 
-def test_different_words_give_different_things_and_several_stand_side_by_side(generio: Maker) -> None:
+def test_different_words_give_different_things_and_several_stand_side_by_side(generio: GenerioCustomer) -> None:
     chair, robot, both = (generio.model(prompt, parameters=FIXED) for prompt in ("A chair", "A robot", "A chair and a robot"))
     assert triangles(chair) + triangles(robot) == triangles(both)
     fallbacks = {generio.model(prompt, parameters=FIXED) for prompt in ("Melancholy", "Joy", "Sixth symphony")}
     assert len(fallbacks) == 3
 
 
-def test_a_colour_in_the_prompt_is_seen_on_the_model(generio: Maker) -> None:
+def test_a_colour_in_the_prompt_is_seen_on_the_model(generio: GenerioCustomer) -> None:
     shares: list[float] = []
     for colour in ("red", "blue"):
         image = texture(generio.model(f"A {colour} mushroom", parameters=FIXED))
@@ -100,7 +100,7 @@ def test_a_colour_in_the_prompt_is_seen_on_the_model(generio: Maker) -> None:
     assert shares[0] > 100 > shares[1]
 
 
-def test_quality_counts_in_triangles(generio: Maker, photo: bytes) -> None:
+def test_quality_counts_in_triangles(generio: GenerioCustomer, photo: bytes) -> None:
     for source, template in (("A chair", "model_generate_fromprompt"), (packed(photo, "image/jpeg"), "model_generate_fromimage")):
         low, high = (
             triangles(generio.model(source, template=template, parameters={"quality": quality})) for quality in ("low", "high")
@@ -108,7 +108,7 @@ def test_quality_counts_in_triangles(generio: Maker, photo: bytes) -> None:
         assert high > 2 * low
 
 
-def test_a_model_without_texture_is_grey(generio: Maker, photo: bytes) -> None:
+def test_a_model_without_texture_is_grey(generio: GenerioCustomer, photo: bytes) -> None:
     for source, template in (("A chair", "model_generate_fromprompt"), (packed(photo, "image/jpeg"), "model_generate_fromimage")):
         content = parsed(generio.model(source, template=template, parameters={"texture": False}))
         assert "images" not in content
@@ -119,7 +119,7 @@ def test_a_model_without_texture_is_grey(generio: Maker, photo: bytes) -> None:
         assert "images" in parsed(generio.model(source, template=template))
 
 
-def test_a_picture_becomes_a_relief_that_carries_it(generio: Maker, photo: bytes) -> None:
+def test_a_picture_becomes_a_relief_that_carries_it(generio: GenerioCustomer, photo: bytes) -> None:
     data = generio.model(packed(photo, "image/jpeg"), template="model_generate_fromimage", parameters=FIXED)
     image, original = texture(data), Image.open(io.BytesIO(photo)).convert("RGB")
     assert image is not None
@@ -130,7 +130,7 @@ def test_a_picture_becomes_a_relief_that_carries_it(generio: Maker, photo: bytes
     assert wide / tall == pytest.approx(original.width / original.height, rel=0.02)
 
 
-def test_what_is_bright_stands_out(generio: Maker) -> None:
+def test_what_is_bright_stands_out(generio: GenerioCustomer) -> None:
     corners = points(generio.model(picture_of((0, 0, 0)), template="model_generate_fromimage", parameters=FIXED))
     front = corners[corners[:, 2] >= 0]
     white = (np.abs(front[:, 0] - 0.29) < 0.08) & (np.abs(front[:, 1] - 0.33) < 0.1)
@@ -139,19 +139,19 @@ def test_what_is_bright_stands_out(generio: Maker) -> None:
     assert front[black, 2].max() < 0.01
 
 
-def test_different_pictures_give_different_reliefs(generio: Maker) -> None:
+def test_different_pictures_give_different_reliefs(generio: GenerioCustomer) -> None:
     sources = [packed((PHOTOS / name).read_bytes(), "image/jpeg") for name in ("coffee.jpg", "astronaut.jpg")]
     one, other = (generio.model(source, template="model_generate_fromimage", parameters=FIXED) for source in sources)
     assert points(one).shape != points(other).shape or not np.allclose(points(one), points(other))
 
 
 @pytest.mark.parametrize("kind", ["PNG", "JPEG", "TIFF", "WEBP"])
-def test_every_documented_kind_of_picture_is_read(generio: Maker, kind: str) -> None:
+def test_every_documented_kind_of_picture_is_read(generio: GenerioCustomer, kind: str) -> None:
     assert triangles(generio.model(picture_of((200, 40, 40), kind), template="model_generate_fromimage")) > 100
 
 
 @pytest.mark.parametrize("count", [4000, 1000, 200, 12, 1])
-def test_an_optimized_model_has_at_most_so_many_triangles(generio: Maker, count: int) -> None:
+def test_an_optimized_model_has_at_most_so_many_triangles(generio: GenerioCustomer, count: int) -> None:
     heavy = generio.model("A robot and a car", parameters=FIXED)
     assert triangles(heavy) > 4000
     light = generio.model(packed(heavy, GLB), template="model_optimize", parameters={"polygon_count": count})
@@ -163,7 +163,7 @@ def test_an_optimized_model_has_at_most_so_many_triangles(generio: Maker, count:
     assert len(light) < len(heavy)
 
 
-def test_an_optimized_relief_keeps_its_picture(generio: Maker, photo: bytes) -> None:
+def test_an_optimized_relief_keeps_its_picture(generio: GenerioCustomer, photo: bytes) -> None:
     heavy = generio.model(packed(photo, "image/jpeg"), template="model_generate_fromimage")
     light = generio.model(packed(heavy, GLB), template="model_optimize", parameters={"polygon_count": 2000})
     images = texture(heavy), texture(light)
@@ -173,7 +173,7 @@ def test_an_optimized_relief_keeps_its_picture(generio: Maker, photo: bytes) -> 
     assert triangles(light) <= 2000 < triangles(heavy)
 
 
-def test_a_model_that_is_light_enough_keeps_its_triangles(generio: Maker) -> None:
+def test_a_model_that_is_light_enough_keeps_its_triangles(generio: GenerioCustomer) -> None:
     heavy = generio.model("A chair", parameters=FIXED)
     assert triangles(generio.model(packed(heavy, GLB), template="model_optimize")) == triangles(heavy)
 
@@ -190,7 +190,7 @@ def foreign(**options: Any) -> bytes:
     return cast("bytes", scene.export(file_type="glb", **options))
 
 
-def test_a_strangers_model_is_made_lighter_where_it_stands_with_its_colours(generio: Maker) -> None:
+def test_a_strangers_model_is_made_lighter_where_it_stands_with_its_colours(generio: GenerioCustomer) -> None:
     heavy = foreign()
     light = generio.model(packed(heavy, GLB), template="model_optimize", parameters={"polygon_count": 600})
     assert 200 < triangles(light) <= 600
@@ -227,13 +227,13 @@ def damaged(how: str) -> bytes:
 
 
 @pytest.mark.parametrize("how", DAMAGES)
-def test_what_is_no_model_fails_the_flow_and_not_the_sandbox(generio: Maker, how: str) -> None:
+def test_what_is_no_model_fails_the_flow_and_not_the_sandbox(generio: GenerioCustomer, how: str) -> None:
     flow = generio.finish(generio.create(packed(damaged(how), GLB), template="model_optimize"))
     assert (flow["state"], flow.get("error")) == ("failed", "The model/gltf-binary could not be read.")
     assert triangles(generio.model("A cup")) > 0
 
 
-def test_models_chain_from_prompt_to_optimized(generio: Maker) -> None:
+def test_models_chain_from_prompt_to_optimized(generio: GenerioCustomer) -> None:
     flow = generio.finish(generio.create("A cup"))
     data = generio.http.get(generio.path(flow)).json()["data"]
     light = generio.model(data, template="model_optimize", parameters={"polygon_count": 300})

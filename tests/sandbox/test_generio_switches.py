@@ -4,12 +4,12 @@ from typing import Any
 import httpx
 import pytest
 
-from tests.sandbox.makers import Maker, MakerFactory
+from tests.sandbox.generio_customers import GenerioCustomer, NewGenerio
 from tests.sandboxes import Sandbox, running_sandbox
 
 
-def test_an_asset_can_be_called_by_id_with_the_time_of_its_making(maker: MakerFactory) -> None:
-    generio = maker(switches={"asset_key": "id"})
+def test_an_asset_can_be_called_by_id_with_the_time_of_its_making(new_generio: NewGenerio) -> None:
+    generio = new_generio(switches={"asset_key": "id"})
     flow = generio.create()
     added = generio.add(flow, "A cup", additional=1).json()
     assert added == {"flow_id": flow["flow_id"], "id": added["id"], "status": "available", "processed": None, "additional": 1}
@@ -20,16 +20,16 @@ def test_an_asset_can_be_called_by_id_with_the_time_of_its_making(maker: MakerFa
     assert generio.http.get(f"/flows/{flow['flow_id']}/outputs/{output['id']}").status_code == 200
 
 
-def test_a_download_can_be_the_file_itself(maker: MakerFactory) -> None:
-    plain, raw = maker(), maker(switches={"download": "raw"})
+def test_a_download_can_be_the_file_itself(new_generio: NewGenerio) -> None:
+    plain, raw = new_generio(), new_generio(switches={"download": "raw"})
     order: dict[str, Any] = {"parameters": {"seed": 1}}
     response = raw.http.get(raw.path(raw.finish(raw.create("A cup", **order))))
     assert response.headers["content-type"] == "model/gltf-binary"
     assert response.content == plain.model("A cup", **order)
 
 
-def test_progress_can_rise(maker: MakerFactory) -> None:
-    generio = maker(settings={"looks": [1, 3]}, switches={"progress": "ramp"})
+def test_progress_can_rise(new_generio: NewGenerio) -> None:
+    generio = new_generio(settings={"looks": [1, 3]}, switches={"progress": "ramp"})
     flow = generio.create("A cup")
     assert [generio.look(flow)["progress"] for _ in range(5)] == [0.0, 0.25, 0.5, 0.75, 1.0]
 
@@ -44,21 +44,21 @@ def test_progress_can_rise(maker: MakerFactory) -> None:
         ("model_optimize", b"glTF"),
     ],
 )
-def test_a_file_can_come_as_bare_base64_where_its_kind_is_seen(maker: MakerFactory, template: str, start: bytes) -> None:
-    generio = maker(switches={"plain_base64": "accept"})
+def test_a_file_can_come_as_bare_base64_where_its_kind_is_seen(new_generio: NewGenerio, template: str, start: bytes) -> None:
+    generio = new_generio(switches={"plain_base64": "accept"})
     flow = generio.create(template=template)
     assert generio.add(flow, base64.b64encode(start).decode()).status_code == 200
     assert [generio.add(flow, wrong).status_code for wrong in ("AAAA", "no base64", "")] == [422] * 3
 
 
-def test_bare_base64_of_a_photograph_becomes_a_model(maker: MakerFactory, photo: bytes) -> None:
-    generio = maker(switches={"plain_base64": "accept"})
+def test_bare_base64_of_a_photograph_becomes_a_model(new_generio: NewGenerio, photo: bytes) -> None:
+    generio = new_generio(switches={"plain_base64": "accept"})
     assert generio.model(base64.b64encode(photo).decode(), template="model_generate_fromimage").startswith(b"glTF")
 
 
-def test_the_requests_of_a_minute_can_be_limited(own_sandbox: Sandbox, maker: MakerFactory) -> None:
+def test_the_requests_of_a_minute_can_be_limited(own_sandbox: Sandbox, new_generio: NewGenerio) -> None:
     own_sandbox.control("POST", "/clock", {"scale": 0.001})
-    generio = maker(at=own_sandbox, switches={"rate_limit": 3})
+    generio = new_generio(at=own_sandbox, switches={"rate_limit": 3})
     answers = [generio.http.get("/templates") for _ in range(4)]
     assert [answer.status_code for answer in answers] == [200, 200, 200, 429]
     assert answers[3].json() == {"detail": "Too Many Requests"}
@@ -78,23 +78,23 @@ def test_the_requests_of_a_minute_can_be_limited(own_sandbox: Sandbox, maker: Ma
         ("states", "running", 200),
     ],
 )
-def test_filter_by_can_be_of_one_generation_only(maker: MakerFactory, meaning: str, value: str, status: int) -> None:
-    assert maker(switches={"filter_by": meaning}).http.get(f"/flows?filter_by={value}").status_code == status
+def test_filter_by_can_be_of_one_generation_only(new_generio: NewGenerio, meaning: str, value: str, status: int) -> None:
+    assert new_generio(switches={"filter_by": meaning}).http.get(f"/flows?filter_by={value}").status_code == status
 
 
-def test_a_missing_key_can_be_forbidden_instead(maker: MakerFactory) -> None:
+def test_a_missing_key_can_be_forbidden_instead(new_generio: NewGenerio) -> None:
     with running_sandbox('{"switches": {"generio": {"auth_error": "403"}}}') as sandbox:
         for headers in ({}, {"authorization": "Bearer gn_wrong"}):
             response = httpx.get(f"{sandbox.url}/generio/flows", headers=headers)
             assert (response.status_code, response.json()) == (403, {"detail": "Not authenticated"})
-        assert maker(at=sandbox).flows() == []
+        assert new_generio(at=sandbox).flows() == []
 
 
 @pytest.mark.parametrize(
     "switches",
     [{"asset_key": "name"}, {"download": "zip"}, {"rate_limit": 0}, {"progress": 1}, {"plain_base64": True}, {"wobble": 1}],
 )
-def test_a_senseless_switch_is_refused_and_named(generio: Maker, switches: dict[str, Any]) -> None:
+def test_a_senseless_switch_is_refused_and_named(generio: GenerioCustomer, switches: dict[str, Any]) -> None:
     order = {"provider": "generio", "account": generio.account["account"], "switches": switches}
     response = generio.sandbox.http.post(f"{generio.sandbox.url}/sandbox/accounts", json=order)
     assert response.status_code == 422

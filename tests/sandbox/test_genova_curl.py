@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from tests.sandbox.buyers import Buyer, BuyerFactory
+from tests.sandbox.genova_customers import GenovaCustomer, NewGenova
 from tests.sandboxes import Sandbox
 
 EXAMPLES = Path(__file__).with_name("genova_document_examples.sh.txt").read_text()
@@ -15,8 +15,8 @@ DOCUMENTED = "https://autoflow-api.aboessa101.workers.dev"
 PIXEL = "iVBORw0KGgoAAAANSUhEUgAAAAgAAAAICAIAAABLbSncAAAAHklEQVR4nGM8EaXBgA0wYRUlTsIpzwhZgpEWdqABAOo3A4USHwhbAAAAAElFTkSuQmCC"
 
 
-def run(buyer: Buyer, command: str, folder: Path, job_id: str = "") -> str:
-    for old, new in ((DOCUMENTED, buyer.account["base_url"]), ("af_your_api_key_here", buyer.account["api_key"])):
+def run(genova: GenovaCustomer, command: str, folder: Path, job_id: str = "") -> str:
+    for old, new in ((DOCUMENTED, genova.account["base_url"]), ("af_your_api_key_here", genova.account["api_key"])):
         assert old in command
         command = command.replace(old, new)
     done = subprocess.run(
@@ -30,8 +30,8 @@ def run(buyer: Buyer, command: str, folder: Path, job_id: str = "") -> str:
     return done.stdout
 
 
-def test_the_documents_curl_examples_run_unchanged(own_sandbox: Sandbox, buyer: BuyerFactory, tmp_path: Path) -> None:
-    genova = buyer(at=own_sandbox, settings={"looks": [0, 0]})
+def test_the_documents_curl_examples_run_unchanged(own_sandbox: Sandbox, new_genova: NewGenova, tmp_path: Path) -> None:
+    genova = new_genova(at=own_sandbox, settings={"looks": [0, 0]})
     create, poll, download = re.split(r"\n(?:# Poll status\n)?(?=curl)", EXAMPLES.strip())
 
     accepted = json.loads(run(genova, create, tmp_path))
@@ -83,8 +83,8 @@ def test_the_documents_curl_examples_run_unchanged(own_sandbox: Sandbox, buyer: 
     ],
     ids=lambda body: body["model"],
 )
-def test_the_documents_request_bodies_are_accepted_and_completed(buyer: BuyerFactory, body: dict[str, object]) -> None:
-    genova = buyer(settings={"looks": [0, 0]})
+def test_the_documents_request_bodies_are_accepted_and_completed(new_genova: NewGenova, body: dict[str, object]) -> None:
+    genova = new_genova(settings={"looks": [0, 0]})
     response = genova.http.post("/api/jobs", json=body)
     assert response.status_code == 201, response.text
     job = genova.finish(response.json()["jobId"])

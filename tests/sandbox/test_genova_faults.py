@@ -6,15 +6,15 @@ import httpx
 import pytest
 from PIL import Image, ImageChops
 
-from tests.sandbox.buyers import Buyer, BuyerFactory
+from tests.sandbox.genova_customers import GenovaCustomer, NewGenova
 from tests.sandboxes import Sandbox
 
 
-def file_of(genova: Buyer, job_id: str) -> bytes:
+def file_of(genova: GenovaCustomer, job_id: str) -> bytes:
     return httpx.get(genova.http.get(f"/api/jobs/{job_id}/download").headers["location"]).content
 
 
-def test_a_lost_answer_leaves_the_job_accepted_and_paid(genova: Buyer) -> None:
+def test_a_lost_answer_leaves_the_job_accepted_and_paid(genova: GenovaCustomer) -> None:
     genova.sandbox.fault(genova.account, "lose_answer", route="create_job")
     with pytest.raises(httpx.RemoteProtocolError):
         genova.create("A lost cat")
@@ -22,7 +22,7 @@ def test_a_lost_answer_leaves_the_job_accepted_and_paid(genova: Buyer) -> None:
     assert (job["prompt"], genova.credits) == ("A lost cat", 9_999)
 
 
-def test_a_database_error_comes_on_creation_alone_and_accepts_nothing(genova: Buyer) -> None:
+def test_a_database_error_comes_on_creation_alone_and_accepts_nothing(genova: GenovaCustomer) -> None:
     genova.sandbox.fault(genova.account, "d1_error")
     assert genova.http.get("/api/jobs").status_code == 200
     response = genova.create()
@@ -32,8 +32,8 @@ def test_a_database_error_comes_on_creation_alone_and_accepts_nothing(genova: Bu
 
 
 @pytest.mark.parametrize("at", ["creation", "end"])
-def test_a_vanished_job_leaves_the_list_and_is_not_found(buyer: BuyerFactory, at: str) -> None:
-    genova = buyer(settings={"looks": [0, 1]})
+def test_a_vanished_job_leaves_the_list_and_is_not_found(new_genova: NewGenova, at: str) -> None:
+    genova = new_genova(settings={"looks": [0, 1]})
     genova.sandbox.fault(genova.account, "vanish", at=at)
     job_id = genova.buy()
     if at == "end":
@@ -46,16 +46,16 @@ def test_a_vanished_job_leaves_the_list_and_is_not_found(buyer: BuyerFactory, at
     assert genova.credits == 9_999
 
 
-def test_a_vanished_job_frees_its_place(buyer: BuyerFactory) -> None:
-    genova = buyer(plan="Free", settings={"looks": [0, 0]})
+def test_a_vanished_job_frees_its_place(new_genova: NewGenova) -> None:
+    genova = new_genova(plan="Free", settings={"looks": [0, 0]})
     genova.sandbox.fault(genova.account, "vanish", at="end", times=2)
     for _ in range(2):
         genova.http.get(f"/api/jobs/{genova.buy()}")
     assert genova.create().status_code == 201
 
 
-def test_a_completed_job_can_hold_a_picture_of_something_else(own_sandbox: Sandbox, buyer: BuyerFactory) -> None:
-    right, wrong = (buyer(at=own_sandbox, settings={"looks": [0, 0]}) for _ in range(2))
+def test_a_completed_job_can_hold_a_picture_of_something_else(own_sandbox: Sandbox, new_genova: NewGenova) -> None:
+    right, wrong = (new_genova(at=own_sandbox, settings={"looks": [0, 0]}) for _ in range(2))
     own_sandbox.fault(wrong.account, "wrong_picture")
     prompt = "A lighthouse above the sea at night"
     files = [file_of(each, each.finish(each.buy(prompt))["id"]) for each in (right, wrong, wrong)]
@@ -66,8 +66,8 @@ def test_a_completed_job_can_hold_a_picture_of_something_else(own_sandbox: Sandb
 
 
 @pytest.mark.parametrize(("kind", "field"), [("settings_as_string", "settings"), ("result_urls_as_string", "result_urls")])
-def test_a_column_can_come_as_the_string_it_is_stored_in(buyer: BuyerFactory, kind: str, field: str) -> None:
-    genova = buyer(settings={"looks": [0, 0]})
+def test_a_column_can_come_as_the_string_it_is_stored_in(new_genova: NewGenova, kind: str, field: str) -> None:
+    genova = new_genova(settings={"looks": [0, 0]})
     job = genova.finish(genova.buy(count=2))
     genova.sandbox.fault(genova.account, kind, times=2)
     for shown in (genova.look(job["id"]), genova.jobs()[0]):
@@ -76,7 +76,7 @@ def test_a_column_can_come_as_the_string_it_is_stored_in(buyer: BuyerFactory, ki
     assert genova.look(job["id"]) == job
 
 
-def test_nulls_leave_id_type_and_status(genova: Buyer) -> None:
+def test_nulls_leave_id_type_and_status(genova: GenovaCustomer) -> None:
     job_id = genova.buy()
     genova.sandbox.fault(genova.account, "nulls")
     shown = genova.look(job_id)
@@ -84,15 +84,15 @@ def test_nulls_leave_id_type_and_status(genova: Buyer) -> None:
 
 
 @pytest.mark.parametrize("path", ["/api/jobs", "/api/jobs/{job_id}"])
-def test_an_unknown_status_can_come_in_the_list_and_by_id(genova: Buyer, path: str) -> None:
+def test_an_unknown_status_can_come_in_the_list_and_by_id(genova: GenovaCustomer, path: str) -> None:
     job_id = genova.buy()
     genova.sandbox.fault(genova.account, "unknown_status")
     shown: dict[str, Any] = genova.http.get(path.format(job_id=job_id)).json()
     assert (shown if "status" in shown else shown["jobs"][0])["status"] == "wibble"
 
 
-def test_a_stuck_job_never_ends_and_holds_its_place(buyer: BuyerFactory) -> None:
-    genova = buyer(plan="Free")
+def test_a_stuck_job_never_ends_and_holds_its_place(new_genova: NewGenova) -> None:
+    genova = new_genova(plan="Free")
     genova.sandbox.fault(genova.account, "stuck")
     job_id = genova.buy()
     assert [genova.look(job_id)["status"] for _ in range(8)][1:] == ["processing"] * 7
@@ -100,7 +100,7 @@ def test_a_stuck_job_never_ends_and_holds_its_place(buyer: BuyerFactory) -> None
     assert genova.create().status_code == 429
 
 
-def test_a_scripted_rate_limit_speaks_genovas_language(genova: Buyer) -> None:
+def test_a_scripted_rate_limit_speaks_genovas_language(genova: GenovaCustomer) -> None:
     genova.sandbox.fault(genova.account, "rate_limit", retry_after=7)
     response = genova.create()
     assert (response.status_code, response.json()["error"]) == (429, "Rate limit exceeded")
@@ -109,7 +109,7 @@ def test_a_scripted_rate_limit_speaks_genovas_language(genova: Buyer) -> None:
     assert genova.create().json()["error"] == "Service unavailable"
 
 
-def test_faults_can_be_meant_for_a_websocket_route(genova: Buyer) -> None:
+def test_faults_can_be_meant_for_a_websocket_route(genova: GenovaCustomer) -> None:
     genova.sandbox.fault(genova.account, "drop_socket", route="/ws/user")
     with pytest.raises(httpx.HTTPStatusError):
         genova.sandbox.fault(genova.account, "drop_socket", route="/ws/nowhere")

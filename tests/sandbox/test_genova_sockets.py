@@ -8,16 +8,16 @@ import pytest
 from websockets.exceptions import ConnectionClosed
 from websockets.sync.connection import Connection
 
-from tests.sandbox.buyers import END, Buyer, BuyerFactory, hear, hear_until
+from tests.sandbox.genova_customers import END, GenovaCustomer, NewGenova, hear, hear_until
 from tests.sandboxes import Sandbox
 
 BY_THE_CLOCK = {"advance": "time", "queue": [1, 1], "run": [20, 20]}
 
 
 @pytest.fixture
-def timed(buyer: BuyerFactory) -> Buyer:
-    """A buyer whose jobs run twenty nominal seconds."""
-    return buyer(settings=BY_THE_CLOCK)
+def timed(new_genova: NewGenova) -> GenovaCustomer:
+    """A customer whose jobs run twenty nominal seconds."""
+    return new_genova(settings=BY_THE_CLOCK)
 
 
 def say(line: Connection, **message: Any) -> None:
@@ -36,7 +36,7 @@ def picture(photo: bytes) -> str:
     return f"data:image/jpeg;base64,{base64.b64encode(photo).decode()}"
 
 
-def test_a_line_hears_a_job_from_start_to_end(timed: Buyer) -> None:
+def test_a_line_hears_a_job_from_start_to_end(timed: GenovaCustomer) -> None:
     with timed.line() as line:
         assert hear(line) == {"type": "welcome", "userId": timed.account["user_id"]}
         job_id = timed.buy(count=2)
@@ -54,7 +54,7 @@ def test_a_line_hears_a_job_from_start_to_end(timed: Buyer) -> None:
     assert (completed["resultUrl"], completed["resultUrls"]) == (job["result_url"], job["result_urls"])
 
 
-def test_a_line_hears_of_jobs_that_move_by_looks(genova: Buyer) -> None:
+def test_a_line_hears_of_jobs_that_move_by_looks(genova: GenovaCustomer) -> None:
     with genova.line() as line:
         job_id = genova.buy()
         genova.finish(job_id)
@@ -62,7 +62,7 @@ def test_a_line_hears_of_jobs_that_move_by_looks(genova: Buyer) -> None:
     assert types == ["welcome", "job_started", "job_progress", "job_progress", "job_completed"]
 
 
-def test_a_failed_job_says_why(genova: Buyer) -> None:
+def test_a_failed_job_says_why(genova: GenovaCustomer) -> None:
     genova.sandbox.fault(genova.account, "fail", message="Blocked by the model.")
     with genova.line() as line:
         job_id = genova.buy()
@@ -70,15 +70,15 @@ def test_a_failed_job_says_why(genova: Buyer) -> None:
         assert hear_until(line, *END)[-1] == {"type": "job_failed", "jobId": job_id, "error": "Blocked by the model."}
 
 
-def test_a_cancelled_job_is_told_as_failed(genova: Buyer) -> None:
+def test_a_cancelled_job_is_told_as_failed(genova: GenovaCustomer) -> None:
     with genova.line() as line:
         job_id = genova.buy()
         genova.http.delete(f"/api/jobs/{job_id}")
         assert hear_until(line, *END)[-1] == {"type": "job_failed", "jobId": job_id, "error": "Cancelled"}
 
 
-def test_every_line_of_a_user_hears_and_nobody_elses_does(buyer: BuyerFactory) -> None:
-    mine, other = buyer(), buyer()
+def test_every_line_of_a_user_hears_and_nobody_elses_does(new_genova: NewGenova) -> None:
+    mine, other = new_genova(), new_genova()
     with mine.line() as first, mine.line() as second, other.line() as foreign:
         job_id = mine.buy()
         mine.finish(job_id)
@@ -88,7 +88,7 @@ def test_every_line_of_a_user_hears_and_nobody_elses_does(buyer: BuyerFactory) -
         assert [hear(foreign)["type"] for _ in range(2)] == ["welcome", "pong"]
 
 
-def test_what_was_missed_is_not_told_again(genova: Buyer) -> None:
+def test_what_was_missed_is_not_told_again(genova: GenovaCustomer) -> None:
     with genova.line() as line:
         hear(line)
     genova.finish(genova.buy())
@@ -98,7 +98,7 @@ def test_what_was_missed_is_not_told_again(genova: Buyer) -> None:
 
 
 @pytest.mark.parametrize("message", ["", "nonsense", "[]", '{"type": "wobble"}'])
-def test_a_senseless_message_is_left_alone(genova: Buyer, message: str) -> None:
+def test_a_senseless_message_is_left_alone(genova: GenovaCustomer, message: str) -> None:
     with genova.line() as line:
         line.send(message)
         say(line, type="ping")
@@ -106,13 +106,13 @@ def test_a_senseless_message_is_left_alone(genova: Buyer, message: str) -> None:
 
 
 @pytest.mark.parametrize("address", ["/ws/user", "/ws/user?userId=nobody", "/ws/extension", "/ws/extension?userId=nobody"])
-def test_a_line_without_a_known_user_is_closed_with_1008(genova: Buyer, address: str) -> None:
+def test_a_line_without_a_known_user_is_closed_with_1008(genova: GenovaCustomer, address: str) -> None:
     with genova.line(address) as line:
         assert closed_with(line) == 1008
 
 
-def test_a_line_can_be_made_to_ask_for_a_key(buyer: BuyerFactory) -> None:
-    genova, other = buyer(switches={"ws_auth": "key"}), buyer()
+def test_a_line_can_be_made_to_ask_for_a_key(new_genova: NewGenova) -> None:
+    genova, other = new_genova(switches={"ws_auth": "key"}), new_genova()
     with genova.line() as line:
         assert closed_with(line) == 1008
     with genova.line(additional_headers={"x-api-key": other.account["api_key"]}) as line:
@@ -121,8 +121,8 @@ def test_a_line_can_be_made_to_ask_for_a_key(buyer: BuyerFactory) -> None:
         assert hear(line)["type"] == "welcome"
 
 
-def test_a_line_is_closed_after_ninety_silent_seconds_and_a_ping_keeps_it(own_sandbox: Sandbox, buyer: BuyerFactory) -> None:
-    genova = buyer(at=own_sandbox)
+def test_a_line_is_closed_after_ninety_silent_seconds_and_a_ping_keeps_it(own_sandbox: Sandbox, new_genova: NewGenova) -> None:
+    genova = new_genova(at=own_sandbox)
     with genova.line() as silent, genova.line() as pinging:
         for line in (silent, pinging):
             assert hear(line)["type"] == "welcome"
@@ -135,14 +135,14 @@ def test_a_line_is_closed_after_ninety_silent_seconds_and_a_ping_keeps_it(own_sa
         assert hear(pinging) == {"type": "pong"}
 
 
-def test_a_socket_elsewhere_is_refused(genova: Buyer) -> None:
+def test_a_socket_elsewhere_is_refused(genova: GenovaCustomer) -> None:
     url = genova.sandbox.url
     key = {"sec-websocket-version": "13", "sec-websocket-key": "MDEyMzQ1Njc4OWFiY2RlZg=="}
     response = httpx.get(f"{url}/genova/ws/nowhere", headers={"connection": "Upgrade", "upgrade": "websocket", **key})
     assert response.status_code == 403
 
 
-def test_a_silent_socket_stays_open_and_says_nothing_more(genova: Buyer) -> None:
+def test_a_silent_socket_stays_open_and_says_nothing_more(genova: GenovaCustomer) -> None:
     genova.sandbox.fault(genova.account, "silent_socket", after=1)
     with genova.line() as line:
         genova.finish(genova.buy())
@@ -157,7 +157,7 @@ def test_a_silent_socket_stays_open_and_says_nothing_more(genova: Buyer) -> None
         assert line.close_code is None
 
 
-def test_a_dropped_socket_ends_without_a_goodbye(genova: Buyer) -> None:
+def test_a_dropped_socket_ends_without_a_goodbye(genova: GenovaCustomer) -> None:
     genova.sandbox.fault(genova.account, "drop_socket", after=1)
     with genova.line() as line:
         genova.finish(genova.buy())
@@ -167,7 +167,7 @@ def test_a_dropped_socket_ends_without_a_goodbye(genova: Buyer) -> None:
         assert hear(line)["type"] == "welcome"
 
 
-def test_events_can_come_twice(genova: Buyer) -> None:
+def test_events_can_come_twice(genova: GenovaCustomer) -> None:
     genova.sandbox.fault(genova.account, "duplicate_events", times=None)
     with genova.line() as line:
         genova.finish(genova.buy())
@@ -176,7 +176,7 @@ def test_events_can_come_twice(genova: Buyer) -> None:
     assert heard[::2] == heard[1::2]
 
 
-def test_an_event_can_be_overtaken_by_the_next(genova: Buyer) -> None:
+def test_an_event_can_be_overtaken_by_the_next(genova: GenovaCustomer) -> None:
     genova.sandbox.fault(genova.account, "out_of_order", after=2)
     with genova.line() as line:
         genova.finish(genova.buy())
@@ -185,22 +185,22 @@ def test_an_event_can_be_overtaken_by_the_next(genova: Buyer) -> None:
     assert types == ["welcome", "job_started", "job_progress", "job_completed", "job_progress"]
 
 
-def test_an_event_that_nothing_overtakes_comes_late(genova: Buyer) -> None:
+def test_an_event_that_nothing_overtakes_comes_late(genova: GenovaCustomer) -> None:
     genova.sandbox.fault(genova.account, "out_of_order", after=3)
     with genova.line() as line:
         genova.finish(genova.buy())
         assert hear_until(line, *END)[-1]["type"] == "job_completed"
 
 
-def test_a_reset_closes_the_lines(genova: Buyer) -> None:
+def test_a_reset_closes_the_lines(genova: GenovaCustomer) -> None:
     with genova.line() as line:
         hear(line)
         genova.sandbox.control("POST", "/reset", {"provider": "genova", "account": genova.account["account"]})
         assert closed_with(line) == 1001
 
 
-def test_an_extension_gets_the_job_and_its_result_reaches_the_buyer(buyer: BuyerFactory, photo: bytes) -> None:
-    genova = buyer(switches={"workers": "extension"})
+def test_an_extension_gets_the_job_and_its_result_reaches_the_buyer(new_genova: NewGenova, photo: bytes) -> None:
+    genova = new_genova(switches={"workers": "extension"})
     job_id = genova.buy("A cat", aspectRatio="square")
     with genova.line() as line, genova.extension() as extension:
         assert hear(extension)["extensionType"] == "flow"
@@ -227,8 +227,8 @@ def test_an_extension_gets_the_job_and_its_result_reaches_the_buyer(buyer: Buyer
     assert httpx.get(link).content == photo
 
 
-def test_an_extension_can_send_several_results_or_a_failure(buyer: BuyerFactory, photo: bytes) -> None:
-    genova = buyer(switches={"workers": "extension"})
+def test_an_extension_can_send_several_results_or_a_failure(new_genova: NewGenova, photo: bytes) -> None:
+    genova = new_genova(switches={"workers": "extension"})
     with genova.line() as line, genova.extension() as extension:
         hear(extension)
         several, failing, broken = genova.buy(count=2), genova.buy(), genova.buy()
@@ -245,8 +245,8 @@ def test_an_extension_can_send_several_results_or_a_failure(buyer: BuyerFactory,
     assert genova.look(broken)["error_message"] == "The extension sent no readable result."
 
 
-def test_freepik_jobs_go_to_the_freepik_extension_and_the_others_to_flow(buyer: BuyerFactory) -> None:
-    genova = buyer(switches={"workers": "extension"})
+def test_freepik_jobs_go_to_the_freepik_extension_and_the_others_to_flow(new_genova: NewGenova) -> None:
+    genova = new_genova(switches={"workers": "extension"})
     with genova.extension("flow") as flow, genova.extension("freepik") as freepik:
         for extension in (flow, freepik):
             assert hear(extension)["type"] == "welcome"
@@ -254,8 +254,8 @@ def test_freepik_jobs_go_to_the_freepik_extension_and_the_others_to_flow(buyer: 
         assert (hear(freepik)["job"]["id"], hear(flow)["job"]["id"]) == (pikaso, other)
 
 
-def test_a_busy_extension_gets_another_job_when_it_asks(buyer: BuyerFactory) -> None:
-    genova = buyer(switches={"workers": "extension"})
+def test_a_busy_extension_gets_another_job_when_it_asks(new_genova: NewGenova) -> None:
+    genova = new_genova(switches={"workers": "extension"})
     with genova.extension() as extension:
         hear(extension)
         first, second = genova.buy(), genova.buy()
@@ -265,8 +265,8 @@ def test_a_busy_extension_gets_another_job_when_it_asks(buyer: BuyerFactory) -> 
         assert hear(extension)["job"]["id"] == second
 
 
-def test_an_extension_that_leaves_fails_its_job(buyer: BuyerFactory) -> None:
-    genova = buyer(switches={"workers": "extension"})
+def test_an_extension_that_leaves_fails_its_job(new_genova: NewGenova) -> None:
+    genova = new_genova(switches={"workers": "extension"})
     with genova.line() as line:
         with genova.extension() as extension:
             hear(extension)
@@ -276,16 +276,16 @@ def test_an_extension_that_leaves_fails_its_job(buyer: BuyerFactory) -> None:
 
 
 @pytest.mark.parametrize("spoiled", ["token", "extensionType"])
-def test_an_extension_needs_its_users_token_and_a_known_type(buyer: BuyerFactory, spoiled: str) -> None:
-    genova, other = buyer(), buyer()
+def test_an_extension_needs_its_users_token_and_a_known_type(new_genova: NewGenova, spoiled: str) -> None:
+    genova, other = new_genova(), new_genova()
     query = {"userId": genova.account["user_id"], "token": genova.account["jwt"], "extensionType": "flow"}
     query[spoiled] = other.account["jwt"]
     with genova.line(f"/ws/extension?{httpx.QueryParams(query)}") as line:
         assert closed_with(line) == 1008
 
 
-def test_no_event_is_lost_among_many_jobs_and_lines(buyer: BuyerFactory) -> None:
-    genova = buyer(settings={"advance": "time", "queue": [0, 1], "run": [1, 3]})
+def test_no_event_is_lost_among_many_jobs_and_lines(new_genova: NewGenova) -> None:
+    genova = new_genova(settings={"advance": "time", "queue": [0, 1], "run": [1, 3]})
     with genova.line() as first, genova.line() as second:
         jobs = {genova.buy(f"Cat {number}") for number in range(20)}
         for line in (first, second):

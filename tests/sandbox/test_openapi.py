@@ -10,7 +10,7 @@ from hypothesis.errors import FlakyStrategyDefinition
 from hypothesis.stateful import run_state_machine_as_test
 from schemathesis.config import SchemathesisConfig
 
-from tests.sandbox.makers import MakerFactory
+from tests.sandbox.generio_customers import NewGenerio
 from tests.sandboxes import Sandbox
 
 SEQUENCES = settings(
@@ -77,8 +77,10 @@ def test_algovera_behaves_as_its_description_says_over_sequences_of_requests(own
     assert ("POST", "/api/txt2img") in succeeded(own_sandbox, account)
 
 
-def test_generio_behaves_as_its_description_says_over_sequences_of_requests(own_sandbox: Sandbox, maker: MakerFactory) -> None:
-    generio = maker(at=own_sandbox, credits=1_000_000, settings={"looks": [0, 0]})
+def test_generio_behaves_as_its_description_says_over_sequences_of_requests(
+    own_sandbox: Sandbox, new_generio: NewGenerio
+) -> None:
+    generio = new_generio(at=own_sandbox, credits=1_000_000, settings={"looks": [0, 0]})
     done = generio.finish(generio.create("A cup"))
     # A flow's state, or its template, can forbid what the description allows.
     checks = {"positive_data_acceptance": {"expected-statuses": [200, 404, 409, 422]}}

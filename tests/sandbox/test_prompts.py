@@ -6,13 +6,14 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from genmedia.sandbox.prompts import Prompt, UnreadableReferenceError, film, paint
-from genmedia.sandbox.prompts.looks import LOOKS
-from genmedia.sandbox.prompts.reading import PLACES, SUBJECTS, read_scene
-from genmedia.sandbox.prompts.references import MODES
-from genmedia.sandbox.prompts.scenery import LIGHTS
-from genmedia.sandbox.prompts.scenery import PLACES as PAINTERS
-from genmedia.sandbox.prompts.subjects import DRAWINGS
+from genmedia.sandbox.drawing.prompts import Prompt, UnreadableReferenceError, film, paint
+from genmedia.sandbox.drawing.prompts.looks import LOOKS
+from genmedia.sandbox.drawing.prompts.reading import PLACES, SUBJECTS, read_scene
+from genmedia.sandbox.drawing.prompts.references import MODES
+from genmedia.sandbox.drawing.prompts.scenery import LIGHTS
+from genmedia.sandbox.drawing.prompts.scenery import PLACES as PAINTERS
+from genmedia.sandbox.drawing.prompts.subjects import DRAWINGS
+from genmedia.sandbox.drawing.techniques.studio import bare_letters
 
 PHOTOS = sorted((Path(__file__).parents[2] / "photos").glob("*.jpg"))
 LAKE = Prompt("A sailboat on a lake at sunset", "imagen4", (16, 9), 256)
@@ -24,6 +25,11 @@ def seen(prompt: Prompt) -> np.ndarray:
 
 def difference(one: Prompt, other: Prompt) -> float:
     return float(np.abs(seen(one) - seen(other)).mean())
+
+
+def test_letters_with_accents_are_written_without_them() -> None:
+    assert bare_letters("Frühling, Café") == "Fruhling, Cafe"
+    assert bare_letters("東京 2026") == "?? 2026"
 
 
 def test_every_word_that_is_read_can_be_drawn() -> None:

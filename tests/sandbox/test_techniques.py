@@ -12,7 +12,7 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 
-from genmedia.sandbox.techniques import CATALOGUE, Rendered, UnreadableInputError, render, sample_photo
+from genmedia.sandbox.drawing.techniques import CATALOGUE, Rendered, UnreadableInputError, render, sample_photo
 
 PHOTOS = Path(__file__).parents[2] / "photos"
 COFFEE, ASTRONAUT = ((PHOTOS / name).read_bytes() for name in ("coffee.jpg", "astronaut.jpg"))

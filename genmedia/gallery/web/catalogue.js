@@ -1,6 +1,7 @@
 "use strict";
-// What the store holds, as it was when the page was written, and how it is said. One global, set by the script beside the page.
-const { root, assets, left_out: leftOut } = JSON.parse(globalThis.galleryData ?? '{"root":"","assets":[],"left_out":[]}');
+// What the store holds, and how it is said. One global, set by the script beside the page: how it was when that was written.
+const { root, live, ...written } = JSON.parse(globalThis.galleryData ?? '{"root":"","assets":[],"left_out":[]}');
+let { assets, left_out: leftOut } = written;
 const at = (id) => document.getElementById(id);
 
 // Names and texts come from providers: they become text nodes and properties, never markup.
@@ -16,9 +17,14 @@ const button = (className, label, press, properties = {}) => {
 };
 
 const typeOf = (asset) => asset.file.media_type.split("/")[0] || "file";
+const isUpload = (asset) => asset.provider === "upload"; // a person put it into the store: nobody was paid
+const isStrange = (asset) => /^image\/(hei[cf]|tiff)$/.test(asset.file.media_type); // what browsers do not show: a small copy stands for it
 const statusOf = (asset) => (asset.quarantined ? "quarantined" : asset.warnings?.length ? "warnings" : "stored");
+const usesOf = (asset) => [asset, ...(asset.uses ?? [])]; // the first is what it was bought for
 const techniqueOf = (asset) => asset.operation.replace(/^technique[: ]/, "");
 const purchaseOf = (asset) => JSON.stringify([asset.account, asset.submission_key, asset.attempt]);
+const severalOf = (asset) => new Set(siblings.get(purchaseOf(asset)).map(({ output }) => output.id)).size > 1;
+const titleOf = (asset) => (severalOf(asset) ? `${asset.step} · ${asset.output.id}` : asset.step); // the item, and which of its outputs
 const wishOf = (asset) => `${asset.wish} ${asset.output.id}`;
 
 const number = new Intl.NumberFormat("en", { maximumFractionDigits: 4 });
@@ -37,42 +43,66 @@ const grouped = (some, key) => {
   for (const one of some) groups.has(key(one)) ? groups.get(key(one)).push(one) : groups.set(key(one), [one]);
   return groups;
 };
-const siblings = grouped(assets, purchaseOf);
-const takes = grouped(assets.filter((asset) => !asset.quarantined), wishOf);
-for (const some of takes.values()) some.sort((one, other) => one.take - other.take);
+// What follows from all assets together; made anew by `survey` whenever there are others.
+let siblings, takes, byPath, bySha, byOrigin, byParent;
 
 // Lineage: an input is known by its path; where none is named, or it was moved, by the bytes it came with.
 const cameAs = (asset) => asset.file.original_sha256 ?? asset.file.sha256;
-const byPath = new Map(assets.map((asset) => [asset.path, asset]));
-const bySha = grouped(assets, (asset) => asset.file.sha256);
-const byOrigin = grouped(assets, cameAs);
 const parentOf = (asset, input) => {
   const named = byPath.get(input.asset);
   if (named && named !== asset) return named;
   const others = (byOrigin.get(input.sha256) ?? []).filter((one) => one !== asset);
   return others.find((one) => one.campaign === asset.campaign) ?? others[0];
 };
-const byParent = new Map();
-for (const asset of assets) {
-  for (const parent of new Set(asset.inputs.map((input) => parentOf(asset, input)))) {
-    if (parent) byParent.has(parent) ? byParent.get(parent).push(asset) : byParent.set(parent, [asset]);
+const survey = () => {
+  siblings = grouped(assets, purchaseOf);
+  takes = grouped(assets.filter((asset) => !asset.quarantined), wishOf);
+  for (const some of takes.values()) some.sort((one, other) => one.take - other.take);
+  byPath = new Map(assets.map((asset) => [asset.path, asset]));
+  bySha = grouped(assets, (asset) => asset.file.sha256);
+  byOrigin = grouped(assets, cameAs);
+  byParent = new Map();
+  for (const asset of assets) {
+    for (const parent of new Set(asset.inputs.map((input) => parentOf(asset, input)))) {
+      if (parent) byParent.has(parent) ? byParent.get(parent).push(asset) : byParent.set(parent, [asset]);
+    }
   }
-}
+};
+survey();
 // One for each job that it went into, however many outputs that gave.
 const childrenOf = (asset) => [...grouped(byParent.get(asset) ?? [], purchaseOf).values()].map(([one]) => one);
 
-// A job is charged once, however many outputs it gave; different units are never added.
+// What jobs were charged, by provider and unit, which are never added; a job once, however many outputs it gave.
+const providerOf = (asset) => asset.provider || asset.account.split("|")[0];
 const charges = (some) => {
-  const paid = new Map(some.filter((asset) => asset.cost.charged !== undefined).map((asset) => [purchaseOf(asset), asset.cost]));
-  const totals = new Map();
-  for (const { charged, unit } of paid.values()) totals.set(unit, (totals.get(unit) ?? 0) + charged);
-  return [...totals].map(([unit, total]) => amount(total, unit));
+  const jobs = new Map(some.filter((asset) => !asset.quarantined && !isUpload(asset)).map((asset) => [purchaseOf(asset), asset]));
+  const told = [];
+  for (const [provider, bought] of [...grouped([...jobs.values()], providerOf)].sort()) {
+    const known = bought.map((asset) => asset.cost).filter(({ charged }) => charged !== undefined);
+    const totals = [...grouped(known, ({ unit }) => unit)].map(([unit, costs]) => [unit, costs.reduce((sum, { charged }) => sum + charged, 0)]);
+    told.push(...totals.map(([unit, total]) => `${provider} ${amount(total, unit)}`));
+    if (known.length < bought.length) told.push(`${provider} unknown`);
+  }
+  return told;
 };
 
+const copyText = async (text, done, refused) => {
+  try {
+    await navigator.clipboard.writeText(text);
+    notice(done);
+  } catch {
+    notice(refused);
+  }
+};
 const notice = (text) => {
   const said = make("p", { textContent: text });
   at("notice").replaceChildren(said);
-  said.addEventListener("animationend", () => said.remove());
+  at("notice").hidePopover();
+  at("notice").showPopover(); // above a dialog that is open
+  said.addEventListener("animationend", () => {
+    said.remove();
+    at("notice").hidePopover();
+  });
 };
 
 // What a browser keeps for this page; one that keeps nothing is said so once, when something should be kept.

@@ -31,7 +31,7 @@ const compareChosen = (asset) => {
 
 const makePane = (asset) => {
   const pane = make("div", { className: "pane" }, large(asset));
-  const facts = [asset.output.id, pixels(asset.file), costOf(asset)].filter(Boolean).join(" · ");
+  const facts = [pixels(asset.file), costOf(asset)].filter(Boolean).join(" · ");
   const figure = make(
     "figure",
     { tabIndex: 0 },
@@ -39,12 +39,12 @@ const makePane = (asset) => {
     make(
       "figcaption",
       {},
-      make("p", {}, make("strong", { textContent: [asset.step, takeOf(asset)].filter(Boolean).join(" · ") }), make("span", { className: "soft", textContent: facts })),
+      make("p", {}, make("strong", { textContent: [titleOf(asset), takeOf(asset)].filter(Boolean).join(" · ") }), make("span", { className: "soft", textContent: facts })),
       markButtons(asset),
       button("plain-button", "Details", () => show(asset)),
     ),
   );
-  figure.setAttribute("aria-label", [asset.step, asset.output.id, takeOf(asset)].filter(Boolean).join(", "));
+  figure.setAttribute("aria-label", [titleOf(asset), takeOf(asset)].filter(Boolean).join(", "));
   return figure;
 };
 const compare = (some) => {

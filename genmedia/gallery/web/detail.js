@@ -7,7 +7,7 @@ const row = (name, value, className = "") => (value === null || value === "" ? [
 const kin = (asset) => {
   const link = button("kin", "", () => show(asset), { title: asset.path });
   const take = takeOf(asset);
-  link.append(thumbnail(asset, { loading: "lazy" }) ?? make("span", { className: "blank", textContent: "¶" }), make("span", {}, [asset.step, asset.output.id, take].filter(Boolean).join(" · ")));
+  link.append(thumbnail(asset, { loading: "lazy" }) ?? make("span", { className: "blank", textContent: "¶" }), make("span", {}, [titleOf(asset), take].filter(Boolean).join(" · ")));
   return link;
 };
 
@@ -38,27 +38,36 @@ const timeRows = ({ times }) => {
   return found;
 };
 
+const copyPath = (asset) => {
+  const path = `store:${asset.path}`;
+  return copyText(path, `Copied: ${path}`, `This browser copies nothing for a page. Type ${path}`);
+};
+
 const factsOf = (asset) => {
-  const [provider, origin, account] = asset.account.split("|");
+  const [, origin, account] = asset.account.split("|");
   const { file } = asset;
   const part = (title, found) => (found.flat().length ? [make("h3", {}, title), make("dl", {}, ...found.flat())] : []);
   const link = (href, text, properties = {}) => make("a", { href, target: "_blank", rel: "noopener", textContent: text, ...properties });
   const links = asset.quarantined
-    ? [link(asset.sidecar, "Evidence")]
+    ? [asset.sidecar && link(asset.sidecar, "Evidence")]
     : [link(asset.href, "Open"), link(asset.href, "Download", { download: asset.path.split("/").pop() }), link(asset.sidecar, "Sidecar")];
+  if (live?.runs && asset.run) links.push(link(live.runs + asset.run, "Run", { title: "The run that bought it" }));
+  if (!asset.quarantined) links.push(button("link", "Copy path", () => copyPath(asset), { title: `store:${asset.path}: what a form takes where a file may stand` }));
   const others = (takes.get(wishOf(asset)) ?? []).filter((one) => one !== asset);
   const uses = childrenOf(asset);
   const request = Object.keys(asset.request).length
     ? make("details", {}, make("summary", { textContent: "The whole request" }), make("pre", { className: "code", textContent: JSON.stringify(asset.request, null, 2) }))
     : null;
   const facts = [
-    make("h2", { id: "name" }, asset.output.id),
-    make("p", { className: "soft" }, `${asset.campaign} · ${asset.step}`),
-    make("p", { className: "links" }, ...links),
-    markButtons(asset),
+    make("h2", { id: "name" }, titleOf(asset)),
+    make("p", { className: "soft" }, asset.campaign),
+    ...(asset.uses ?? []).map(({ campaign, step }) => make("p", { className: "soft" }, `also used by ${campaign} · ${step}`)),
+    make("p", { className: "links" }, ...links.filter(Boolean)),
+    isUpload(asset) ? null : markButtons(asset),
+    ...(isUpload(asset) ? [make("p", { className: "soft", textContent: "A person put it into the store, to be used as an input." })] : []),
     ...(asset.warnings ?? []).map((warning) => make("p", { className: "warning", textContent: warning })),
-    ...part("Made by", [
-      row("provider", asset.provider || provider),
+    ...part("Made by", isUpload(asset) ? [] : [
+      row("provider", providerOf(asset)),
       row("account", [account, origin].filter(Boolean).join(" · ")),
       row("operation", techniqueOf(asset)),
       row("cost", costOf(asset)),
@@ -69,7 +78,8 @@ const factsOf = (asset) => {
     ...(others.length ? [make("h3", {}, "Other takes"), ...others.map(kin), button("plain-button", "Compare takes", () => compareTakes(asset), { title: "Compare (C)" })] : []),
     ...(uses.length ? [make("h3", {}, "Used for"), ...uses.map(kin)] : []),
     ...part("When", timeRows(asset)),
-    ...part("Job", [
+    ...part("Job", isUpload(asset) ? [] : [
+      row("output", asset.output.id),
       row("remote id", asset.remote_id, "code"),
       row("submission", asset.submission_key, "code"),
       row("attempt", String(asset.attempt)),
@@ -89,13 +99,16 @@ const factsOf = (asset) => {
   return facts.filter(Boolean);
 };
 
-const show = (asset) => {
-  current = asset;
-  const position = shown.indexOf(asset) + 1;
-  stage.reset();
-  at("stage").replaceChildren(large(asset));
-  at("facts").replaceChildren(...factsOf(asset));
+const drawFacts = () => {
+  const position = shown.indexOf(current) + 1;
+  at("facts").replaceChildren(...factsOf(current));
   at("position").textContent = position ? `${number.format(position)} of ${number.format(shown.length)}` : "outside the filter";
+};
+const show = (asset) => {
+  current = byPath.get(asset.path) ?? asset; // what was drawn before something new came may name it as it was
+  stage.reset();
+  at("stage").replaceChildren(large(current));
+  drawFacts();
   at("panel").scrollTop = 0;
   if (at("compare").open) at("compare").close();
   if (!at("detail").open) at("detail").showModal();

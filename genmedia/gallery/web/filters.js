@@ -5,16 +5,15 @@ const facets = [
   { name: "type", title: "Type", of: typeOf },
   { name: "mark", title: "Mark", of: (asset) => markOf(asset) ?? "none" },
   { name: "status", title: "Status", of: statusOf },
-  { name: "campaign", title: "Campaign", of: (asset) => asset.campaign },
+  { name: "campaign", title: "Campaign", of: (asset) => [...new Set(usesOf(asset).map(({ campaign }) => campaign))] },
   { name: "provider", title: "Provider", of: (asset) => asset.provider },
   { name: "take", title: "Take", of: (asset) => String(asset.take) },
-  { name: "step", title: "Step", of: (asset) => asset.step },
+  { name: "step", title: "Step", of: (asset) => [...new Set(usesOf(asset).map(({ step }) => step))] },
 ];
+const valuesOf = (facet, asset) => [facet.of(asset)].flat();
 const FIXED = { mark: [...Object.keys(MARKS), "none"], status: ["stored", "warnings", "quarantined"], type: ["image", "video", "model", "text"] };
 for (const facet of facets) {
   facet.chosen = new Set();
-  facet.values = [...new Set([...(FIXED[facet.name] ?? []), ...assets.map(facet.of)])];
-  if (facet.name === "take") facet.values.sort((one, other) => one - other);
   facet.list = make("div", { className: "choices" });
   facet.more = make("p", { className: "soft more", hidden: true });
   const group = make("section", { className: "facet" }, make("h3", { textContent: facet.title }), facet.list, facet.more);
@@ -24,24 +23,39 @@ for (const facet of facets) {
 }
 
 const texts = (value) => (typeof value === "string" ? [value] : value && typeof value === "object" ? Object.values(value).flatMap(texts) : []);
-const haystacks = new Map(
-  assets.map((asset) => [
-    asset,
-    [asset.campaign, asset.step, asset.output.id, techniqueOf(asset), asset.path, ...texts(asset.request), ...asset.inputs.map(({ text }) => text ?? "")]
-      .join("\n")
-      .toLowerCase(),
-  ]),
-);
+const wordsOf = (asset) =>
+  [
+    ...usesOf(asset).flatMap(({ campaign, step, labels = {} }) => [campaign, step, ...Object.entries(labels).flatMap(([name, value]) => [value, `${name}=${value}`, `${name}: ${value}`])]),
+    ...[asset.output.id, techniqueOf(asset), asset.path],
+    ...texts(asset.request),
+    ...asset.inputs.flatMap(({ text = "", from = "", asset: path = "" }) => [text, from, path]),
+    ...texts(asset.place ?? []),
+  ]
+    .join("\n")
+    .toLowerCase();
+
+// What can be chosen and searched among all assets; made anew whenever there are others.
+let haystacks;
+const surveyFilters = () => {
+  for (const facet of facets) {
+    facet.values = [...new Set([...(FIXED[facet.name] ?? []), ...assets.flatMap((asset) => valuesOf(facet, asset))])];
+    if (facet.name === "take") facet.values.sort((one, other) => one - other);
+  }
+  haystacks = new Map(assets.map((asset) => [asset, wordsOf(asset)]));
+};
+surveyFilters();
 
 let shown = assets;
 const choose = () => {
   const words = at("search").value.toLowerCase().split(/\s+/);
   const counts = new Map(facets.map((facet) => [facet, new Map()]));
-  const add = (facet, asset) => counts.get(facet).set(facet.of(asset), (counts.get(facet).get(facet.of(asset)) ?? 0) + 1);
+  const add = (facet, asset) => {
+    for (const value of valuesOf(facet, asset)) counts.get(facet).set(value, (counts.get(facet).get(value) ?? 0) + 1);
+  };
   shown = [];
   for (const asset of assets) {
     if (!words.every((word) => haystacks.get(asset).includes(word))) continue;
-    const against = facets.filter((facet) => facet.chosen.size && !facet.chosen.has(facet.of(asset)));
+    const against = facets.filter((facet) => facet.chosen.size && !valuesOf(facet, asset).some((value) => facet.chosen.has(value)));
     if (!against.length) {
       shown.push(asset);
       for (const facet of facets) add(facet, asset);

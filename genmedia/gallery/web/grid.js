@@ -3,10 +3,13 @@
 const GAP = 14;
 const CAPTION = 44;
 const HEAD = 68;
+const LINE = 22;
+const SIDE = 164; // what stands left of a table's rows
+const NARROWEST = 116;
 const still = matchMedia("(prefers-reduced-motion: reduce)").matches;
 
 const thumbnail = (asset, properties) => {
-  const source = asset.thumbnail ?? (typeOf(asset) === "image" && !asset.quarantined ? asset.href : null);
+  const source = asset.thumbnail ?? (typeOf(asset) === "image" && !asset.quarantined && !isStrange(asset) ? asset.href : null);
   return source && make("img", { src: source, alt: "", decoding: "async", draggable: false, ...properties });
 };
 const shapeOf = (asset) => {
@@ -14,7 +17,27 @@ const shapeOf = (asset) => {
   return Math.min(3, Math.max(0.5, width / height));
 };
 
-// Where everything is: a heading for each campaign, and below it rows in which every tile is as high as its neighbours.
+// A run that was a product of lists is a table: a row for each value of the first list that varies, a column for those of the others.
+const listsOf = (asset) => (asset.place ?? []).map(({ name }) => name).join("\n");
+const tableOf = (members) => {
+  const lists = (members[0].place ?? []).map((_, list) => list);
+  const [down, ...across] = lists.filter((list) => new Set(members.map(({ place }) => JSON.stringify(place[list]))).size > 1);
+  if (!across.length) return null;
+  const columns = new Map();
+  const lines = new Map();
+  for (const asset of members) {
+    const [key, row] = [across, [down]].map((some) => JSON.stringify(some.map((list) => asset.place[list])));
+    if (!columns.has(key)) columns.set(key, across.map((list) => asset.place[list]));
+    if (!lines.has(row)) lines.set(row, { at: asset.place[down], cells: new Map() });
+    const { cells } = lines.get(row);
+    cells.has(key) ? cells.get(key).push(asset) : cells.set(key, [asset]);
+  }
+  const before = ([, one], [, other]) => one.map(({ number: n }, list) => n - other[list].number).find(Boolean) ?? 0;
+  return { columns: [...columns].sort(before), lines: [...lines.values()].sort((one, other) => one.at.number - other.at.number) };
+};
+const wordsAt = (some) => some.map(({ name, value }) => (/\D/.test(value) ? value : `${name} ${value}`)).join(" · ");
+
+// Where everything is: a heading for each campaign, and below it a table, or rows in which every tile is as high as its neighbours.
 let heads = [];
 let places = [];
 let rows = [];
@@ -23,28 +46,62 @@ const arrange = () => {
   const wanted = innerWidth < 640 ? 150 : 232;
   [heads, places, rows] = [[], [], []];
   let top = 0;
-  for (const [campaign, members] of grouped(shown, (asset) => asset.campaign)) {
-    heads.push({ top, campaign, members });
-    top += HEAD;
-    for (let first = 0; first < members.length; ) {
+  const startRow = (count) => rows.push({ top, first: places.length, next: places.length + count });
+  const put = (asset, left, most, height) => places.push({ asset, left, top, width: Math.min(most, shapeOf(asset) * height), height, row: rows.length - 1 });
+  const flow = (some) => {
+    for (let first = 0; first < some.length; ) {
       let [next, shapes, height] = [first, 0, Infinity];
-      while (next < members.length && height > wanted) {
-        shapes += shapeOf(members[next]);
+      while (next < some.length && height > wanted) {
+        shapes += shapeOf(some[next]);
         next += 1;
         height = (width - GAP * (next - first - 1)) / shapes;
       }
       height = Math.min(height, wanted); // a last row that does not fill the width stays as high as the others
-      rows.push({ top, first: places.length, next: places.length + next - first });
+      startRow(next - first);
       let left = 0;
-      for (const asset of members.slice(first, next)) {
-        const wide = Math.min(width, shapeOf(asset) * height);
-        places.push({ asset, left, top, width: wide, height, row: rows.length - 1 });
-        left += wide + GAP;
+      for (const asset of some.slice(first, next)) {
+        put(asset, left, width, height);
+        left += places.at(-1).width + GAP;
       }
       first = next;
       top += height + CAPTION + GAP;
     }
+  };
+  const lay = ({ columns, lines }) => {
+    const wide = Math.min(1.5 * wanted, (width - SIDE) / columns.length - GAP);
+    const narrow = wide < NARROWEST; // then each row of the table is a heading and what is below it
+    const leftOf = (column) => SIDE + column * (wide + GAP);
+    if (!narrow) {
+      for (const [column, [, some]] of columns.entries()) heads.push({ top, left: leftOf(column), width: wide, height: LINE, words: wordsAt(some) });
+      top += LINE + 6;
+    }
+    for (const { at: where, cells } of lines) {
+      const some = columns.map(([key]) => cells.get(key) ?? []);
+      const height = Math.min(wanted, Math.max(...some.flat().map((asset) => wide / shapeOf(asset))));
+      if (narrow) {
+        heads.push({ top, left: 0, width, height: LINE, words: wordsAt([where]) });
+        top += LINE + 6;
+        flow(some.flat());
+        continue;
+      }
+      heads.push({ top, left: 0, width: SIDE - GAP, height, words: wordsAt([where]) });
+      for (let depth = 0; some.some((cell) => depth < cell.length); depth += 1) {
+        startRow(some.filter((cell) => depth < cell.length).length);
+        for (const [column, cell] of some.entries()) if (depth < cell.length) put(cell[depth], leftOf(column), wide, height);
+        top += height + CAPTION + GAP;
+      }
+    }
+  };
+  for (const [campaign, members] of grouped(shown, (asset) => asset.campaign)) {
+    heads.push({ top, campaign, members });
+    top += HEAD;
+    for (const some of grouped(members, listsOf).values()) {
+      const table = tableOf(some);
+      if (table) lay(table);
+      else flow(some);
+    }
   }
+  shown = places.map(({ asset }) => asset); // as the eye goes over them
   at("grid").style.height = `${top}px`;
 };
 
@@ -53,7 +110,7 @@ const tileContent = (asset) => {
   if (asset.quarantined) return [make("span", { className: "words refused", textContent: asset.warnings.join("\n") })];
   if (type === "text") return [make("span", { className: "words", textContent: asset.text.slice(0, 600) })];
   const picture = thumbnail(asset, { loading: "lazy" });
-  if (type === "image") return [picture];
+  if (type === "image" && picture) return [picture];
   if (type === "video") {
     const badge = make("span", { className: "badge" }, asset.file.duration ? `▶ ${seconds(asset.file.duration)}` : "▶");
     return [picture ?? make("video", { src: asset.href, preload: "metadata", muted: true }), badge];
@@ -75,16 +132,22 @@ const playOnHover = (tile, asset) => {
 };
 
 const makeTile = (asset) => {
-  const details = [asset.output.id, takeOf(asset), pixels(asset.file), triangles(asset.file)].filter(Boolean).join(" · ");
+  const details = [takeOf(asset), pixels(asset.file), triangles(asset.file)].filter(Boolean).join(" · ");
   const open = make("button", { type: "button", className: "frame", title: asset.path, tabIndex: -1 }, ...tileContent(asset));
   open.addEventListener("click", (event) => (event.shiftKey ? pick(asset) : show(asset)));
   open.addEventListener("focus", () => activate(asset));
+  const caption = make(
+    "div",
+    { className: "caption", title: titleOf(asset) },
+    make("p", { className: "step", textContent: titleOf(asset) }),
+    make("p", { className: "soft", textContent: details }),
+  );
+  caption.addEventListener("click", () => getSelection().isCollapsed && open.click());
   const tile = make(
     "article",
     { className: "tile" },
     open,
-    make("p", { className: "step", textContent: asset.step, title: asset.step }),
-    make("p", { className: "soft", textContent: details }),
+    caption,
     make("span", { className: "sign" }),
     button("pick", "", () => pick(asset), { title: "Choose to compare (Space)", tabIndex: -1 }),
   );
@@ -96,7 +159,7 @@ const makeTile = (asset) => {
 const dressTile = (tile, place, index) => {
   const { asset } = place;
   const [mark, status] = [markOf(asset), statusOf(asset)];
-  const told = [`${asset.step}, ${asset.output.id}`, typeOf(asset), takeOf(asset), status === "stored" ? null : status, mark ? `marked ${mark}` : null];
+  const told = [titleOf(asset), typeOf(asset), takeOf(asset), status === "stored" ? null : status, mark ? `marked ${mark}` : null];
   tile.style.cssText = `transform: translate(${place.left}px, ${place.top}px); width: ${place.width}px; height: ${place.height + CAPTION}px`;
   tile.dataset.mark = mark ?? "";
   tile.dataset.status = status;
@@ -110,7 +173,13 @@ const dressTile = (tile, place, index) => {
   tile.firstChild.tabIndex = index === active ? 0 : -1;
 };
 
-const makeHead = ({ campaign, members }) => {
+const makeHead = ({ campaign, members, words, left, width, height }) => {
+  if (words !== undefined) {
+    const label = make("p", { className: "label", textContent: words, title: words });
+    label.style.cssText = `left: ${left}px; width: ${width}px; max-height: ${height}px`;
+    label.classList.toggle("one", height === LINE);
+    return label;
+  }
   const newest = members.reduce((last, { times }) => (times.stored > last ? times.stored : last), "");
   const facts = [count(members.length, "asset"), ...charges(members), newest ? day.format(new Date(newest)) : null];
   return make("header", { className: "head" }, make("h2", { textContent: campaign }), make("p", { className: "soft", textContent: facts.filter(Boolean).join(" · ") }));

@@ -1,4 +1,5 @@
 // Marks: keep, retake or reject, for one file at one place. They stay in this browser until they are exported.
+// The same seed would give the same again: a retake of what was asked for with one has another, which a person may change.
 
 const MARKS = { keep: "✓", retake: "↻", reject: "✕" };
 const MARKS_NAME = `genmedia marks ${root}`;
@@ -14,6 +15,28 @@ const readMarks = () => {
 let marks = readMarks();
 const markOf = (asset) => marks.get(markKey(asset));
 
+const SEEDS_NAME = `genmedia seeds ${root}`;
+const readSeeds = () => {
+  try {
+    return new Map(Object.entries(JSON.parse(kept.get(SEEDS_NAME) ?? "{}")).filter(([, seed]) => Number.isSafeInteger(seed)));
+  } catch {
+    return new Map();
+  }
+};
+let seeds = readSeeds();
+const seedOf = ({ request }) => [request.seed, request.parameters?.seed].find(Number.isSafeInteger);
+const otherSeed = () => {
+  const used = new Set([...assets.map(seedOf), ...seeds.values()]);
+  let seed = 1;
+  while (used.has(seed)) seed += 1;
+  return seed;
+};
+const setSeed = (asset, seed) => {
+  if (Number.isSafeInteger(seed)) seeds.set(markKey(asset), seed);
+  else seeds.delete(markKey(asset));
+  kept.set(SEEDS_NAME, JSON.stringify(Object.fromEntries(seeds)));
+};
+
 const marksChanged = () => {
   kept.set(MARKS_NAME, JSON.stringify(Object.fromEntries(marks)));
   redraw();
@@ -21,6 +44,7 @@ const marksChanged = () => {
 const setMark = (asset, mark) => {
   if (markOf(asset) === mark) marks.delete(markKey(asset));
   else marks.set(markKey(asset), mark);
+  if (markOf(asset) === "retake" && seedOf(asset) !== undefined && !seeds.has(markKey(asset))) setSeed(asset, otherSeed());
   marksChanged();
 };
 const HANDS = { k: "keep", r: "retake", x: "reject" };
@@ -30,25 +54,42 @@ const markButtons = (asset) => {
     made.dataset.mark = mark;
     return made;
   });
-  const group = make("div", { className: "marks", asset }, ...buttons);
+  const seed = make("input", { type: "number", step: 1, autocomplete: "off" });
+  seed.addEventListener("input", () => setSeed(asset, seed.valueAsNumber));
+  const group = make("div", { className: "marks", asset }, ...buttons, seedOf(asset) === undefined ? null : make("label", { className: "seed" }, "with the seed ", seed));
   group.setAttribute("role", "group");
   group.setAttribute("aria-label", "Mark");
   drawMarks(group);
   return group;
 };
 const drawMarks = (group) => {
-  for (const made of group.children) made.setAttribute("aria-pressed", markOf(group.asset) === made.dataset.mark);
+  const mark = markOf(group.asset);
+  for (const made of group.querySelectorAll(".mark")) made.setAttribute("aria-pressed", mark === made.dataset.mark);
+  const seed = group.querySelector(".seed");
+  if (!seed) return;
+  seed.hidden = mark !== "retake";
+  if (document.activeElement !== seed.lastChild) seed.lastChild.value = seeds.get(markKey(group.asset)) ?? "";
 };
 
-const exportMarks = () => {
+const writtenMarks = (spaces) => {
   const marked = assets.filter(markOf).map((asset) => ({
     mark: markOf(asset),
     path: asset.path,
     sha256: asset.file.sha256,
     submission_key: asset.submission_key,
     output: asset.output.id,
+    ...(markOf(asset) === "retake" && seeds.has(markKey(asset)) ? { seed: seeds.get(markKey(asset)) } : {}),
   }));
-  const file = new Blob([`${JSON.stringify({ marks: 1, made: new Date().toISOString(), assets: marked }, null, 2)}\n`], { type: "application/json" });
+  return JSON.stringify({ marks: 1, made: new Date().toISOString(), assets: marked }, null, spaces);
+};
+
+const copyMarks = () => {
+  const told = `Copied: ${count(assets.filter(markOf).length, "mark")}, for the field Marks from the gallery in a form.`;
+  return copyText(writtenMarks(), told, "This browser copies nothing for a page: export the marks.");
+};
+
+const exportMarks = () => {
+  const file = new Blob([`${writtenMarks(2)}\n`], { type: "application/json" });
   make("a", { href: URL.createObjectURL(file), download: "marks.json" }).click();
 };
 
@@ -59,12 +100,13 @@ const importMarks = async (file) => {
   try {
     const read = JSON.parse(await file.text());
     if (read.marks !== 1 || !Array.isArray(read.assets)) throw new Error("not a file of marks");
-    for (const { mark, path, sha256, submission_key: key, output } of read.assets) {
+    for (const { mark, path, sha256, submission_key: key, output, seed } of read.assets) {
       if (!Object.hasOwn(MARKS, mark)) throw new Error(`there is no mark ${mark}`);
       const moved = (bySha.get(sha256) ?? []).find((asset) => asset.submission_key === key && asset.output.id === output);
       const asset = here.get(`${sha256} ${path}`) ?? moved;
       if (asset) {
         marks.set(markKey(asset), mark);
+        if (seed !== undefined) setSeed(asset, seed);
         taken += 1;
       } else strangers += 1;
     }
@@ -76,6 +118,7 @@ const importMarks = async (file) => {
   notice(`${count(taken, "mark")} imported.${strangers ? ` ${count(strangers, "mark")} left out: what they are for is not here.` : ""}`);
 };
 
+at("copy-marks").addEventListener("click", copyMarks);
 at("export").addEventListener("click", exportMarks);
 at("import").addEventListener("click", () => at("file").click());
 at("file").addEventListener("change", ({ target }) => {
@@ -85,10 +128,13 @@ at("file").addEventListener("change", ({ target }) => {
 addEventListener("dragover", (event) => event.preventDefault());
 addEventListener("drop", (event) => {
   event.preventDefault();
-  if (event.dataTransfer.files[0]) importMarks(event.dataTransfer.files[0]);
+  const files = [...event.dataTransfer.files];
+  const pictures = live ? files.filter(({ type }) => type.startsWith("image/")) : [];
+  if (pictures.length) putUp(pictures);
+  else if (files[0]) importMarks(files[0]);
 });
 addEventListener("storage", ({ key }) => {
-  if (key !== MARKS_NAME) return;
-  marks = readMarks();
+  if (key !== MARKS_NAME && key !== SEEDS_NAME) return;
+  [marks, seeds] = [readMarks(), readSeeds()];
   redraw();
 });

@@ -3,7 +3,7 @@
 const large = (asset) => {
   const type = typeOf(asset);
   if (asset.quarantined) return make("p", { className: "plain", textContent: "This file was refused and is kept in quarantine; the page does not open it." });
-  if (type === "image") return make("img", { src: asset.href, alt: `${asset.output.id} of ${asset.step}`, draggable: false });
+  if (type === "image" && !isStrange(asset)) return make("img", { src: asset.href, alt: `${asset.output.id} of ${asset.step}`, draggable: false });
   if (type === "video") {
     return make("video", { src: asset.href, poster: asset.thumbnail ?? "", controls: true, autoplay: !still, muted: true, loop: true });
   }
@@ -37,6 +37,12 @@ addEventListener("message", ({ source, data }) => {
 const looking = (around) => {
   let view = { zoom: 1, x: 0, y: 0 };
   let held = null;
+  const fingers = new Map();
+  const between = () => {
+    const [one, other] = [...fingers.values()];
+    const wide = Math.hypot(one.clientX - other.clientX, one.clientY - other.clientY);
+    return { target: one.target, clientX: (one.clientX + other.clientX) / 2, clientY: (one.clientY + other.clientY) / 2, wide };
+  };
   const set = (zoom, x, y) => {
     zoom = Math.min(16, Math.max(1, zoom));
     const most = 50 * (zoom - 1);
@@ -63,14 +69,29 @@ const looking = (around) => {
     if (media(event)?.tagName === "IMG") towards(view.zoom > 1 ? 0 : 3, ...inPane(event));
   });
   around.addEventListener("pointerdown", (event) => {
-    if (media(event) && view.zoom > 1 && !event.button) held = { x: event.clientX, y: event.clientY, view, box: inPane(event)[2], moved: false };
+    if (!media(event)) return;
+    fingers.set(event.pointerId, event);
+    if (fingers.size === 1 && view.zoom > 1 && !event.button) held = { x: event.clientX, y: event.clientY, view, box: inPane(event)[2], moved: false };
   });
-  addEventListener("pointermove", ({ clientX, clientY }) => {
-    if (!held) return;
+  addEventListener("pointermove", (event) => {
+    const { clientX, clientY } = event;
+    if (fingers.has(event.pointerId) && fingers.size === 2) {
+      const { wide } = between();
+      fingers.set(event.pointerId, event);
+      held = { moved: true }; // what two fingers do is no click
+      if (wide) towards(between().wide / wide, ...inPane(between()));
+      return;
+    }
+    if (!held?.view) return;
     held.moved ||= Math.hypot(clientX - held.x, clientY - held.y) > 4;
     if (held.moved) set(held.view.zoom, held.view.x + ((clientX - held.x) / held.box.width) * 100, held.view.y + ((clientY - held.y) / held.box.height) * 100);
   });
-  for (const end of ["pointerup", "pointercancel"]) addEventListener(end, () => setTimeout(() => (held = null)));
+  for (const end of ["pointerup", "pointercancel"]) {
+    addEventListener(end, ({ pointerId }) => {
+      fingers.delete(pointerId);
+      setTimeout(() => (held = null));
+    });
+  }
   around.addEventListener("click", (event) => held?.moved && event.preventDefault(), true); // a video that was dragged neither starts nor stops
   return { towards, reset: () => set(1, 0, 0) };
 };

@@ -6,10 +6,11 @@ const redraw = () => {
   choose();
   const all = shown.length === assets.length ? count(assets.length, "asset") : `${number.format(shown.length)} of ${count(assets.length, "asset")}`;
   at("counts").textContent = [all, count(new Set(shown.map((asset) => asset.campaign)).size, "campaign"), ...charges(shown)].join(" · ");
+  at("counts").title = at("counts").textContent; // a narrow window cuts it off
   at("nothing").hidden = shown.length > 0;
   at("nothing").textContent = assets.length ? "Nothing here fits the filter." : "Nothing is stored here yet.";
   at("clear").hidden = !at("search").value && facets.every((facet) => !facet.chosen.size);
-  at("export").disabled = !assets.some(markOf);
+  at("export").disabled = at("copy-marks").disabled = !assets.some(markOf);
   arrange();
   const index = shown.indexOf(before);
   active = index >= 0 ? index : Math.min(active, Math.max(0, shown.length - 1));
@@ -17,6 +18,13 @@ const redraw = () => {
   if (focused && index < 0) goTo(active);
   document.querySelectorAll(".marks").forEach(drawMarks);
   writeAddress();
+};
+
+const drawLeftOut = () => {
+  const [summary, names] = at("left-out").children;
+  summary.textContent = `${count(leftOut.length, "file")} left out`;
+  names.replaceChildren(...leftOut.map(({ name, why }) => make("li", {}, `${name}: ${why}`)));
+  at("left-out").hidden = !leftOut.length;
 };
 
 const ZOOMS = { "+": 1.5, "=": 1.5, "-": 1 / 1.5, 0: 0 };
@@ -51,6 +59,7 @@ const press = (key, from) => {
 addEventListener("keydown", (event) => {
   if (event.altKey || event.ctrlKey || event.metaKey) return;
   if (event.target.tagName === "INPUT") {
+    if (event.target !== at("search")) return;
     if (event.key === "Escape" || event.key === "ArrowDown") {
       event.preventDefault();
       goTo(active);
@@ -62,12 +71,23 @@ addEventListener("keyup", (event) => {
 });
 at("help").addEventListener("click", () => at("keys").showModal());
 at("keys-close").addEventListener("click", () => at("keys").close());
-at("filters").addEventListener("click", () => at("filters").setAttribute("aria-expanded", document.body.classList.toggle("filtering")));
+at("filters").addEventListener("click", () => {
+  const open = document.body.classList.toggle("filtering");
+  at("filters").setAttribute("aria-expanded", open);
+  if (open) at("side").scrollIntoView({ block: "nearest" });
+});
+
+// On a phone the bar is one row: how much is shown stands below it.
+const phone = matchMedia("(max-width: 40rem)");
+const placeCounts = () => (phone.matches ? at("grid").before(at("counts")) : at("title").after(at("counts")));
+phone.addEventListener("change", placeCounts);
+placeCounts();
 
 const THEMES = { auto: "light dark", light: "light", dark: "dark" };
 const setTheme = (name) => {
   document.documentElement.style.colorScheme = THEMES[name];
-  at("theme").textContent = { auto: "◐ Auto", light: "☼ Light", dark: "☾ Dark" }[name];
+  const [sign, word] = { auto: ["◐", "Auto"], light: ["☼", "Light"], dark: ["☾", "Dark"] }[name];
+  at("theme").replaceChildren(sign, " ", make("span", { className: "word", textContent: word }));
   at("theme").dataset.theme = name;
 };
 at("theme").addEventListener("click", () => {
@@ -80,10 +100,6 @@ const theme = kept.get("genmedia theme");
 setTheme(Object.hasOwn(THEMES, theme ?? "") ? theme : "auto");
 document.title = at("title").textContent = root || "Gallery";
 if (!("galleryData" in globalThis)) notice("The data of this page are missing: they stand in .genmedia/gallery-data.js beside it.");
-if (leftOut.length) {
-  const [summary, names] = at("left-out").children;
-  summary.textContent = `${count(leftOut.length, "file")} left out`;
-  names.append(...leftOut.map(({ name, why }) => make("li", {}, `${name}: ${why}`)));
-  at("left-out").hidden = false;
-}
+drawLeftOut();
 readAddress();
+if (live) keepUp();

@@ -1,0 +1,83 @@
+"""Lists in the forms of this project's deployments: what the accounts offer now, to choose from; anything else can be typed beside it.
+
+Run it after `prefect deploy`, and again when a provider has something new: `python -m deployments.forms`. It asks with the keys of the blocks
+named as `GENMEDIA_BLOCKS` says, `default` by default.
+"""
+
+import asyncio
+import os
+import sys
+from collections.abc import Mapping, Sequence
+from copy import deepcopy
+from typing import Any, cast
+
+from prefect.client.orchestration import get_client
+from prefect.client.schemas.actions import DeploymentUpdate
+
+from blocks import AlgoveraCredentials, FloraCredentials, GenerioCredentials, load_block
+from deployments.bootstrap import PROJECT, is_of
+from genmedia.errors import GenmediaError
+from genmedia.providers.offers import PATIENCE
+
+FIELDS = {
+    "technique": FloraCredentials,
+    "template": GenerioCredentials,
+    "base_model": AlgoveraCredentials,
+    "base_models": AlgoveraCredentials,
+}
+"""Fields of forms whose values a provider lists, and who is asked."""
+
+LISTED, TYPED = "From the list", "Another"
+
+Schema = dict[str, Any]
+
+
+async def put_lists(name: str = "default") -> list[str]:
+    """Put into the forms of this project's deployments what the accounts of these blocks offer; returns what was done, a line each."""
+    offered: dict[str, list[str]] = {}
+    done: list[str] = []
+    for kind in dict.fromkeys(FIELDS.values()):
+        try:
+            async with asyncio.timeout(PATIENCE):
+                products = (await (await load_block(kind, name)).offer()).products
+        except (GenmediaError, TimeoutError) as error:
+            done.append(f"{kind.provider}: nothing to choose from: {error or 'no answer'}")
+        else:
+            offered |= {
+                field: sorted(one.name for one in products) for field, payer in FIELDS.items() if payer is kind and products
+            }
+            done.append(f"{kind.provider}: {len(products)} to choose from")
+    async with get_client() as client:
+        for deployment in await client.read_deployments():
+            schema = deployment.parameter_openapi_schema or {}
+            listed = with_lists(schema, offered)
+            if is_of(PROJECT, deployment) and listed != schema:
+                await client.update_deployment(deployment.id, DeploymentUpdate(parameter_openapi_schema=listed))
+    return done
+
+
+def with_lists(schema: Schema, offered: Mapping[str, Sequence[str]]) -> Schema:
+    """A form in which the fields of these names offer what is listed, and take anything else as before."""
+    listed = deepcopy(schema)
+    forms = [listed, *listed.get("definitions", {}).values()]
+    fields = [
+        (name, one) for form in forms for name, one in cast("Schema", form.get("properties", {})).items() if name in offered
+    ]
+    for name, one in fields:
+        holder = one["items"] if one.get("type") == "array" else one
+        holder.pop("type", None)
+        holder["anyOf"] = [
+            {"type": "string", "title": LISTED, "enum": list(offered[name])},
+            {"type": "string", "title": TYPED},
+        ]
+    return listed
+
+
+def main() -> int:
+    """Put the lists of the accounts into the forms; returns the exit code."""
+    sys.stdout.write("\n".join(asyncio.run(put_lists(os.environ.get("GENMEDIA_BLOCKS") or "default"))) + "\n")
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

@@ -1,0 +1,1 @@
+"""fal as a provider of genmedia."""

@@ -1,0 +1,64 @@
+"""fal's operations as Prefect tasks."""
+
+from prefect.client.schemas.objects import State
+
+from blocks import AssetStore
+from genmedia.jobs.job import Job
+from genmedia.journal.order import Order
+from genmedia.providers.steps import Deliver
+from genmedia.purchasing.buy import Purchase
+from genmedia.purchasing.receive import Received
+from genmedia_fal.blocks import FalCredentials
+from tasks.runner import Tasks
+from tasks.storing import meet_order, store_outputs
+from tasks.telling import task
+from tasks.waiting import Patience, wait_for_job
+
+
+@task(task_run_name="submit-request {order.purpose.step} {order.key:.8}")
+async def submit_request(credentials: FalCredentials, store: AssetStore, order: Order, deliver: Deliver) -> State[Purchase]:
+    """Buy one job, unless the journal knows that it is bought.
+
+    Nothing ever repeats it: fal recognises no repeat and its queue lists no jobs, so that a lost answer leaves it in doubt.
+
+    Raises:
+        NotAcceptedError: Nothing was bought.
+        InDoubtError: It is not known whether it was bought.
+    """
+    async with credentials.get_client() as fal:
+        return await meet_order(fal, store, order, deliver, repeat_pause=0)
+
+
+@task(task_run_name="poll-request {step} {purchase.key:.8}")
+async def poll_request(credentials: FalCredentials, store: AssetStore, purchase: Purchase, step: str, patience: Patience) -> Job:
+    """Wait until a job has succeeded, through outages of fal and of the network.
+
+    When a person cancels the flow run, a job that is still queued is taken out of the queue and costs nothing.
+
+    Raises:
+        JobFailedError: fal, or the model, says that it failed.
+        JobVanishedError: fal no longer knows it: it keeps results for an hour, large ones for minutes.
+        QueueTimeoutError: It did not start in time; it stays bought and the next run takes it up again.
+        RunTimeoutError: It took too long; as before.
+    """
+    order = purchase.order
+    async with credentials.get_client() as fal, store.get_journal() as journal:
+        return await wait_for_job(
+            fal,
+            fal.ref(order.request["endpoint"], purchase.job_id, order.request["arguments"]),
+            journal=journal,
+            purchase=purchase,
+            step=step,
+            patience=patience,
+            not_charged="What fal itself fails at is not charged; what a model finds fault with may be.",
+        )
+
+
+@task(task_run_name="store-files {purchase.order.operation} {purchase.key:.8}")
+async def store_files(credentials: FalCredentials, store: AssetStore, purchase: Purchase, job: Job) -> Received:
+    """Fetch what a job gave, verify it, and put it into the store with its provenance."""
+    async with credentials.get_client() as fal:
+        return await store_outputs(fal, store, purchase, job)
+
+
+TASKS = Tasks(submit_request, poll_request, store_files)

@@ -1,0 +1,202 @@
+"""The forms of flows: parameters that several have, and how those that may be null are shown."""
+
+import inspect
+from types import NoneType
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar, Union, get_args, get_origin
+
+from prefect import Flow
+from pydantic import BaseModel, ConfigDict, create_model
+from pydantic_core import MISSING
+
+from genmedia.campaign.executor import OnFailure
+from genmedia.forms.fields import field, show_plainly
+from genmedia.forms.names import Labels as AnyLabels
+from genmedia.forms.names import Name
+from genmedia.providers.registry import providers
+
+F = TypeVar("F", bound=Flow[..., Any])
+
+
+def form(flow: F) -> F:
+    """The flow with a form in which what may be null is shown as what it is otherwise; see `genmedia.forms.fields.show_plainly`."""
+    signature = inspect.signature(flow.fn, eval_str=True)
+    shown = [_without_null(one) for one in signature.parameters.values()]
+    flow.__signature__ = signature.replace(parameters=shown)  # pyright: ignore[reportAttributeAccessIssue] # what inspect asks for
+    return flow
+
+
+def _without_null(parameter: inspect.Parameter) -> inspect.Parameter:
+    kind, *rules = get_args(parameter.annotation) if get_origin(parameter.annotation) is Annotated else [parameter.annotation]
+    others = tuple(one for one in get_args(kind) if one is not NoneType)
+    if NoneType not in get_args(kind):
+        return parameter
+    plain = Union[others]  # noqa: UP007 # of a tuple
+    return parameter.replace(annotation=Annotated[(plain, *rules)] if rules else plain, default=MISSING)
+
+
+CampaignName = Annotated[
+    Name,
+    field("Name", "What this is called in the gallery, in tags and in the names of folders.", example="spring-sale"),
+]
+Photo = Annotated[
+    str,
+    field(
+        "Photo",
+        "The picture that goes in where the steps say {photo}: a path, store:PATH, a path copied from the gallery, or an https address.",
+        example="photos/coffee.jpg",
+    ),
+]
+Words = Annotated[
+    str,
+    field(
+        "Prompt",
+        "The words that stand where the steps say {prompt}; where no step says it, they are not used.",
+        example="A cup of coffee on a windowsill",
+    ),
+]
+Budget = Annotated[
+    float | None,
+    field(
+        "Budget in credits",
+        "Nothing is bought if what is not there yet would cost more than this. Leave it empty for no limit.",
+        example=10,
+        ge=0,
+        allow_inf_nan=False,
+    ),
+]
+BudgetInUsd = Annotated[
+    float | None,
+    field(
+        "Budget in USD",
+        "The same for FLORA where it names its prices in USD instead of credits, as it does today.",
+        example=1,
+        ge=0,
+        allow_inf_nan=False,
+    ),
+]
+_LABELS = {
+    "client": ("Client", "acme"),
+    "project": ("Project", "spring-sale"),
+    "cost_centre": ("Cost centre", "c7"),
+}
+Labels = Annotated[
+    AnyLabels,
+    field(
+        "Labels",
+        "Whom it is bought for. They stand in the ledger, in manifest.csv and beside each file; others than these can be given as JSON.",
+        shown={
+            "properties": {
+                name: {"type": "string", "title": title, "description": f"Example: {example}", "examples": [example]}
+                for name, (title, example) in _LABELS.items()
+            }
+        },
+    ),
+]
+Take = Annotated[
+    int,
+    field(
+        "Take",
+        "1 buys what is not there yet. Raise it to buy all of it once more on purpose.",
+        example=2,
+        ge=1,
+    ),
+]
+Marks = Annotated[
+    str,
+    field(
+        "Marks from the gallery",
+        "What Copy below Your marks in the gallery gives, or the path of a file that it exported: what is marked retake is bought as the "
+        "next take, and nothing else. Empty for none.",
+        example="marks.json",
+    ),
+]
+Unmarked = Annotated[
+    bool,
+    field(
+        "Buy unmarked too",
+        "With marks: buy as well what is neither stored nor marked. What is marked reject is not bought again in any case.",
+    ),
+]
+AtOnce = Annotated[
+    int,
+    field("At once", "How many jobs may be under way at the same time, 1 to 50.", example=4, ge=1, le=50),
+]
+Attempts = Annotated[
+    int,
+    field(
+        "Attempts",
+        "How often something is tried in all when its job fails at the provider, within the budget. What a provider refuses to make is not "
+        "tried again.",
+        example=2,
+        ge=1,
+        le=5,
+    ),
+]
+WhenOneFails = Annotated[
+    OnFailure,
+    field(
+        "When a step fails",
+        "continue: what the step feeds is not bought, everything else is. stop: nothing more is bought. What runs is waited for.",
+    ),
+]
+StoreName = Annotated[
+    str,
+    field("Store", "Name of the saved Asset Store block that takes the files.", example="default"),
+]
+QueueMinutes = Annotated[
+    float,
+    field("Minutes to wait for a start", "How long a job may wait before the provider begins it.", example=30, gt=0),
+]
+RunMinutes = Annotated[
+    float,
+    field("Minutes to run", "How long a job may take once it has begun.", example=60, gt=0),
+]
+Priority = Annotated[
+    int,
+    field("Priority", "Jobs with a higher number begin sooner than others of the account; 0 is the usual.", example=5),
+]
+
+
+Looked = Annotated[
+    str,
+    field(
+        "Store",
+        "Name of the saved Asset Store block whose journal is looked through; empty for every one that is saved.",
+        example="default",
+    ),
+]
+
+
+def payer(provider: str, title: str = "Account") -> Any:
+    """The field that names who pays at a provider, as people write it."""
+    return field(title, f"Name of the saved {provider} Credentials block that pays.", example="default")
+
+
+def _cap(title: str, note: str) -> Any:
+    return field(title, f"In {title}'s own credits{note}.", example=10, default=None, ge=0, allow_inf_nan=False)
+
+
+if TYPE_CHECKING:
+
+    class Accounts(BaseModel):
+        """Names of the credentials blocks that pay, by provider."""
+
+    class Caps(BaseModel):
+        """The most that each provider may be paid, in its own credits; empty for no limit."""
+else:
+    _SHOWN = sorted(providers().values(), key=lambda one: one.name)
+    Accounts = create_model(
+        "Accounts",
+        __doc__="Names of the credentials blocks that pay.",
+        __config__=ConfigDict(extra="forbid", frozen=True),
+        **{one.name: (Annotated[str, payer(one.title, one.title)], "default") for one in _SHOWN},
+    )
+    Caps = create_model(
+        "Caps",
+        __doc__="The most that each provider may be paid, in its own credits; empty for no limit.",
+        __config__=ConfigDict(extra="forbid", frozen=True, json_schema_extra=show_plainly),
+        **{one.name: (float | None, _cap(one.title, one.cap_note)) for one in _SHOWN},
+    )
+
+
+Payers = Annotated[Accounts, field("Accounts", "Whose saved keys pay, one of each provider that the steps name.")]

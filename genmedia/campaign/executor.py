@@ -1,0 +1,279 @@
+"""Running a plan: what a run's inputs are once its feeders are done, what is bought already, and in which order things happen."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from time import monotonic
+from typing import Any, Literal
+
+from genmedia.campaign.marks import UNMARKED_FEED, Selection
+from genmedia.errors import ContentRefusedError, Fault, GenmediaError, InputError, MissingOutputError, contained
+from genmedia.jobs.job import Account, Job
+from genmedia.journal import AttemptState, Journal, StoredAsset, are_there
+from genmedia.journal.order import Order
+from genmedia.progress import tell
+from genmedia.providers.inputs import Input, PendingInput, ResolvedInput
+from genmedia.providers.steps import PlannedStep
+from genmedia.purchasing.budget import LOST, Outlook, outlook_of
+from genmedia.purchasing.buy import Outcome
+from genmedia.purchasing.result import NOT_STARTED, Result, missing
+from genmedia.store import Store
+
+Outputs = Mapping[str, ResolvedInput]
+"""What a run gave, by output id."""
+
+
+async def outputs_of(run: str, assets: Iterable[StoredAsset], store: Store, job: Job | None = None) -> Outputs:
+    """What a run gave, at hand for the runs after it: in the store, and by the provider's own links, which `job` tells best."""
+    links = {output.id: output.url for output in reversed(job.outputs)} if job else {}
+    at_hand: dict[str, ResolvedInput] = {}
+    for asset in assets:
+        if asset.output not in at_hand:  # of two that have one name, the first
+            url = links.get(asset.output) or asset.sidecar.output.source or ""
+            at_hand[asset.output] = await _at_hand(run, asset, store, url)
+    return at_hand
+
+
+async def _at_hand(run: str, asset: StoredAsset, store: Store, url: str) -> ResolvedInput:
+    kind, source = asset.sidecar.output.kind, f"step {run}, {asset.output}"
+    gone = f"{source} {asset.gone}" if asset.gone else ""
+    if kind == "text" and gone:
+        return ResolvedInput(asset.output, "text", source=source, gone=gone)
+    if kind == "text":
+        return ResolvedInput(
+            asset.output,
+            "text",
+            text=(await store.files.read(asset.path)).decode(errors="replace"),
+            asset=asset.path,
+            stored_as=asset.sha256,
+            source=source,
+        )
+    file = asset.sidecar.file
+    return ResolvedInput(
+        asset.output,
+        kind,
+        sha256=asset.came_as,
+        url="" if gone else url,
+        asset=asset.path,
+        stored_as=asset.sha256,
+        media_type=file.media_type,
+        mode=file.mode or "",
+        duration=file.duration,
+        source=source,
+        gone=gone,
+    )
+
+
+def feed(run: PlannedStep, outputs: Mapping[str, Outputs]) -> PlannedStep:
+    """The run with what those that feed it have given so far.
+
+    Raises:
+        InputError: A video ends before the picture that is asked for.
+    """
+    fed = replace(
+        run, inputs=tuple(_feed(source, outputs) if isinstance(source, PendingInput) else source for source in run.inputs)
+    )
+    faults = [
+        Fault(f"step {run.name}, input {one.id}", one.lack) for one in fed.inputs if isinstance(one, ResolvedInput) and one.lack
+    ]
+    if faults:
+        error = InputError(faults)
+        error.money = "Nothing was bought for this step."
+        raise error
+    return fed
+
+
+def _feed(source: PendingInput, outputs: Mapping[str, Outputs]) -> Input:
+    given = outputs.get(source.run, {}).get(source.output)
+    if given is None:
+        return source
+    return replace(given, id=source.id, type=source.type, at=source.at, url=given.url if source.at is None else "")
+
+
+def inputs_of(run: PlannedStep, outputs: Mapping[str, Outputs]) -> list[ResolvedInput]:
+    """The run's inputs, once every run that feeds it has given something.
+
+    Raises:
+        InputError: A video ends before the picture that is asked for.
+        MissingOutputError: A run that feeds it has not given that output.
+    """
+    inputs: list[ResolvedInput] = []
+    for source in feed(run, outputs).inputs:
+        if isinstance(source, PendingInput):
+            raise MissingOutputError(f"step {source.run} has not given {source.output}")
+        inputs.append(source)
+    return inputs
+
+
+def order_for(run: PlannedStep, inputs: Sequence[ResolvedInput], account: Account, take: int) -> Order:
+    """The wish for this run: texts as they are, files by hash and preparation. What is bought again is none of the plan's own takes.
+
+    Args:
+        run: The run, which may be a later take of its own.
+        inputs: What feeds it.
+        account: Who pays.
+        take: That of the whole.
+    """
+    order = run.operation.kind.order(run.operation, inputs, account, run.take + take - 1)
+    return replace(order, stride=order.stride * run.takes)
+
+
+async def runs_to_buy(
+    runs: Sequence[PlannedStep],
+    payers: Mapping[str, Account],
+    take: int,
+    selection: Selection,
+    journal: Journal,
+    store: Store,
+) -> tuple[list[PlannedStep], dict[str, Outlook]]:
+    """What is to become of the runs, as far as can be told before the first one is bought.
+
+    Returns:
+        The runs to buy that the journal does not answer for, fed with what is there; and what becomes of the others, by their names.
+
+    Raises:
+        InputError: A video that is there ends before the picture that is asked for, or a file of the store was changed since it was stored.
+    """
+    outputs: dict[str, Outputs] = {}
+    to_buy: list[PlannedStep] = []
+    outlook: dict[str, Outlook] = {}
+    wished: set[str] = set()
+    faults: list[Fault] = []
+    for run in runs:
+        try:
+            fed = feed(run, outputs)
+        except InputError as error:
+            faults += error.faults
+            continue
+        if lost := next((one for name in fed.feeds if (one := outlook.get(name)) in LOST), None):
+            outlook[run.name] = lost  # nor can it be bought
+            continue
+        if fed.feeds and not selection.may_buy(run.name):
+            outlook[run.name] = Outlook.NOT_BOUGHT
+            continue
+        if fed.feeds:
+            to_buy.append(fed)
+            continue
+        order = order_for(fed, inputs_of(fed, {}), payers[run.operation.provider], take)
+        order = selection.choose(order, run.name if run.feeds else "")
+        attempt = await journal.bought(order.key)
+        if attempt is None and not order.withheld and order.key not in wished:
+            wished.add(order.key)
+            to_buy.append(fed)
+            continue
+        # Of two that are one wish, the second reuses what the first gives.
+        outlook[run.name] = Outlook.REUSED if order.key in wished else outlook_of(attempt, order.withheld)
+        if attempt and attempt.state is AttemptState.STORED:
+            assets = await journal.assets(attempt.id)
+            if await are_there(assets, store.has):
+                outputs[run.name] = await outputs_of(run.name, assets, store)
+    faults += await _unusable(to_buy, store)
+    if faults:
+        raise InputError(faults)
+    return to_buy, outlook
+
+
+async def _unusable(runs: Iterable[PlannedStep], store: Store) -> list[Fault]:
+    """Inputs of the runs that were removed for good, or that are in the store and are not what was stored; each file is looked at once."""
+    given = [(run.name, one) for run in runs for one in run.inputs if isinstance(one, ResolvedInput)]
+    stored = {(one.asset, one.stored_as) for _, one in given if one.asset and not one.gone}
+    changed = {one: await store.why_changed(*one) for one in stored}
+    told = [(f"step {name}, input {one.id}", one.gone or changed.get((one.asset, one.stored_as))) for name, one in given]
+    return [Fault(place, why) for place, why in told if why]
+
+
+def check_apart(plan: Sequence[PlannedStep], payers: Mapping[str, Account]) -> None:
+    """Refuse runs that ask for the very same: it would be bought once.
+
+    Raises:
+        InputError: Each of them, and which one is the same.
+    """
+    first: dict[str, str] = {}
+    faults: list[Fault] = []
+    for name, wish in first_wishes(plan, payers).items():
+        same = first.setdefault(wish.key, name)
+        if same != name:
+            mend = "remove one, or let them differ, as by a seed; another take of the whole buys it again"
+            faults.append(Fault(f"step {name}", f"asks for the very same as step {same}, which would be bought once; {mend}"))
+    if faults:
+        raise InputError(faults)
+
+
+def first_wishes(plan: Sequence[PlannedStep], payers: Mapping[str, Account]) -> dict[str, Order]:
+    """What each run asks for, before anything is bought: an input that is not there yet is told by where it will come from."""
+    found: dict[str, Order] = {}
+    for run in plan:
+        inputs = [_named(source) if isinstance(source, PendingInput) else source for source in run.inputs]
+        found[run.name] = order_for(run, inputs, payers[run.operation.provider], 1)
+    return found
+
+
+def _named(source: PendingInput) -> ResolvedInput:
+    """What is not there yet, told from everything else by where it will come from."""
+    name = f"{source.output} of step {source.run}"
+    return ResolvedInput(source.id, source.type, text=name, sha256=name, at=source.at)
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunResult(Result):
+    """How one planned run ended, with what it gave for the runs after it."""
+
+    outputs: Outputs = field(default_factory=dict[str, ResolvedInput])
+
+
+OnFailure = Literal["continue", "stop"]
+
+Perform = Callable[[PlannedStep, list[ResolvedInput]], Awaitable[RunResult]]
+
+
+async def run_plan(
+    runs: Sequence[PlannedStep], perform: Perform, *, at_once: int, on_failure: OnFailure = "continue"
+) -> list[RunResult]:
+    """Perform each run as soon as those that feed it are done. One that fails keeps back what it feeds.
+
+    Args:
+        runs: In an order in which each comes after those that feed it.
+        perform: Buys one run and waits for it; raises `GenmediaError` when it fails.
+        at_once: How many may be under way.
+        on_failure: Whether the others go on when one has failed, or nothing more is started. Runs under way are waited for in any case:
+            they are paid for. Content that is refused concerns what it feeds, and nothing else.
+    """
+    slots, failed = asyncio.Semaphore(at_once), False
+    started: dict[str, asyncio.Task[RunResult]] = {}
+
+    async def follow(run: PlannedStep) -> RunResult:
+        nonlocal failed
+        whose: dict[str, Any] = {
+            "name": run.name,
+            "operation": run.operation.name,
+            "provider": run.operation.provider,
+            "unit": run.operation.unit,
+        }
+        fed_by = {name: await started[name] for name in run.feeds}
+        async with slots:
+            if any(result.left for result in fed_by.values()):
+                return RunResult(**whose, status=Outcome.NOT_BOUGHT, error=UNMARKED_FEED)
+            if (failed and on_failure == "stop") or not all(result.done for result in fed_by.values()):
+                return RunResult(**whose, status=NOT_STARTED)
+            begun = monotonic()
+            try:
+                with contained(f"step {run.name}"):
+                    inputs = inputs_of(run, {name: result.outputs for name, result in fed_by.items()})
+                    return await perform(run, inputs)
+            except GenmediaError as error:
+                failed = failed or not isinstance(error, ContentRefusedError)
+                tell(run.name, str(error), over=True)
+                return RunResult(
+                    **whose, status=missing(error), charged=error.charged, error=str(error), seconds=monotonic() - begun
+                )
+
+    for run in runs:
+        started[run.name] = asyncio.create_task(follow(run), name=run.name)
+    try:
+        await asyncio.wait(started.values())
+    except asyncio.CancelledError:
+        for task in started.values():
+            task.cancel()
+        await asyncio.wait(started.values())
+        raise
+    return [task.result() for task in started.values()]

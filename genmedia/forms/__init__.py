@@ -1,0 +1,1 @@
+"""What people write down: fields, names and prompts, and what is said of a fault in them."""

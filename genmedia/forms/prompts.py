@@ -1,0 +1,61 @@
+"""What people write for a provider to make something of, in one form: texts that look alike are one request."""
+
+import unicodedata
+from collections.abc import Mapping, Sequence
+from typing import Annotated, Any, cast
+
+from pydantic import BeforeValidator
+
+_BLANKS = "\u115f\u1160\u2800\u3164\uffa0"
+"""Letters and signs by their kind, which show nothing."""
+
+
+def clean(text: str) -> str:
+    """The text without space around it, in Unicode's composed form, with one kind of line break.
+
+    Raises:
+        ValueError: It has a control character, or nothing in it can be seen.
+    """
+    text = unicodedata.normalize("NFC", text.replace("\r\n", "\n")).strip()
+    for number, one in enumerate(text, 1):
+        if one not in "\n\t" and unicodedata.category(one) in ("Cc", "Cs"):
+            raise ValueError(f"has the control character U+{ord(one):04X} as its character {number}")
+    # Letters, numbers, punctuation, symbols and a font's own signs; the rest is space, or changes how others look.
+    if not any(
+        (one not in _BLANKS and unicodedata.category(one)[0] in "LNPS") or unicodedata.category(one) == "Co" for one in text
+    ):
+        raise ValueError("has no visible character")
+    return text
+
+
+def _clean(value: Any) -> Any:
+    return clean(value) if isinstance(value, str) else value
+
+
+Prompt = Annotated[str, BeforeValidator(_clean)]
+"""A text that goes to a provider."""
+
+
+def look_alike(requests: Mapping[str, tuple[str, Mapping[str, Any]]]) -> list[str]:
+    """A sentence for each request that differs from one before it by nothing but spaces or capitals: it may be bought by mistake.
+
+    Args:
+        requests: By the name of the item, what is asked of whom, and the request.
+    """
+    first: dict[str, tuple[str, Mapping[str, Any]]] = {}
+    told: list[str] = []
+    for name, (asked, request) in requests.items():
+        other, same = first.setdefault(f"{asked} {_folded(request)!r}", (name, request))
+        if request != same:
+            told.append(f"{name}: differs only by spaces or capitals from {other}")
+    return told
+
+
+def _folded(value: Any) -> Any:
+    if isinstance(value, str):
+        return "".join(value.split()).casefold()
+    if isinstance(value, Mapping):
+        return {name: _folded(one) for name, one in sorted(cast("Mapping[str, Any]", value).items())}
+    if isinstance(value, Sequence):
+        return [_folded(one) for one in cast("Sequence[Any]", value)]
+    return value

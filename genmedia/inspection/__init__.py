@@ -1,1 +1,0 @@
-"""What a file really is, found out in a process of its own."""

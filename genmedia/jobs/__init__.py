@@ -1,0 +1,1 @@
+"""What runs at a provider, and how its end is waited for."""

@@ -1,0 +1,270 @@
+"""What the journal tells: submissions, attempts, files, and who waits for what."""
+
+import json
+from collections.abc import Collection, Sequence
+from contextlib import suppress
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import sqlalchemy as sa
+
+from genmedia.errors import JournalError
+from genmedia.journal.database import Database, outlasting, whole
+from genmedia.journal.ledger import Entry, read_entries
+from genmedia.journal.ownership import Leases, Locks, given_up, process_of
+from genmedia.journal.records import (
+    Attempt,
+    AttemptState,
+    Interest,
+    StoredAsset,
+    Twin,
+)
+from genmedia.journal.rows import as_asset, has_content, read_attempts
+from genmedia.journal.spending import Money, written
+from genmedia.journal.tables import LIVE, OPEN, assets, attempts, interests, submissions, uses
+from genmedia.store.sidecar import Use
+
+KEYS_AT_ONCE = 500
+"""So many keys stand in one query: SQLite takes 999 values at least."""
+
+NO_OWNER = ""
+"""No process is named so: that of a run which waits no more."""
+
+LATE = timedelta(days=1)
+"""A job that was bought so long ago and gave no file is shown as one that is paid for without."""
+
+
+class Reading:
+    """Questions to a journal; they change nothing.
+
+    Args:
+        url: A SQLAlchemy address of a SQLite file or of a PostgreSQL database.
+    """
+
+    def __init__(self, url: str) -> None:
+        self._database = Database(url)
+        self.money = Money(self._database)
+        file = self._database.file
+        self._owners = Locks(file.parent / "owners") if file else Leases(self._database)
+
+    @property
+    def label(self) -> str:
+        """Where it is, for people; without a password."""
+        return self._database.label
+
+    async def aclose(self) -> None:
+        """Close the connections."""
+        await self._owners.aclose()
+        await self._database.aclose()
+
+    async def live_attempt(self, key: str) -> Attempt | None:
+        """The attempt that answers for the submission `key`; None when nothing was bought or all attempts failed."""
+        return await self._find(attempts.c.key == key, attempts.c.state.in_(LIVE))
+
+    async def bought(self, key: str) -> Attempt | None:
+        """As `live_attempt`, and None as well where it was only intended: that is still to buy, as far as anybody knows."""
+        attempt = await self.live_attempt(key)
+        return None if attempt and attempt.state is AttemptState.INTENDED else attempt
+
+    @whole
+    async def answered(self, keys: Collection[str]) -> set[str]:
+        """Those of these submissions that were bought, or may have been. Asked once: a database that is gone is not waited for.
+
+        Raises:
+            JournalError: It cannot be asked.
+        """
+        asked, found = sorted(keys), set[str]()
+        bought = attempts.c.state.in_(LIVE), attempts.c.state != AttemptState.CONTENT_REFUSED
+        async with self._database.transaction() as connection:
+            for first in range(0, len(asked), KEYS_AT_ONCE):
+                some = attempts.c.key.in_(asked[first : first + KEYS_AT_ONCE])
+                found |= {row.key for row in await connection.execute(sa.select(attempts.c.key).where(some, *bought))}
+        return found
+
+    async def latest(self, keys: Collection[str]) -> dict[str, Attempt]:
+        """The latest attempt for each of these submissions that is known, by its key, however it ended."""
+        asked = sorted(keys)
+        found: dict[str, Attempt] = {}
+        for first in range(0, len(asked), KEYS_AT_ONCE):
+            some = await self._find_all(attempts.c.key.in_(asked[first : first + KEYS_AT_ONCE]))
+            found |= {one.key: one for one in sorted(some, key=lambda one: one.number)}
+        return found
+
+    async def attempt(self, attempt_id: int) -> Attempt:
+        """The attempt of this number.
+
+        Raises:
+            JournalError: There is none.
+        """
+        found = await self._find(attempts.c.id == attempt_id)
+        if found is None:
+            raise JournalError(f"the journal {self.label} knows no attempt {attempt_id}")
+        return found
+
+    async def numbered_attempt(self, key: str, number: int) -> Attempt | None:
+        """The attempt at a submission that has this number."""
+        return await self._find(attempts.c.key == key, attempts.c.number == number)
+
+    async def attempt_of(self, path: str) -> Attempt | None:
+        """The attempt that gave the file at a path."""
+        return await self._find(attempts.c.id.in_(sa.select(assets.c.attempt).where(assets.c.path == path)))
+
+    async def unbound_equal(self, account: str, fingerprint: str) -> Attempt | None:
+        """The attempt of an equal job, of whichever submission, of which nobody knows yet what became of it."""
+        mine = attempts.c.account == account, attempts.c.echo == fingerprint
+        return await self._find(*mine, attempts.c.state == AttemptState.INTENDED)
+
+    async def _find(self, *where: sa.ColumnElement[bool]) -> Attempt | None:
+        return next(iter(await self._find_all(*where)), None)
+
+    @outlasting
+    async def _find_all(self, *where: sa.ColumnElement[bool]) -> list[Attempt]:
+        async with self._database.transaction() as connection:
+            return await read_attempts(connection, *where)
+
+    async def is_worked_on(self, attempt: Attempt) -> bool:
+        """Whether the attempt has an owner that still lives."""
+        return attempt.owner not in (None, *given_up) and await self._owners.lives(process_of(attempt.owner))
+
+    @outlasting
+    async def assets(self, attempt_id: int) -> list[StoredAsset]:
+        """The files that came of an attempt, in the order of its outputs.
+
+        None where the sidecar of one of them does not read: then they are fetched again, and not bought again.
+        """
+        query = sa.select(assets).where(assets.c.attempt == attempt_id).order_by(assets.c.number, assets.c.id)
+        async with self._database.transaction() as connection:
+            rows = await connection.execute(query)
+            with suppress(ValueError):
+                return [as_asset(row) for row in rows]
+            return []
+
+    @whole
+    async def runs(self) -> dict[tuple[str, int], str]:
+        """The run that began each attempt, by its submission and number. Asked once: a database that is gone is not waited for.
+
+        Raises:
+            JournalError: It cannot be asked.
+        """
+        async with self._database.transaction() as connection:
+            rows = await connection.execute(sa.select(attempts.c.key, attempts.c.number, attempts.c.run))
+            return {(row.key, row.number): row.run for row in rows}
+
+    @outlasting
+    async def paths_of(self, digest: str) -> list[str]:
+        """The paths of all files that have this content, or came with it, in the order they were stored."""
+        query = sa.select(assets.c.path).where(has_content(digest), assets.c.forgotten_at.is_(None)).order_by(assets.c.id)
+        async with self._database.transaction() as connection:
+            return [row.path for row in await connection.execute(query)]
+
+    @outlasting
+    async def twins(self, digest: str, key: str, most: int) -> tuple[list[Twin], int]:
+        """The files with the same content that came of a different request, whatever its take, or of another account's.
+
+        Args:
+            digest: The content's SHA-256.
+            key: The submission that has it now.
+            most: So many are told.
+
+        Returns:
+            The first of them by path, and how many there are in all.
+        """
+        told = submissions.c.account, submissions.c.operation, submissions.c.request
+        mine, theirs = sa.select(*told).where(submissions.c.key == key), sa.tuple_(*told)
+        joined = assets.join(attempts).join(submissions)
+        query = (
+            sa.select(assets.c.path, sa.func.count().over().label("equal"), *told)
+            .select_from(joined)
+            .where(has_content(digest), theirs.not_in(mine), assets.c.forgotten_at.is_(None))
+        )
+        async with self._database.transaction() as connection:
+            rows = (await connection.execute(query.order_by(assets.c.path).limit(most))).all()
+        return [Twin(row.path, row.account, row.operation, json.loads(row.request)) for row in rows], rows[0].equal if rows else 0
+
+    @outlasting
+    async def is_alone(self, attempt: Attempt) -> bool:
+        """Whether of no other attempt at the same operation of its account nobody knows what became of it."""
+        unsettled = attempts.c.state.in_([AttemptState.INTENDED, AttemptState.IN_DOUBT])
+        others = submissions.c.operation == attempt.operation, attempts.c.account == attempt.account, attempts.c.id != attempt.id
+        query = sa.select(attempts.c.id).join(submissions).where(unsettled, *others)
+        async with self._database.transaction() as connection:
+            return (await connection.execute(query)).first() is None
+
+    @outlasting
+    async def owned_jobs(self, account: str) -> set[str]:
+        """The remote ids of all jobs of an account that belong to an attempt."""
+        query = sa.select(attempts.c.remote_id).where(attempts.c.account == account, attempts.c.remote_id.is_not(None))
+        async with self._database.transaction() as connection:
+            return {row.remote_id for row in await connection.execute(query)}
+
+    @outlasting
+    async def entries(self, since: datetime | None = None, until: datetime | None = None) -> list[Entry]:
+        """Everything that was bought, or may have been, in a time: for the ledger.
+
+        Args:
+            since: The first moment; None for the beginning.
+            until: The first moment after; None for now.
+        """
+        async with self._database.transaction() as connection:
+            return await read_entries(connection, since, until)
+
+    async def open_attempts(self) -> list[Attempt]:
+        """Every attempt that is neither stored nor over, the oldest first."""
+        return await self._find_all(attempts.c.state.in_(OPEN))
+
+    async def live_attempts(self, key: str) -> list[Attempt]:
+        """Every attempt that answers for a submission whose key begins so."""
+        return await self._find_all(attempts.c.key.startswith(key, autoescape=True), attempts.c.state.in_(LIVE))
+
+    async def purchases(self, since: datetime | None = None, until: datetime | None = None) -> list[Attempt]:
+        """Every attempt that was not refused, by the time it was intended, from `since` to before `until`."""
+        begun = [attempts.c.intended_at >= written(since)] if since else []
+        over = [attempts.c.intended_at < written(until)] if until else []
+        return await self._find_all(attempts.c.state != AttemptState.REFUSED, *begun, *over)
+
+    async def paid_without_file(self) -> list[Attempt]:
+        """Every attempt that is paid for, as far as anybody knows, and whose file is not had: the oldest first.
+
+        Its job ended and may have been charged; or it was bought long ago, or gave no file when it was asked for one. An attempt that was
+        stored is among them where its files were asked for again and not had: the store knows whether they are there.
+        """
+        state, charged, told = attempts.c.state, attempts.c.charged, attempts.c.last_answer.is_not(None)
+        bare = told | ~sa.exists().where(assets.c.attempt == attempts.c.id)
+        late = attempts.c.bound_at < written(datetime.now(UTC) - LATE)
+        return await self._find_all(
+            sa.or_(
+                (state == AttemptState.BOUND) & (told | late),
+                (state == AttemptState.STORED) & told,
+                (state == AttemptState.FAILED) & (charged.is_(None) | (charged > 0)) & bare,
+                state.in_([AttemptState.CANCELLED, AttemptState.CONTENT_REFUSED]) & (charged > 0) & bare,
+            )
+        )
+
+    async def interests(self, attempt_id: int) -> list[Interest]:
+        """The runs that have waited for an attempt."""
+        rows = await self._interests(attempt_id)
+        return [
+            Interest(row.run, await self._owners.lives(row.owner), datetime.fromisoformat(row.since), left=row.owner == NO_OWNER)
+            for row in rows
+        ]
+
+    @outlasting
+    async def _interests(self, attempt_id: int) -> Sequence[sa.Row[Any]]:
+        async with self._database.transaction() as connection:
+            return (await connection.execute(sa.select(interests).where(interests.c.attempt == attempt_id))).all()
+
+    @outlasting
+    async def uses(self, key: str) -> list[Use]:
+        """What uses a submission, in the order in which it was wanted."""
+        query = sa.select(uses).where(uses.c.key == key).order_by(uses.c.since, uses.c.campaign, uses.c.step)
+        async with self._database.transaction() as connection:
+            rows = await connection.execute(query)
+            return [
+                Use(
+                    campaign=row.campaign,
+                    step=row.step,
+                    labels=json.loads(row.labels),
+                    since=datetime.fromisoformat(row.since),
+                )
+                for row in rows
+            ]

@@ -1,0 +1,442 @@
+"""What an account may spend: caps, checked in the transaction that reserves, and holds, which stop all of it at once.
+
+A purchase counts as what it was charged; until that is known as its price; where nobody says a price as what the account's jobs are
+assumed to cost. One that was refused counts nothing. So one that failed counts in full unless the provider says what it took, or that it
+bills no failures (then it is settled as 0), and one in doubt counts until a person has settled it.
+"""
+
+import os
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta, tzinfo
+from enum import StrEnum
+from typing import Any
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+import sqlalchemy as sa
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from genmedia.errors import BudgetError, HeldError, SettingsError
+from genmedia.jobs.job import account_name, amount, priced
+from genmedia.journal.database import Clock, Database, outlasting, read_clock
+from genmedia.journal.order import Order, Purpose
+from genmedia.journal.records import TOLERANCE, Attempt, AttemptState
+from genmedia.journal.tables import attempts, balances, caps, holds
+
+FAILURES = 5
+"""So many failures that cost something, without a success in between, hold an account; `Scope.FAILURES` of an account says otherwise."""
+
+AHEAD = timedelta(days=2)
+"""A purchase that is dated further ahead than this was dated by a clock that was wrong: it says nothing of what time it is now."""
+
+
+class Scope(StrEnum):
+    """What a cap is for. Days and months begin at midnight in the zone that GENMEDIA_TIME_ZONE names."""
+
+    DAY = "day"
+    MONTH = "month"
+    CAMPAIGN = "campaign"
+    TOTAL = "total"
+    FAILURES = "failures"
+
+
+@dataclass(frozen=True)
+class Hold:
+    """Why an account spends nothing, and since when."""
+
+    account: str
+    reason: str
+    held_at: str
+
+
+@dataclass(frozen=True)
+class Balance:
+    """What a provider said was left, and what the journal said at that time: charged in all, and open."""
+
+    account: str
+    seen_at: str
+    balance: float
+    charged: float
+    open: float
+
+
+class Money:
+    """The caps and holds of a journal's accounts, and the balances that were last seen.
+
+    Args:
+        database: The journal's.
+    """
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    @outlasting
+    async def caps(self) -> dict[str, dict[Scope, float]]:
+        """The caps of every account that has any, in its own unit."""
+        found: dict[str, dict[Scope, float]] = {}
+        async with self._database.transaction() as connection:
+            for row in await connection.execute(sa.select(caps).order_by(caps.c.account)):
+                found.setdefault(row.account, {})[Scope(row.scope)] = row.amount
+        return found
+
+    @outlasting
+    async def cap_units(self) -> dict[str, str]:
+        """The unit of each account's caps, by account; an account's caps are all in one unit."""
+        query = sa.select(caps.c.account, caps.c.unit).where(caps.c.scope != Scope.FAILURES)
+        async with self._database.transaction() as connection:
+            return {row.account: row.unit for row in await connection.execute(query)}
+
+    @outlasting
+    async def set_caps(self, account: str, amounts: Mapping[Scope, float | None], unit: str = "credits") -> None:
+        """Set caps of an account, and take away those that are None; the others stay as they are.
+
+        Args:
+            account: Whose.
+            amounts: In `unit`.
+            unit: What the caps count: `credits`, or `USD` where the provider names its prices in that.
+
+        Raises:
+            SettingsError: An amount is none, or the account's other caps count something else.
+        """
+        if any(cap is not None and amount(cap) is None for cap in amounts.values()):
+            raise SettingsError(
+                "a cap cannot be below 0, nor without end", money="", advice="Take one away with `genmedia caps remove`."
+            )
+        async with self._database.transaction() as connection:
+            await self._database.lock(connection, account)
+            await connection.execute(caps.delete().where(caps.c.account == account, caps.c.scope.in_(amounts)))
+            rows = [{"account": account, "scope": scope, "amount": cap} for scope, cap in amounts.items() if cap is not None]
+            others = caps.c.account == account, caps.c.unit != unit, caps.c.scope != Scope.FAILURES
+            if any(row["scope"] != Scope.FAILURES for row in rows) and (
+                other := (await connection.execute(sa.select(caps.c.unit).where(*others))).first()
+            ):
+                raise SettingsError(
+                    f"the other caps of {account_name(account)} are in {other.unit}",
+                    money="",
+                    advice="Set all of them anew at once, or take those away first with `genmedia caps remove`.",
+                )
+            if rows:
+                await connection.execute(caps.insert().values(unit=unit), rows)
+
+    @outlasting
+    async def holds(self) -> list[Hold]:
+        """The accounts that spend nothing now."""
+        query = sa.select(holds).where(holds.c.released_at.is_(None)).order_by(holds.c.account)
+        async with self._database.transaction() as connection:
+            return [Hold(row.account, row.reason, row.held_at) for row in await connection.execute(query)]
+
+    @outlasting
+    async def hold(self, account: str, reason: str) -> None:
+        """Let an account spend nothing from now on; what it has bought goes on."""
+        async with self._database.transaction() as connection:
+            await self._database.lock(connection, account)
+            await _hold(connection, account, reason)
+
+    @outlasting
+    async def release(self, account: str) -> bool:
+        """Let a held account spend again; False when it is not held. Failures up to now are forgiven."""
+        held = holds.c.account == account, holds.c.released_at.is_(None)
+        async with self._database.transaction() as connection:
+            await self._database.lock(connection, account)
+            return (await connection.execute(holds.update().where(*held).values(released_at=Clock()))).rowcount == 1
+
+    @outlasting
+    async def check_plan(self, account: str, cost: float | None, unit: str, purpose: Purpose, keys: Collection[str] = ()) -> None:
+        """See that an account may spend what is still to be bought, before any of it is.
+
+        Args:
+            account: Who pays.
+            cost: All of it, in `unit`; None where nobody knows.
+            unit: In which the prices are.
+            purpose: For what; its cap is the run's own.
+            keys: Its submissions. What was only intended for one of them is still to be bought: it is in the plan, and not counted twice.
+
+        Raises:
+            HeldError: The account spends nothing now.
+            BudgetError: It is more than caps leave, each of which is named; or there is a cap and nobody knows.
+        """
+        async with self._database.transaction() as connection:
+            await _check_hold(connection, account)
+            others = ~(attempts.c.key.in_(keys) & (attempts.c.state == AttemptState.INTENDED))
+            rooms = await _rooms(connection, account, unit, purpose, counted=others)
+        for room in rooms:
+            if room.unknown or cost is None:
+                raise _unknown(account, cost, unit, room)
+        short = [
+            f"the cap of {priced(room.cap, unit)} for {room.name} leaves {max(room.left, 0.0):g}"
+            for room in rooms
+            if (cost or 0.0) > room.left + TOLERANCE
+        ]
+        if short:
+            raise BudgetError(
+                f"the plan needs {priced(cost, unit)} of {account_name(account)}: {', '.join(short)}",
+                advice=_ADVICE,
+            )
+
+    @outlasting
+    async def spent(self, account: str, unit: str, run: str | None = None) -> float:
+        """What the purchases at an account count as, of one run or of all; those of unknown cost are not in it."""
+        query = sa.select(sa.func.coalesce(sa.func.sum(cost_of()), 0.0))
+        mine = (
+            attempts.c.account == account,
+            attempts.c.unit == unit,
+            sa.true() if run is None else attempts.c.run == run,
+            _counts(),
+        )
+        async with self._database.transaction() as connection:
+            return float((await connection.execute(query.where(*mine))).scalar_one())
+
+    @outlasting
+    async def accounts(self) -> list[str]:
+        """Every account that has bought something, or has a cap or a hold."""
+        names = sa.union(*(sa.select(table.c.account) for table in (attempts, caps, holds)))
+        async with self._database.transaction() as connection:
+            return sorted(row.account for row in await connection.execute(names))
+
+    @outlasting
+    async def see_balance(self, account: str, balance: float) -> tuple[Balance | None, Balance]:
+        """Write down what a provider says is left of an account's credits; what was written down before, and now."""
+        still_open = sa.case((attempts.c.charged.is_(None), attempts.c.reserved))
+        query = sa.select(*(sa.func.coalesce(sa.func.sum(one), 0.0) for one in (attempts.c.charged, still_open)))
+        async with self._database.transaction() as connection:
+            await self._database.lock(connection, account)
+            mine = balances.c.account == account
+            before = (await connection.execute(sa.select(balances).where(mine))).one_or_none()
+            told = (await connection.execute(query.where(attempts.c.account == account, _counts()))).one()
+            now = Balance(account, written(await read_clock(connection)), balance, *told)
+            await connection.execute(balances.delete().where(mine))
+            await connection.execute(balances.insert().values(vars(now)))
+        return (Balance(*before) if before else None), now
+
+
+async def now_of(connection: AsyncConnection, account: str, unit: str) -> datetime:
+    """What time it is for an account's caps: by the database's clock, and never before the newest purchase, should that be set back."""
+    now = await read_clock(connection)
+    mine = attempts.c.account == account, attempts.c.unit == unit, attempts.c.intended_at <= written(now + AHEAD)
+    newest = (await connection.execute(sa.select(sa.func.max(attempts.c.intended_at)).where(*mine))).scalar()
+    return max(now, datetime.fromisoformat(newest)) if newest else now
+
+
+async def check(connection: AsyncConnection, order: Order, attempt_id: int | None = None) -> None:
+    """See that an account may spend what a purchase may cost; the account is locked until it is written down.
+
+    Args:
+        connection: In a transaction.
+        order: What is bought, and by which run.
+        attempt_id: The attempt that is written down for it already; it is left out of what is spent and reserved.
+
+    Raises:
+        HeldError: The account spends nothing now.
+        BudgetError: It is more than a cap leaves, or there is a cap and nobody knows; or it is dearer than planned, and the run may not
+            spend so much beyond its plan.
+    """
+    account, cost, unit = str(order.account), order.reserved, order.unit
+    others = sa.true() if attempt_id is None else attempts.c.id != attempt_id
+    await _check_hold(connection, account)
+    await _check_rise(connection, order, others)
+    for room in await _rooms(connection, account, unit, order.purpose, counted=others, assumed=order.assumed):
+        if room.unknown or cost is None:
+            raise _unknown(account, cost, unit, room)
+        if cost > room.left + TOLERANCE:
+            raise BudgetError(
+                f"{cost:g} more would go beyond the cap of {priced(room.cap, unit)} for {room.name}: {room.spent:g} are "
+                f"spent or reserved by {account_name(account)}",
+                advice=_ADVICE,
+            )
+
+
+_ADVICE = "`genmedia ledger` says for what; `genmedia caps` shows and sets caps, a run's own is its max_credits or max_usd."
+
+
+@dataclass(frozen=True)
+class _Room:
+    """What a cap leaves.
+
+    Attributes:
+        name: What it is for.
+        spent: What is spent or reserved under it.
+        unknown: How many purchases under it nobody knows the cost of.
+    """
+
+    cap: float
+    name: str
+    spent: float
+    unknown: int
+
+    @property
+    def left(self) -> float:
+        """What may still be spent."""
+        return self.cap - self.spent
+
+
+async def _rooms(
+    connection: AsyncConnection,
+    account: str,
+    unit: str,
+    purpose: Purpose,
+    *,
+    counted: sa.ColumnElement[bool],
+    assumed: float | None = None,
+) -> list[_Room]:
+    """What every cap leaves that a purchase comes under.
+
+    Args:
+        connection: In a transaction.
+        account: Who pays.
+        unit: In which the price of the purchase is.
+        purpose: For what it is made.
+        counted: Which attempts count.
+        assumed: What one counts as that was made when nobody said what the account's jobs may cost; None for unknown.
+    """
+    query = sa.select(caps.c.scope, caps.c.amount, caps.c.unit).where(caps.c.account == account)
+    rows = [row for row in await connection.execute(query) if row.scope != Scope.FAILURES]
+    for row in rows:
+        if row.unit != unit:
+            raise BudgetError(
+                f"{account_name(account)} names its prices in {unit} now, of which its cap of {priced(row.amount, row.unit)} "
+                f"({row.scope}) says nothing",
+                advice=f"Take it away with `genmedia caps remove`, and set one with `genmedia caps set --unit {unit}`.",
+            )
+    amounts = {row.scope: row.amount for row in rows}
+    now = await now_of(connection, account, unit)
+    today = now.astimezone(time_zone()).replace(hour=0, minute=0, second=0, microsecond=0)
+    cost = cost_of(assumed)
+    query = sa.select(sa.func.coalesce(sa.func.sum(cost), 0.0), sa.func.count() - sa.func.count(cost))
+    query = query.where(attempts.c.account == account, attempts.c.unit == unit, _counts(), counted)
+    return [
+        _Room(cap, name, *(await connection.execute(query.where(where))).one())
+        for cap, name, where in (
+            (purpose.cap, "this run", attempts.c.run == purpose.run),
+            (amounts.get(Scope.CAMPAIGN), f"the campaign {purpose.campaign}", attempts.c.campaign == purpose.campaign),
+            (amounts.get(Scope.DAY), "the day", attempts.c.intended_at >= written(today)),
+            (amounts.get(Scope.MONTH), "the month", attempts.c.intended_at >= written(today.replace(day=1))),
+            (amounts.get(Scope.TOTAL), "all time", sa.true()),
+        )
+        if cap is not None
+    ]
+
+
+def _unknown(account: str, cost: float | None, unit: str, room: _Room) -> BudgetError:
+    whose = "this" if cost is None else f"{room.unknown} earlier purchases"
+    return BudgetError(
+        f"nobody knows what {whose} may cost, and {account_name(account)} has a cap of {priced(room.cap, unit)} for {room.name}",
+        advice="Say in the credentials block what a job counts as while nobody says its price.",
+    )
+
+
+async def _check_rise(connection: AsyncConnection, order: Order, counted: sa.ColumnElement[bool]) -> None:
+    """See that a purchase is no dearer than planned, or not by more than the run may spend beyond its plan."""
+    planned, cost, spare = order.planned, order.reserved, order.purpose.spare
+    if planned is None or (cost is not None and cost <= planned + TOLERANCE):
+        return
+    told = f"it was planned at {priced(planned, order.unit)}, and its price now is {priced(cost, order.unit)}"
+    if spare is None:
+        why = "the run has no cap that would allow for more"
+    else:
+        beyond = _beyond_plan(str(order.account), order.purpose.run).where(counted)
+        left = spare - (await connection.execute(beyond)).scalar_one()
+        if cost is not None and cost - planned <= left + TOLERANCE:
+            return
+        why = f"the run's cap leaves {priced(max(left, 0.0), order.unit)} beyond its plan"
+    raise BudgetError(f"{told}; {why}", advice="Run again to plan with the new price.")
+
+
+async def check_loss(connection: AsyncConnection, attempt_id: int, spare: float) -> None:
+    """See that a run may give up a purchase, and buy it again within what its plan left.
+
+    Raises:
+        BudgetError: With what the run spent beyond its plan before, it is more than `spare`.
+    """
+    one = sa.select(attempts.c.account, attempts.c.run, cost_of()).where(attempts.c.id == attempt_id)
+    account, run, cost = (await connection.execute(one)).one()
+    before = (await connection.execute(_beyond_plan(account, run).where(attempts.c.id != attempt_id))).scalar_one()
+    if cost is None or before + cost > spare + TOLERANCE:
+        raise BudgetError("the cap does not allow to buy it again")
+
+
+def _beyond_plan(account: str, run: str) -> sa.Select[float]:
+    """What a run has spent beyond its plan: on what gave nothing, and on what was dearer than planned."""
+    rise = sa.case((attempts.c.reserved > attempts.c.planned, attempts.c.reserved - attempts.c.planned), else_=0.0)
+    beyond = sa.case((attempts.c.state == AttemptState.FAILED, cost_of()), else_=rise)
+    mine = attempts.c.account == account, attempts.c.run == run, _counts()
+    return sa.select(sa.func.coalesce(sa.func.sum(beyond), 0.0)).where(*mine)
+
+
+async def hold_after_excess(connection: AsyncConnection, attempt: Attempt) -> None:
+    """Hold an account that was charged more than was reserved: what it pays for is not what was agreed."""
+    if attempt.excess:
+        await _hold(connection, attempt.account, attempt.excess)
+
+
+async def hold_after_failures(connection: AsyncConnection, account: str) -> None:
+    """Hold an account that has paid for nothing but failures for a while."""
+    own = sa.select(caps.c.amount).where(caps.c.account == account, caps.c.scope == Scope.FAILURES)
+    told = (await connection.execute(own)).first()
+    limit = int(told.amount) if told else FAILURES
+    if not limit:
+        return
+    forgiven = sa.select(holds.c.released_at).where(holds.c.account == account)
+    since = (await connection.execute(forgiven)).scalar_one_or_none() or ""
+    cost_something = (attempts.c.state == AttemptState.FAILED) & (sa.func.coalesce(cost_of(), 1) > 0)
+    ended = (attempts.c.state == AttemptState.STORED) | cost_something
+    query = sa.select(attempts.c.state).where(attempts.c.account == account, attempts.c.ended_at > since, ended)
+    states = [
+        row.state
+        for row in await connection.execute(query.order_by(attempts.c.ended_at.desc(), attempts.c.id.desc()).limit(limit))
+    ]
+    if states == [AttemptState.FAILED] * limit:
+        await _hold(connection, account, f"{limit} jobs in a row failed, and count as spent")
+
+
+def cost_of(assumed: float | None = None) -> sa.ColumnElement[Any]:
+    """What an attempt that counts counts as; null where nobody knows.
+
+    Args:
+        assumed: For one that was made when nobody said what the account's jobs may cost.
+    """
+    known = attempts.c.charged, attempts.c.reserved
+    return sa.func.coalesce(*known) if assumed is None else sa.func.coalesce(*known, assumed)
+
+
+def time_zone() -> tzinfo:
+    """Where days and months begin at midnight: as GENMEDIA_TIME_ZONE says, such as Europe/Berlin, else UTC.
+
+    Raises:
+        SettingsError: There is no such zone.
+    """
+    name = os.environ.get("GENMEDIA_TIME_ZONE") or "UTC"
+    try:
+        return UTC if name == "UTC" else ZoneInfo(name)  # a machine without a database of zones has UTC
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        raise SettingsError(
+            f"GENMEDIA_TIME_ZONE is {name!r}, which is no time zone here", advice="Name one such as Europe/Berlin, or UTC."
+        ) from None
+
+
+def written(time: datetime) -> str:
+    """As times stand in the journal, whose order is theirs."""
+    return time.astimezone(UTC).isoformat()
+
+
+def _counts() -> sa.ColumnElement[bool]:
+    return attempts.c.state != AttemptState.REFUSED
+
+
+async def _hold(connection: AsyncConnection, account: str, reason: str) -> None:
+    """Hold an account, unless it is held already."""
+    row = {"reason": reason, "held_at": Clock(), "released_at": None}
+    known = (await connection.execute(sa.select(holds.c.released_at).where(holds.c.account == account))).one_or_none()
+    if known is None:
+        await connection.execute(holds.insert().values(account=account, **row))
+    elif known.released_at:
+        await connection.execute(holds.update().where(holds.c.account == account).values(row))
+
+
+async def _check_hold(connection: AsyncConnection, account: str) -> None:
+    held = sa.select(holds).where(holds.c.account == account, holds.c.released_at.is_(None))
+    if row := (await connection.execute(held)).one_or_none():
+        name = account_name(account)
+        raise HeldError(
+            f"{name} is held since {row.held_at[:16]} UTC: {row.reason}",
+            advice=f"Find out why; then `genmedia hold --release {name}` lets it spend again. What is bought already goes on.",
+        )

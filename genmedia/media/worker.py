@@ -1,0 +1,107 @@
+"""The process that inspects files: reads a list of candidates from standard input, writes a list of verdicts to standard output.
+
+Run by `genmedia.media.probe`; it never runs in the process that waits for jobs. Each file is looked at in a child of its own: what
+one file breaks or uses up is not missed by the next.
+"""
+
+import json
+import os
+import resource
+import signal
+import stat
+import sys
+import warnings
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any, cast
+
+from PIL import AvifImagePlugin, Image
+
+from genmedia import errors
+from genmedia.media.facts import MediaFacts, SmallCopy
+from genmedia.media.picture import look_at_picture
+from genmedia.media.sniffing import media_type_of, why_not_taken
+
+MEMORY_BYTES = 284 * 2**20
+"""The most bytes that inspecting one file may allocate: with the libraries it stays below 300 MiB."""
+CPU_SECONDS = 20
+"""The most seconds of computing for one file. A large sound model takes a few."""
+
+
+def _look(candidate: dict[str, Any]) -> dict[str, Any]:
+    path = Path(candidate["path"])
+    small = SmallCopy(**candidate["small"]) if candidate["small"] else None
+    try:
+        return asdict(_facts(path, candidate["kind"], small))
+    except errors.MediaError as error:
+        return _error(error)
+    except MemoryError:
+        return _error(errors.MediaLimitError("decoding it takes more memory than allowed"))
+
+
+def _error(error: errors.MediaError) -> dict[str, Any]:
+    return {"error": type(error).__name__, "what": error.what}
+
+
+def _facts(path: Path, expected: str, small: SmallCopy | None) -> MediaFacts:
+    media_type = _sniff(path)
+    if why := why_not_taken(media_type, expected):
+        raise errors.MediaTypeError(why)
+    kind = media_type.split("/")[0]
+    # What is not a picture is read with libraries that double the start of this process.
+    if kind == "video":
+        from genmedia.media.video import look_at_video  # noqa: PLC0415 - see above
+
+        return look_at_video(path, media_type, small)
+    if kind == "model":
+        from genmedia.media.model_files import look_at_model  # noqa: PLC0415 - see above
+
+        return look_at_model(path, media_type, small)
+    return look_at_picture(path, media_type, small)
+
+
+def _sniff(path: Path) -> str:
+    try:
+        if not stat.S_ISREG(path.stat().st_mode):  # opening a pipe waits, and a device has no end
+            raise errors.MediaTypeError("it is a folder" if path.is_dir() else "it is a pipe, a socket or a device, not a file")
+        with path.open("rb") as file:
+            return media_type_of(file.read(2**16))
+    except (OSError, ValueError) as error:
+        raise errors.DamagedMediaError(f"it cannot be read: {getattr(error, 'strerror', error)}") from None
+
+
+def _look_alone(candidate: dict[str, Any]) -> dict[str, Any]:
+    reader, writer = os.pipe()
+    child = os.fork()
+    if not child:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stderr.fileno())  # libtiff speaks to the terminal
+        with os.fdopen(writer, "w") as answer:
+            json.dump(_look(candidate), answer, allow_nan=False)
+        sys.exit()
+    os.close(writer)
+    with os.fdopen(reader) as answer:
+        told = answer.read()
+    ended = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+    if ended == -signal.SIGXCPU:
+        return _error(errors.MediaLimitError(f"looking at it takes more than {CPU_SECONDS} s of computing"))
+    if ended < 0:
+        return _error(errors.MediaLimitError("the process that looked at it was killed, most likely for want of memory"))
+    return json.loads(told) if not ended else _error(errors.DamagedMediaError("the process that looked at it broke"))
+
+
+def _main() -> None:
+    warnings.simplefilter("ignore")  # Pillow's words on what is odd in a file; ours stand in the facts
+    Image.MAX_IMAGE_PIXELS = None  # ours is lower than Pillow's own limit, and says so in our words
+    AvifImagePlugin.DEFAULT_MAX_THREADS = 1
+    os.environ["OPENBLAS_NUM_THREADS"] = "1"  # numpy's: each thread sets memory aside
+    signal.signal(signal.SIGPIPE, signal.SIG_DFL)  # when whoever asked was killed, nobody wants to hear of it
+    os.nice(5)
+    resource.setrlimit(resource.RLIMIT_DATA, (MEMORY_BYTES, MEMORY_BYTES))
+    resource.setrlimit(resource.RLIMIT_CPU, (CPU_SECONDS, CPU_SECONDS + 1))
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    wish = cast("list[dict[str, Any]]", json.load(sys.stdin))
+    json.dump([_look_alone(candidate) for candidate in wish], sys.stdout, allow_nan=False)
+
+
+if __name__ == "__main__":
+    _main()

@@ -1,0 +1,1 @@
+"""Algovera: text to image."""

@@ -1,0 +1,1 @@
+"""FLORA: techniques that chain."""

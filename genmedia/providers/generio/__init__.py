@@ -1,0 +1,1 @@
+"""Generio Flows: 3D models by templates."""

@@ -1,0 +1,1 @@
+"""Genova: pictures and videos."""

@@ -1,0 +1,199 @@
+"""Jobs of Genova as steps of a campaign. References travel in the request, as JPEG of at most 512 px."""
+
+from collections.abc import Mapping, Sequence
+from contextlib import AsyncExitStack
+from dataclasses import replace
+from typing import Any, Literal
+
+from pydantic import ConfigDict, ValidationError
+from typing_extensions import override
+
+from genmedia.errors import Fault, InputError
+from genmedia.forms.fields import field
+from genmedia.forms.prompts import Prompt
+from genmedia.forms.validation import faults_in
+from genmedia.jobs.job import Account
+from genmedia.journal.keys import media_reference
+from genmedia.journal.order import Order
+from genmedia.providers.genova.batch import COPIES, job_order
+from genmedia.providers.genova.client import (
+    PRICE,
+    PROMPT_CHARACTERS,
+    PROVIDER,
+    REFERENCES,
+    UNIT,
+    VIDEO_MODELS,
+    GenovaClient,
+    JobRequest,
+    Model,
+    Ratio,
+    ReferenceMode,
+)
+from genmedia.providers.genova.references import PREPARATION, prepare_references
+from genmedia.providers.handoff import file_of
+from genmedia.providers.inputs import Input, ResolvedInput
+from genmedia.providers.sources import TAKE, Picture, Source, StepForm
+from genmedia.providers.steps import Operation, StepKind, Submit, frame_of, preparation
+from genmedia.store import Store
+from genmedia.store.named_files import Files, NamedFile
+from genmedia.transport.session import Gate
+
+
+class GenovaStep(StepForm):
+    """One picture or video of Genova."""
+
+    model_config = ConfigDict(title="Genova")
+
+    model: Model = field(
+        "Model", "nano_banana2, nano_banana_pro, imagen4 and freepik make pictures, the others videos.", example="imagen4"
+    )
+    prompt: Prompt = field(
+        "Prompt",
+        f"What is to be seen, at most {PROMPT_CHARACTERS} characters; {{prompt}} in it stands for the prompt of the run.",
+        example="A cup of coffee on a windowsill",
+        min_length=1,
+        max_length=PROMPT_CHARACTERS,
+    )
+    ratio: Ratio | None = field(
+        "Shape", "landscape, portrait or square; of freepik such as 16:9. Empty: Genova chooses.", example="square", default=None
+    )
+    quality: Literal["1K", "2K"] | None = field("Quality", "Of freepik only.", example="2K", default=None)
+    references: list[Picture] = field(
+        "References",
+        f"Up to {REFERENCES} pictures that go into it: files, or what steps above give.",
+        default=[],
+        max_length=REFERENCES,
+    )
+    mode: ReferenceMode | None = field(
+        "How the references guide",
+        "Empty, or ingredients: what they show is put into it. The others are for freepik.",
+        default=None,
+    )
+    count: int | None = field(
+        "Images of a job", "One credit whatever it says, and one of them is handed out.", example=1, default=None, ge=1, le=4
+    )
+    priority: int | None = field(
+        "Priority", "Jobs with a higher number begin sooner than others of the account.", example=5, default=None
+    )
+    take: int = TAKE
+
+
+class Jobs(StepKind[GenovaStep]):
+    """Pictures and videos."""
+
+    provider = PROVIDER
+    tag = "model"
+    form = GenovaStep
+    asks = False
+
+    @override
+    def sources(self, step: GenovaStep) -> list[tuple[str, Source]]:
+        """The references, by their numbers."""
+        return [(f"reference {number}", source) for number, source in enumerate(step.references, 1)]
+
+    @override
+    async def describe(
+        self,
+        client: Any,
+        steps: Sequence[GenovaStep],
+        payer: Any,
+    ) -> Mapping[str, Operation | Sequence[Fault]]:
+        """What each job takes and gives, or what Genova's document forbids."""
+        return {step.name: self.operation(step) for step in steps}
+
+    def operation(self, step: GenovaStep) -> Operation | Sequence[Fault]:
+        """What a job takes and gives, or what Genova's document forbids."""
+        video = step.model in VIDEO_MODELS
+        mode = step.mode or (None if not step.references or step.model == "freepik" else "ingredients")
+        asked = {
+            "type": "video" if video else "image",
+            "model": step.model,
+            "prompt": step.prompt,
+            "aspect_ratio": step.ratio,
+            "count": step.count,
+            "quality": step.quality,
+            "references": len(step.references),
+            "reference_mode": mode,
+            "priority": step.priority,
+        }
+        try:
+            request = JobRequest.model_validate(asked)
+        except ValidationError as error:
+            return [replace(fault, place=f", {fault.place}") for fault in faults_in(error, asked)]
+        return Operation(
+            self,
+            f"{request.type} {request.model}",
+            price=PRICE,
+            unit=UNIT,
+            takes={f"reference {number}": frozenset({"image"}) for number in range(1, len(step.references) + 1)},
+            gives={"result": request.type},
+            asked=request,
+        )
+
+    @override
+    def order(self, operation: Operation, inputs: Sequence[ResolvedInput], account: Account, take: int) -> Order:
+        """A job. An image of a batch and the same of a campaign are one: in both, takes leave room for copies."""
+        request: JobRequest = operation.asked
+        files = [media_reference(one.sha256, preparation(one, operation)) for one in inputs]
+        return job_order(request, files, account, (take - 1) * COPIES + 1 if request.type == "image" else take)
+
+    @override
+    async def deliver(
+        self,
+        client: GenovaClient,
+        store: Store,
+        operation: Operation,
+        inputs: Sequence[ResolvedInput],
+        order: Order,
+        held: AsyncExitStack,
+    ) -> Submit:
+        """Make the references small."""
+        return submission(client, order, await small_pictures(inputs, operation, store))
+
+    @override
+    async def explain(
+        self,
+        client: Any,
+        store: Store,
+        operation: Operation,
+        source: Input,
+        feeder: Operation | None,
+    ) -> str:
+        """As what it travels in the request."""
+        return f"{frame_of(source)}in the request, as a JPEG of at most 512 px"
+
+    @override
+    def conversion(self, operation: Operation, source: ResolvedInput) -> str:
+        """References are made small."""
+        return PREPARATION
+
+
+TITLE = "Genova"
+KINDS = (Jobs(),)
+
+
+async def small_pictures(inputs: Sequence[ResolvedInput], operation: Operation, store: Store) -> dict[tuple[str, str], bytes]:
+    """The pictures that go into a job as JPEG, small enough to travel in it, by the hash and preparation that name them in its request.
+
+    Raises:
+        InputError: Everything that is wrong with them.
+    """
+    faults: list[Fault] = []
+    found: dict[tuple[str, str], bytes] = {}
+    for given in inputs:
+        async with file_of(given, store) as file:
+            prepared, wrong = await prepare_references(Files({given.source: NamedFile(file)}))
+        faults += [Fault(name, why) for name, why in wrong.items()]
+        found |= {(given.sha256, preparation(given, operation)): one.jpeg for one in prepared.values()}
+    if faults:
+        raise InputError(faults)
+    return found
+
+
+def submission(client: GenovaClient, order: Order, pictures: Mapping[tuple[str, str], bytes]) -> Submit:
+    """What sends the request of an order, with its references as JPEG by hash and preparation."""
+
+    async def submit(_: str, gate: Gate) -> str:
+        return (await client.create_job(order.request, pictures, gate)).job_id
+
+    return submit

@@ -1,0 +1,1 @@
+"""One purchase, from the order to the stored file."""

@@ -1,0 +1,39 @@
+"""Ending jobs that a person has cancelled: where the provider can, and unless another run waits for them."""
+
+from collections.abc import Collection
+
+from genmedia.errors import ApiError
+from genmedia.jobs.job import JobStatus
+from genmedia.journal import AttemptState, Journal
+from genmedia.providers.base import ProviderClient
+from genmedia.purchasing.buy import settle
+
+
+async def take_back(journal: Journal, client: ProviderClient, attempt_id: int, cancelled: Collection[str]) -> bool:
+    """End the job of an attempt at the provider; whether it has ended without a result. Where it cannot be ended it stays bought.
+
+    One that was never started was not bought, and costs nothing.
+
+    It counts as its price where the provider does not say what it charges for such a job.
+
+    Args:
+        journal: Where the attempt is.
+        client: Of the account that pays.
+        attempt_id: Which attempt.
+        cancelled: The runs that a person has cancelled, or that wait no more; a job that another living run waits for is left alone.
+    """
+    attempt = await journal.attempt(attempt_id)
+    others = [one for one in await journal.interests(attempt_id) if one.lives and one.run not in cancelled]
+    if others or attempt.state is not AttemptState.BOUND or attempt.remote_id is None:
+        return False
+    try:
+        job = await client.cancel(client.reference(attempt))
+        if job and job.status is JobStatus.UNSTARTED and await journal.unbind(attempt_id):
+            await settle(journal, await journal.attempt(attempt_id), client.recover, client.buyer)
+            return (await journal.attempt(attempt_id)).state is AttemptState.REFUSED
+    except ApiError:
+        return False  # it has begun or ended; a look tells which
+    if job is None or job.status is not JobStatus.CANCELLED:
+        return False
+    await journal.charge(attempt_id, job.charged_in(attempt.unit))
+    return await journal.cancel(attempt_id)

@@ -1,0 +1,202 @@
+"""What nobody works on any more is brought to its end: paid jobs are fetched and stored, lost answers asked about, cancelled jobs ended.
+
+It buys nothing. Two that harvest at once do no harm: each job is claimed by one.
+"""
+
+import asyncio
+from collections.abc import Collection
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from enum import StrEnum
+
+from genmedia.concurrency import every
+from genmedia.errors import GenmediaError, InDoubtError, JobVanishedError, JournalError, contained
+from genmedia.jobs.job import Job, JobStatus, account_name
+from genmedia.jobs.watcher import Trouble
+from genmedia.journal import Attempt, AttemptState, Journal, StoredAsset
+from genmedia.journal.order import Order
+from genmedia.providers.base import ProviderClient, client_for, looking_for
+from genmedia.purchasing.buy import Outcome, Purchase, end_without_result, settle
+from genmedia.purchasing.cancel import take_back
+from genmedia.purchasing.receive import receive_outputs
+from genmedia.store import Store
+
+LOOK_SECONDS = 900.0
+"""How long a job is looked for: until it is sure that it has vanished, or that the provider cannot be asked."""
+
+AT_ONCE = 8
+
+NAMED_AT_ONCE = 5
+"""So many jobs under way are named in an error."""
+
+
+class Fate(StrEnum):
+    """What harvesting made of an open attempt."""
+
+    STORED = "stored"
+    ABORTED = "aborted"
+    FAILED = "failed"
+    REFUSED = "refused"
+    VANISHED = "vanished"
+    NOT_BOUGHT = "not bought"
+    IN_DOUBT = "in doubt"
+    RUNNING = "running"
+    IN_HAND = "in hand"
+    LEFT = "left"
+
+    @property
+    def ended(self) -> bool:
+        """Whether there was a job, and it is over."""
+        return self in (Fate.STORED, Fate.ABORTED, Fate.FAILED, Fate.REFUSED, Fate.VANISHED)
+
+
+@dataclass(frozen=True)
+class Harvested:
+    """One open attempt, and what became of it.
+
+    Attributes:
+        attempt: As the journal has it now.
+        detail: What there is to say, such as why it was left.
+        assets: What was stored.
+    """
+
+    attempt: Attempt
+    fate: Fate
+    detail: str = ""
+    assets: tuple[StoredAsset, ...] = ()
+
+
+async def work_under_way(journal: Journal, campaign: str) -> str:
+    """What earlier runs of a campaign have bought, or may have, and nobody has yet, in a sentence; empty where there is none."""
+    found = [one for one in await journal.open_attempts() if one.campaign == campaign]
+    if not found:
+        return ""
+    told = "; ".join(map(_under_way, found[:NAMED_AT_ONCE]))
+    more = f"; and {len(found) - NAMED_AT_ONCE} more, which `genmedia journal` lists" if len(found) > NAMED_AT_ONCE else ""
+    return (
+        f"Nothing more was bought, but earlier runs of {campaign} have paid work under way: {told}{more}. "
+        "The flow harvest fetches what they give, and so does this run once it is mended."
+    )
+
+
+def _under_way(attempt: Attempt) -> str:
+    job = f"job {attempt.remote_id}" if attempt.remote_id else attempt.state.value.replace("_", " ")
+    since = f"since {attempt.intended_at:%Y-%m-%d %H:%M} UTC"
+    return f"{attempt.provider} {attempt.operation}, {job}, submission {attempt.key[:12]}, {since}"
+
+
+async def harvest(
+    journal: Journal,
+    store: Store,
+    clients: Collection[ProviderClient],
+    cancelled: Collection[str] = (),
+    over: Collection[str] = (),
+) -> list[Harvested]:
+    """Bring every open attempt that nobody works on as far as it goes now.
+
+    Args:
+        journal: Where the attempts are.
+        store: Where files go.
+        clients: Of all accounts; of several that share one name, the one that bought a job looks after it.
+        cancelled: The runs that a person has cancelled.
+        over: All runs that have ended, though the process they were in may live on.
+    """
+    gone = {*cancelled, *over}
+    slots = asyncio.Semaphore(AT_ONCE)
+
+    async def look_after(attempt: Attempt) -> Harvested:
+        wanted_by = await journal.interests(attempt.id)
+        if await journal.is_worked_on(attempt) or any(run.lives and run.run not in gone for run in wanted_by):
+            return Harvested(attempt, Fate.IN_HAND)
+        client = client_for(attempt, clients)
+        if client is None:
+            return Harvested(
+                attempt, Fate.LEFT, f"no credentials block that can be used is saved for {account_name(attempt.account)}"
+            )
+        unwanted = gone if {run.run for run in wanted_by} & {*cancelled} else ()
+        return await _bring_to_end(journal, store, client, attempt, unwanted)
+
+    async def one(attempt: Attempt) -> Harvested:
+        async with slots:
+            try:
+                with contained(f"job {attempt.remote_id or 'of unknown id'}, submission {attempt.key[:12]}"):
+                    found = await look_after(attempt)
+            except GenmediaError as error:
+                found = Harvested(attempt, Fate.LEFT, str(error))
+            with suppress(JournalError):
+                found = replace(found, attempt=await journal.attempt(attempt.id))
+            return found
+
+    return await every(map(one, await journal.open_attempts()))
+
+
+async def _bring_to_end(
+    journal: Journal, store: Store, client: ProviderClient, attempt: Attempt, unwanted_by: Collection[str]
+) -> Harvested:
+    """As far as it goes; `unwanted_by` are the runs that wait no more, where a person has cancelled one of them."""
+    if attempt.state is AttemptState.INTENDED:
+        attempt = await _settled(journal, client, attempt)
+    if attempt.state is AttemptState.IN_DOUBT:
+        return Harvested(attempt, Fate.IN_DOUBT, attempt.reason)
+    if attempt.state is not AttemptState.BOUND:
+        return Harvested(attempt, Fate.NOT_BOUGHT, attempt.reason)
+    if unwanted_by and await take_back(journal, client, attempt.id, unwanted_by):
+        return Harvested(attempt, Fate.ABORTED)
+    return await _fetched(journal, store, client, attempt)
+
+
+async def _settled(journal: Journal, client: ProviderClient, attempt: Attempt) -> Attempt:
+    """Of an attempt whose owner died before it knew the job's id: what became of it."""
+    await settle(journal, attempt, client.recover, client.buyer)
+    return await journal.attempt(attempt.id)
+
+
+async def _fetched(journal: Journal, store: Store, client: ProviderClient, attempt: Attempt) -> Harvested:
+    purchase = _purchase_of(client, attempt)
+    try:
+        async with looking_for(journal, client, attempt.id):
+            job = await client.watcher.wait(
+                client.reference(attempt),
+                about=purchase.about,
+                queue_seconds=LOOK_SECONDS,
+                run_seconds=LOOK_SECONDS,
+                seen=_stop_if_under_way,
+            )
+    except _UnderWayError as error:
+        return Harvested(attempt, Fate.RUNNING, f"{error}")
+    except JobVanishedError as error:
+        return Harvested(attempt, Fate.VANISHED, error.what)
+    except InDoubtError as error:
+        return Harvested(attempt, Fate.IN_DOUBT, error.what)
+    if job.status is JobStatus.UNSTARTED:
+        return await _taken_back(journal, client, attempt)
+    if job.status is JobStatus.SUCCEEDED:
+        received = await receive_outputs(client, store, journal, purchase, job)
+        return Harvested(attempt, Fate.STORED, assets=received.assets)
+    await end_without_result(journal, attempt.id, job)
+    return Harvested(attempt, Fate.REFUSED if job.content_refused else Fate.FAILED, job.error or job.status)
+
+
+async def _taken_back(journal: Journal, client: ProviderClient, attempt: Attempt) -> Harvested:
+    """Of an attempt whose job was made and never started: nothing was bought."""
+    if not await journal.unbind(attempt.id):
+        return Harvested(attempt, Fate.IN_HAND)
+    settled = await _settled(journal, client, await journal.attempt(attempt.id))
+    fates = {AttemptState.REFUSED: Fate.NOT_BOUGHT, AttemptState.BOUND: Fate.RUNNING}  # it may be started at that moment
+    return Harvested(settled, fates.get(settled.state, Fate.IN_HAND), settled.reason)
+
+
+class _UnderWayError(Exception):
+    """The job has not ended; it is looked at again by the next harvest."""
+
+
+async def _stop_if_under_way(seen: Job | Trouble) -> None:
+    if isinstance(seen, Job) and not seen.status.terminal:
+        raise _UnderWayError(seen.status.value)
+
+
+def _purchase_of(client: ProviderClient, attempt: Attempt) -> Purchase:
+    told = attempt.purpose  # journals from before that was written down tell nothing
+    purpose = replace(told, campaign=told.campaign or "harvest", step=told.step or attempt.key[:12])
+    order = Order(client.account, attempt.operation, attempt.request, attempt.price, attempt.unit, attempt.take, purpose=purpose)
+    return Purchase(order, attempt.key, attempt.id, attempt.number, attempt.remote_id or "", Outcome.REATTACHED)

@@ -1,0 +1,1 @@
+"""Algovera's API."""

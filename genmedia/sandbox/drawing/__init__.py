@@ -1,0 +1,1 @@
+"""What jobs of the sandbox give: pictures, videos and models that are really drawn."""

@@ -1,0 +1,1 @@
+"""Generio's API."""

@@ -1,0 +1,1 @@
+"""Genova's API."""

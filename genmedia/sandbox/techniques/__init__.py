@@ -1,7 +1,0 @@
-"""The sandbox's FLORA techniques: what they ask for, what they cost, and what they really make of a picture."""
-
-from genmedia.sandbox.techniques.catalogue import CATALOGUE, Field, FieldType, Technique
-from genmedia.sandbox.techniques.rendering import Rendered, UnreadableInputError, render
-from genmedia.sandbox.techniques.sample import sample_photo
-
-__all__ = ["CATALOGUE", "Field", "FieldType", "Rendered", "Technique", "UnreadableInputError", "render", "sample_photo"]

@@ -1,0 +1,1 @@
+"""Text that came from somebody else, made fit to be shown."""

@@ -1,0 +1,95 @@
+"""Connections to hosts that providers name: only to public addresses, to those that were looked at, or through a proxy to listed hosts."""
+
+import asyncio
+from collections.abc import Iterable
+from ssl import SSLContext
+from typing import Any, cast
+from urllib.request import getproxies, proxy_bypass
+
+import httpcore
+import httpx
+
+from genmedia.errors import ForbiddenAddressError
+from genmedia.transport.origins import Origins, origin_of, public_addresses
+
+
+class OutwardTransport(httpx.AsyncBaseTransport):
+    """Sends a request where its address may lead: to a trusted origin as it is; to any other host at its public addresses only.
+
+    Where the environment names a proxy, it is asked for listed hosts, and nothing else leaves this machine.
+
+    Args:
+        origins: Which addresses may be fetched.
+        proxied: Whether the environment's proxies are used.
+    """
+
+    def __init__(self, origins: Origins, *, proxied: bool) -> None:
+        context = httpx.create_ssl_context()
+        proxies = {scheme: url for scheme, url in getproxies().items() if scheme in ("http", "https", "all")} if proxied else {}
+        self._origins = origins
+        self._trusted = httpx.AsyncHTTPTransport(verify=context)
+        self._public = _PublicTransport(verify=context)
+        self._proxies = {
+            scheme: httpx.AsyncHTTPTransport(verify=context, proxy=url if "://" in url else f"http://{url}")
+            for scheme, url in proxies.items()
+        }
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        """Send it.
+
+        Raises:
+            ForbiddenAddressError: Its address may not be connected to.
+        """
+        url = str(request.url)
+        proxy = self._proxies.get(request.url.scheme, self._proxies.get("all"))
+        if proxy and not proxy_bypass(request.url.netloc.decode("ascii")):
+            if not self._origins.takes_proxy(url):
+                raise ForbiddenAddressError(f"{origin_of(url)} may not be fetched through the proxy: its origin is not listed")
+            return await proxy.handle_async_request(request)
+        return await (self._trusted if self._origins.trusts(url) else self._public).handle_async_request(request)
+
+    async def aclose(self) -> None:
+        """Close the connections."""
+        for transport in (self._trusted, self._public, *self._proxies.values()):
+            await transport.aclose()
+
+
+class _PublicTransport(httpx.AsyncHTTPTransport):
+    """httpx's own, over connections to public addresses."""
+
+    def __init__(self, verify: SSLContext) -> None:
+        super().__init__(verify=verify)
+        self._pool = httpcore.AsyncConnectionPool(ssl_context=verify, network_backend=_PublicNetwork())
+
+
+class _PublicNetwork(httpcore.AsyncNetworkBackend):
+    """Resolves a name once, looks at every address it has, and connects to one of these; TLS goes on asking for the name."""
+
+    def __init__(self) -> None:
+        self._network = cast("httpcore.AsyncNetworkBackend", httpcore.AnyIOBackend())
+
+    async def connect_tcp(
+        self,
+        host: str,
+        port: int,
+        timeout: float | None = None,
+        local_address: str | None = None,
+        socket_options: Iterable[Any] | None = None,
+    ) -> httpcore.AsyncNetworkStream:
+        try:
+            async with asyncio.timeout(timeout):
+                addresses = await public_addresses(host, port)
+        except TimeoutError:
+            raise httpcore.ConnectTimeout(f"{host} was not resolved in time") from None
+        except OSError as error:
+            raise httpcore.ConnectError(f"{host} does not resolve: {error}") from None
+        for left, address in zip(reversed(range(len(addresses))), addresses, strict=True):
+            try:
+                return await self._network.connect_tcp(address, port, timeout, local_address, socket_options)
+            except (httpcore.ConnectError, httpcore.ConnectTimeout):
+                if not left:
+                    raise
+        raise httpcore.ConnectError(f"{host} has no address")
+
+    async def sleep(self, seconds: float) -> None:
+        await self._network.sleep(seconds)

@@ -1,0 +1,61 @@
+"""Keeps keys and signed links out of logs, errors, sidecars and screens."""
+
+import logging
+import re
+from collections.abc import Iterable
+from urllib.parse import quote
+
+import httpx
+
+HIDDEN = "[hidden]"
+
+LIKE_A_WORD = 12
+"""A secret with fewer characters may be a word, or part of many: it is hidden only where it stands by itself."""
+
+# A code such as `invalid_api_key: The key is wrong` is no field: what follows a colon in a sentence is a word of it.
+_SECRET_FIELD = re.compile(
+    r"""(?ix) ((?<![a-z0-9_]) ["']? (?:api[_-]?key|authorization|x-api-key|token|secret|password|signature) ["']?
+        \s* (?: = | :(?!\s+ (?-i:[A-Za-z][a-z']{0,14}) (?:[\s.,;:!?] | $)) | :(?=\s*bearer\s) ) \s* ["']? (?:bearer\s+)?) [^\s"'&,}]+"""
+)
+
+
+def redact(text: str, secrets: Iterable[str] = ()) -> str:
+    """`text` without the given secrets, and without the value of any field whose name says that it is one."""
+    return _SECRET_FIELD.sub(rf"\1{HIDDEN}", hide(text, secrets))
+
+
+def hide(text: str, secrets: Iterable[str]) -> str:
+    """`text` without the given secrets."""
+    for secret in secrets:
+        if len(secret) >= LIKE_A_WORD:
+            text = text.replace(secret, HIDDEN)
+        elif secret:
+            text = re.sub(rf"(?<!\w){re.escape(secret)}(?!\w)", HIDDEN, text)
+    return text
+
+
+def spellings(secret: str) -> list[str]:
+    """How a secret may be written: as it is, in an address, in JSON that is a text itself."""
+    return list(dict.fromkeys((secret, quote(secret), quote(secret, safe=""), secret.replace("/", "\\/"))))
+
+
+def bare_url(url: str) -> str:
+    """`url` without user, query and fragment, where keys and signatures stand."""
+    try:
+        return str(httpx.URL(url).copy_with(username=None, password=None, query=None, fragment=None))
+    except (httpx.InvalidURL, ValueError, TypeError):
+        return "an unreadable address"
+
+
+class _BareUrls(logging.Filter):
+    """Cuts the query off every URL that httpx logs."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        if isinstance(record.args, tuple):
+            record.args = tuple(bare_url(str(arg)) if isinstance(arg, httpx.URL) else arg for arg in record.args)
+        return True
+
+
+logging.getLogger("httpx").addFilter(_BareUrls())
+# httpcore prints raw request headers at DEBUG, keys included, in no form that could be cut safely.
+logging.getLogger("httpcore").setLevel(logging.INFO)

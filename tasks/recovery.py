@@ -1,0 +1,137 @@
+"""Bringing to an end what nobody works on any more, as Prefect tasks."""
+
+from collections.abc import Collection, Mapping, Sequence
+from contextlib import AsyncExitStack
+from logging import Logger
+from typing import Any, NamedTuple
+from uuid import UUID
+
+from prefect.client.orchestration import PrefectClient, get_client
+from prefect.client.schemas.filters import FlowRunFilter, FlowRunFilterId
+from prefect.client.schemas.objects import FlowRun, State
+from prefect.flows import Flow
+from prefect.logging.loggers import LoggingAdapter, flow_run_logger
+
+from blocks import CREDENTIALS, AssetStore, load_store
+from blocks.credentials import ProviderCredentials, as_saved
+from blocks.loading import load_all
+from genmedia.concurrency import every
+from genmedia.errors import GenmediaError
+from genmedia.jobs.job import JobStatus
+from genmedia.journal import Attempt, Interest
+from genmedia.providers.base import ProviderClient, client_for
+from genmedia.providers.offers import with_two_keys
+from genmedia.purchasing.cancel import take_back
+from genmedia.purchasing.recover import Harvested, harvest
+from tasks import lost_runs
+from tasks.bars import end_bars
+from tasks.lost_runs import PAGE
+from tasks.telling import task
+
+
+class Runs(NamedTuple):
+    """Flow runs that a person has `cancelled`; all that are `over`, though the process they were in may live on; those ended just now."""
+
+    cancelled: set[str]
+    over: set[str]
+    ended: list[FlowRun]
+
+
+async def all_credentials(log: Logger | LoggingAdapter) -> list[ProviderCredentials]:
+    """Whoever may have paid: every credentials block that is saved and can be used; the others are named in the log, and hurt nobody."""
+    usable: list[ProviderCredentials] = []
+    saved = await load_all(CREDENTIALS)
+    for told in with_two_keys(as_saved(saved)).values():
+        log.warning("%s", told)
+    for kind, name, found in saved:
+        try:
+            if isinstance(found, GenmediaError):
+                raise found
+            async with found.get_client():  # it sends nothing, and refuses what it could not send
+                usable.append(found)
+        except GenmediaError as error:
+            log.warning("the block %s of %s is left out: %s", name, kind.provider, error)
+    return usable
+
+
+async def take_back_jobs(flow: Flow[..., Any], flow_run: FlowRun, state: State[Any]) -> None:
+    """A hook: end the jobs of a run that a person has cancelled, as far as its own process did not; see `genmedia.purchasing.cancel`."""
+    del state
+    log = flow_run_logger(flow_run, flow)  # a hook runs outside of the run
+    run, store = str(flow_run.id), (flow_run.parameters or {}).get("store", "default")
+    assets = await load_store(store, flow_run)
+    async with AsyncExitStack() as held:
+        journal = await held.enter_async_context(assets.get_journal())
+        waited_for = [one for one in await journal.open_attempts() if run in {who.run for who in await journal.interests(one.id)}]
+        accounts = {one.account for one in waited_for}
+        payers = [one for one in await all_credentials(log) if str(one.payer) in accounts]
+        clients = [await held.enter_async_context(one.get_client()) for one in payers]
+        found = [(one, client_for(one, clients)) for one in waited_for]
+
+        async def end(attempt: Attempt, client: ProviderClient) -> bool:
+            ended = await take_back(journal, client, attempt.id, {run})
+            if ended:
+                await end_bars(attempt.operation, attempt.key, JobStatus.CANCELLED.value)
+            return ended
+
+        ended = sum(await every(end(one, client) for one, client in found if client))
+    log.info("%d of %d open jobs ended at the providers", ended, len(waited_for))
+
+
+@task(task_run_name="harvest-jobs")
+async def harvest_jobs(store: AssetStore, credentials: Sequence[ProviderCredentials], runs: Runs) -> list[Harvested]:
+    """Bring every open job that nobody works on as far as it goes now; see `genmedia.purchasing.recover`.
+
+    Args:
+        store: Where files go, and whose journal tells what is open.
+        credentials: Who pays.
+        runs: What Prefect says of the flow runs that have waited.
+    """
+    async with AsyncExitStack() as held:
+        files = await held.enter_async_context(store.get_store())
+        journal = await held.enter_async_context(store.get_journal())
+        clients = [await held.enter_async_context(one.get_client()) for one in credentials]
+        harvested = await harvest(journal, files, clients, runs.cancelled, runs.over)
+    await every(end_bars(one.attempt.operation, one.attempt.key, one.fate.value) for one in harvested if one.fate.ended)
+    return harvested
+
+
+@task(task_run_name="end-lost-runs")
+async def end_lost_runs() -> list[FlowRun]:
+    """End the flow runs whose process is gone; see `tasks.lost_runs`."""
+    return await lost_runs.end_lost_runs()
+
+
+@task(task_run_name="ask-about-runs")
+async def ask_about_runs(store: AssetStore) -> Runs:
+    """What Prefect says of the runs that have waited for open jobs; those that do so in no process that lives are ended.
+
+    A journal that several machines share knows which processes live on each of them.
+    """
+    async with store.get_journal() as journal:
+        attempts = await journal.open_attempts()
+        interests = [one for found in await every(journal.interests(one.id) for one in attempts) for one in found]
+    async with get_client() as client:
+        runs = await _runs(client, {one.run for one in interests})
+    lost = {name for name, run in runs.items() if _is_lost(run, [one for one in interests if one.run == name])}
+    states = {name: run.state for name, run in runs.items() if run.state}
+    cancelled = {name for name, state in states.items() if state.is_cancelled() or state.is_cancelling()}
+    over = cancelled | {name for name, state in states.items() if state.is_final()}
+    return Runs(cancelled, over, await lost_runs.end_lost_runs(lost) if lost else [])
+
+
+async def _runs(client: PrefectClient, ids: Collection[str]) -> Mapping[str, FlowRun]:
+    """By id; those that Prefect still knows."""
+    known = [UUID(one) for one in sorted(ids) if one]  # a task may wait outside of any run
+    found: list[FlowRun] = []
+    for first in range(0, len(known), PAGE):
+        chosen = FlowRunFilter(id=FlowRunFilterId(any_=known[first : first + PAGE]))
+        found += await client.read_flow_runs(flow_run_filter=chosen)
+    return {str(run.id): run for run in found}
+
+
+def _is_lost(run: FlowRun, interests: Sequence[Interest]) -> bool:
+    """Whether no process that a run has been in since it was last started lives."""
+    began = run.start_time or (run.state and run.state.timestamp)
+    waits = [one for one in interests if not one.left]
+    return began is not None and bool(waits) and all(not one.lives and one.since >= began for one in waits)

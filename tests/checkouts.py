@@ -1,0 +1,14 @@
+"""A checkout of the test's own."""
+
+import shutil
+from pathlib import Path
+
+from tests.commands import PROJECT
+
+
+def make_checkout(folder: Path) -> Path:
+    """Copy the rooms of this project into a folder."""
+    for room in ("genmedia", "blocks", "tasks", "flows", "deployments", "photos"):
+        shutil.copytree(PROJECT / room, folder / room, ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copy(PROJECT / "prefect.yaml", folder)
+    return folder

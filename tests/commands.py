@@ -1,0 +1,103 @@
+"""Commands as they are typed, run to their end."""
+
+import os
+import runpy
+import subprocess
+import sys
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from tests.processes import PROCESSES
+
+PROJECT = Path(__file__).parents[1]
+
+
+def genmedia(*arguments: str, cwd: Path | str = PROJECT, **environment: str) -> subprocess.CompletedProcess[str]:
+    """Run the command line in a folder, as `python -m genmedia` does; see `python_module`."""
+    return python_module("genmedia", *arguments, cwd=cwd, **environment)
+
+
+def python_module(
+    module: str, *arguments: str, cwd: Path | str = PROJECT, **environment: str
+) -> subprocess.CompletedProcess[str]:
+    """Run `python -m MODULE` with arguments in a folder, to its end; nobody is there to be asked anything.
+
+    It has a process of its own, with its own environment, output, signals and exit code. Unless the folder is another checkout, whose rooms
+    it is to load, that process is a copy of one that has imported Prefect and this project's rooms already.
+    """
+    complete = {**os.environ, **environment}
+    if Path(cwd) != PROJECT and (Path(cwd) / "prefect.yaml").exists():
+        return python("-m", module, *arguments, cwd=cwd, **environment)
+    with TemporaryDirectory(prefix="genmedia-command-") as folder:
+        output, errors = Path(folder) / "output", Path(folder) / "errors"
+        process = PROCESSES.Process(target=_run, args=(module, arguments, str(cwd), complete, str(output), str(errors)))
+        process.start()
+        try:
+            process.join()
+        finally:
+            process.kill()
+            process.join()
+        assert process.exitcode is not None
+        said = (output.read_text(encoding="utf-8"), errors.read_text(encoding="utf-8"))
+        return subprocess.CompletedProcess([module, *arguments], process.exitcode, *said)
+
+
+def python(*arguments: str, cwd: Path | str = PROJECT, **environment: str) -> subprocess.CompletedProcess[str]:
+    """Run a new `python` with arguments in a folder, to its end; nobody is there to be asked anything."""
+    return subprocess.run(
+        [sys.executable, *arguments],
+        cwd=cwd,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        check=False,
+        env={**os.environ, **environment},
+    )
+
+
+FULL = Path("/dev/full")
+"""A disk without room."""
+
+
+def genmedia_on_a_full_disk(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    """Run the command line in a new process with its output going where nothing can be written, to its end."""
+    with FULL.open("w") as output:
+        return subprocess.run(
+            [sys.executable, "-m", "genmedia", *arguments],
+            cwd=PROJECT,
+            stdout=output,
+            stderr=subprocess.PIPE,
+            text=True,
+            check=False,
+            env={**os.environ, **environment},
+        )
+
+
+def _run(module: str, arguments: tuple[str, ...], cwd: str, environment: dict[str, str], output: str, errors: str) -> None:
+    """What the new process does: it becomes one that was started in this folder and environment, with its output in these files."""
+    for number, file, flags in (
+        (0, os.devnull, os.O_RDONLY),
+        (1, output, os.O_WRONLY | os.O_CREAT),
+        (2, errors, os.O_WRONLY | os.O_CREAT),
+    ):
+        opened = os.open(file, flags)
+        os.dup2(opened, number)
+        os.close(opened)
+    os.chdir(cwd)
+    os.environ.clear()
+    os.environ.update(environment)
+    os.environ.setdefault("PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL", "CRITICAL")  # as commands do before they import Prefect
+    sys.argv = [module, *arguments]
+    sys.path.insert(0, cwd)
+    sys.modules.pop(module, None)  # it is run anew, as the main module
+    _reread_settings()
+    runpy.run_module(module, run_name="__main__", alter_sys=True)
+
+
+def _reread_settings() -> None:
+    """Have Prefect read its settings, as if it was imported now."""
+    from prefect.context import refresh_global_settings_context  # noqa: PLC0415 # the process has them; a test that needs none has not
+    from prefect.logging.configuration import setup_logging  # noqa: PLC0415
+
+    refresh_global_settings_context()
+    setup_logging(incremental=False)

@@ -1,0 +1,113 @@
+"""Prefect's ways of running something again, and a stop in the middle of much, buy only what is not bought."""
+
+import asyncio
+import json
+import os
+import signal
+import subprocess
+import sys
+from typing import Any
+
+import pytest
+from prefect.client.orchestration import get_client
+from prefect.states import AwaitingRetry
+
+from deployments.local_run import run_here
+from flows.image_batch import image_batch
+from tests.end_to_end.flows.studio import Studio
+from tests.end_to_end.flows.workers import start, until
+
+PATIENCE = {"queue_minutes": 900, "run_minutes": 900}
+
+
+@pytest.fixture
+def plan() -> str:
+    """The largest."""
+    return "Business"
+
+
+def pictures(studio: Studio, *prompts: str) -> dict[str, Any]:
+    return {"name": "batch", "prompts": list(prompts), **PATIENCE, **studio.parameters}
+
+
+async def test_the_retry_button_buys_only_what_failed(prefect: str, pool: str, genova: Studio) -> None:
+    genova.sandbox.fault(genova.account, "fail", times=1)
+    run = await start(prefect, pool, image_batch, pictures(genova, "a cup", "a mug"))
+    await until(lambda: run.state == "Partial")
+    assert len(genova.jobs) == 2
+
+    async with get_client() as client:
+        await client.set_flow_run_state(run.id, AwaitingRetry(), force=True)
+    await until(lambda: run.state == "Completed")
+
+    assert run.message.startswith("1 reused, 1 bought;") or run.message.startswith("1 bought, 1 reused;"), run.message
+    assert len(genova.jobs) == 3
+
+
+async def test_the_retries_of_a_flow_buy_only_what_failed(genova: Studio) -> None:
+    genova.sandbox.fault(genova.account, "fail", times=1)
+
+    ended = await run_here(image_batch.with_options(retries=1, retry_delay_seconds=0), pictures(genova, "a cup", "a mug"))
+
+    assert sorted(result.status for result in ended.result) == ["Bought", "Reused"]
+    assert len(genova.jobs) == 3
+
+
+async def test_after_the_last_retry_of_a_flow_its_state_says_what_is_missing(genova: Studio) -> None:
+    genova.sandbox.fault(genova.account, "fail", times=2)
+
+    ended = await run_here(image_batch.with_options(retries=1, retry_delay_seconds=0), pictures(genova, "a cup"))
+
+    assert (ended.name, ended.message.partition(";")[0]) == ("Partial", "1 failed")
+    assert len(genova.jobs) == 2
+
+
+async def test_a_job_that_fails_is_tried_again_as_often_as_the_run_says_and_within_its_cap(genova: Studio) -> None:
+    genova.sandbox.fault(genova.account, "fail", times=1)
+
+    ended = await run_here(image_batch, {**pictures(genova, "a cup"), "attempts": 2})
+
+    (result,) = ended.result
+    assert (ended.name, result.status) == ("Completed", "Bought")
+    assert len(genova.jobs) == 2
+
+    genova.sandbox.fault(genova.account, "fail", times=2)
+    ended = await run_here(image_batch, {**pictures(genova, "a mug"), "attempts": 2})
+    assert (ended.name, len(genova.jobs)) == ("Partial", 4)
+
+    genova.sandbox.fault(genova.account, "fail", times=1)
+    ended = await run_here(image_batch, {**pictures(genova, "a jug"), "attempts": 5, "max_credits": 1})
+    assert (ended.name, len(genova.jobs)) == ("Partial", 5), "a failed job may have cost its credit: the cap leaves no second"
+    assert "the job failed" in ended.message
+
+
+BATCH = 50
+_BUYS = """
+import asyncio, json, sys
+from deployments.local_run import run_here
+from flows.image_batch import image_batch
+
+asyncio.run(run_here(image_batch, json.loads(sys.argv[1])))
+"""
+
+
+async def test_a_batch_that_is_stopped_in_the_middle_is_bought_once(prefect: str, genova: Studio) -> None:
+    parameters = pictures(genova, *(f"a cup, number {number}" for number in range(BATCH)))
+    genova.sandbox.fault(genova.account, "rate_limit", route="create_job", after=10, times=None, retry_after=60)
+    child = subprocess.Popen(
+        [sys.executable, "-c", _BUYS, json.dumps(parameters)], env={**os.environ, "PREFECT_API_URL": prefect}
+    )
+    try:
+        await until(lambda: len(genova.jobs) > 5)
+    finally:
+        child.send_signal(signal.SIGTERM)
+        await asyncio.to_thread(child.wait)
+    assert len(genova.jobs) <= 10
+    genova.sandbox.control("DELETE", f"/faults?provider=genova&account={genova.name}")
+
+    ended = await run_here(image_batch, parameters)
+
+    assert ended.name == "Completed", ended.message
+    assert len(genova.jobs) == BATCH
+    assert len({job["request"]["prompt"] for job in genova.jobs}) == BATCH
+    assert len([name for name in genova.stored if not name.endswith(".json")]) == BATCH

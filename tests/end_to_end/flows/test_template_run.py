@@ -1,0 +1,383 @@
+"""Generio's flow in Prefect, against the sandbox: any template, a chain of them, nothing paid twice, nothing bought when it cannot work."""
+
+import asyncio
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, cast
+
+import pytest
+from prefect import Flow
+from prefect.client.orchestration import get_client
+from prefect.client.schemas.filters import FlowRunFilter, FlowRunFilterName, FlowRunFilterState, FlowRunFilterStateName
+from prefect.client.schemas.objects import FlowRun
+from prefect.states import Cancelling
+
+from blocks import AssetStore, GenerioCredentials
+from deployments.local_run import run_here
+from flows.campaign import campaign
+from flows.template_run import template_run
+from genmedia.errors import BudgetError, HeldError, InputError
+from genmedia.journal import Journal, Scope
+from genmedia.providers.generio.templates import Material, TemplateItem, TemplateStep
+from genmedia.purchasing.result import Result
+from genmedia.store import Place
+from tests.end_to_end.flows.studio import Studio
+from tests.sandboxes import Sandbox
+
+PHOTO = {"file": "photos/coffee.jpg"}
+FROM_IMAGE = {"template": "model_generate_fromimage", "parameters": {"quality": "low"}}
+FROM_PROMPT = {"template": "model_generate_fromprompt", "parameters": {"quality": "low"}}
+AWAITED = FlowRunFilter(
+    name=FlowRunFilterName(any_=["models"]), state=FlowRunFilterState(name=FlowRunFilterStateName(any_=["Running"]))
+)
+OPTIMIZE = {"template": "model_optimize", "parameters": {"polygon_count": 300}}
+
+
+@pytest.fixture
+async def generio(prefect: str, sandbox: Sandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Studio:
+    """A set-up; the working directory is the project's folder."""
+    monkeypatch.chdir(Path(__file__).parents[3])
+    studio = Studio(sandbox, sandbox.new_account("generio"), tmp_path)
+    await studio.save_blocks()
+    return studio
+
+
+async def models(studio: Studio, inputs: list[dict[str, str]], *steps: dict[str, Any], **parameters: Any) -> Any:
+    chosen = {"name": "models", "inputs": inputs, "steps": list(steps), **studio.parameters, **parameters}
+    return await run_here(template_run, chosen)
+
+
+def results(ended: Any) -> list[Result]:
+    assert not isinstance(ended.result, BaseException), ended.result
+    return ended.result
+
+
+async def test_what_another_stores_journal_answers_for_is_told_only_while_it_is_still_to_buy(
+    generio: Studio, tmp_path_factory: pytest.TempPathFactory, caplog: pytest.LogCaptureFixture
+) -> None:
+    second = f"{generio.name}-second"
+    await AssetStore(root=str(tmp_path_factory.mktemp("second"))).asave(second, overwrite=True)
+    told = "about to be bought were bought for the store"
+
+    await models(generio, [{"text": "A red cup"}], FROM_PROMPT)
+    bought = await models(generio, [{"text": "A red cup"}], FROM_PROMPT, store=second)
+    assert told in caplog.text
+    caplog.clear()
+    again = await models(generio, [{"text": "A red cup"}], FROM_PROMPT, store=second)
+    for name in (second, generio.name):
+        await AssetStore.adelete(name)
+
+    assert (bought.name, [result.status for result in results(again)]) == ("Completed", ["Reused"])
+    assert told not in caplog.text
+
+
+async def test_a_picture_becomes_a_model_and_the_model_a_smaller_one_and_nothing_is_bought_again(generio: Studio) -> None:
+    first = await models(generio, [PHOTO], FROM_IMAGE, OPTIMIZE)
+    second = await models(generio, [PHOTO], FROM_IMAGE, OPTIMIZE)
+
+    assert (first.name, second.name) == ("Completed", "Completed"), first.message
+    assert [result.status for result in results(first)] == ["Bought", "Bought"]
+    assert [result.status for result in results(second)] == ["Reused", "Reused"]
+    assert len(generio.jobs) == 2
+    large, small = (result.assets[0].sidecar.write() for result in results(first))
+    assert large["file"]["media_type"] == small["file"]["media_type"] == "model/gltf-binary"
+    assert small["file"]["triangles"] <= 300 < large["file"]["triangles"]
+    assert large["inputs"][0]["from"].endswith("photos/coffee.jpg")
+    assert small["inputs"][0] == {
+        "id": "input",
+        "sha256": large["file"]["sha256"],
+        "asset": large["file"]["path"],
+        "from": "step 01-coffee-1-model_generate_fromimage, model",
+    }
+
+
+async def test_a_retake_buys_what_is_made_of_it_only_where_that_is_marked_too(generio: Studio, tmp_path: Path) -> None:
+    made = results(await models(generio, [PHOTO], FROM_IMAGE, OPTIMIZE))
+    marks = tmp_path / "marks-of-a-person.json"
+
+    async def retake(*which: Result) -> Any:
+        told = [
+            {"mark": "retake", "path": asset.path, "sha256": asset.sha256, "output": asset.output}
+            | {"submission_key": asset.sidecar.submission_key}
+            for result in which
+            for asset in result.assets
+        ]
+        marks.write_text(json.dumps({"marks": 1, "made": "2026-01-01T00:00:00Z", "assets": told}))
+        return await models(generio, [PHOTO, {"file": "photos/astronaut.jpg"}], FROM_IMAGE, OPTIMIZE, marks=str(marks))
+
+    first, both = await retake(made[0]), await retake(*made)
+
+    assert [result.status for result in results(first)] == ["Bought", "Not bought", "Not bought", "Not bought"]
+    assert [result.status for result in results(both)] == ["Reused", "Bought", "Not bought", "Not bought"]
+    assert (first.name, both.name, len(generio.jobs)) == ("Completed", "Completed", 4)
+    assert "2 retakes, 2 of them known here" in both.message
+
+
+async def test_a_model_that_was_changed_since_it_was_stored_is_told_before_the_next_step_is_bought_with_it(
+    generio: Studio,
+) -> None:
+    (made,) = results(await models(generio, [PHOTO], FROM_IMAGE))
+    file = generio.root / made.assets[0].path
+    content = file.read_bytes()
+    file.write_bytes(bytes(len(content)))
+
+    changed = await models(generio, [PHOTO], FROM_IMAGE, OPTIMIZE)
+    assert isinstance(changed.result, InputError), changed.message
+    assert "was changed after it was stored" in str(changed.result)
+    assert len(generio.jobs) == 1
+
+    file.write_bytes(content)
+    mended = await models(generio, [PHOTO], FROM_IMAGE, OPTIMIZE)
+    assert [result.status for result in results(mended)] == ["Reused", "Bought"]
+
+
+async def test_a_photo_of_a_phone_and_one_behind_an_address_become_models(generio: Studio) -> None:
+    phone = Path("tests/media/photo.heic").absolute().as_uri()
+
+    ended = await models(generio, [{"file": phone}, {"file": generio.sandbox.sample}], FROM_IMAGE)
+
+    assert ended.name == "Completed", ended.message or ended.result
+    inputs = [result.assets[0].sidecar.inputs[0].source for result in results(ended)]
+    assert inputs == [str(Path("tests/media/photo.heic").absolute()), generio.sandbox.sample]
+
+
+async def test_words_become_models_each_on_its_own(generio: Studio) -> None:
+    generio.sandbox.fault(generio.account, "fail", message="no more clay")
+
+    ended = await models(generio, [{"text": "A wooden chair"}, {"text": "A red cup"}], FROM_PROMPT)
+
+    assert ended.name == "Partial"
+    assert sorted(result.status for result in results(ended)) == ["Bought", "Failed"]
+    assert "no more clay" in ended.message
+
+
+async def test_a_step_that_fails_ends_the_way_of_its_model(generio: Studio) -> None:
+    generio.sandbox.fault(generio.account, "fail")
+
+    ended = await models(generio, [PHOTO], FROM_IMAGE, OPTIMIZE)
+
+    assert [result.status for result in results(ended)] == ["Failed", "Not started"]
+    assert len(generio.jobs) == 1
+
+
+async def test_everything_that_cannot_work_is_told_at_once_and_nothing_is_bought(generio: Studio, tmp_path: Path) -> None:
+    text = tmp_path / "notes.png"
+    text.write_text("no picture at all")
+
+    ended = await models(
+        generio,
+        [PHOTO, {"text": "a chair"}, {"file": str(text)}, {"file": "photos/gone.jpg"}],
+        {"template": "model_generate_fromimage", "parameters": {"quality": "best", "seed": "x", "wings": 2}},
+        {"template": "model_paint"},
+    )
+
+    assert isinstance(ended.result, InputError)
+    told = str(ended.result)
+    for words in (
+        "step 2, template model_paint: is unknown to Generio",
+        "photos/gone.jpg is not there",
+        f"input 3: {text} cannot be used: ",
+        "step 1, parameter wings: is unknown to model_generate_fromimage",
+        "step 1, parameter quality: is 'best', not one of",
+        "step 1, parameter seed: is 'x', but integer is needed",
+        "step 1, input 02-a-chair: is text/plain, but model_generate_fromimage takes",
+    ):
+        assert words in told
+    assert generio.jobs == []
+    assert generio.sandbox.account(generio.account)["credits"] == generio.account["credits"]
+
+
+async def test_steps_that_do_not_fit_each_other_are_told(generio: Studio) -> None:
+    ended = await models(generio, [PHOTO], FROM_IMAGE, FROM_PROMPT)
+
+    assert "step 2, input the model of step 1: is model/gltf-binary, but model_generate_fromprompt takes" in str(ended.result)
+
+
+async def test_a_cap_needs_a_price_and_is_kept_to(generio: Studio) -> None:
+    unknown = await models(generio, [PHOTO], FROM_IMAGE, max_credits=5)
+    await generio.credentials.model_copy(update={"price": 3.0}).asave(generio.name, overwrite=True)
+    over = await models(generio, [PHOTO], FROM_IMAGE, OPTIMIZE, max_credits=5)
+    within = await models(generio, [PHOTO], FROM_IMAGE, max_credits=3)
+    half = await models(generio, [PHOTO], FROM_IMAGE, OPTIMIZE, max_credits=3)
+
+    assert isinstance(unknown.result, BudgetError)
+    assert "names no price" in str(unknown.result)
+    assert "what is not bought yet would cost 6 credits, more than" in str(over.result)
+    assert [ended.name for ended in (within, half)] == ["Completed", "Completed"]
+
+
+async def test_an_account_without_credits_is_told_and_the_next_run_buys_it(generio: Studio) -> None:
+    generio.change(credits=0)
+    refused = await models(generio, [PHOTO], FROM_IMAGE)
+    generio.change(credits=5)
+    again = await models(generio, [PHOTO], FROM_IMAGE)
+
+    assert "Insufficient credits" in refused.message
+    assert [result.status for result in results(again)] == ["Bought"]
+    assert len(generio.jobs) == 1
+
+
+@pytest.mark.parametrize("route", ["create_flow", "add_input", "control_flow"])
+async def test_a_lost_answer_pays_for_nothing_twice(generio: Studio, route: str) -> None:
+    generio.sandbox.fault(generio.account, "lose_answer", route=route)
+
+    ended = await models(generio, [PHOTO], FROM_IMAGE)
+
+    assert ended.name == "Completed", ended.message
+    assert len(generio.jobs) == 1
+
+
+async def test_a_flow_is_deleted_at_generio_when_asked_to_be_it_by_a_later_run(generio: Studio) -> None:
+    bought = await models(generio, [{"text": "A red cup"}], FROM_PROMPT)
+    generio.sandbox.fault(generio.account, "server_error", route="delete_flow")
+    tries = [await models(generio, [{"text": "A red cup"}], FROM_PROMPT, delete_after=True) for _ in range(3)]
+
+    deleted = {line["status"] for line in generio.sandbox.requests(generio.account) if line["method"] == "DELETE"}
+    assert bought.name == "Completed", bought.message
+    assert deleted == {500, 200, 404}
+    assert [result.status for ended in tries for result in results(ended)] == ["Reused"] * 3
+
+
+@pytest.mark.parametrize("by_a_person", [True, False])
+async def test_a_person_who_cancels_the_run_aborts_the_flow_at_generio_and_nobody_else_does(
+    generio: Studio, by_a_person: bool
+) -> None:
+    generio.change(settings={"run": [30000, 30000]})
+    running = asyncio.create_task(models(generio, [{"text": "A red cup"}], FROM_PROMPT))
+    while not any(job["status"] == "running" for job in generio.jobs):
+        await asyncio.sleep(0.1)
+    async with get_client() as client:
+        mine = list[FlowRun]()
+        while not mine:
+            await asyncio.sleep(0.1)
+            running_now = await client.read_flow_runs(flow_run_filter=AWAITED)
+            mine = [run for run in running_now if run.parameters["account"] == generio.name]
+        if by_a_person:
+            await client.set_flow_run_state(mine[0].id, Cancelling(), force=True)
+
+    running.cancel()
+    with suppress(asyncio.CancelledError):
+        await running
+
+    assert [job["status"] for job in generio.jobs] == ["cancelled" if by_a_person else "running"]
+
+
+_PROGRAM = """
+import asyncio, json, sys
+from deployments.local_run import run_here
+from flows.campaign import campaign
+from flows.template_run import template_run
+flow = {"campaign": campaign, "template-run": template_run}[sys.argv[1]]
+asyncio.run(run_here(flow, json.loads(sys.argv[2])))
+"""
+
+
+async def killed_once(
+    prefect: str, reached: Callable[[], Awaitable[bool]], flow: Flow[..., Any], parameters: dict[str, Any]
+) -> None:
+    """Run a flow in a process of its own, which is killed when it has come so far."""
+    process = subprocess.Popen(
+        [sys.executable, "-c", _PROGRAM, flow.name, json.dumps(parameters)], env={**os.environ, "PREFECT_API_URL": prefect}
+    )
+    while not await reached():
+        assert process.poll() is None
+    os.kill(process.pid, signal.SIGKILL)
+    process.wait()
+
+
+MODEL = {"name": "cup", "template": "model_generate_fromprompt", "input": {"text": "A red cup"}, "parameters": {"quality": "low"}}
+
+
+def by_template(studio: Studio, cap: float | None) -> dict[str, Any]:
+    return {"name": "models", "inputs": [{"text": "A red cup"}], "steps": [FROM_PROMPT], "max_credits": cap, **studio.parameters}
+
+
+def by_campaign(studio: Studio, cap: float | None) -> dict[str, Any]:
+    payer, caps = {"generio": studio.name}, {"generio": cap}
+    return {"campaign": {"name": "models", "steps": [MODEL]}, "accounts": payer, "max_credits": caps, "store": studio.name}
+
+
+@pytest.mark.parametrize(("flow", "parameters"), [(template_run, by_template), (campaign, by_campaign)])
+async def test_a_flow_that_was_made_and_never_started_is_not_started_while_nothing_may_be_spent(
+    generio: Studio, prefect: str, flow: Flow[..., Any], parameters: Callable[[Studio, float | None], dict[str, Any]]
+) -> None:
+    await generio.credentials.model_copy(update={"price": 1.0}).asave(generio.name, overwrite=True)
+    generio.sandbox.fault(generio.account, "slow", route="add_input", seconds=60)
+    account = str(generio.credentials.payer)
+    async with cast("GenerioCredentials", generio.credentials).get_client() as client:
+
+        async def made() -> bool:
+            flows = await client.list_flows()
+            return bool(flows and await client.list_inputs(flows[0].flow_id))
+
+        await killed_once(prefect, made, flow, parameters(generio, None))
+        async with Journal.lease(Place(str(generio.root)).journal_url()) as journal:
+            over = await run_here(flow, parameters(generio, 0))
+            await journal.money.hold(account, "the key leaked")
+            held = await run_here(flow, parameters(generio, None))
+            await journal.money.release(account)
+            await journal.money.set_caps(account, {Scope.TOTAL: 0})
+            capped = await run_here(flow, parameters(generio, None))
+
+            assert isinstance(over.result, BudgetError), over.message
+            assert "what is not bought yet would cost 1 credit" in str(over.result)
+            assert isinstance(held.result, HeldError), held.message
+            assert "the key leaked" in str(held.result)
+            assert "the cap of 0 credits for all time leaves 0" in capped.message
+            assert generio.jobs == []
+            assert generio.sandbox.account(generio.account)["credits"] == generio.account["credits"]
+            assert [one.state for one in await client.list_flows()] == ["created"]
+
+            await journal.money.set_caps(account, {Scope.TOTAL: 1})
+            assert [result.status for result in results(await run_here(flow, parameters(generio, 1)))] == ["Bought"]
+            assert [one.state for one in await client.list_flows()] == ["completed"]
+    assert len(generio.jobs) == 1
+
+
+async def test_a_flow_that_older_code_bound_before_its_start_is_bought_anew(generio: Studio) -> None:
+    step = TemplateStep.model_validate(FROM_PROMPT)
+    item = TemplateItem("cup", [step], 1, Material("text/plain", text="A red cup"), None, 1)
+    order = item.order(generio.credentials.payer)
+    async with (
+        cast("GenerioCredentials", generio.credentials).get_client() as client,
+        Journal.lease(Place(str(generio.root)).journal_url()) as journal,
+    ):
+        attempt = await journal.intend(order, datetime.now(UTC), buyer=client.buyer)
+        assert attempt
+        made = {"genmedia": f"{attempt.key}:{attempt.number}"}
+        flow = await client.create_flow(step.template, step.parameters, additional=made)
+        await journal.bind(attempt, flow.flow_id)
+        await journal.money.hold(str(client.account), "the key leaked")
+        held = await run_here(template_run, by_template(generio, None))
+        assert "the key leaked" in held.message
+        assert generio.jobs == []
+        assert await client.list_flows() == []
+        await journal.money.release(str(client.account))
+
+    ended = await run_here(template_run, by_template(generio, None))
+
+    assert [result.status for result in results(ended)] == ["Bought"]
+    assert len(generio.jobs) == 1
+
+
+async def test_a_model_whose_worker_is_killed_is_one_flow_one_file_one_charge(generio: Studio, prefect: str) -> None:
+    generio.change(settings={"run": [1200, 1200]})
+    parameters = {"name": "models", "inputs": [PHOTO], "steps": [FROM_IMAGE], **generio.parameters}
+
+    async def reached() -> bool:
+        return generio.has_bound and bool(generio.jobs) and generio.jobs[0]["status"] == "running"
+
+    await killed_once(prefect, reached, template_run, parameters)
+
+    ended = await models(generio, [PHOTO], FROM_IMAGE)
+
+    assert [result.status for result in results(ended)] == ["Resumed"], ended.message
+    assert len(generio.jobs) == 1
+    assert len([file for file in generio.stored if file.endswith(".glb")]) == 1

@@ -1,0 +1,173 @@
+"""What people write for a provider: cleaned, refused where nothing can be seen of it, told apart where it looks alike."""
+
+from typing import Any
+
+import pytest
+from pydantic import TypeAdapter, ValidationError
+
+from genmedia.campaign.steps import Campaign
+from genmedia.errors import InputError
+from genmedia.forms.names import Labels, Name
+from genmedia.forms.prompts import clean, look_alike
+from genmedia.forms.validation import Reading
+from genmedia.jobs.job import Account
+from genmedia.providers.algovera.variations import plan_variations
+from genmedia.providers.generio.templates import TemplateInput
+from genmedia.providers.genova.batch import Shot, plan_images, plan_videos
+
+UNSEEN = ["", " ", "\n", "\u200b", "\u200b \ufeff", "\u0301", "\u2060\u0303", "\u3164", "\u00ad", "\ufe0f"]
+CONTROLLED = ["\0", "a\0b", "a cup\x07", "a\x1b[31mcup", "a\rcup", "\ud800", "a\x85cup"]
+
+
+@pytest.mark.parametrize(
+    ("written", "sent"),
+    [
+        ("  A cup\t\n", "A cup"),
+        ("A cup\r\nand a spoon", "A cup\nand a spoon"),
+        ("Cafe\u0301", "Caf\u00e9"),
+        ("A\tcup", "A\tcup"),
+        ("👩‍🍳", "👩‍🍳"),
+        ("一杯", "一杯"),
+        ("?", "?"),
+        ("\ue000", "\ue000"),
+    ],
+)
+def test_a_prompt_is_trimmed_and_composed_and_else_left_as_it_is(written: str, sent: str) -> None:
+    assert clean(written) == sent
+
+
+@pytest.mark.parametrize("text", UNSEEN)
+def test_a_prompt_that_shows_nothing_is_refused(text: str) -> None:
+    with pytest.raises(ValueError, match="has no visible character"):
+        clean(text)
+
+
+@pytest.mark.parametrize("text", CONTROLLED)
+def test_a_control_character_is_named_with_its_place(text: str) -> None:
+    with pytest.raises(ValueError, match=r"has the control character U\+[0-9A-F]{4} as its character \d"):
+        clean(text)
+
+
+async def told(prompt: str, provider: str) -> str:
+    """What is said of a prompt wherever a flow takes it, before anything is bought."""
+    steps: dict[str, Any] = {
+        "genova step": {"name": "s", "model": "imagen4", "prompt": prompt},
+        "algovera step": {"name": "s", "base_model": "stable", "prompt": prompt},
+        "generio step": {"name": "s", "template": "t", "input": {"text": prompt}},
+        "flora step": {"name": "s", "technique": "t", "inputs": [{"id": "a", "text": prompt}]},
+    }
+    settings: dict[str, Any] = {"models": ["imagen4"], "ratios": ["square"], "references": [], "copies": 1, "images_per_job": 1}
+    try:
+        match provider:
+            case "image-batch":
+                nothing: dict[str, Any] = {"quality": None, "priority": None, "take": 1}
+                await plan_images(prompts=["fine", prompt], **settings, **nothing)
+            case "long-video":
+                await plan_videos([Shot(prompt="fine"), Shot(prompt=prompt)], priority=None, take=1)
+            case "text-to-image":
+                plan_variations(
+                    prompts=["fine", prompt], seeds=[1], base_models=["stable"], known_models=["stable"], settings={}, take=1
+                )
+            case "template-run":
+                TemplateInput(text=prompt)
+            case _:
+                Campaign.model_validate({"name": "c", "steps": [steps[provider]]})
+    except InputError as error:
+        return str(error)
+    except ValidationError as error:
+        return "; ".join(f"{'.'.join(map(str, one['loc']))}: {one['msg']}" for one in error.errors())
+    return ""
+
+
+PLACES = {
+    "image-batch": "prompt 2, prompt: ",
+    "long-video": "prompt: ",
+    "text-to-image": "prompt 2: ",
+    "template-run": "text: ",
+    "genova step": "steps.0.model.prompt: ",
+    "algovera step": "steps.0.base_model.prompt: ",
+    "generio step": "steps.0.template.input.text.text: ",
+    "flora step": "steps.0.technique.inputs.0.text.text: ",
+}
+
+
+@pytest.mark.parametrize("provider", PLACES)
+async def test_wherever_a_prompt_is_taken_one_that_shows_nothing_is_refused_with_its_place(provider: str) -> None:
+    assert await told("fine too", provider) == ""
+    for text, why in (("\u200b", "has no visible character"), ("a\0b", "has the control character U+0000")):
+        said = await told(text, provider)
+        assert PLACES[provider] in said
+        assert why in said
+
+
+async def test_prompts_that_differ_by_the_space_around_them_are_one_wish() -> None:
+    settings: dict[str, Any] = {"models": ["imagen4"], "ratios": ["square"], "references": [], "copies": 1, "images_per_job": 1}
+    with pytest.raises(InputError, match="is asked for more than once"):
+        await plan_images(prompts=["A cup", " A cup\n"], **settings, quality=None, priority=None, take=1)
+
+
+def test_requests_that_differ_only_by_spaces_or_capitals_are_named_both() -> None:
+    account = str(Account("genova", "https://example.com"))
+    requests = {
+        "01": (account, {"prompt": "A red cup", "model": "imagen4"}),
+        "02": (account, {"prompt": "a  RED\ncup", "model": "imagen4"}),
+        "03": (account, {"prompt": "a red cup.", "model": "imagen4"}),
+        "04": (account, {"prompt": "A red cup", "model": "freepik"}),
+        "05": (f"{account} 2", {"prompt": "a red cup", "model": "imagen4"}),
+        "06": (account, {"prompt": "A red cup", "model": "imagen4"}),
+    }
+
+    assert look_alike(requests) == ["02: differs only by spaces or capitals from 01"]
+
+
+@pytest.mark.parametrize(
+    ("written", "name"),
+    [
+        ("Spring Sale 2026", "spring-sale-2026"),
+        ("Frühling", "fruehling"),
+        ("Fru\u0308hling", "fruehling"),
+        ("Größe_2", "groesse_2"),
+        ("café olé!", "cafe-ole"),
+        ("v1.2, the last & best", "v1.2-the-last-best"),
+        ("春", "chun"),
+        ("a\nb", "a-b"),
+        (".hidden", "hidden"),
+        ("../../etc", "etc"),
+        ("a" * 61, "a" * 60),
+    ],
+)
+def test_a_name_is_taken_as_people_write_it_and_stands_for_one_that_folders_can_have(written: str, name: str) -> None:
+    reading = Reading()
+
+    assert TypeAdapter(Name).validate_python(written, context=reading) == name
+    assert reading.renamed == {written: name}
+
+
+@pytest.mark.parametrize(("name", "said"), [("", "is empty"), (" ", "is empty"), ("🎉", "'🎉' has no letter and no digit")])
+def test_a_name_of_which_nothing_is_left_is_refused_in_words(name: str, said: str) -> None:
+    with pytest.raises(ValidationError, match=said):
+        TypeAdapter(Name).validate_python(name)
+
+
+@pytest.mark.parametrize("name", ["spring-sale-2026", "A.b_c-9", "7"])
+def test_a_name_that_will_do_stays_as_it_is(name: str) -> None:
+    reading = Reading()
+
+    assert TypeAdapter(Name).validate_python(name, context=reading) == name
+    assert reading.renamed == {}
+
+
+@pytest.mark.parametrize(
+    ("label", "said"),
+    [
+        ({"Client": "acme"}, "'Client' has 'C'; it can have small letters from a to z, digits and underscores: client would do"),
+        ({"Kosten Stelle": "7"}, ": kosten_stelle would do"),
+        ({"client": "a\nb"}, "has a line break, which no label can have"),
+        ({"client": ""}, "is empty"),
+    ],
+)
+def test_a_label_that_will_not_do_is_refused_in_words(label: dict[str, str], said: str) -> None:
+    with pytest.raises(ValidationError) as refused:
+        TypeAdapter(Labels).validate_python(label)
+
+    assert said in refused.value.errors()[0]["msg"]

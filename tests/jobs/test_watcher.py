@@ -1,0 +1,375 @@
+"""A job that is paid for is waited for through outages, and given up only by its deadlines or when it is gone."""
+
+import asyncio
+from collections.abc import AsyncGenerator, Awaitable, Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytest
+
+from genmedia import errors
+from genmedia.jobs.job import Account, Job, JobStatus
+from genmedia.jobs.watcher import ABSENCES, Look, Trouble, Watcher, look_at_each
+from genmedia.providers.flora.client import FloraClient, RunInput
+from tests.sandboxes import Sandbox
+
+FOR_EVER = 10.0**6
+SLUG = "studio-blur"
+
+
+async def watch(
+    look: Callable[[], Awaitable[Job]],
+    *,
+    about: str,
+    every: tuple[float, float],
+    queue_seconds: float,
+    run_seconds: float,
+    clock_scale: Callable[[], float],
+    seen: Callable[[Job | Trouble], Awaitable[None]],
+) -> Job:
+    """Wait for one job by looks of the test's own."""
+
+    async def look_at_all(refs: frozenset[str]) -> Look[str]:
+        try:
+            return Look({ref: await look() for ref in refs})
+        except errors.NotFoundError:
+            return Look({}, refs)
+
+    watcher = Watcher(look_at_all, every=lambda: every, clock_scale=clock_scale)
+    try:
+        return await watcher.wait("j57", about=about, queue_seconds=queue_seconds, run_seconds=run_seconds, seen=seen)
+    finally:
+        await watcher.aclose()
+
+
+@dataclass
+class Watched:
+    """One run at the sandbox, and what its watcher saw."""
+
+    sandbox: Sandbox
+    account: dict[str, Any]
+    client: FloraClient
+    looks: int = 0
+    seen: list[str] = field(default_factory=list[str])
+    run_id: str = ""
+
+    async def buy(self) -> None:
+        photo = RunInput(id="input_image", type="imageUrl", value=self.sandbox.sample)
+        self.run_id = (await self.client.create_run(SLUG, [photo], idempotency_key="k")).run_id
+
+    async def watch(self, *, every: float = 0.3, queue_seconds: float = FOR_EVER, run_seconds: float = FOR_EVER) -> Job:
+        async def look() -> Job:
+            self.looks += 1
+            return (await self.client.get_run(SLUG, self.run_id)).as_job()
+
+        async def seen(news: Job | Trouble) -> None:
+            if isinstance(news, Job):
+                self.seen.append(news.status.value)
+
+        return await watch(
+            look,
+            about=f"flora, job {self.run_id}",
+            every=(every, every),
+            queue_seconds=queue_seconds,
+            run_seconds=run_seconds,
+            clock_scale=lambda: self.client.http.clock_scale,
+            seen=seen,
+        )
+
+
+@pytest.fixture
+def settings() -> dict[str, Any]:
+    """How the account's jobs move, beside moving by looks."""
+    return {}
+
+
+@pytest.fixture
+async def watched(sandbox: Sandbox, settings: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> AsyncGenerator[Watched]:
+    monkeypatch.setattr("genmedia.transport.session.ATTEMPTS", 1)  # every failed look is the watcher's own
+    account = sandbox.new_account(settings={"advance": "looks", **settings})
+    async with FloraClient.lease(Account("flora", account["base_url"], account["account"]), account["api_key"]) as client:
+        watched = Watched(sandbox, account, client)
+        await watched.buy()
+        yield watched
+
+
+def scripted(*answers: Exception | JobStatus) -> Callable[[], Awaitable[Job]]:
+    left = list(answers)
+
+    async def look() -> Job:
+        answer = left.pop(0)
+        if isinstance(answer, Exception):
+            raise answer
+        return Job("j57", answer)
+
+    return look
+
+
+async def say_nothing(_: Job | Trouble) -> None:
+    """To nobody's terminal."""
+
+
+async def waited(watcher: Watcher[str], seconds: float = FOR_EVER) -> Job:
+    """What a watcher that watches nothing else sees of one job."""
+    try:
+        return await watcher.wait("j57", about="j57", queue_seconds=seconds, run_seconds=seconds, seen=say_nothing)
+    finally:
+        await watcher.aclose()
+
+
+async def watch_script(
+    *answers: Exception | JobStatus,
+    every: tuple[float, float] = (0, 0),
+    queue_seconds: float = 10.0**12,
+    clock_scale: float = 10.0**7,
+) -> Job:
+    return await watch(
+        scripted(*answers),
+        about="j57",
+        every=every,
+        queue_seconds=queue_seconds,
+        run_seconds=10.0**12,
+        clock_scale=lambda: clock_scale,
+        seen=say_nothing,
+    )
+
+
+@pytest.mark.parametrize("settings", [{"looks": [2, 2]}])
+async def test_each_look_is_passed_on_until_the_job_ends(watched: Watched) -> None:
+    job = await watched.watch()
+
+    assert job.status is JobStatus.SUCCEEDED
+    assert (job.charged, len(job.outputs)) == (3, 1)
+    assert watched.seen == ["queued", "queued", "running", "running", "succeeded"]
+
+
+async def test_a_failed_job_is_an_end_too(watched: Watched) -> None:
+    watched.sandbox.fault(watched.account, "fail", error_code="safety_blocked", message="Not this.")
+    watched.run_id = (
+        await watched.client.create_run(
+            SLUG, [RunInput(id="input_image", type="imageUrl", value=watched.sandbox.sample)], idempotency_key="another"
+        )
+    ).run_id
+
+    job = await watched.watch()
+
+    assert (job.status, job.error, job.charged) == (JobStatus.FAILED, "safety_blocked - Not this.", 0)
+
+
+async def test_an_outage_of_every_kind_is_outlived(watched: Watched) -> None:
+    kinds: list[tuple[str, dict[str, Any]]] = [
+        ("server_error", {"status": 503}),
+        ("reset", {}),
+        ("lose_answer", {}),
+        ("rate_limit", {"retry_after": 1}),
+        ("rate_limit", {}),
+        ("html_error", {}),
+        ("broken_json", {}),
+    ]
+    for kind, arguments in kinds:
+        watched.sandbox.fault(watched.account, kind, route="get_run", **arguments)
+
+    job = await watched.watch()
+
+    assert job.status is JobStatus.SUCCEEDED
+    assert watched.looks == len(kinds) + len(watched.seen)
+    assert len(watched.sandbox.jobs(watched.account)) == 1
+
+
+async def test_an_unknown_status_keeps_it_waiting(watched: Watched) -> None:
+    watched.sandbox.fault(watched.account, "unknown_status", route="get_run")
+
+    assert (await watched.watch()).status is JobStatus.SUCCEEDED
+    assert watched.seen[0] == "running"
+
+
+@pytest.mark.parametrize("settings", [{"looks": [1000, 1]}])
+async def test_a_job_that_does_not_start_in_time_is_left_to_wait(watched: Watched) -> None:
+    with pytest.raises(errors.QueueTimeoutError, match=r"not started after 30 s \(flora, job j57.* still paid for"):
+        await watched.watch(queue_seconds=30)
+    assert set(watched.seen) == {"queued"}
+
+
+@pytest.mark.parametrize("settings", [{"looks": [0, 1000]}])
+async def test_a_job_that_does_not_end_in_time_is_left_to_run(watched: Watched) -> None:
+    with pytest.raises(errors.RunTimeoutError, match=r"after running for 30 s \(flora, job j57.* still paid for"):
+        await watched.watch(run_seconds=30)
+    assert set(watched.seen) == {"running"}
+
+
+@pytest.mark.parametrize("settings", [{"looks": [22, 2]}])
+async def test_the_time_in_the_queue_is_not_counted_as_running(watched: Watched) -> None:
+    """Twenty-two pauses of five seconds in the queue, and two of them running."""
+    assert (await watched.watch(every=5, run_seconds=100)).status is JobStatus.SUCCEEDED
+
+
+async def test_an_outage_ends_with_the_deadline(watched: Watched) -> None:
+    watched.sandbox.fault(watched.account, "server_error", times=None)
+
+    with pytest.raises(errors.QueueTimeoutError):
+        await watched.watch(queue_seconds=100)
+    assert watched.looks > 1
+
+
+async def test_a_job_has_vanished_after_several_looks_that_miss_it(watched: Watched) -> None:
+    watched.run_id = "j57gone"
+
+    with pytest.raises(errors.JobVanishedError, match=r"\(flora, job j57gone\)"):
+        await watched.watch()
+    assert watched.looks == ABSENCES
+
+
+async def test_a_job_that_turns_up_again_has_not_vanished() -> None:
+    missing = [errors.NotFoundError("no such run")] * (ABSENCES - 1)
+
+    assert (await watch_script(*missing, JobStatus.RUNNING, *missing, JobStatus.SUCCEEDED)).status is JobStatus.SUCCEEDED
+
+
+async def test_an_outage_among_the_looks_that_miss_a_job_neither_counts_nor_starts_them_anew() -> None:
+    missing, outage = errors.NotFoundError("no such run"), errors.ServerError("down")
+    looks: list[Exception] = [missing, outage] * (ABSENCES - 1)
+
+    with pytest.raises(errors.JobVanishedError):
+        await watch_script(*looks, missing)
+
+
+async def test_a_key_that_is_revoked_meanwhile_is_told_at_once(watched: Watched) -> None:
+    watched.sandbox.new_account(account=watched.account["account"], api_key=f"{watched.account['api_key']}-new")
+
+    with pytest.raises(errors.CredentialsError, match="invalid_api_key"):
+        await watched.watch()
+    assert watched.looks == 1
+
+
+async def test_an_outage_may_last_for_days() -> None:
+    assert (
+        await watch_script(*[errors.NoAnswerError("down")] * 1100, JobStatus.SUCCEEDED, every=(2, 5))
+    ).status is JobStatus.SUCCEEDED
+
+
+@pytest.mark.parametrize(("asked", "seconds"), [(500, 400), (100_000, 500)])
+async def test_the_next_look_waits_as_long_as_the_provider_asked(asked: float, seconds: float) -> None:
+    limited = errors.RateLimitError("too many requests")
+    limited.retry_after = asked
+
+    with pytest.raises(errors.QueueTimeoutError):  # after the one pause; a third look would find the script at its end
+        await watch_script(limited, limited, queue_seconds=seconds)
+
+
+async def test_a_provider_that_asks_for_days_is_looked_at_after_ten_minutes() -> None:
+    limited = errors.RateLimitError("too many requests")
+    limited.retry_after = 10.0**6
+
+    job = await watch_script(limited, JobStatus.SUCCEEDED, queue_seconds=500_000, clock_scale=10.0**4)  # 60 ms, 50 s, 100 s
+
+    assert job.status is JobStatus.SUCCEEDED
+
+
+async def test_news_that_come_while_a_look_is_under_way_are_looked_at_too() -> None:
+    looks: list[JobStatus] = []
+
+    async def look(refs: frozenset[str]) -> Look[str]:
+        if not looks:
+            watcher.look_soon("j57")  # the job has just ended; this look was answered before
+        looks.append(JobStatus.SUCCEEDED if looks else JobStatus.RUNNING)
+        return Look({ref: Job(ref, looks[-1]) for ref in refs})
+
+    watcher = Watcher(look, every=lambda: (FOR_EVER, FOR_EVER), clock_scale=lambda: 1)
+    job = await waited(watcher)
+
+    assert job.status is JobStatus.SUCCEEDED
+    assert looks == [JobStatus.RUNNING, JobStatus.SUCCEEDED]
+
+
+async def test_looks_that_come_early_bring_no_job_nearer_to_being_given_up() -> None:
+    """Sockets that come and go ask for a look each time, and so does each that waits for the same job."""
+    looks = 0
+
+    async def look(refs: frozenset[str]) -> Look[str]:
+        nonlocal looks
+        looks += 1
+        if looks <= 3 * ABSENCES:
+            watcher.look_soon()
+            return Look({}, refs)
+        return Look({ref: Job(ref, JobStatus.SUCCEEDED) for ref in refs})
+
+    watcher = Watcher(look, every=lambda: (FOR_EVER, FOR_EVER), clock_scale=lambda: 1)
+    job = await waited(watcher)
+
+    assert job.status is JobStatus.SUCCEEDED
+
+
+async def test_a_deadline_that_passes_during_a_long_look_is_told() -> None:
+    async def look(_: frozenset[str]) -> Look[str]:
+        return await asyncio.Future()
+
+    watcher = Watcher(look, every=lambda: (FOR_EVER, FOR_EVER), clock_scale=lambda: 1000)
+    with pytest.raises(errors.QueueTimeoutError):
+        await waited(watcher, seconds=1)
+
+
+@pytest.mark.parametrize(
+    "error", [errors.ServerError("down"), errors.UnreadableAnswerError("strange"), errors.RefusedError("gone")]
+)
+async def test_a_job_that_cannot_be_looked_at_hides_no_other(error: errors.ApiError) -> None:
+    hindered = asyncio.Event()
+
+    async def ask(ref: str) -> Job:
+        if ref == "bad":
+            raise error
+        return Job(ref, JobStatus.SUCCEEDED if hindered.is_set() else JobStatus.RUNNING)
+
+    async def hear(news: Job | Trouble) -> None:
+        assert isinstance(news, Trouble)
+        hindered.set()
+
+    async def wait(ref: str, seen: Callable[[Job | Trouble], Awaitable[None]]) -> Job:
+        return await watcher.wait(ref, about=ref, queue_seconds=FOR_EVER, run_seconds=FOR_EVER, seen=seen)
+
+    watcher = Watcher(lambda refs: look_at_each(refs, ask, watcher.hint), every=lambda: (1, 1), clock_scale=lambda: 1000)
+    bad = asyncio.create_task(wait("bad", hear))
+    try:
+        if isinstance(error, errors.RefusedError):
+            with pytest.raises(errors.RefusedError):
+                await bad
+            hindered.set()
+        good = await wait("good", say_nothing)
+    finally:
+        bad.cancel()
+        await asyncio.wait([bad])
+        await watcher.aclose()
+
+    assert good.status is JobStatus.SUCCEEDED
+
+
+async def test_an_end_that_is_told_before_anybody_waits_is_looked_at_at_once() -> None:
+    async def look(refs: frozenset[str]) -> Look[str]:
+        return Look({ref: Job(ref, JobStatus.SUCCEEDED) for ref in refs})
+
+    watcher = Watcher(look, every=lambda: (FOR_EVER, FOR_EVER), clock_scale=lambda: 1)
+    watcher.hint("done", Job("done", JobStatus.SUCCEEDED))
+    watcher.look_soon("failed")
+    try:
+        for ref in ("done", "failed"):
+            await watcher.wait(
+                ref, about=ref, queue_seconds=FOR_EVER, run_seconds=FOR_EVER, seen=say_nothing, first_after=FOR_EVER
+            )
+    finally:
+        await watcher.aclose()
+
+
+async def test_a_job_whose_answer_does_not_come_keeps_no_other_waiting() -> None:
+    async def ask(ref: str) -> Job:
+        return await asyncio.Future() if ref == "bad" else Job(ref, JobStatus.SUCCEEDED)
+
+    async def wait(ref: str) -> Job:
+        return await watcher.wait(ref, about=ref, queue_seconds=FOR_EVER, run_seconds=FOR_EVER, seen=say_nothing)
+
+    watcher = Watcher(lambda refs: look_at_each(refs, ask, watcher.hint), every=lambda: (1, 1), clock_scale=lambda: 1)
+    bad = asyncio.create_task(wait("bad"))
+    try:
+        assert (await wait("good")).status is JobStatus.SUCCEEDED
+    finally:
+        bad.cancel()
+        await asyncio.wait([bad])
+        await watcher.aclose()

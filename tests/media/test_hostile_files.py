@@ -1,0 +1,79 @@
+"""Whatever is handed over as a picture, a film or a model gets the verdict it deserves, and takes little to get it."""
+
+import json
+import subprocess
+import sys
+from collections.abc import Callable, Generator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.corpus import CORPUS
+
+CPU_SECONDS, MEMORY_KIB = 1.8, 300 * 1024
+
+Look = Callable[[Path, str, Path], tuple[dict[str, Any], float, int]]
+
+# A process counts the memory of the one that started it as its own: so one that is small starts them. Each is a copy of it, and runs as
+# `python -m genmedia.media.worker` does, but for its imports.
+STARTS = """
+import io, json, os, sys
+from genmedia.media import worker
+
+while wish := sys.stdin.readline():
+    reader, writer = os.pipe()
+    child = os.fork()
+    if not child:
+        os.close(reader)
+        sys.stdin, sys.stdout = io.StringIO(wish), os.fdopen(writer, "w")
+        worker._main()
+        sys.stdout.close()
+        os._exit(0)
+    os.close(writer)
+    with os.fdopen(reader) as told:
+        said = told.read()
+    _, status, used = os.wait4(child, 0)
+    print(json.dumps([*json.loads(said), used.ru_utime + used.ru_stime, used.ru_maxrss, status]), flush=True)
+"""
+
+
+@pytest.fixture(scope="module")
+def look() -> Generator[Look]:
+    """Tells what the looking process says of a file alone, the seconds it computed, and the KiB it took."""
+    with subprocess.Popen([sys.executable, "-c", STARTS], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as starting:
+        wishes, answers = starting.stdin, starting.stdout
+        assert wishes
+        assert answers
+
+        def look(path: Path, kind: str, small: Path) -> tuple[dict[str, Any], float, int]:
+            wishes.write(json.dumps([{"path": str(path), "kind": kind, "small": {"path": str(small)}}]) + "\n")
+            wishes.flush()
+            said, computed, taken, status = json.loads(answers.readline())
+            assert status == 0
+            return said, computed, taken
+
+        yield look
+
+
+@pytest.mark.parametrize("name", CORPUS)
+def test_a_hostile_or_broken_file_gets_its_verdict_and_takes_little_to_get_it(tmp_path: Path, look: Look, name: str) -> None:
+    specimen, small = CORPUS[name], tmp_path / "small.webp"
+    path = specimen.make(tmp_path)
+
+    said, computed, taken = look(path, specimen.kind, small)
+    if computed >= CPU_SECONDS:  # a processor that is shared with others counts more seconds for the same work, never fewer
+        computed = min(look(path, specimen.kind, small)[1] for _ in range(3))
+
+    if isinstance(specimen.verdict, str):
+        assert said["media_type"] == specimen.verdict
+        assert specimen.says in " ".join(said["warnings"])
+        assert len(said["warnings"]) == bool(specimen.says)
+        assert small.stat().st_size
+    else:
+        assert said["error"] == specimen.verdict.__name__
+        assert specimen.says in said["what"]
+        assert "the process that looked at it broke" not in said["what"]
+        assert str(tmp_path) not in said["what"]
+    assert computed < CPU_SECONDS
+    assert taken < MEMORY_KIB

@@ -1,0 +1,31 @@
+"""What the processes of tests begin with; see `tests.processes`."""
+
+from importlib import import_module
+
+for name in (
+    "alembic.config",
+    "av",
+    "numpy",
+    "PIL.Image",
+    "prefect.client.orchestration",
+    "prefect.events.worker",
+    "prefect.flow_engine",
+    "prefect.logging.configuration",
+    "prefect.logging.handlers",
+    "prefect.task_engine",
+    "deployments.local_run",
+    "deployments.server",
+    "flows.campaign",
+    "flows.harvest",
+    "genmedia.cli.accounts",
+    "genmedia.cli.doctor",
+    "genmedia.cli.flow_runs",
+    "genmedia.cli.forgetting",
+    "genmedia.cli.journal",
+    "genmedia.cli.money",
+    "genmedia.cli.parameters",
+    "genmedia.cli.provenance",
+    "genmedia.journal.migrations",
+    "tests.crashes.errands",
+):
+    import_module(name)

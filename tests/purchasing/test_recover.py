@@ -1,0 +1,269 @@
+"""What nobody works on any more is brought to its end, and nothing is bought."""
+
+import asyncio
+from collections.abc import AsyncGenerator
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import pytest
+
+from genmedia.errors import InDoubtError, JobVanishedError
+from genmedia.jobs.job import Account, Output
+from genmedia.journal import Attempt, AttemptState, Journal, Purpose
+from genmedia.providers.base import looking_for
+from genmedia.providers.genova.batch import job_order
+from genmedia.providers.genova.client import GenovaClient, JobRequest
+from genmedia.purchasing.recover import Fate, Harvested, harvest
+from genmedia.purchasing.resolve import Resolution, settle_doubt
+from genmedia.store import Place, Store
+from genmedia.text.plain import REASON_CHARACTERS
+from genmedia.transport.session import Fetched
+from tests.sandboxes import Sandbox
+
+
+@dataclass
+class Yard:
+    """An account of Genova whose buyers have all died."""
+
+    sandbox: Sandbox
+    account: dict[str, Any]
+    client: GenovaClient
+    journal: Journal
+    store: Store
+    _prompts: list[str] = field(default_factory=list[str])
+
+    async def intended(self, *, accepted: bool = True, run: str = "") -> tuple[Attempt, str]:
+        """An attempt whose process died before it knew the job's id, and the job."""
+        self._prompts.append(f"cup number {len(self._prompts)}")
+        request = JobRequest(type="image", model="imagen4", prompt=self._prompts[-1])
+        await self.client.get_profile()  # tells the provider's time
+        order = replace(job_order(request, [], self.client.account, 1), purpose=Purpose(run=run))
+        attempt = await self.journal.intend(order, self.client.http.server_time())
+        assert attempt is not None
+        job = (await self.client.create_job(request.fields())).job_id if accepted else ""
+        await self.journal.release(attempt)
+        return attempt, job
+
+    async def bought(self, run: str = "") -> tuple[Attempt, str]:
+        """An attempt whose process died while it waited for the job."""
+        attempt, job = await self.intended(run=run)
+        await self.journal.bind(attempt, job)
+        return attempt, job
+
+    def change(self, **options: Any) -> None:
+        self.sandbox.control("POST", "/accounts", {"provider": "genova", "account": self.account["account"], **options})
+
+    async def harvest(self, **runs: Any) -> list[Harvested]:
+        return await harvest(self.journal, self.store, [self.client], **runs)
+
+    @property
+    def files(self) -> list[Path]:
+        return [file for file in Path(self.store.label).rglob("*.png") if ".genmedia" not in file.parts]
+
+
+@pytest.fixture
+async def yard(sandbox: Sandbox, journal: Journal, tmp_path: Path) -> AsyncGenerator[Yard]:
+    account = sandbox.new_account("genova", settings={"advance": "looks", "looks": [0, 0]})
+    payer = Account("genova", account["base_url"], account["account"])
+    place = Place(str(tmp_path / "media"))
+    async with GenovaClient.lease(payer, account["api_key"], push=False) as client, Store.lease(place) as store:
+        yield Yard(sandbox, account, client, journal, store)
+
+
+async def test_what_was_paid_for_and_has_finished_is_stored_and_nothing_is_bought(yard: Yard) -> None:
+    found = [(await yard.bought())[0] for _ in range(3)]
+
+    harvested = await yard.harvest()
+
+    assert [one.attempt.id for one in harvested] == [attempt.id for attempt in found]
+    assert {one.fate for one in harvested} == {Fate.STORED}
+    assert {one.attempt.state for one in harvested} == {AttemptState.STORED}
+    assert len(yard.files) == 3
+    assert len(yard.sandbox.jobs(yard.account)) == 3
+    assert await yard.harvest() == []
+
+
+async def test_two_that_harvest_at_once_store_each_file_once(yard: Yard) -> None:
+    for _ in range(4):
+        await yard.bought()
+
+    await asyncio.gather(yard.harvest(), yard.harvest())
+
+    assert len(yard.files) == 4
+    assert await yard.journal.open_attempts() == []
+
+
+async def test_a_lost_answer_is_asked_about_and_its_job_fetched(yard: Yard) -> None:
+    _, job = await yard.intended()
+
+    (harvested,) = await yard.harvest()
+
+    assert (harvested.fate, harvested.attempt.remote_id) == (Fate.STORED, job)
+
+
+async def test_what_was_never_accepted_is_not_bought(yard: Yard) -> None:
+    await yard.intended(accepted=False)
+
+    (harvested,) = await yard.harvest()
+
+    assert (harvested.fate, harvested.attempt.state) == (Fate.NOT_BOUGHT, AttemptState.REFUSED)
+    assert yard.sandbox.jobs(yard.account) == []
+
+
+async def test_what_a_person_cancelled_is_ended_while_it_can_be(yard: Yard) -> None:
+    yard.change(settings={"advance": "looks", "looks": [9, 9]})
+    attempt, job = await yard.bought()
+    await yard.journal.want(attempt.id, "the cancelled run")
+
+    (harvested,) = await yard.harvest(cancelled={"the cancelled run"})
+
+    assert (harvested.fate, harvested.attempt.at_stake) == (Fate.ABORTED, 0)
+    assert [(one["id"], one["status"]) for one in yard.sandbox.jobs(yard.account)] == [(job, "cancelled")]
+
+
+async def test_what_was_bought_for_a_run_that_is_cancelled_before_it_waits_is_ended(yard: Yard) -> None:
+    yard.change(settings={"advance": "looks", "looks": [9, 9]})
+    attempt, _ = await yard.bought(run="the cancelled run")
+
+    assert [one.run for one in await yard.journal.interests(attempt.id)] == ["the cancelled run"]
+    (harvested,) = await yard.harvest(cancelled={"the cancelled run"})
+
+    assert harvested.fate is Fate.ABORTED
+
+
+async def test_what_a_living_run_waits_for_is_left_to_it(yard: Yard) -> None:
+    attempt, _ = await yard.bought()
+    await yard.journal.want(attempt.id, "the cancelled run")
+    await yard.journal.want(attempt.id, "another run")
+
+    (harvested,) = await yard.harvest(cancelled={"the cancelled run"})
+
+    assert harvested.fate is Fate.IN_HAND
+
+
+async def test_what_a_run_that_is_over_has_waited_for_is_fetched_though_its_process_lives_on(yard: Yard) -> None:
+    attempt, _ = await yard.bought()
+    await yard.journal.want(attempt.id, "a run")
+
+    (harvested,) = await yard.harvest(over={"a run"})
+
+    assert harvested.fate is Fate.STORED
+
+
+async def test_a_job_that_a_person_named_and_that_nobody_knows_is_in_doubt_again(yard: Yard) -> None:
+    attempt, _ = await yard.intended(accepted=False)
+    mine = await yard.journal.take_over(replace(attempt, owner=None))
+    assert mine
+    await yard.journal.doubt(mine, "no answer")
+    await settle_doubt(yard.journal, await yard.journal.attempt(attempt.id), Resolution.BOUGHT, " 00000000-typo ")
+
+    (harvested,) = await yard.harvest()
+
+    assert (harvested.attempt.state, harvested.attempt.remote_id) == (AttemptState.IN_DOUBT, None)
+    assert "a person named the job, but" in harvested.attempt.reason
+    assert harvested.fate is Fate.IN_DOUBT
+
+
+async def test_a_job_that_the_provider_knows_no_more_is_marked_so(yard: Yard) -> None:
+    yard.sandbox.fault(yard.account, "vanish")
+    await yard.bought()
+
+    (harvested,) = await yard.harvest()
+
+    assert (harvested.fate, harvested.attempt.state) == (Fate.VANISHED, AttemptState.FAILED)
+
+
+async def test_an_account_without_a_block_is_told(yard: Yard) -> None:
+    await yard.bought()
+
+    (harvested,) = await harvest(yard.journal, yard.store, [])
+
+    assert harvested.fate is Fate.LEFT
+    assert f"no credentials block that can be used is saved for genova/{yard.client.account.name}" in harvested.detail
+
+
+async def test_a_job_that_runs_is_left_to_run(yard: Yard) -> None:
+    yard.change(settings={"advance": "looks", "looks": [9, 9]})
+    await yard.bought()
+
+    (harvested,) = await yard.harvest()
+
+    assert (harvested.fate, harvested.attempt.state) == (Fate.RUNNING, AttemptState.BOUND)
+
+
+async def test_what_nobody_foresaw_at_one_job_leaves_that_one_and_brings_the_others_to_their_end(
+    yard: Yard, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    jobs = [(await yard.bought())[1] for _ in range(3)]
+    plain = yard.client.fetch_output
+
+    async def fetch(output: Output, sink: BinaryIO, max_bytes: int) -> Fetched:
+        if jobs[1] in (output.url or ""):
+            raise ZeroDivisionError("s3cret")
+        return await plain(output, sink, max_bytes)
+
+    monkeypatch.setattr(yard.client, "fetch_output", fetch)
+
+    harvested = await yard.harvest()
+
+    assert [one.fate for one in harvested] == [Fate.STORED, Fate.LEFT, Fate.STORED]
+    assert "ZeroDivisionError" in harvested[1].detail
+    assert jobs[1] in harvested[1].detail
+    assert "s3cret" not in harvested[1].detail
+    assert len(yard.files) == 2
+    monkeypatch.undo()
+    assert [one.fate for one in await yard.harvest()] == [Fate.STORED]
+
+
+@pytest.mark.parametrize("link", ["https://a.example:99999/a.png", "https://xn--/", "javascript:1", "https://a.example/\\ud800"])
+async def test_a_link_that_is_no_address_leaves_its_job_and_brings_the_others_to_their_end(yard: Yard, link: str) -> None:
+    for _ in range(3):
+        await yard.bought()
+    yard.sandbox.fault(yard.account, "bad_links", location=link, route="download_job")
+
+    harvested = await yard.harvest()
+
+    assert sorted(one.fate for one in harvested) == [Fate.LEFT, Fate.STORED, Fate.STORED]
+    assert [one.fate for one in await yard.harvest()] == [Fate.STORED]
+
+
+async def test_a_reason_that_no_database_takes_is_written_down_all_the_same(yard: Yard) -> None:
+    yard.sandbox.fault(yard.account, "fail", message="the brush broke " + "x" * 10**6)
+    attempt, _ = await yard.bought()
+    yard.sandbox.fault(yard.account, "nul", times=None)
+
+    (harvested,) = await yard.harvest()
+
+    assert harvested.fate is Fate.FAILED
+    reason = (await yard.journal.attempt(attempt.id)).reason
+    assert "the brush broke" in reason
+    assert "\0" not in reason
+    assert len(reason) <= REASON_CHARACTERS
+
+
+async def test_a_file_is_stored_though_its_job_says_what_no_database_takes(yard: Yard) -> None:
+    await yard.bought()
+    yard.sandbox.fault(yard.account, "nul", times=None)
+
+    (harvested,) = await yard.harvest()
+
+    assert harvested.fate is Fate.STORED
+    (sidecar,) = [file for file in Path(yard.store.label).rglob("*.png.json") if ".genmedia" not in file.parts]
+    assert "\\u0000" not in sidecar.read_text()
+
+
+async def test_a_run_that_waits_for_a_job_that_a_person_misnamed_is_told_to_look_and_not_to_buy_again(yard: Yard) -> None:
+    attempt, _ = await yard.intended(accepted=False)
+    mine = await yard.journal.take_over(replace(attempt, owner=None))
+    assert mine
+    await yard.journal.doubt(mine, "no answer")
+    await settle_doubt(yard.journal, await yard.journal.attempt(attempt.id), Resolution.BOUGHT, "00000000-typo")
+
+    with pytest.raises(InDoubtError) as told:
+        async with looking_for(yard.journal, yard.client, attempt.id):
+            raise JobVanishedError("looks in a row did not find it", job="this one")
+
+    assert "run again to buy" not in str(told.value)
+    assert "say what you find with `genmedia journal resolve`" in str(told.value)
+    assert "(this one)" in str(told.value)

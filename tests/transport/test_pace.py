@@ -1,0 +1,178 @@
+"""An account never does more at once than its plan allows."""
+
+import asyncio
+from time import monotonic
+
+import pytest
+
+from genmedia.transport.pace import WINDOW_SECONDS, Pace, Slots
+
+SCALE = 300.0
+WINDOW = WINDOW_SECONDS / SCALE
+
+
+async def test_no_window_sees_more_requests_than_the_plan_allows() -> None:
+    pace = Pace(5, lambda: SCALE)
+    seen: list[float] = []
+
+    async def request() -> None:
+        async with pace.turn():
+            await asyncio.sleep(0.01)
+            seen.append(monotonic())  # the provider counts somewhere between start and answer
+
+    await asyncio.gather(*(request() for _ in range(17)))
+
+    assert len(seen) == 17
+    for first, sixth in zip(seen, seen[5:], strict=False):
+        assert sixth - first >= WINDOW
+
+
+async def test_requests_under_way_count_as_well() -> None:
+    pace, answer = Pace(2, lambda: SCALE), asyncio.Event()
+    started: list[int] = []
+
+    async def request(number: int) -> None:
+        async with pace.turn():
+            started.append(number)
+            await answer.wait()
+
+    requests = [asyncio.create_task(request(number)) for number in range(3)]
+    await asyncio.sleep(2 * WINDOW)  # long enough for the third, if only answered requests counted
+
+    assert started == [0, 1]
+    answer.set()
+    await asyncio.gather(*requests)
+    assert started == [0, 1, 2]
+
+
+async def test_an_urgent_request_goes_before_those_that_wait() -> None:
+    pace, order = Pace(1, lambda: SCALE), list[str]()
+
+    async def request(name: str, *, urgent: bool = False) -> None:
+        async with pace.turn(urgent=urgent):
+            order.append(name)
+
+    first = asyncio.create_task(request("first"))
+    await asyncio.sleep(0)
+    later = [asyncio.create_task(request(name)) for name in ("second", "third")]
+    await asyncio.sleep(0)
+    await asyncio.gather(first, *later, request("abort", urgent=True))
+
+    assert order == ["first", "abort", "second", "third"]
+
+
+async def test_a_request_that_is_cancelled_while_it_waits_leaves_the_line() -> None:
+    pace, order = Pace(1, lambda: SCALE), list[str]()
+
+    async def request(name: str) -> None:
+        async with pace.turn():
+            order.append(name)
+
+    await request("first")
+    gone, kept = asyncio.create_task(request("gone")), asyncio.create_task(request("kept"))
+    await asyncio.sleep(0)
+    gone.cancel()
+    await kept
+
+    assert order == ["first", "kept"]
+
+
+@pytest.mark.parametrize("steps", range(6))
+async def test_a_request_that_is_cancelled_as_the_line_moves_does_not_go(steps: int) -> None:
+    pace, answer = Pace(2, lambda: SCALE), asyncio.Event()
+
+    async def request() -> None:
+        async with pace.turn():
+            await answer.wait()
+
+    async with pace.turn():
+        pass
+    under_way, waiting = asyncio.create_task(request()), asyncio.create_task(request())
+    await asyncio.sleep(0.01)
+    answer.set()
+    for _ in range(steps):
+        await asyncio.sleep(0)
+    waiting.cancel()
+    await asyncio.wait([under_way, waiting])
+
+    assert waiting.cancelled()
+
+
+async def test_nobody_goes_while_the_provider_asks_to_wait() -> None:
+    pace = Pace(100, lambda: SCALE)
+    pace.hold(60)
+    begun = monotonic()
+
+    async with pace.turn():
+        pass
+
+    assert monotonic() - begun >= WINDOW
+
+
+async def test_without_a_limit_nobody_waits() -> None:
+    pace = Pace(None, lambda: 1.0)
+
+    async with asyncio.timeout(30):
+        for _ in range(1000):
+            async with pace.turn():
+                pass
+
+
+async def test_a_slot_is_held_until_it_is_released_and_once_by_each_job() -> None:
+    slots = Slots(2)
+    await slots.claim("a")
+    await slots.claim("a")
+    await slots.claim("b")
+    waiting = asyncio.create_task(slots.claim("c"))
+    await asyncio.sleep(0)
+    assert not waiting.done()
+
+    await slots.release("a")
+    await waiting
+
+
+async def test_a_doubt_holds_its_slot_until_all_are_held_by_doubts() -> None:
+    slots = Slots(2)
+    await slots.claim("a")
+    await slots.claim("b")
+    await slots.doubt("a")
+    waiting = asyncio.create_task(slots.claim("c"))
+    await asyncio.sleep(0)
+    assert not waiting.done(), "b is seen to its end"
+
+    await slots.doubt("of an earlier run")
+    await asyncio.sleep(0)
+    assert not waiting.done(), "that one has no slot to give"
+    await slots.doubt("b")
+    await waiting
+
+
+async def test_a_job_that_is_open_already_takes_a_slot_even_beyond_the_limit() -> None:
+    slots = Slots(1)
+    slots.take("left from before")
+    slots.take("another")
+    waiting = asyncio.create_task(slots.claim("new"))
+    await slots.release("another")
+    await asyncio.sleep(0)
+    assert not waiting.done()
+
+    await slots.release("left from before")
+    await waiting
+
+
+@pytest.mark.parametrize("open_jobs", [None, 3])
+async def test_no_more_jobs_are_open_than_allowed(open_jobs: int | None) -> None:
+    slots, under_way, most = Slots(open_jobs), 0, 0
+
+    async def job(number: int) -> None:
+        nonlocal under_way, most
+        await slots.claim(str(number))
+        under_way += 1
+        most = max(most, under_way)
+        await asyncio.sleep(0)
+        under_way -= 1
+        await slots.release(str(number))
+
+    await asyncio.gather(*(job(number) for number in range(20)))
+
+    assert most == (open_jobs or 20)
