@@ -17,17 +17,21 @@ from genmedia.errors import GenmediaError, SettingsError
 B = TypeVar("B", bound=Block)
 
 
+class NotSavedError(SettingsError):
+    """No block of this type is saved under this name."""
+
+
 async def load_block(kind: type[B], name: str) -> B:
     """The saved block of this type under this name.
 
     Raises:
-        SettingsError: None is saved under this name; the error lists those that are.
+        NotSavedError: None is saved under this name; the error lists those that are.
     """
     try:
         block = await kind.aload(name)
     except ValueError:
         names = ", ".join(await saved_names(kind)) or "none"
-        raise SettingsError(
+        raise NotSavedError(
             f"no {kind.get_block_type_slug()} block is saved as {name!r}",
             advice=f"Saved: {names}. Save one in the Prefect UI, or run `genmedia setup`.",
         ) from None
@@ -47,7 +51,8 @@ async def load_store(name: str, run: FlowRun | None = None) -> AssetStore:
         run: The flow run; the one in this context by default.
 
     Raises:
-        SettingsError: There is no such block; or it is relative to a folder, and the run has one of its own.
+        NotSavedError: There is no such block.
+        SettingsError: It is relative to a folder, and the run has one of its own.
     """
     store, context = await load_block(AssetStore, name), FlowRunContext.get()
     run = run or (context and context.flow_run) or None
@@ -94,6 +99,8 @@ async def load_stores(name: str = "") -> dict[str, AssetStore | GenmediaError]:
     for one in names:
         try:
             found[one] = await load_store(one)
+        except NotSavedError:
+            continue  # removed since the names were read
         except GenmediaError as error:
             found[one] = error
         except RuntimeError:
@@ -108,6 +115,8 @@ async def load_all(kinds: Iterable[type[B]]) -> list[tuple[type[B], str, B | Gen
         for name in await saved_names(kind):
             try:
                 found.append((kind, name, await load_block(kind, name)))
+            except NotSavedError:
+                continue  # removed since the names were read
             except GenmediaError as error:
                 found.append((kind, name, error))
             except RuntimeError:

@@ -9,11 +9,11 @@ from prefect.client.schemas.objects import WorkerStatus
 from prefect.exceptions import ObjectNotFound, PrefectHTTPStatusError
 from prefect.settings import get_current_settings
 
-from blocks import AssetStore, load_block
+from blocks import AssetStore
 from blocks.credentials import as_saved
-from blocks.loading import load_all, saved_names
+from blocks.loading import load_all
 from deployments.bootstrap import CREDENTIALS, WORK_POOL
-from genmedia.errors import UnreachableError
+from genmedia.errors import GenmediaError, UnreachableError
 from genmedia.providers.offers import Saved
 from genmedia.transport.redaction import bare_url
 
@@ -85,11 +85,11 @@ async def saved_credentials() -> list[Saved]:
     return as_saved(await load_all(CREDENTIALS.values()))
 
 
-async def saved_stores() -> dict[str, AssetStore]:
-    """Every Asset Store block, by its name.
+async def saved_stores() -> dict[str, AssetStore | GenmediaError]:
+    """Every Asset Store block, by its name; in the stead of one the error where it cannot be used.
 
     Raises:
         UnreachableError: See `reach_server`.
     """
     await reach_server()
-    return {name: await load_block(AssetStore, name) for name in await saved_names(AssetStore)}
+    return {name: store for _, name, store in await load_all([AssetStore])}

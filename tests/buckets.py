@@ -7,10 +7,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from uuid import uuid4
 
-from genmedia.cli.services import Service, free_port, running
+from genmedia.cli.services import Service, running
 from genmedia.store import Place
 from tests import object_store
 from tests.object_store import ACCESS_KEY, SECRET_KEY, make_bucket
+from tests.ports import free_port
 
 
 @dataclass(frozen=True)

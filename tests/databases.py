@@ -15,8 +15,8 @@ from uuid import uuid4
 
 from sqlalchemy.engine.url import URL, make_url
 
-from genmedia.cli.services import free_port
 from genmedia.journal import Journal, database
+from tests.ports import free_port
 
 USER = "postgres"
 TEMPLATE = "migrated"

@@ -5,7 +5,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from genmedia.cli.services import free_port, prefect_service, running
+from genmedia.cli.services import prefect_service, running
+from tests.ports import free_port
 
 PROJECT = Path(__file__).parents[1]
 

@@ -206,6 +206,8 @@ async def _can_be_sent(credentials: Any) -> bool:
 async def _store_fault(store: Any) -> str:
     """Why nothing can be bought for the store of a block; empty when a file could be put there and the journal is known."""
     try:
+        if isinstance(store, GenmediaError):
+            raise store
         async with store.get_store() as files:
             await files.check()
         async with store.get_journal():

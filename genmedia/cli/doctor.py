@@ -161,6 +161,8 @@ async def _stores(blocks: Mapping[str, Any], folder: Path) -> list[Finding]:
     seen: set[tuple[Place, str]] = set()
     for name, block in blocks.items():
         try:
+            if isinstance(block, GenmediaError):
+                raise block
             meant = block.below(folder)
             where = meant.place, meant.journal.get_secret_value()
             if block.relative:

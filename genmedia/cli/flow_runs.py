@@ -138,7 +138,7 @@ class _Run:
         server = self.project.module("deployments.server")
         await server.reach_server()
         store = (await server.saved_stores()).get(self.parameters.get("store", "default"))
-        place = store.place if store else None
+        place = None if store is None or isinstance(store, GenmediaError) else store.place  # the flow says why it cannot be used
         stop = asyncio.Event()
         self._listen_for_ctrl_c(stop)
         with showing_progress(self.console):

@@ -423,13 +423,6 @@ def uninterrupted() -> Generator[None]:
             signal.raise_signal(number)
 
 
-def free_port() -> int:
-    """A port that nobody listens at."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
 def signal_group(pid: int, sign: signal.Signals) -> None:
     """Send a signal to a process of ours and its children; one that ended meanwhile hides nothing of why it was to end."""
     with suppress(ProcessLookupError):

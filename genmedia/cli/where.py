@@ -109,9 +109,8 @@ class Where:
             SettingsError: There is no such store, or none at all.
             UnreachableError: No Prefect server answers.
         """
-        stores = {"": await self.keeper()} if self.local or self.store else await self._all()
+        stores, done = ({"": await self.keeper()}, {}) if self.local or self.store else await self._all()
         by_journal: defaultdict[str, list[str]] = defaultdict(list)
-        done: dict[str, T | GenmediaError] = {}
         for name, store in stores.items():
             try:
                 by_journal[store.journal_url].append(name)
@@ -128,14 +127,16 @@ class Where:
             except GenmediaError as error:
                 return told, error
 
-        return done | dict(await asyncio.gather(*map(one, by_journal.values())))
+        return {**done, **dict(await asyncio.gather(*map(one, by_journal.values())))}
 
-    async def _all(self) -> dict[str, _Keeper]:
+    async def _all(self) -> "tuple[dict[str, _Keeper], dict[str, GenmediaError]]":
+        """Every saved store, by its name; those that can be used, and why the others cannot."""
         project = find_project(self.project)
         saved = await project.module("deployments.server").saved_stores()
         if not saved:
             raise SettingsError("no Asset Store block is saved", money="", advice="Run `genmedia setup`, or name a --folder.")
-        return {name: cast("_Keeper", block.below(project.folder)) for name, block in saved.items()}
+        faults = {name: block for name, block in saved.items() if isinstance(block, GenmediaError)}
+        return {name: cast("_Keeper", saved[name].below(project.folder)) for name in saved if name not in faults}, faults
 
     async def accounts(self) -> list[Saved]:
         """The accounts that are saved in Prefect.

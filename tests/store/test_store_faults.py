@@ -17,7 +17,6 @@ from typing import Any
 
 import pytest
 
-from genmedia.cli.services import free_port
 from genmedia.errors import (
     StoreDeniedError,
     StoreError,
@@ -30,6 +29,7 @@ from genmedia.store import DEFAULT_TEMPLATE, Place, Store, remote
 from genmedia.store.naming import fill_in
 from tests.buckets import Buckets
 from tests.object_store import ACCESS_KEY, SECRET_KEY, ObjectStore
+from tests.ports import free_port
 from tests.store.test_store import NAMES, files, put, write
 
 PATH = fill_in(DEFAULT_TEMPLATE, NAMES)

@@ -19,8 +19,9 @@ from prefect.flows import load_flow_from_entrypoint
 
 from deployments.local_server import LOGO_ROUTES
 from genmedia.cli.project import Project
-from genmedia.cli.services import free_port, prefect_environment, prefect_key, prefect_service, running
+from genmedia.cli.services import prefect_environment, prefect_key, prefect_service, running
 from tests.commands import PROJECT, python, python_module
+from tests.ports import free_port
 from tests.sandboxes import Sandbox
 
 pytestmark = pytest.mark.browser

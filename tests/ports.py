@@ -1,0 +1,19 @@
+"""Ports for servers that tests start."""
+
+import random
+import socket
+
+PORTS = range(10_240, 32_768)
+"""Below those that Linux gives to connections that go out (`net.ipv4.ip_local_port_range`): none of them takes one before its server does."""
+
+
+def free_port() -> int:
+    """A port that nobody listens at; two processes that ask at the same time get two."""
+    while True:
+        port = random.choice(PORTS)
+        with socket.socket() as probe:
+            try:
+                probe.bind(("127.0.0.1", port))
+            except OSError:
+                continue
+        return port
