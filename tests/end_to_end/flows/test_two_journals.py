@@ -9,6 +9,7 @@ import pytest
 from pydantic import SecretStr
 
 from blocks import AssetStore
+from blocks.loading import load_all, load_stores, saved_names
 from deployments.local_run import run_here
 from flows.image_batch import image_batch
 from tests.end_to_end.flows.studio import Studio
@@ -61,3 +62,16 @@ async def test_a_journal_that_does_not_answer_is_named_and_holds_no_run_up(
         caplog
     )
     assert "secret-word" not in caplog.text
+
+
+async def test_a_block_that_is_removed_while_blocks_are_read_counts_as_never_there(
+    genova: Studio, second: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def names_and_one_of_before(kind: type[AssetStore]) -> list[str]:
+        return ["removed", *await saved_names(kind)]
+
+    monkeypatch.setattr("blocks.loading.saved_names", names_and_one_of_before)
+
+    for found in ({name: store for _, name, store in await load_all([AssetStore])}, await load_stores()):
+        assert "removed" not in found
+        assert isinstance(found[second], AssetStore)

@@ -105,6 +105,23 @@ def test_a_store_whose_address_is_mistyped_is_told_and_so_is_the_rest(
     assert "'localhost:9000' is no address" in listed.stderr
 
 
+def test_a_store_block_that_no_longer_fits_is_told_and_so_is_the_rest(
+    sandbox: Sandbox, bare_prefect: str, tmp_path: Path
+) -> None:
+    set_up(sandbox, bare_prefect, tmp_path)
+    change(bare_prefect, "asset-store", if_refused="planted-nonsense")
+
+    code, findings, output = examined(bare_prefect)
+    money = genmedia("hold", PREFECT_API_URL=bare_prefect)
+
+    assert code == 1
+    assert of(findings, "failure")["store"] == "the block default does not fit its type. Save it anew."
+    assert "genova default" in of(findings, "ok")
+    assert "the block default does not fit its type" in money.stdout + money.stderr
+    assert "Traceback" not in money.stderr
+    assert "planted" not in output + money.stdout + money.stderr
+
+
 def test_a_clock_that_is_wrong_is_told(bare_prefect: str, tmp_path: Path) -> None:
     with running_sandbox() as sandbox:
         set_up(sandbox, bare_prefect, tmp_path)
