@@ -6,7 +6,7 @@ from typing import TypeVar
 
 from prefect.blocks.core import Block
 from prefect.client.orchestration import get_client
-from prefect.client.schemas.objects import FlowRun
+from prefect.client.schemas.objects import BlockDocument, FlowRun
 from prefect.context import FlowRunContext
 from prefect.exceptions import ObjectNotFound
 
@@ -17,24 +17,22 @@ from genmedia.errors import GenmediaError, SettingsError
 B = TypeVar("B", bound=Block)
 
 
-class NotSavedError(SettingsError):
-    """No block of this type is saved under this name."""
-
-
 async def load_block(kind: type[B], name: str) -> B:
     """The saved block of this type under this name.
 
     Raises:
-        NotSavedError: None is saved under this name; the error lists those that are.
+        SettingsError: None is saved under this name, and the error lists those that are; or it does not fit its type.
     """
     try:
         block = await kind.aload(name)
     except ValueError:
         names = ", ".join(await saved_names(kind)) or "none"
-        raise NotSavedError(
+        raise SettingsError(
             f"no {kind.get_block_type_slug()} block is saved as {name!r}",
             advice=f"Saved: {names}. Save one in the Prefect UI, or run `genmedia setup`.",
         ) from None
+    except RuntimeError:
+        raise _unfit(name) from None
     assert isinstance(block, kind)
     return block
 
@@ -51,10 +49,14 @@ async def load_store(name: str, run: FlowRun | None = None) -> AssetStore:
         run: The flow run; the one in this context by default.
 
     Raises:
-        NotSavedError: There is no such block.
-        SettingsError: It is relative to a folder, and the run has one of its own.
+        SettingsError: There is no such block; or it is relative to a folder, and the run has one of its own.
     """
-    store, context = await load_block(AssetStore, name), FlowRunContext.get()
+    return await _in_one_place(name, await load_block(AssetStore, name), run)
+
+
+async def _in_one_place(name: str, store: AssetStore, run: FlowRun | None = None) -> AssetStore:
+    """The store with what is relative in it below the project's folder; see `load_store`."""
+    context = FlowRunContext.get()
     run = run or (context and context.flow_run) or None
     if not store.relative:
         return store
@@ -91,50 +93,56 @@ async def load_stores(name: str = "") -> dict[str, AssetStore | GenmediaError]:
     Raises:
         SettingsError: None is saved under this name, or none at all.
     """
-    saved = await saved_names(AssetStore)
-    names = [name] if name else saved
-    if not set(names) & set(saved):
-        await load_store(name or "default")  # says what is saved
     found: dict[str, AssetStore | GenmediaError] = {}
-    for one in names:
-        try:
-            found[one] = await load_store(one)
-        except NotSavedError:
-            continue  # removed since the names were read
-        except GenmediaError as error:
-            found[one] = error
-        except RuntimeError:
-            found[one] = _unfit(one)
+    for _, one, store in await load_all([AssetStore]):
+        if not name or one == name:
+            try:
+                found[one] = store if isinstance(store, GenmediaError) else await _in_one_place(one, store)
+            except GenmediaError as error:
+                found[one] = error
+    if not found:
+        await load_store(name or "default")  # says what is saved
     return found
 
 
 async def load_all(kinds: Iterable[type[B]]) -> list[tuple[type[B], str, B | GenmediaError]]:
-    """Every saved block of these types, with its type and name; in its stead the error where it cannot be used."""
+    """Every saved block of these types, with its type and name; in its stead the error where it cannot be used.
+
+    They come in one answer for each type: a block that is removed at the same time is in it or is not.
+    """
     found: list[tuple[type[B], str, B | GenmediaError]] = []
     for kind in kinds:
-        for name in await saved_names(kind):
+        for document in await _documents(kind, include_secrets=True):
+            name = document.name or ""
             try:
-                found.append((kind, name, await load_block(kind, name)))
-            except NotSavedError:
-                continue  # removed since the names were read
+                block = kind.model_validate(document.data)
+                # As `Block.aload` sets it, which takes a request and an event for each block.
+                block._block_document_name = name  # noqa: SLF001 # pyright: ignore[reportPrivateUsage] # as above
+                found.append((kind, name, block))
             except GenmediaError as error:
                 found.append((kind, name, error))
-            except RuntimeError:
-                found.append((kind, name, _unfit(name)))
+            except ValueError:  # its own message may hold values
+                found.append(
+                    (kind, name, SettingsError(f"the block {name} does not fit its type", money="", advice="Save it anew."))
+                )
     return found
 
 
 def _unfit(name: str) -> SettingsError:
-    """What Prefect raises as a RuntimeError for a block that no longer fits its type; its own message may hold values."""
+    """What is told of a block that no longer fits its type; what pydantic and Prefect say of it may hold its values."""
     return SettingsError(f"the block {name} does not fit its type", money="", advice="Save it anew.")
 
 
 async def saved_names(kind: type[Block]) -> list[str]:
     """The names of all saved blocks of this type."""
+    return [document.name or "" for document in await _documents(kind, include_secrets=False)]
+
+
+async def _documents(kind: type[Block], *, include_secrets: bool) -> list[BlockDocument]:
+    """All saved blocks of this type as Prefect keeps them, by name."""
     async with get_client() as client:
         try:
-            await client.read_block_type_by_slug(kind.get_block_type_slug())
+            documents = await client.read_block_documents_by_type(kind.get_block_type_slug(), include_secrets=include_secrets)
         except ObjectNotFound:  # a server that nobody has prepared
             return []
-        documents = await client.read_block_documents_by_type(kind.get_block_type_slug(), include_secrets=False)
-    return sorted(document.name for document in documents if document.name)
+    return sorted((document for document in documents if document.name), key=lambda document: document.name or "")

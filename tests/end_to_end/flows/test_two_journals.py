@@ -4,12 +4,14 @@ import logging
 import socket
 from collections.abc import AsyncGenerator
 from pathlib import Path
+from typing import Any, NoReturn
 
 import pytest
+from prefect.exceptions import ObjectNotFound
 from pydantic import SecretStr
 
-from blocks import AssetStore
-from blocks.loading import load_all, load_stores, saved_names
+from blocks import AssetStore, GenovaCredentials
+from blocks.loading import load_all, load_stores
 from deployments.local_run import run_here
 from flows.image_batch import image_batch
 from tests.end_to_end.flows.studio import Studio
@@ -64,14 +66,20 @@ async def test_a_journal_that_does_not_answer_is_named_and_holds_no_run_up(
     assert "secret-word" not in caplog.text
 
 
-async def test_a_block_that_is_removed_while_blocks_are_read_counts_as_never_there(
+async def test_saved_blocks_are_read_in_one_answer_so_that_none_of_them_can_go_in_between(
     genova: Studio, second: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    async def names_and_one_of_before(kind: type[AssetStore]) -> list[str]:
-        return ["removed", *await saved_names(kind)]
+    async def gone(*_: Any, **__: Any) -> NoReturn:
+        raise ObjectNotFound(LookupError("removed meanwhile"))
 
-    monkeypatch.setattr("blocks.loading.saved_names", names_and_one_of_before)
+    with monkeypatch.context() as patch:
+        patch.setattr("prefect.client.orchestration.PrefectClient.read_block_document_by_name", gone)
+        stores = {name: store for _, name, store in await load_all([AssetStore])}
+        assert stores.keys() == (await load_stores()).keys()
+        accounts = {name: account for _, name, account in await load_all([GenovaCredentials])}
 
-    for found in ({name: store for _, name, store in await load_all([AssetStore])}, await load_stores()):
-        assert "removed" not in found
-        assert isinstance(found[second], AssetStore)
+    assert isinstance(stores[genova.name], AssetStore)
+    assert isinstance(stores[second], AssetStore)
+    mine = accounts[genova.name]
+    assert isinstance(mine, GenovaCredentials)
+    assert str(mine.payer) == str(genova.credentials.payer)
