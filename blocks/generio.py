@@ -55,7 +55,8 @@ class GenerioCredentials(ProviderCredentials):
             tuple(
                 Product(
                     template.name,
-                    takes=template.input_types,
+                    takes=tuple(f"{one.id}{'' if one.required else ' (optional)'}" for one in template.several)
+                    or template.input_types,
                     makes=template.output_types,
                     price=self.price,
                     parameters={one.name: _kind(one) for one in template.parameters},

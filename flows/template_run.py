@@ -123,7 +123,7 @@ async def template_run(
 
         async def submit(item: TemplateItem, order: Order) -> State[Purchase] | Purchase:
             async def deliver(sending: AsyncExitStack) -> Send:
-                return await submission(tasked, order, item.material.at_hand(files), sending)
+                return await submission(tasked, order, [item.material.at_hand(files)], sending)
 
             return await create_flow(credentials, assets, order, deliver)
 

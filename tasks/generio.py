@@ -1,5 +1,7 @@
 """Generio's operations as Prefect tasks."""
 
+from typing import Any
+
 from prefect.client.schemas.objects import State
 
 from blocks import AssetStore, GenerioCredentials
@@ -43,7 +45,7 @@ async def create_flow(credentials: GenerioCredentials, store: AssetStore, order:
 
 
 @task(task_run_name="upload-input {flow_id}")
-async def upload_input(credentials: GenerioCredentials, flow_id: str, data: str, additional: str) -> Asset:
+async def upload_input(credentials: GenerioCredentials, flow_id: str, data: str, additional: Any) -> Asset:
     """Put a text or a file into a flow that was not started; done before, it is not done twice.
 
     Args:

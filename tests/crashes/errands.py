@@ -147,7 +147,7 @@ class Errand:
                 flow = await client.create_flow(
                     request["template"], request["parameters"], additional={"genmedia": key}, gate=gate
                 )
-                data, label = flow_input(request, self.material)
+                data, label = flow_input(request["inputs"][0], self.material)
                 await client.upload_input(flow.flow_id, data, additional=label)
                 await client.start_flow(flow.flow_id, gate)
                 return flow.flow_id

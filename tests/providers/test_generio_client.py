@@ -182,7 +182,7 @@ async def test_what_arrives_is_the_orders_request_with_the_file_that_it_names_by
     order = TemplateItem("chair", [step], 1, material, 1, 1).order(client.account)
 
     async with AsyncExitStack() as held:
-        flow_id = await (await submission(client, order, nullcontext(material), held))(f"{order.key}:1", nullcontext)
+        flow_id = await (await submission(client, order, [nullcontext(material)], held))(f"{order.key}:1", nullcontext)
 
     (job,) = sandbox.jobs(account)
     assert job["request"]["template"] == order.request["template"]
@@ -198,10 +198,10 @@ async def test_what_arrives_is_the_orders_request_with_the_file_that_it_names_by
 
 def test_another_file_than_the_order_names_is_not_sent() -> None:
     photo = Material("image/jpeg", file=PHOTO, sha256="ab" * 32)
-    request = {"inputs": [{"file": media_reference("cd" * 32)}]}
+    given = {"file": media_reference("cd" * 32)}
 
     with pytest.raises(ValueError, match="the order names the file"):
-        flow_input(request, photo)
+        flow_input(given, photo)
 
 
 async def test_an_input_that_is_larger_than_an_answer_may_be_is_put_up_though_the_answer_was_lost(
@@ -488,3 +488,11 @@ def test_everything_a_template_does_not_take_is_told_at_once() -> None:
     ]
     assert check_request("step 1", template, {"quality": "low", "seed": -1, "texture": False}, {"a": "image/jpeg"}) == []
     assert [str(fault) for fault in check_request("step 1", template, {}, {})] == ["step 1: has no input; t takes image/jpg"]
+    named = {
+        "name": "t",
+        "input_types": ["image/png"],
+        "inputs": [{"id": one, "types": ["image/png"]} for one in ("front", "back")],
+    }
+    assert [str(fault) for fault in check_request("step 1", Template.model_validate(named), {}, {"a": "image/png"})] == [
+        "step 1: takes front and back together, which only a campaign can give it"
+    ]

@@ -1,10 +1,12 @@
 import base64
+import io
 from typing import Any
 
 import httpx
 import pytest
+from PIL import Image
 
-from tests.sandbox.generio_customers import GenerioCustomer, NewGenerio
+from tests.sandbox.generio_customers import GenerioCustomer, NewGenerio, packed, triangles, unpacked
 from tests.sandboxes import Sandbox, running_sandbox
 
 
@@ -90,9 +92,67 @@ def test_a_missing_key_can_be_forbidden_instead(new_generio: NewGenerio) -> None
         assert new_generio(at=sandbox).flows() == []
 
 
+VIEWS = "model_generate_fromviews"
+
+
+def test_a_template_can_make_one_model_of_inputs_that_have_names(new_generio: NewGenerio) -> None:
+    generio = new_generio(switches={"named_inputs": True})
+    types = ["image/png", "image/jpeg", "image/tiff", "image/webp"]
+    assert generio.http.get(f"/templates/{VIEWS}").json()["inputs"] == [
+        {"id": "front", "types": types, "required": True},
+        {"id": "back", "types": types, "required": False},
+    ]
+    assert generio.order(template=VIEWS).status_code == 200
+    assert new_generio().order(template=VIEWS).status_code == 404
+
+    def made_of(**views: str) -> bytes:
+        flow = generio.create(template=VIEWS, parameters={"seed": 1})
+        for name, colour in views.items():
+            assert generio.add(flow, _picture(colour), additional={"input": name}).status_code == 200
+        assert generio.act(flow, "start").status_code == 200
+        assert generio.finish(flow)["state"] == "completed"
+        (output,) = generio.outputs(flow)
+        assert output["additional"] == {"input": "front"}
+        return unpacked(generio.http.get(generio.path(flow)).json()["data"])
+
+    both, other, front = made_of(back="blue", front="red"), made_of(back="green", front="red"), made_of(front="red")
+    assert both == made_of(front="red", back="blue")
+    assert len({both, other, front}) == 3
+    assert triangles(both) == 2 * triangles(front)
+
+
+def test_a_template_with_named_inputs_starts_with_what_it_needs_and_no_other(new_generio: NewGenerio) -> None:
+    generio = new_generio(switches={"named_inputs": True})
+    flow = generio.create(template=VIEWS)
+    for additional in (None, "front", {"input": "top"}, {"view": "front"}):
+        assert generio.add(flow, _picture("red"), additional=additional).status_code == 422
+    generio.add(flow, _picture("red"), additional={"input": "back"})
+    refused = generio.act(flow, "start")
+    assert (refused.status_code, refused.json()) == (409, {"detail": "Flow needs one of each of the inputs front"})
+    for _ in range(2):
+        generio.add(flow, _picture("blue"), additional={"input": "front"})
+    assert generio.act(flow, "start").status_code == 409
+    assert generio.order(_picture("red"), template=VIEWS).status_code == 422
+    assert generio.credits == generio.account["credits"]
+
+
+def _picture(colour: str) -> str:
+    buffer = io.BytesIO()
+    Image.new("RGB", (60, 40), colour).save(buffer, "PNG")
+    return packed(buffer.getvalue(), "image/png")
+
+
 @pytest.mark.parametrize(
     "switches",
-    [{"asset_key": "name"}, {"download": "zip"}, {"rate_limit": 0}, {"progress": 1}, {"plain_base64": True}, {"wobble": 1}],
+    [
+        {"asset_key": "name"},
+        {"download": "zip"},
+        {"rate_limit": 0},
+        {"progress": 1},
+        {"plain_base64": True},
+        {"named_inputs": 2},
+        {"wobble": 1},
+    ],
 )
 def test_a_senseless_switch_is_refused_and_named(generio: GenerioCustomer, switches: dict[str, Any]) -> None:
     order = {"provider": "generio", "account": generio.account["account"], "switches": switches}

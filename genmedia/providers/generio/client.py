@@ -13,7 +13,16 @@ from hashlib import sha256
 from typing import TYPE_CHECKING, Any, BinaryIO, Literal, cast
 from urllib.parse import quote
 
-from pydantic import AliasChoices, BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import (
+    AliasChoices,
+    BaseModel,
+    ConfigDict,
+    Field,
+    ValidationError,
+    ValidatorFunctionWrapHandler,
+    field_validator,
+    model_validator,
+)
 from pydantic_core import to_json
 
 from genmedia import errors
@@ -46,6 +55,7 @@ LARGEST = 2**53
 
 SortBy = Literal["status", "progress", "created_at", "started_at", "finished_at"]
 
+_KEY, _INPUT = "genmedia", "input"
 _DATA_URI = re.compile(rb'"data:(?:[^",\\]|\\/)*;base64,')
 _ESCAPE = re.compile(rb"\\(?:/|u00([0-9a-fA-F]{2}))")
 _CUT_ESCAPE = re.compile(rb"\\(?:u[0-9a-fA-F]{0,3})?\Z")
@@ -92,8 +102,20 @@ class Parameter(_Answered):
     values: tuple[Any, ...] = ()
 
 
+class NamedInput(_Answered):
+    """One of several inputs that a template makes one output of."""
+
+    id: str
+    types: tuple[str, ...]
+    required: bool = True
+
+
 class Template(_Answered):
-    """What a template takes and gives, as Generio describes it now."""
+    """What a template takes and gives, as Generio describes it now.
+
+    Attributes:
+        inputs: What it makes one output of; empty where each input leads to an output of its own, as in all that the documents show.
+    """
 
     id: str = ""
     name: str
@@ -101,6 +123,21 @@ class Template(_Answered):
     parameters: tuple[Parameter, ...] = ()
     input_types: tuple[str, ...] = ()
     output_types: tuple[str, ...] = ()
+    inputs: tuple[NamedInput, ...] = ()
+
+    @field_validator("inputs", mode="wrap")
+    @classmethod
+    def _may_be_told_otherwise(cls, value: Any, read: ValidatorFunctionWrapHandler) -> Any:
+        """No document shows this field: in any other form it tells nothing, and the template stays readable."""
+        try:
+            return read(value)
+        except ValidationError:
+            return ()
+
+    @property
+    def several(self) -> tuple[NamedInput, ...]:
+        """The inputs that it makes one output of, where these are more than one; each is told from the others by its name."""
+        return self.inputs if len(self.inputs) > 1 else ()
 
     def takes(self, media_type: str) -> bool:
         """Whether an input may be of this type; `prompt` is a text, and `image/jpg` is `image/jpeg`."""
@@ -131,13 +168,18 @@ class Flow(_Answered):
         """The flow in the words that all providers share; an unknown state counts as running."""
         times = {"created": self.created_at, "started": self.started_at, "completed": self.finished_at}
         status = _STATUSES.get(self.state, JobStatus.RUNNING)
+        usable = [asset for asset in outputs if asset.usable]
         return Job(
             id=self.flow_id,
             status=status,
             progress=100.0 if status is JobStatus.SUCCEEDED else None if self.progress is None else self.progress * 100,
             outputs=tuple(
-                Output(f"model-{number}" if len(outputs) > 1 else "model", "model", url=_output(self.flow_id, asset.asset_id))
-                for number, asset in enumerate(outputs, 1)
+                Output(
+                    (len(outputs) > 1 and asset.named) or (f"model-{number}" if len(usable) > 1 else "model"),
+                    "model",
+                    url=_output(self.flow_id, asset.asset_id),
+                )
+                for number, asset in enumerate(usable, 1)
             ),
             error=self.error,
             echo={"template": self.template} if self.template else {},
@@ -157,6 +199,12 @@ class Asset(_Answered):
     def usable(self) -> bool:
         """Whether there is something to fetch."""
         return self.status != "error"
+
+    @property
+    def named(self) -> str:
+        """The name of the input that led to it, of several; empty where it has none. See `input_additional`."""
+        name: Any = cast("dict[str, Any]", self.additional).get(_INPUT) if isinstance(self.additional, dict) else None
+        return name if isinstance(name, str) else ""
 
 
 class _Templates(BaseModel):
@@ -242,7 +290,7 @@ class GenerioClient:
             UnreadableAnswerError: One in the list that cannot be read may be the one.
         """
         del journal
-        mine = {"genmedia": f"{attempt.key}:{attempt.number}"}
+        mine = f"{attempt.key}:{attempt.number}"
         body = (await self.http.call("GET", "/flows")).body
         listed = self._items(body, "flows")
         flows = list(zip(listed, self.http.read_each(Flow, listed), strict=True))
@@ -250,7 +298,7 @@ class GenerioClient:
             raise errors.UnreadableAnswerError("generio lists a flow that may be the one and that cannot be read")
         started: str | None = None
         for _, flow in flows:
-            if flow and flow.additional == mine and not await self.take_back(flow):
+            if flow and _key_in(flow.additional) == mine and not await self.take_back(flow):
                 started = flow.flow_id
         return started
 
@@ -310,7 +358,7 @@ class GenerioClient:
         """
         return self.http.read(Flow, (await self.http.call("GET", _flow(flow_id))).body)
 
-    async def upload_input(self, flow_id: str, data: str, *, additional: str) -> Asset:
+    async def upload_input(self, flow_id: str, data: str, *, additional: Any) -> Asset:
         """Add an input to a flow that was not started; one that is there already under this `additional` is not added twice.
 
         Args:
@@ -475,7 +523,7 @@ class GenerioClient:
             return job
         outputs: list[Asset] = []
         with suppress(errors.RefusedError, errors.NotFoundError):
-            outputs = [asset for asset in await self.list_outputs(flow.flow_id) if asset.usable]
+            outputs = await self.list_outputs(flow.flow_id)
         return flow.as_job(outputs)
 
 
@@ -492,6 +540,10 @@ def check_request(place: str, template: Template, parameters: Mapping[str, Any],
     offer = ", ".join(template.input_types)
     if not media_types:
         faults.append(Fault(place, f"has no input; {template.name} takes {offer}"))
+    if several := template.several:
+        faults.append(
+            Fault(place, f"takes {' and '.join(one.id for one in several)} together, which only a campaign can give it")
+        )
     faults += [
         Fault(f"{place}, input {name}", f"is {media_type}, but {template.name} takes {offer}")
         for name, media_type in media_types.items()
@@ -593,9 +645,25 @@ def _explain(body: Any) -> tuple[str, str]:
     return "", "; ".join(f"{'.'.join(map(str, fault['loc']))}: {fault['msg']}" for fault in detail)
 
 
-def _may_have(item: Any, additional: Any) -> bool:
-    """Whether a flow that cannot be read may be the one that was made with this `additional`."""
-    return not isinstance(item, dict) or cast("dict[str, Any]", item).get("additional", additional) == additional
+def additional_of(key: str, labels: Mapping[str, str]) -> dict[str, Any]:
+    """What stands in a flow's `additional`: its key, by which it is found again, and the labels, by which a person finds it at Generio."""
+    return {_KEY: key, **({"labels": dict(labels)} if labels else {})}
+
+
+def input_additional(name: str) -> dict[str, str]:
+    """What stands in the `additional` of one of several inputs: its name."""
+    return {_INPUT: name}
+
+
+def _key_in(additional: Any) -> Any:
+    return cast("dict[str, Any]", additional).get(_KEY) if isinstance(additional, dict) else None
+
+
+def _may_have(item: Any, key: str) -> bool:
+    """Whether a flow that cannot be read may be the one that was made with this key."""
+    if not isinstance(item, dict) or "additional" not in item:
+        return True
+    return _key_in(cast("dict[str, Any]", item)["additional"]) == key
 
 
 def _flow(flow_id: str) -> str:

@@ -1,12 +1,12 @@
-"""Templates of Generio as steps of a campaign. The input travels in the request, whole."""
+"""Templates of Generio as steps of a campaign. The inputs travel in requests, whole."""
 
-from collections.abc import AsyncGenerator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Iterable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Self
 
-from pydantic import BeforeValidator, ConfigDict, Discriminator, Tag
+from pydantic import BeforeValidator, ConfigDict, Discriminator, Tag, model_validator
 from typing_extensions import override
 
 from genmedia.errors import Fault, NotFoundError
@@ -15,11 +15,11 @@ from genmedia.jobs.job import Account
 from genmedia.journal.order import Order
 from genmedia.media.conversion import TYPES
 from genmedia.providers import handoff
-from genmedia.providers.generio.client import PROVIDER, UNIT, GenerioClient, Template, check_parameters
-from genmedia.providers.generio.templates import Material, TemplateItem, TemplateStep, flow_input, template_parameters
+from genmedia.providers.generio.client import PROVIDER, UNIT, GenerioClient, Template, additional_of, check_parameters
+from genmedia.providers.generio.templates import Material, TemplateStep, flow_input, flow_order, given_as, template_parameters
 from genmedia.providers.handoff import file_of
 from genmedia.providers.inputs import ResolvedInput
-from genmedia.providers.sources import TAKE, FedBy, File, Kinds, Source, StepForm, Text
+from genmedia.providers.sources import TAKE, FedBy, File, Kinds, Source, StepForm, Text, Written
 from genmedia.providers.steps import Operation, StepKind, Submit, look_up, preparation
 from genmedia.store import Store
 from genmedia.transport.session import Gate
@@ -37,15 +37,60 @@ MadeFrom = Annotated[
 ]
 
 
+class _Input(Written):
+    id: str = field(
+        "Input", "The template's name for this input; or, where it makes a model of each, your name for that.", example="front"
+    )
+
+
+class FromFile(File, _Input):
+    """A file, as one of several inputs."""
+
+    model_config = ConfigDict(title="A file")
+
+
+class FromText(Text, _Input):
+    """A text, as one of several inputs."""
+
+    model_config = ConfigDict(title="A text")
+
+
+class FromStep(FedBy, _Input):
+    """What an earlier step gives, as one of several inputs."""
+
+    model_config = ConfigDict(title="A step above")
+
+
+FlowInput = Annotated[
+    Annotated[FromFile, Tag("file")] | Annotated[FromText, Tag("text")] | Annotated[FromStep, Tag("step")],
+    Discriminator(_MATERIALS.of),
+    BeforeValidator(_MATERIALS.check),
+]
+
+
 class GenerioStep(StepForm):
-    """One 3D model, by a template of Generio."""
+    """One flow of Generio, by a template."""
 
     model_config = ConfigDict(title="Generio")
 
     template: str = field("Template", "A template of Generio's list.", example="model_generate_fromimage")
-    input: MadeFrom = field("Made from", "A file, a text, or what a step above gives.")
+    input: MadeFrom | None = field(
+        "Made from", "A file, a text, or what a step above gives. This or several inputs.", default=None
+    )
+    inputs: list[FlowInput] = field(
+        "Several inputs",
+        "For a template that takes several: one entry for each. Other templates make a model of each entry, which later steps find under "
+        "its name.",
+        default=[],
+    )
     parameters: dict[str, Any] = template_parameters()
     take: int = TAKE
+
+    @model_validator(mode="after")
+    def _one_of_both(self) -> Self:
+        if (self.input is None) == (not self.inputs):
+            raise ValueError("give either input, or inputs with at least one")
+        return self
 
 
 class Flows(StepKind[GenerioStep]):
@@ -57,8 +102,8 @@ class Flows(StepKind[GenerioStep]):
 
     @override
     def sources(self, step: GenerioStep) -> list[tuple[str, Source]]:
-        """The one input."""
-        return [("input", step.input)]
+        """The one input, or each by its name."""
+        return [("input", step.input)] if step.input else [(one.id, one) for one in step.inputs]
 
     @override
     async def describe(
@@ -77,23 +122,27 @@ class Flows(StepKind[GenerioStep]):
         faults = check_parameters("", template, step.parameters)
         if faults:
             return faults
-        media = {_MEDIA.get(one, one) for one in (one.partition("/")[0] for one in template.input_types)}
+        ids = [name for name, _ in self.sources(step)]
         return Operation(
             self,
             f"template {step.template}",
             price=price,
             unit=UNIT,
-            takes={"input": frozenset(media)},
-            gives={"model": "model"},
+            takes={one.id: _media(one.types) for one in template.several} or dict.fromkeys(ids, _media(template.input_types)),
+            gives={"model": "model"} if template.several or len(ids) == 1 else dict.fromkeys(ids, "model"),
+            optional={one.id for one in template.several if not one.required},
             asked=TemplateStep(template=step.template, parameters=step.parameters),
             media_types=tuple(template.input_types),
         )
 
     @override
     def order(self, operation: Operation, inputs: Sequence[ResolvedInput], account: Account, take: int) -> Order:
-        """A flow."""
-        item = TemplateItem("", [operation.asked], 1, material_of(inputs[0], operation), operation.price, take)
-        return item.order(account)
+        """A flow; one input needs no name."""
+        given = [
+            ({"id": one.id} if len(operation.takes) > 1 else {}) | given_as(material_of(one, operation))
+            for one in _in_order(inputs)
+        ]
+        return flow_order(account, operation.asked, given, operation.price, take)
 
     @override
     async def deliver(
@@ -105,13 +154,22 @@ class Flows(StepKind[GenerioStep]):
         order: Order,
         held: AsyncExitStack,
     ) -> Submit:
-        """Have the input's file at hand until the flow has it."""
-        return await submission(client, order, load_material(inputs[0], operation, store), held)
+        """Have the inputs' files at hand until the flow has them."""
+        return await submission(client, order, [load_material(one, operation, store) for one in _in_order(inputs)], held)
 
 
 TITLE = "Generio"
 CAP_NOTE = "; it needs the price in the block"
 KINDS = (Flows(),)
+
+
+def _media(types: Iterable[str]) -> frozenset[str]:
+    return frozenset(_MEDIA.get(one, one) for one in (one.partition("/")[0] for one in types))
+
+
+def _in_order(inputs: Sequence[ResolvedInput]) -> list[ResolvedInput]:
+    """However a person orders them, they are one wish."""
+    return sorted(inputs, key=lambda one: one.id)
 
 
 def material_of(given: ResolvedInput, operation: Operation) -> Material:
@@ -144,26 +202,30 @@ async def load_material(given: ResolvedInput, operation: Operation, store: Store
 
 
 async def submission(
-    client: GenerioClient, order: Order, load: AbstractAsyncContextManager[Material], held: AsyncExitStack
+    client: GenerioClient, order: Order, loads: Sequence[AbstractAsyncContextManager[Material]], held: AsyncExitStack
 ) -> Submit:
-    """What makes a flow, gives it its input and starts it, which is what is paid for.
+    """What makes a flow, gives it its inputs and starts it, which is what is paid for.
 
-    The order's key stands in the flow's `additional`: whatever was interrupted in between is found again by it.
+    The order's key stands in the flow's `additional`, beside the labels: whatever was interrupted in between is found again by it.
 
     Args:
         client: The account's.
         order: What is made.
-        load: Has the input's file on this machine.
-        held: Holds that file until the order was sent.
+        loads: Each has the file of one input on this machine, in the order of the request's.
+        held: Holds those files until the order was sent.
     """
-    material = await held.enter_async_context(load)
+    materials = [await held.enter_async_context(load) for load in loads]
 
     async def submit(key: str, gate: Gate) -> str:
         made = await client.create_flow(
-            order.request["template"], order.request["parameters"], additional={"genmedia": key}, gate=gate
+            order.request["template"],
+            order.request["parameters"],
+            additional=additional_of(key, order.purpose.labels),
+            gate=gate,
         )
-        data, label = flow_input(order.request, material)
-        await client.upload_input(made.flow_id, data, additional=label)
+        for given, material in zip(order.request["inputs"], materials, strict=True):
+            data, label = flow_input(given, material)
+            await client.upload_input(made.flow_id, data, additional=label)
         await client.start_flow(made.flow_id, gate)
         return made.flow_id
 

@@ -18,7 +18,7 @@ from genmedia.journal import StoredAsset
 from genmedia.journal.keys import media_reference
 from genmedia.journal.order import Order
 from genmedia.media.conversion import TYPES, conversion, converted
-from genmedia.providers.generio.client import UNIT, Template, check_request, data_uri
+from genmedia.providers.generio.client import UNIT, Template, check_request, data_uri, input_additional
 from genmedia.store import Store
 from genmedia.store.named_files import HOW_NAMED, FileName, Files, NamedFile, look_at
 
@@ -120,22 +120,35 @@ class Material:
             yield self
 
 
-def flow_input(request: Mapping[str, Any], material: Material) -> tuple[str, str]:
-    """The input of an order's request as it is sent: its data, a text or a data URI, and the label that tells it from others of its flow.
+def given_as(material: Material) -> dict[str, Any]:
+    """How an input stands in an order's request: a text as it is, a file by hash."""
+    return {"text": material.text} if material.file is None else {"file": media_reference(material.sha256, material.preparation)}
+
+
+def flow_order(
+    account: Account, step: TemplateStep, inputs: Sequence[Mapping[str, Any]], price: float | None, take: int
+) -> Order:
+    """The wish for a flow, with its inputs as `given_as` gives them, and with their ids where they are several."""
+    request = {"template": step.template, "parameters": step.parameters, "inputs": list(inputs)}
+    return Order(account, f"template {step.template}", request, price, UNIT, take)
+
+
+def flow_input(given: Mapping[str, Any], material: Material) -> tuple[str, Any]:
+    """An input of an order's request as it is sent: its data, a text or a data URI, and what tells it from others of its flow.
 
     Args:
-        request: Its input is a text, or a file that is named by hash and preparation.
+        given: A text, or a file that is named by hash and preparation.
         material: That file, at hand.
 
     Raises:
         ValueError: It is another file.
     """
-    (given,) = request["inputs"]
+    label = input_additional(given["id"]) if "id" in given else material.sha256 or "text"
     if "text" in given:
-        return given["text"], "text"
+        return given["text"], label
     if material.file is None or given["file"] != media_reference(material.sha256, material.preparation):
         raise ValueError(f"{material.origin or 'a text'} is at hand, and the order names the file {given['file']}")
-    return data_uri(material.media_type, material.file.read_bytes()), material.sha256
+    return data_uri(material.media_type, material.file.read_bytes()), label
 
 
 @dataclass(frozen=True)
@@ -200,10 +213,7 @@ class TemplateItem:
 
     def order(self, account: Account) -> Order:
         """The wish for it: texts as they are, files by hash."""
-        one = self.material
-        given = {"text": one.text} if one.file is None else {"file": media_reference(one.sha256, one.preparation)}
-        request = {"template": self.step.template, "parameters": self.step.parameters, "inputs": [given]}
-        return Order(account, f"template {self.step.template}", request, self.price, UNIT, self.take)
+        return flow_order(account, self.step, [given_as(self.material)], self.price, self.take)
 
 
 async def plan_models(

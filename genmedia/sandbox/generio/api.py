@@ -3,10 +3,16 @@
 Where the document is silent the sandbox chooses: creating a flow is free, starting it takes one credit, which comes back when the flow
 fails or is aborted before it ran; a start that cannot be paid is a 402; what a flow's state forbids is a 409; `sort_by` puts the newest
 and the furthest first; a flow that was aborted or failed keeps the outputs it had made.
+
+Each input of a flow leads to an output of its own, which carries the input's `additional`: so the document has it. A template that makes one
+output of several inputs, each with a name, stands in none; behind the switch `named_inputs` there is one. It tells them as `inputs`, beside
+`input_types`: `[{"id", "types", "required"}]`. An upload names its input in `additional`, as `{"input": id}`: the documented body has
+no other place for it. It is a 422 where it names none of them, and a 409 at the start where one is missing or given twice.
 """
 
 import hashlib
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any, ClassVar, cast
 
 from pydantic import BaseModel
@@ -17,7 +23,7 @@ from genmedia.sandbox.accounts import Account
 from genmedia.sandbox.drawing.models import Brief, UnreadableSourceError
 from genmedia.sandbox.engine import JobFailedError, Made, Terms
 from genmedia.sandbox.generio.assets import Assets
-from genmedia.sandbox.generio.flows import ENDED, Flow, Flows, GenerioSwitches, Input, new_id, switches_of
+from genmedia.sandbox.generio.flows import ENDED, Flow, Flows, GenerioSwitches, Input, new_id, switches_of, templates_of
 from genmedia.sandbox.generio.openapi import describe
 from genmedia.sandbox.generio.requests import (
     Control,
@@ -29,7 +35,7 @@ from genmedia.sandbox.generio.requests import (
     read_parameters,
     read_sorting,
 )
-from genmedia.sandbox.generio.templates import GLB, TEMPLATES, template_named
+from genmedia.sandbox.generio.templates import GLB, template_named
 from genmedia.sandbox.provider import Handler, Operation, Provider, Refusal, Services
 
 COST = 1
@@ -111,7 +117,7 @@ class Generio(Provider):
 
     async def _create_flow(self, request: Request, account: Account) -> Response:
         body = await read_body(request, NewFlow)
-        template = template_named(body.template)
+        template = template_named(body.template, templates_of(account))
         if template is None:
             raise Refusal(404, "", f"Template {body.template!r} not found")
         parameters = read_parameters(template, body.parameters)
@@ -152,22 +158,25 @@ class Generio(Provider):
         return JSONResponse({"flow_id": flow.id})
 
     async def _list_templates(self, request: Request, account: Account) -> Response:  # noqa: ARG002 -- a handler's signature
-        return JSONResponse({"templates": [template.show() for template in TEMPLATES]})
+        return JSONResponse({"templates": [template.show() for template in templates_of(account)]})
 
-    async def _get_template(self, request: Request, account: Account) -> Response:  # noqa: ARG002 -- a handler's signature
-        template = template_named(request.path_params["template"])
+    async def _get_template(self, request: Request, account: Account) -> Response:
+        template = template_named(request.path_params["template"], templates_of(account))
         if template is None:
             raise Refusal(404, "", "Template not found")
         return JSONResponse(template.show())
 
     def _start(self, flow: Flow, operation: str) -> None:
         account = flow.account
+        if missing := flow.template.missing(each.additional for each in flow.inputs):
+            raise Refusal(409, "", f"Flow needs one of each of the inputs {', '.join(missing)}")
         if not account.can_afford(COST):
             raise Refusal(402, "", "Insufficient credits")
 
         async def work() -> list[Made]:
             # One that is bound to fail gets half way.
-            return await self._make(flow, flow.inputs[: len(flow.inputs) // 2] if job.doom else flow.inputs)
+            leading = flow.leading()
+            return await self._make(flow, leading[: len(leading) // 2] if job.doom else leading)
 
         asked = {
             "template": flow.template.name,
@@ -182,9 +191,13 @@ class Generio(Provider):
 
     async def _make(self, flow: Flow, inputs: list[Input]) -> list[Made]:
         made: list[Made] = []
+        leading = flow.leading()
         for each in inputs:
             chance = int.from_bytes(hashlib.sha256(each.id.encode()).digest()[:4])
             brief = flow.parameters.brief(flow.template.name, each.content, chance)
+            for other in flow.inputs:
+                if other not in leading and isinstance(other.content, bytes):
+                    brief = replace(brief, back=other.content)
             if flow.job and flow.job.mishap and flow.job.mishap.kind == "wrong_picture":
                 brief = _FOREIGN
             try:

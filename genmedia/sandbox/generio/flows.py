@@ -11,7 +11,7 @@ from starlette.requests import Request
 
 from genmedia.sandbox.accounts import Account
 from genmedia.sandbox.engine import Job, Output
-from genmedia.sandbox.generio.templates import Parameters, Template
+from genmedia.sandbox.generio.templates import NAMED_INPUTS, TEMPLATES, Parameters, Template, input_named
 from genmedia.sandbox.provider import Refusal, Services
 
 ENDED = {"completed", "aborted", "failed"}
@@ -28,6 +28,7 @@ class GenerioSwitches(BaseModel):
         plain_base64: Take a file without a data URI around it, or refuse it.
         rate_limit: Requests in any 60 nominal seconds. None: any number.
         filter_by: What the list's parameter means: a state, names of fields, or whichever its value fits.
+        named_inputs: Offer one template more, which makes a model of several inputs that have names; no document shows one.
         auth_error: The status without a valid key; since no account is known then, the sandbox's own setting holds.
     """
 
@@ -39,12 +40,18 @@ class GenerioSwitches(BaseModel):
     plain_base64: Literal["refuse", "accept"] = "refuse"
     rate_limit: PositiveInt | None = None
     filter_by: Literal["auto", "fields", "states"] = "auto"
+    named_inputs: bool = False
     auth_error: Literal["401", "403"] = "401"
 
 
 def switches_of(account: Account) -> GenerioSwitches:
     """The account's switches."""
     return cast("GenerioSwitches", account.switches)
+
+
+def templates_of(account: Account) -> tuple[Template, ...]:
+    """The templates that the account can use."""
+    return (*TEMPLATES, NAMED_INPUTS) if switches_of(account).named_inputs else TEMPLATES
 
 
 def new_id(now: float) -> str:
@@ -96,6 +103,12 @@ class Flow:
         if self.job.aborting and self.job.open:
             return "aborting"
         return _STATES.get(self.job.status, self.job.status)
+
+    def leading(self) -> list[Input]:
+        """The inputs that lead to an output: all, or the first of those that have names."""
+        return [
+            each for each in self.inputs if not self.template.inputs or input_named(each.additional) == self.template.inputs[0].id
+        ]
 
     def gone(self, now: float) -> bool:
         """Whether it vanished, or its outputs have had their time."""

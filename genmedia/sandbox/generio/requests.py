@@ -106,6 +106,7 @@ def read_inputs(template: Template, given: Sequence[NewInput], place: Where, *, 
     for number, each in enumerate(given):
         try:
             media_type, content = template.read(each.data, plain_base64=plain_base64)
+            template.check_name(each.additional)
         except WrongInputError as error:
             where = (*place, number) if place[-1:] == ("inputs",) else place
             problems.append(_problem((*where, "data"), f"Value error, {error}", "value_error"))

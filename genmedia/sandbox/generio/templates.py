@@ -4,8 +4,9 @@ import base64
 import binascii
 import hashlib
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any, Literal, get_args
+from typing import Any, Literal, cast, get_args
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -60,6 +61,14 @@ class Optimizing(Parameters):
         return Brief(template, source, polygon_count=self.polygon_count)
 
 
+@dataclass(frozen=True)
+class NamedInput:
+    """One of several inputs of a template, which an upload names in its `additional`: `{"input": id}`."""
+
+    id: str
+    required: bool = True
+
+
 class WrongInputError(ValueError):
     """The data is not what the template takes; the message says why."""
 
@@ -73,12 +82,14 @@ class Template:
         description: What it does.
         parameters: What can be set.
         input_types: Media types that it takes.
+        inputs: What it makes one output of; empty where each input leads to an output of its own.
     """
 
     name: models.Template
     description: str
     parameters: type[Parameters]
     input_types: tuple[str, ...]
+    inputs: tuple[NamedInput, ...] = ()
 
     @property
     def id(self) -> str:
@@ -92,6 +103,7 @@ class Template:
             values = get_args(field.annotation)
             one = {"name": name, "type": _TYPES[type(field.default)], "default": field.default}
             shown.append(one | {"values": list(values)} if values else one)
+        named = [{"id": each.id, "types": list(self.input_types), "required": each.required} for each in self.inputs]
         return {
             "id": self.id,
             "name": self.name,
@@ -99,7 +111,25 @@ class Template:
             "parameters": shown,
             "input_types": list(self.input_types),
             "output_types": [GLB],
+            **({"inputs": named} if named else {}),
         }
+
+    def check_name(self, additional: Any) -> None:
+        """See that an upload names one of the inputs, where these have names.
+
+        Raises:
+            WrongInputError: It names none of them.
+        """
+        if self.inputs and input_named(additional) not in {each.id for each in self.inputs}:
+            message = (
+                f'{self.name} takes {", ".join(each.id for each in self.inputs)}; additional should be {{"input": one of them}}'
+            )
+            raise WrongInputError(message)
+
+    def missing(self, additionals: Iterable[Any]) -> list[str]:
+        """The inputs that it needs and that no upload names; each may be named once."""
+        given = [input_named(each) for each in additionals]
+        return [each.id for each in self.inputs if given.count(each.id) > 1 or (each.required and each.id not in given)]
 
     def read(self, data: str, *, plain_base64: bool) -> tuple[str, bytes | str]:
         """The media type and the content of an input.
@@ -132,21 +162,39 @@ class Template:
         return media_type, _text(content) if media_type == TEXT else content
 
 
+def input_named(additional: Any) -> str | None:
+    """The name of the input that an upload's `additional` says it is."""
+    name: Any = cast("dict[str, Any]", additional).get("input") if isinstance(additional, dict) else None
+    return name if isinstance(name, str) else None
+
+
+_PICTURES = ("image/png", "image/jpeg", "image/tiff", "image/webp")
+
 TEMPLATES = (
     Template("model_generate_fromprompt", "Generates a 3D model from a text prompt.", Generating, (TEXT,)),
     Template(
         "model_generate_fromimage",
         "Generates a 3D model from an image.",
         Generating,
-        ("image/png", "image/jpeg", "image/tiff", "image/webp"),
+        _PICTURES,
     ),
     Template("model_optimize", "Reduces the polygon count of a 3D model.", Optimizing, (GLB,)),
 )
 
 
-def template_named(name: str) -> Template | None:
-    """The template of that name or id."""
-    return next((each for each in TEMPLATES if name in {each.name, each.id}), None)
+NAMED_INPUTS = Template(
+    "model_generate_fromviews",
+    "Generates a 3D model from a picture of its front and one of its back.",
+    Generating,
+    _PICTURES,
+    (NamedInput("front"), NamedInput("back", required=False)),
+)
+"""No document shows a template that makes one output of several inputs: how it tells of them is the sandbox's choice, behind a switch."""
+
+
+def template_named(name: str, offered: Iterable[Template]) -> Template | None:
+    """The one of the templates that has that name or id."""
+    return next((each for each in offered if name in {each.name, each.id}), None)
 
 
 def _decoded(text: str) -> bytes:

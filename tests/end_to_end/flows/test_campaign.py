@@ -127,6 +127,31 @@ async def test_a_chain_over_all_four_providers_ends_in_the_bucket_whole_and_is_n
     assert sidecars["model"]["file"]["media_type"] == "model/gltf-binary"
 
 
+async def test_a_step_with_several_inputs_is_fed_by_files_and_steps_and_generio_knows_whom_it_is_for(company: Company) -> None:
+    account = company.accounts["generio"]
+    company.world.control(
+        "POST", "/accounts", {"provider": "generio", "account": account["account"], "switches": {"named_inputs": True}}
+    )
+    views = {
+        "name": "figure",
+        "template": "model_generate_fromviews",
+        "inputs": [{"id": "front", "step": "sketch"}, {"id": "back", "file": "photos/coffee.jpg"}],
+    }
+
+    first = await company.run("views", SKETCH, views, labels={"client": "acme", "genmedia": "mine"})
+    second = await company.run("views", SKETCH, views | {"inputs": views["inputs"][::-1]}, labels={"client": "tea"})
+
+    assert first.name == "Completed", first.message
+    assert [result.status for result in second.result] == ["Reused", "Reused"]
+    (job,) = company.world.jobs(account)
+    assert job["request"]["additional"]["labels"] == {"client": "acme", "genmedia": "mine"}
+    assert job["request"]["additional"]["genmedia"].endswith(":1")
+    assert sorted(one["additional"]["input"] for one in job["request"]["inputs"]) == ["back", "front"]
+    async with Store.lease(company.place) as store:
+        (figure,) = [one.sidecar for one in (await read_assets(store)).assets if one.sidecar.step == "figure"]
+    assert sorted(one.id for one in figure.inputs) == ["back", "front"]
+
+
 async def test_what_flora_can_read_by_a_signed_link_is_not_put_up_and_the_log_tells_it_before(
     company: Company, caplog: pytest.LogCaptureFixture
 ) -> None:

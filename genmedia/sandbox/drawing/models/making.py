@@ -11,7 +11,7 @@ from trimesh.visual.texture import TextureVisuals
 
 from genmedia.sandbox.drawing.models import Brief, UnreadableSourceError
 from genmedia.sandbox.drawing.models.clay import Floats, Ints, Mesh
-from genmedia.sandbox.drawing.models.relief import raised
+from genmedia.sandbox.drawing.models.relief import raised, turned
 from genmedia.sandbox.drawing.models.thinning import largest, normals, thinned
 from genmedia.sandbox.drawing.models.wishes import built
 from genmedia.sandbox.drawing.techniques.rendering import UNDECODABLE
@@ -30,12 +30,19 @@ def make(brief: Brief) -> bytes:
     if brief.template == "model_optimize":
         return _optimized(brief.source, brief.polygon_count)
     try:
-        return _written(raised(brief.source, brief.seed, fine=brief.fine), texture=brief.texture)
+        views = [raised(brief.source, brief.seed, fine=brief.fine)]
+        if brief.back:
+            views.append(turned(raised(brief.back, brief.seed, fine=brief.fine)))
+        return _written(*views, texture=brief.texture)
     except UNDECODABLE as error:
         raise UnreadableSourceError from error
 
 
-def _written(mesh: Mesh, *, texture: bool) -> bytes:
+def _written(*meshes: Mesh, texture: bool) -> bytes:
+    return _exported([_covered(mesh, texture=texture) for mesh in meshes])
+
+
+def _covered(mesh: Mesh, *, texture: bool) -> trimesh.Trimesh:
     material = PBRMaterial(metallicFactor=0.0, roughnessFactor=0.75)
     if texture:
         image = mesh.texture.copy()
@@ -44,7 +51,7 @@ def _written(mesh: Mesh, *, texture: bool) -> bytes:
     else:
         material.baseColorFactor = _GREY
     visual = TextureVisuals(uv=mesh.uv if texture else None, material=material)
-    return _exported([trimesh.Trimesh(mesh.points, mesh.faces, vertex_normals=mesh.normals, visual=visual, process=False)])
+    return trimesh.Trimesh(mesh.points, mesh.faces, vertex_normals=mesh.normals, visual=visual, process=False)
 
 
 def _optimized(data: bytes, most: int) -> bytes:

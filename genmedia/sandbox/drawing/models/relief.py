@@ -1,5 +1,7 @@
 """A picture as a relief: what is bright stands out, and the picture lies on it."""
 
+from dataclasses import replace
+
 import numpy as np
 from PIL import Image, ImageFilter
 
@@ -41,6 +43,12 @@ def raised(data: bytes, seed: int, *, fine: bool) -> Mesh:
         uv=np.concatenate([piece[3] for piece in pieces]),
         texture=picture,
     )
+
+
+def turned(relief: Mesh) -> Mesh:
+    """A relief that looks to the back, its own back against that of one that looks to the front."""
+    half_turn = (-1, 1, -1)
+    return replace(relief, points=relief.points * half_turn - (0, 0, 2 * _THICKNESS), normals=relief.normals * half_turn)
 
 
 def _grid(rows: int, columns: int) -> Ints:
