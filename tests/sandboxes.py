@@ -16,8 +16,8 @@ from genmedia.sandbox.server import SandboxOptions, run
 run(SandboxOptions(**{"port": 0, **json.loads(sys.argv[1])}))
 """
 
-_PROCESS = f"{worker}-" if (worker := os.environ.get("PYTEST_XDIST_WORKER")) else ""
-"""Tells accounts from those that other processes of the run name: what is saved under their names stands in one Prefect server."""
+ACCOUNTS = f"test-{worker}-" if (worker := os.environ.get("PYTEST_XDIST_WORKER")) else "test-"
+"""What the names of all accounts begin with. In other processes of the run it is something else: they share a Prefect server."""
 
 # The server's own requests for inputs on public hosts must end on this machine: nothing listens on the discard port.
 _NO_WAY_OUT = {"HTTPS_PROXY": "http://127.0.0.1:9", "HTTP_PROXY": "http://127.0.0.1:9", "NO_PROXY": "127.0.0.1,localhost"}
@@ -37,9 +37,7 @@ class Sandbox:
 
     def new_account(self, provider: str = "flora", **options: Any) -> dict[str, Any]:
         """A fresh account with the given credits, settings, switches."""
-        return self.control(
-            "POST", "/accounts", {"provider": provider, "account": f"test-{_PROCESS}{next(self._numbers)}", **options}
-        )
+        return self.control("POST", "/accounts", {"provider": provider, "account": f"{ACCOUNTS}{next(self._numbers)}", **options})
 
     def fault(self, account: dict[str, Any], kind: str, **arguments: Any) -> str:
         """Script a fault for one account."""

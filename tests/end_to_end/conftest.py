@@ -8,6 +8,18 @@ import httpx
 import pytest
 
 from tests.prefects import running_prefect
+from tests.sandboxes import ACCOUNTS
+
+
+@pytest.fixture(autouse=True)
+def forgotten_blocks(request: pytest.FixtureRequest) -> Generator[None]:
+    """What a test has saved on the server of all is removed after it: every run looks at all saved accounts and stores."""
+    yield
+    if "prefect" in request.fixturenames:
+        api = request.getfixturevalue("prefect")
+        for one in httpx.post(f"{api}/block_documents/filter", json={}).raise_for_status().json():
+            if (one["name"] or "").startswith(ACCOUNTS):
+                httpx.delete(f"{api}/block_documents/{one['id']}").raise_for_status()
 
 
 @pytest.fixture(scope="session")

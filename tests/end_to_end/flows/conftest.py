@@ -1,26 +1,24 @@
 """Each flow test pays with an account of its own and stores in a folder of its own."""
 
 import os
-from collections.abc import AsyncGenerator, Generator
+from collections.abc import Generator
 from pathlib import Path
 
 import pytest
 
-from blocks import AssetStore
 from tests.end_to_end.flows.studio import Studio
 from tests.end_to_end.flows.workers import PROJECT, working
 from tests.sandboxes import Sandbox
 
 
 @pytest.fixture
-async def studio(prefect: str, sandbox: Sandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncGenerator[Studio]:
+async def studio(prefect: str, sandbox: Sandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Studio:
     """A set-up with 1000 credits and the assets API; the working directory is the project's folder."""
     monkeypatch.chdir(PROJECT)
     account = sandbox.new_account(credits=1000, settings={"advance": "looks"}, switches={"assets": True})
     studio = Studio(sandbox, account, tmp_path)
     await studio.save_blocks()
-    yield studio
-    await AssetStore.adelete(studio.name)  # runs look into the journals of all saved stores
+    return studio
 
 
 @pytest.fixture
@@ -30,15 +28,12 @@ def plan() -> str:
 
 
 @pytest.fixture
-async def genova(
-    prefect: str, sandbox: Sandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, plan: str
-) -> AsyncGenerator[Studio]:
+async def genova(prefect: str, sandbox: Sandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, plan: str) -> Studio:
     """A set-up at Genova; the working directory is the project's folder."""
     monkeypatch.chdir(PROJECT)
     studio = Studio(sandbox, sandbox.new_account("genova", plan=plan), tmp_path)
     await studio.save_blocks()
-    yield studio
-    await AssetStore.adelete(studio.name)
+    return studio
 
 
 @pytest.fixture(scope="session")

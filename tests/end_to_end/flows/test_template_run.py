@@ -71,8 +71,6 @@ async def test_what_another_stores_journal_answers_for_is_told_only_while_it_is_
     assert told in caplog.text
     caplog.clear()
     again = await models(generio, [{"text": "A red cup"}], FROM_PROMPT, store=second)
-    for name in (second, generio.name):
-        await AssetStore.adelete(name)
 
     assert (bought.name, [result.status for result in results(again)]) == ("Completed", ["Reused"])
     assert told not in caplog.text

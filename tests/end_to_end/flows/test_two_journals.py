@@ -2,7 +2,6 @@
 
 import logging
 import socket
-from collections.abc import AsyncGenerator
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -18,12 +17,11 @@ from tests.end_to_end.flows.studio import Studio
 
 
 @pytest.fixture
-async def second(genova: Studio, tmp_path_factory: pytest.TempPathFactory) -> AsyncGenerator[str]:
+async def second(genova: Studio, tmp_path_factory: pytest.TempPathFactory) -> str:
     """Another saved store, with a journal of its own."""
     name = f"{genova.name}-second"
     await AssetStore(root=str(tmp_path_factory.mktemp("second"))).asave(name)
-    yield name
-    await AssetStore.adelete(name)
+    return name
 
 
 def warnings_of(caplog: pytest.LogCaptureFixture) -> str:
