@@ -1,46 +1,88 @@
-"""What a Genova account has, did and does, on one page of the Prefect UI."""
+"""What an account at a provider has, offers and did, on one page of the Prefect UI."""
 
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from prefect.client.schemas.objects import State
-from prefect.states import Completed
+from prefect.logging import get_run_logger
+from prefect.states import Completed, Failed
 
-from blocks import GenovaCredentials, load_block
+from blocks import credentials_of, load_block
+from genmedia.errors import Fault, GenmediaError, InputError, NotFoundError, contained
 from genmedia.forms.fields import field
-from tasks.genova import get_profile, get_stats, list_jobs, list_keys, update_profile
+from genmedia.providers.registry import providers
+from genmedia.text.plain import cut
 from tasks.reporting import publish_table
+from tasks.runner import tasks_of
 from tasks.telling import flow
 
+ROWS = 100
+"""So many rows of a list are shown."""
 
-@flow(name="account-report", flow_run_name="Genova account {account}")
+CHARACTERS = 300
+"""So many of a cell."""
+
+if TYPE_CHECKING:
+    ProviderName = str
+else:
+    ProviderName = Literal[tuple(providers())]
+
+
+@flow(name="account-report", flow_run_name="{provider} account {account}")
 async def account_report(
     *,
+    provider: Annotated[ProviderName, field("Provider", "At which provider the account is.")] = "genova",
     account: Annotated[
-        str, field("Account", "Name of the saved Genova Credentials block whose account it is.", example="default")
+        str, field("Account", "Name of the saved block of that provider's credentials whose account it is.", example="default")
     ] = "default",
     rename_to: Annotated[
-        str, field("New name", "What the account is to be called at Genova; empty to leave its name.", example="Acme Studio")
+        str,
+        field(
+            "New name",
+            "What the account is to be called at its provider, where that can be changed, as at Genova; empty to leave its name.",
+            example="Acme Studio",
+        ),
     ] = "",
 ) -> State[Any]:
-    """Tell the plan, the credits, what was made, which keys there are, and the newest jobs. It costs nothing.
+    """Tell what an account offers and what it did, a table for each list that its provider has. It costs nothing.
+
+    A list that cannot be read hides no other; the run ends failed then, named `Partial`.
 
     Raises:
-        CredentialsError: The key opens nothing.
+        ApiError: No list could be read, as with a key that opens nothing.
+        InputError: The account cannot be renamed.
         SettingsError: There is no such block.
     """
-    credentials = await load_block(GenovaCredentials, account)
-    profile = await update_profile(credentials, rename_to) if rename_to else await get_profile(credentials)
-    facts = {**profile.model_dump(), **(await get_stats(credentials)).model_dump()}
-    keys = [key.model_dump(exclude={"key"}) for key in await list_keys(credentials)]
-    jobs = [
-        {"id": job.id, "type": job.type, "status": job.status, "created": job.created_at, "prompt": job.prompt}
-        for job in await list_jobs(credentials, limit=20)
-    ]
-    for name, table in (
-        ("account", [{"what": what, "is": value} for what, value in facts.items()]),
-        ("keys", keys),
-        ("jobs", jobs),
-    ):
-        await publish_table(table, key=f"genova-{name}", description=f"Genova account {account}: {name}")
-    left = "unknown" if profile.credits_remaining is None else f"{profile.credits_remaining:g}"
-    return Completed(message=f"plan {profile.plan}, credits left: {left}, jobs under way: {facts['active_jobs']}")
+    credentials, tasks, title = (
+        await load_block(credentials_of(provider), account),
+        tasks_of(provider),
+        providers()[provider].title,
+    )
+    if rename_to:
+        if tasks.rename is None:
+            raise InputError([Fault("rename_to", f"cannot be done: {title} lets no account be renamed by its API")])
+        await tasks.rename(credentials, rename_to)
+    told: list[str] = []
+    unread: list[GenmediaError] = []
+    for name, read in tasks.lists.items():
+        try:
+            with contained(f"the list {name}"):
+                listed = await read(credentials)
+        except NotFoundError:
+            told.append(f"{name}: not offered")
+            continue
+        except GenmediaError as error:
+            get_run_logger().error("%s: %s", name, error)
+            told.append(f"{name}: could not be read, {error.what}")
+            unread.append(error)
+            continue
+        count = f"{len(listed.rows)}" if len(listed.rows) <= ROWS else f"{len(listed.rows)}, of which the first {ROWS} are shown"
+        rows = [
+            {column: cut(cell, CHARACTERS) if isinstance(cell, str) else cell for column, cell in row.items()}
+            for row in listed.rows[:ROWS]
+        ]
+        await publish_table(rows, key=f"{provider}-{name}", description=f"{title} account {account}: {name}, {count}")
+        told.append(listed.told or f"{name}: {count}")
+    if unread and len(unread) == len(tasks.lists):
+        raise unread[0]
+    message = "; ".join(told) or f"{title} has no lists"
+    return Failed(name="Partial", message=message, data=told) if unread else Completed(message=message, data=told)

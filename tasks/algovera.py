@@ -8,7 +8,7 @@ from genmedia.journal.order import Order
 from genmedia.providers.steps import Deliver
 from genmedia.purchasing.buy import Purchase
 from genmedia.purchasing.receive import Received
-from tasks.runner import Tasks
+from tasks.runner import Listed, Tasks
 from tasks.storing import meet_order, store_outputs
 from tasks.telling import task
 from tasks.waiting import Patience, wait_for_job
@@ -67,4 +67,8 @@ async def download_asset(credentials: AlgoveraCredentials, store: AssetStore, pu
         return await store_outputs(algovera, store, purchase, job)
 
 
-TASKS = Tasks(submit_job, poll_job, download_asset, {"list_base_models": list_base_models})
+async def _models(credentials: AlgoveraCredentials) -> Listed:
+    return Listed([{"base model": name} for name in await list_base_models(credentials)])
+
+
+TASKS = Tasks(submit_job, poll_job, download_asset, calls={"list_base_models": list_base_models}, lists={"models": _models})

@@ -13,7 +13,7 @@ from genmedia.providers.steps import Deliver
 from genmedia.purchasing.buy import Purchase
 from genmedia.purchasing.receive import Received
 from genmedia.transport.pace import ANSWER_SECONDS
-from tasks.runner import Tasks
+from tasks.runner import Listed, Tasks
 from tasks.storing import meet_order, store_outputs
 from tasks.telling import task
 from tasks.waiting import Patience, wait_for_job
@@ -107,9 +107,41 @@ async def download_outputs(credentials: FloraCredentials, store: AssetStore, pur
         return await store_outputs(flora, store, purchase, job)
 
 
+async def _techniques(credentials: FloraCredentials) -> Listed:
+    return Listed(
+        [
+            {
+                "technique": one.slug or one.technique_id,
+                "name": one.name,
+                "takes": ", ".join(source.id for source in one.inputs),
+                "gives": ", ".join(output.id for output in one.outputs),
+                "price": one.run_cost,
+                "unit": one.unit,
+            }
+            for one in await list_techniques(credentials)
+        ]
+    )
+
+
+async def _runs(credentials: FloraCredentials) -> Listed:
+    return Listed(
+        [
+            {
+                "run": one.run_id,
+                "status": one.status,
+                "charged": one.as_job().charged,
+                "unit": one.unit,
+                "error": one.error_message,
+            }
+            for one in await list_runs(credentials)
+        ]
+    )
+
+
 TASKS = Tasks(
     create_run,
     poll_run,
     download_outputs,
-    {"get_technique": get_technique, "takes_files": takes_files, "upload": upload_input},
+    calls={"get_technique": get_technique, "takes_files": takes_files, "upload": upload_input},
+    lists={"techniques": _techniques, "runs": _runs},
 )

@@ -1,18 +1,21 @@
 """Generio's operations as Prefect tasks."""
 
+from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
 from typing import Any
 
 from prefect.client.schemas.objects import State
 
 from blocks import AssetStore, GenerioCredentials
-from genmedia.jobs.job import Job
+from genmedia.errors import NotFoundError
+from genmedia.jobs.job import Job, JobStatus
 from genmedia.journal.order import Order
-from genmedia.providers.generio.client import Asset, Flow, SortBy, Template
+from genmedia.providers.generio.client import Asset, Flow, SortBy, Template, labels_in
 from genmedia.providers.steps import Deliver
 from genmedia.purchasing.buy import Purchase
 from genmedia.purchasing.receive import Received
 from genmedia.transport.session import Gate
-from tasks.runner import Tasks
+from tasks.runner import Listed, Tasks
 from tasks.storing import meet_order, store_outputs
 from tasks.telling import task
 from tasks.waiting import Patience, wait_for_job
@@ -144,9 +147,68 @@ async def delete_flow(credentials: GenerioCredentials, flow_id: str) -> None:
         await generio.delete_flow(flow_id)
 
 
+NEWEST = 5
+"""So many flows are looked into for a report: each costs two requests."""
+
+
+async def _templates(credentials: GenerioCredentials) -> Listed:
+    return Listed(
+        [
+            {
+                "template": one.name,
+                "takes": ", ".join(one.input_types),
+                "gives": ", ".join(one.output_types),
+                "parameters": ", ".join(parameter.name for parameter in one.parameters),
+                "about": one.description,
+            }
+            for one in await list_templates(credentials)
+        ]
+    )
+
+
+async def _flows(credentials: GenerioCredentials) -> Listed:
+    return Listed(
+        [
+            {
+                "flow": one.flow_id,
+                "template": one.template,
+                "state": one.state,
+                "created": one.created_at,
+                "labels": ", ".join(f"{name}={value}" for name, value in labels_in(one.additional).items()),
+                "error": one.error,
+            }
+            for one in await list_flows(credentials)
+        ]
+    )
+
+
+async def _inputs(credentials: GenerioCredentials) -> Listed:
+    return await _assets(credentials, list_inputs, [one.flow_id for one in await list_flows(credentials)])
+
+
+async def _outputs(credentials: GenerioCredentials) -> Listed:
+    jobs = [one.as_job() for one in await list_flows(credentials)]
+    over = [job.id for job in jobs if job.status.terminal and job.status is not JobStatus.UNSTARTED]
+    return await _assets(credentials, list_outputs, over)
+
+
+async def _assets(
+    credentials: GenerioCredentials, ask: Callable[..., Awaitable[Sequence[Asset]]], flows: Sequence[str]
+) -> Listed:
+    rows: list[dict[str, Any]] = []
+    for flow_id in flows[:NEWEST]:
+        with suppress(NotFoundError):  # deleted since the list was read
+            rows += [
+                {"flow": flow_id, "asset": one.asset_id, "status": one.status, "input": one.named}
+                for one in await ask(credentials, flow_id)
+            ]
+    return Listed(rows)
+
+
 TASKS = Tasks(
     create_flow,
     poll_flow,
     download_outputs,
-    {"get_template": get_template, "upload_input": upload_input, "start_flow": start_flow},
+    calls={"get_template": get_template, "upload_input": upload_input, "start_flow": start_flow},
+    lists={"templates": _templates, "flows": _flows, "inputs": _inputs, "outputs": _outputs},
 )

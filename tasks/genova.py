@@ -16,11 +16,14 @@ from genmedia.providers.genova.client import ApiKey, GenovaJob, Profile, Stats
 from genmedia.providers.steps import Deliver, Submit
 from genmedia.purchasing.buy import Outcome, Purchase, buy
 from genmedia.purchasing.receive import Received
-from tasks.runner import Tasks
+from tasks.runner import Listed, Tasks
 from tasks.states import met
 from tasks.storing import store_outputs
 from tasks.telling import task
 from tasks.waiting import Patience, wait_for_job
+
+NEWEST = 20
+"""So many jobs stand in a report."""
 
 
 @task(task_run_name="submit-job {order.purpose.step} {order.key:.8}")
@@ -204,4 +207,29 @@ async def get_stats(credentials: GenovaCredentials) -> Stats:
         return await genova.get_stats()
 
 
-TASKS = Tasks(submit_job, poll_job, download_result)
+async def _account(credentials: GenovaCredentials) -> Listed:
+    profile, stats = await get_profile(credentials), await get_stats(credentials)
+    facts = {**profile.model_dump(), **stats.model_dump()}
+    left = "unknown" if profile.credits_remaining is None else f"{profile.credits_remaining:g}"
+    return Listed(
+        [{"what": what, "is": value} for what, value in facts.items()],
+        f"plan {profile.plan}, credits left: {left}, jobs under way: {stats.active_jobs}",
+    )
+
+
+async def _keys(credentials: GenovaCredentials) -> Listed:
+    return Listed([key.model_dump(exclude={"key"}) for key in await list_keys(credentials)])
+
+
+async def _jobs(credentials: GenovaCredentials) -> Listed:
+    return Listed(
+        [
+            {"id": job.id, "type": job.type, "status": job.status, "created": job.created_at, "prompt": job.prompt}
+            for job in await list_jobs(credentials, limit=NEWEST)
+        ]
+    )
+
+
+TASKS = Tasks(
+    submit_job, poll_job, download_result, lists={"account": _account, "keys": _keys, "jobs": _jobs}, rename=update_profile
+)

@@ -9,7 +9,8 @@ from genmedia.providers.steps import Deliver
 from genmedia.purchasing.buy import Purchase
 from genmedia.purchasing.receive import Received
 from genmedia_fal.blocks import FalCredentials
-from tasks.runner import Tasks
+from genmedia_fal.prices import Price
+from tasks.runner import Listed, Tasks
 from tasks.storing import meet_order, store_outputs
 from tasks.telling import task
 from tasks.waiting import Patience, wait_for_job
@@ -61,4 +62,17 @@ async def store_files(credentials: FalCredentials, store: AssetStore, purchase: 
         return await store_outputs(fal, store, purchase, job)
 
 
-TASKS = Tasks(submit_request, poll_request, store_files)
+@task(task_run_name="list-prices")
+async def list_prices(credentials: FalCredentials) -> list[Price]:
+    """The price table of the block, once fal has taken the key: fal's own list has more than a thousand models, and names no prices."""
+    await credentials.check()
+    return credentials.prices
+
+
+async def _models(credentials: FalCredentials) -> Listed:
+    return Listed(
+        [{"model": one.endpoint, "makes": one.makes, "USD": one.usd, "for a": one.per} for one in await list_prices(credentials)]
+    )
+
+
+TASKS = Tasks(submit_request, poll_request, store_files, lists={"models": _models})

@@ -8,11 +8,13 @@ import pytest
 
 from blocks import AssetStore, FloraCredentials
 from deployments.local_run import run_here
+from flows.account_report import account_report
 from flows.campaign import campaign
 from genmedia.errors import BudgetError, InputError
 from genmedia.provenance.reading import read_assets
 from genmedia.store import Place, Store
 from genmedia_fal.blocks import FalCredentials
+from genmedia_fal.prices import PRICES
 from tests.sandboxes import Sandbox
 
 SQUARE = {"image_size": "square", "seed": 1}
@@ -79,6 +81,14 @@ async def test_fal_and_flora_hand_on_to_each_other_and_nothing_is_bought_again(c
     }
     assert sidecars["film"]["file"]["media_type"] == "video/mp4"
     assert company.sandbox.leaked() == 0
+
+
+async def test_the_report_of_an_account_shows_the_models_that_it_may_buy(company: Company) -> None:
+    ended = await run_here(account_report, {"provider": "fal", "account": company.name})
+
+    assert ended.name == "Completed", ended.message
+    assert ended.message == f"models: {len(PRICES)}"
+    assert company.bought == []
 
 
 async def test_a_cap_in_usd_is_kept_before_anything_is_bought(company: Company) -> None:

@@ -650,6 +650,12 @@ def additional_of(key: str, labels: Mapping[str, str]) -> dict[str, Any]:
     return {_KEY: key, **({"labels": dict(labels)} if labels else {})}
 
 
+def labels_in(additional: Any) -> dict[str, str]:
+    """The labels in the `additional` of a flow; none in what is not ours."""
+    told: Any = cast("dict[str, Any]", additional).get("labels") if _key_in(additional) else None
+    return {name: f"{value}" for name, value in cast("dict[str, Any]", told).items()} if isinstance(told, dict) else {}
+
+
 def input_additional(name: str) -> dict[str, str]:
     """What stands in the `additional` of one of several inputs: its name."""
     return {_INPUT: name}

@@ -15,7 +15,7 @@ async def test_a_report_tells_plan_credits_and_jobs_and_can_rename_the_account(g
     ended = await run_here(account_report, {"account": genova.name, "rename_to": "Studio North"})
 
     assert ended.name == "Completed", ended.message
-    assert ended.message == "plan pro, credits left: 2000, jobs under way: 0"
+    assert ended.message == "plan pro, credits left: 2000, jobs under way: 0; keys: 1; jobs: 0"
     async with genova.credentials.get_client() as client:
         assert (await client.get_profile()).name == "Studio North"
 
