@@ -21,6 +21,11 @@ from tests.sandboxes import Sandbox, running_sandbox
 pytest.register_assert_rewrite("tests.contract")
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """What takes minutes comes first, so that at the end of a run no process of it waits for another."""
+    items.sort(key=lambda item: "end_to_end" not in item.path.parts)
+
+
 class NetworkRefusedError(RuntimeError):
     """A test tried to reach another machine."""
 
