@@ -3,7 +3,7 @@
 import random
 import socket
 
-PORTS = range(10_240, 32_768)
+PORTS = range(20_000, 32_768)
 """Below those that Linux gives to connections that go out (`net.ipv4.ip_local_port_range`): none of them takes one before its server does."""
 
 

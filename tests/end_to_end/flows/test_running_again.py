@@ -81,7 +81,7 @@ async def test_a_job_that_fails_is_tried_again_as_often_as_the_run_says_and_with
     assert "the job failed" in ended.message
 
 
-BATCH = 50
+BATCH = 30
 _BUYS = """
 import asyncio, json, sys
 from deployments.local_run import run_here
