@@ -1,10 +1,8 @@
 """A campaign over all providers: steps that feed each other, in one flow run."""
 
-from typing import Annotated, Any
+from typing import Annotated
 
-from prefect.client.schemas.objects import State
-
-from blocks import load_store
+from flows.buying import buying_flow
 from flows.forms import (
     Accounts,
     AtOnce,
@@ -22,19 +20,15 @@ from flows.forms import (
     Unmarked,
     WhenOneFails,
     Words,
-    form,
 )
-from flows.steps import accounts_of, run_steps
+from genmedia.campaign.brief import Brief
 from genmedia.campaign.steps import Campaign
 from genmedia.forms.fields import field
-from tasks.recovery import take_back_jobs
-from tasks.telling import flow
-from tasks.waiting import Patience
+from genmedia.purchasing.calls import Patience
 
 
-@form
-@flow(name="campaign", flow_run_name="{campaign.name}", on_cancellation=[take_back_jobs])
-async def campaign(
+@buying_flow(name="campaign", flow_run_name="{campaign.name}")
+def campaign(
     *,
     photo: Photo = "",
     prompt: Words = "",
@@ -54,7 +48,7 @@ async def campaign(
     queue_minutes: QueueMinutes = 30,
     run_minutes: RunMinutes = 60,
     campaign: Annotated[Campaign, field("Campaign", "The steps in order, and what feeds them.")],
-) -> State[Any]:
+) -> Brief:
     """Run steps at any of the providers, each fed by what earlier steps give, and keep everything.
 
     The campaign is checked as a whole before the first credit is spent, and the log tells how each input will be handed on. What was
@@ -67,22 +61,21 @@ async def campaign(
             of the prices.
         SettingsError: There is no such block.
     """
-    assets = await load_store(store)
-    return await run_steps(
-        campaign.name,
-        campaign.steps,
+    return Brief(
+        name=campaign.name,
+        steps=campaign.steps,
         photo=photo,
         prompt=prompt,
-        accounts=accounts_of(accounts, campaign.steps),
-        assets=assets,
+        accounts=accounts.model_dump(),
+        store=store,
         max_credits=max_credits.model_dump(),
         max_usd=max_usd,
         labels=labels,
         take=take,
         marks=marks,
         buy_unmarked=buy_unmarked,
+        attempts=attempts,
         at_once=at_once,
         on_failure=on_failure,
-        attempts=attempts,
         patience=Patience(queue_minutes, run_minutes),
     )

@@ -1,11 +1,8 @@
 """A batch of pictures from Genova: prompts by references by ratios by models."""
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
-from prefect.client.schemas.objects import State
-from prefect.logging import get_run_logger
-
-from blocks import load_store
+from flows.buying import buying_flow
 from flows.forms import (
     Attempts,
     Budget,
@@ -18,17 +15,15 @@ from flows.forms import (
     StoreName,
     Take,
     Unmarked,
-    form,
     payer,
 )
-from flows.genova_items import at_hand, buy_items
-from flows.purchases import naming_paid_work
+from genmedia.campaign.brief import Brief
 from genmedia.forms.fields import field
-from genmedia.providers.genova.batch import COPIES, ReferenceSet, plan_images
-from genmedia.providers.genova.client import ImageModel, Ratio
-from tasks.recovery import take_back_jobs
-from tasks.telling import flow
-from tasks.waiting import Patience
+from genmedia.providers.drafts import Draft, Drafting
+from genmedia.providers.genova.batch import ReferenceSet, plan_images
+from genmedia.providers.genova.client import PROVIDER, ImageModel, Ratio
+from genmedia.providers.genova.steps import COPIES
+from genmedia.purchasing.calls import Patience
 
 ONE_FILE = (
     "Genova charges a job of %d images one credit, but its documented routes hand out one file of it: "
@@ -36,9 +31,8 @@ ONE_FILE = (
 )
 
 
-@form
-@flow(name="image-batch", flow_run_name="{name}", on_cancellation=[take_back_jobs])
-async def image_batch(
+@buying_flow(name="image-batch")
+def image_batch(
     *,
     name: CampaignName,
     prompts: Annotated[
@@ -94,7 +88,7 @@ async def image_batch(
     store: StoreName = "default",
     queue_minutes: QueueMinutes = 45,
     run_minutes: RunMinutes = 15,
-) -> State[Any]:
+) -> Brief:
     """Make pictures and keep them all. Items that fail do not stop the others; what was bought before is not bought again.
 
     Raises:
@@ -102,10 +96,10 @@ async def image_batch(
         BudgetError: It would cost more than `max_credits`.
         SettingsError: There is no such block.
     """
-    assets = await load_store(store)
-    named = [file for chosen in references for file in chosen.files]
-    async with naming_paid_work(name, assets), at_hand(named, account, assets) as files:
-        items = await plan_images(
+
+    async def draft(drafting: Drafting) -> Draft:
+        planned = await plan_images(
+            drafting,
             prompts=prompts,
             models=models,
             ratios=ratios,
@@ -114,21 +108,21 @@ async def image_batch(
             images_per_job=images_per_job,
             quality=quality,
             priority=priority or None,
-            take=take,
-            files=files,
         )
-    if images_per_job > 1:
-        get_run_logger().warning(ONE_FILE, images_per_job, images_per_job, images_per_job)
-    patience = Patience(queue_minutes, run_minutes)
-    return await buy_items(
-        name,
-        items,
-        account=account,
+        if images_per_job > 1:
+            drafting.log.warning(ONE_FILE, images_per_job, images_per_job, images_per_job)
+        return planned
+
+    return Brief(
+        name=name,
+        draft=draft,
+        accounts={PROVIDER: account},
         store=store,
         max_credits=max_credits,
         labels=labels,
+        take=take,
         marks=marks,
         buy_unmarked=buy_unmarked,
         attempts=attempts,
-        patience=patience,
+        patience=Patience(queue_minutes, run_minutes),
     )

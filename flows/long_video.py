@@ -1,10 +1,8 @@
 """Videos from Genova, of minutes to hours, that survive whatever happens to the process that waits for them."""
 
-from typing import Annotated, Any
+from typing import Annotated
 
-from prefect.client.schemas.objects import State
-
-from blocks import load_store
+from flows.buying import buying_flow
 from flows.forms import (
     Attempts,
     Budget,
@@ -17,21 +15,17 @@ from flows.forms import (
     StoreName,
     Take,
     Unmarked,
-    form,
     payer,
 )
-from flows.genova_items import at_hand, buy_items
-from flows.purchases import naming_paid_work
+from genmedia.campaign.brief import Brief
 from genmedia.forms.fields import field
 from genmedia.providers.genova.batch import Shot, plan_videos
-from tasks.recovery import take_back_jobs
-from tasks.telling import flow
-from tasks.waiting import Patience
+from genmedia.providers.genova.client import PROVIDER
+from genmedia.purchasing.calls import Patience
 
 
-@form
-@flow(name="long-video", flow_run_name="{name}", on_cancellation=[take_back_jobs])
-async def long_video(
+@buying_flow(name="long-video")
+def long_video(
     *,
     name: CampaignName,
     shots: Annotated[list[Shot], field("Shots", "One entry for each video.", min_length=1)],
@@ -46,7 +40,7 @@ async def long_video(
     store: StoreName = "default",
     queue_minutes: QueueMinutes = 120,
     run_minutes: RunMinutes = 360,
-) -> State[Any]:
+) -> Brief:
     """Make videos and keep them all.
 
     A run that is retried, or started again after its worker died, takes up the jobs that are under way. When a person cancels it,
@@ -57,22 +51,16 @@ async def long_video(
         BudgetError: It would cost more than `max_credits`.
         SettingsError: There is no such block.
     """
-    assets = await load_store(store)
-    async with (
-        naming_paid_work(name, assets),
-        at_hand((file for shot in shots for file in shot.references), account, assets) as files,
-    ):
-        items = await plan_videos(shots, priority=priority or None, take=take, files=files)
-    patience = Patience(queue_minutes, run_minutes)
-    return await buy_items(
-        name,
-        items,
-        account=account,
+    return Brief(
+        name=name,
+        draft=lambda drafting: plan_videos(drafting, shots, priority=priority or None),
+        accounts={PROVIDER: account},
         store=store,
         max_credits=max_credits,
         labels=labels,
+        take=take,
         marks=marks,
         buy_unmarked=buy_unmarked,
         attempts=attempts,
-        patience=patience,
+        patience=Patience(queue_minutes, run_minutes),
     )

@@ -1,11 +1,8 @@
 """Product photos by looks: every photo in every look, within one budget."""
 
-from typing import Annotated, Any
+from typing import Annotated
 
-from prefect.client.schemas.objects import State
-from prefect.logging import get_run_logger
-
-from blocks import load_store
+from flows.buying import buying_flow
 from flows.forms import (
     Accounts,
     AtOnce,
@@ -21,21 +18,17 @@ from flows.forms import (
     StoreName,
     Unmarked,
     WhenOneFails,
-    form,
 )
-from flows.purchases import naming_paid_work
-from flows.steps import accounts_of, run_steps
+from genmedia.campaign.brief import Brief
 from genmedia.campaign.products import names_of_store, photos_of, product_places, product_steps
 from genmedia.forms.fields import field
+from genmedia.providers.drafts import Draft, Drafting
 from genmedia.providers.genova.client import FlowImageModel, FlowRatio
-from tasks.recovery import take_back_jobs
-from tasks.telling import flow
-from tasks.waiting import Patience
+from genmedia.purchasing.calls import Patience
 
 
-@form
-@flow(name="product-looks", flow_run_name="{name}", on_cancellation=[take_back_jobs])
-async def product_looks(
+@buying_flow(name="product-looks")
+def product_looks(
     *,
     photos: Annotated[
         list[str],
@@ -83,7 +76,7 @@ async def product_looks(
     store: StoreName = "default",
     queue_minutes: QueueMinutes = 30,
     run_minutes: RunMinutes = 60,
-) -> State[Any]:
+) -> Brief:
     """Make every product photo in every look, and keep all of it, each result named by its photo and its look.
 
     All of it is checked, and held to one budget, before the first credit is spent. What was bought before is not bought again: add a photo
@@ -94,30 +87,29 @@ async def product_looks(
         BudgetError: It would cost more than `budget` or `max_usd`.
         SettingsError: There is no such block.
     """
-    assets = await load_store(store)
-    async with naming_paid_work(name, assets):
+
+    async def draft(drafting: Drafting) -> Draft:
         stored: list[str] = []
         if names_of_store(photos):
-            async with assets.get_store() as there:
-                stored = [path async for path, *_ in there.files.walk()]
+            stored = [path async for path, *_ in drafting.store.files.walk()]
         found, others = photos_of(photos, stored)
         steps = product_steps(found, looks, takes=takes, model=model, ratio=ratio)
-    if others:
-        get_run_logger().info("not taken, as no pictures: %s", ", ".join(others))
-    return await run_steps(
-        name,
-        steps,
-        places=product_places(steps, found, looks, takes),
-        accounts=accounts_of(accounts, steps),
-        assets=assets,
+        if others:
+            drafting.log.info("not taken, as no pictures: %s", ", ".join(others))
+        return Draft(steps, product_places(steps, found, looks, takes))
+
+    return Brief(
+        name=name,
+        draft=draft,
+        accounts=accounts.model_dump(),
+        store=store,
         max_credits=budget,
         max_usd=max_usd,
         labels=labels,
-        take=1,
         marks=marks,
         buy_unmarked=buy_unmarked,
+        attempts=attempts,
         at_once=at_once,
         on_failure=on_failure,
-        attempts=attempts,
         patience=Patience(queue_minutes, run_minutes),
     )

@@ -1,10 +1,8 @@
 """A chain of FLORA techniques, from files and texts to pictures and videos in the store."""
 
-from typing import Annotated, Any
+from typing import Annotated
 
-from prefect.client.schemas.objects import State
-
-from blocks import load_store
+from flows.buying import buying_flow
 from flows.forms import (
     AtOnce,
     Attempts,
@@ -20,21 +18,17 @@ from flows.forms import (
     Unmarked,
     WhenOneFails,
     Words,
-    form,
     payer,
 )
-from flows.steps import run_steps
+from genmedia.campaign.brief import Brief
 from genmedia.forms.fields import field
 from genmedia.providers.flora.client import PROVIDER
 from genmedia.providers.flora.steps import Chain
-from tasks.recovery import take_back_jobs
-from tasks.telling import flow
-from tasks.waiting import Patience
+from genmedia.purchasing.calls import Patience
 
 
-@form
-@flow(name="technique-chain", flow_run_name="{chain.name}", on_cancellation=[take_back_jobs])
-async def technique_chain(
+@buying_flow(name="technique-chain", flow_run_name="{chain.name}")
+def technique_chain(
     *,
     photo: Photo = "",
     prompt: Words = "",
@@ -52,7 +46,7 @@ async def technique_chain(
     queue_minutes: QueueMinutes = 30,
     run_minutes: RunMinutes = 60,
     chain: Annotated[Chain, field("Chain", "The techniques in order, and what feeds them.")],
-) -> State[Any]:
+) -> Brief:
     """Run a chain of FLORA techniques and keep everything it gives.
 
     The chain is checked as a whole against FLORA's own description of each technique before the first credit is spent. What was
@@ -64,22 +58,21 @@ async def technique_chain(
         BudgetError: It would cost more than `max_credits` or `max_usd`, or the one that is set is not in the unit of the prices.
         SettingsError: There is no such block.
     """
-    assets = await load_store(store)
-    return await run_steps(
-        chain.name,
-        chain.steps,
+    return Brief(
+        name=chain.name,
+        steps=chain.steps,
         photo=photo,
         prompt=prompt,
         accounts={PROVIDER: account},
-        assets=assets,
-        max_credits={PROVIDER: max_credits},
+        store=store,
+        max_credits=max_credits,
         max_usd=max_usd,
         labels=labels,
         take=take,
         marks=marks,
         buy_unmarked=buy_unmarked,
+        attempts=attempts,
         at_once=at_once,
         on_failure=on_failure,
-        attempts=attempts,
         patience=Patience(queue_minutes, run_minutes),
     )

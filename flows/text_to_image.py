@@ -1,29 +1,18 @@
 """A variation sheet from Algovera: prompts by seeds by base models."""
 
-from contextlib import AsyncExitStack
-from typing import Annotated, Any
+from typing import Annotated
 
-from prefect.client.schemas.objects import State
-
-from blocks import AlgoveraCredentials, load_block, load_store
-from flows.forms import Attempts, Budget, CampaignName, Labels, Marks, RunMinutes, StoreName, Take, Unmarked, form, payer
-from flows.purchases import buy_all, naming_paid_work
+from flows.buying import buying_flow
+from flows.forms import Attempts, Budget, CampaignName, Labels, Marks, RunMinutes, StoreName, Take, Unmarked, payer
+from genmedia.campaign.brief import Brief
 from genmedia.forms.fields import field
-from genmedia.journal.order import Order
-from genmedia.providers.algovera.steps import submission
-from genmedia.providers.algovera.variations import Variation, plan_variations
-from genmedia.providers.steps import Submit as Send
-from genmedia.purchasing.buy import Purchase
-from genmedia.purchasing.receive import Received
-from tasks.algovera import download_asset, list_base_models, poll_job, submit_job
-from tasks.recovery import take_back_jobs
-from tasks.telling import flow
-from tasks.waiting import Patience
+from genmedia.providers.algovera.client import PROVIDER
+from genmedia.providers.algovera.variations import plan_variations
+from genmedia.purchasing.calls import Patience
 
 
-@form
-@flow(name="text-to-image", flow_run_name="{name}", on_cancellation=[take_back_jobs])
-async def text_to_image(
+@buying_flow(name="text-to-image")
+def text_to_image(
     *,
     name: CampaignName,
     prompts: Annotated[
@@ -59,7 +48,7 @@ async def text_to_image(
     account: Annotated[str, payer("Algovera")] = "default",
     store: StoreName = "default",
     minutes: RunMinutes = 15,
-) -> State[Any]:
+) -> Brief:
     """Make pictures from prompts and keep them all, with the seed under each on the contact sheet.
 
     Items that fail do not stop the others; what was bought before is not bought again. A purchase whose answer was lost is in doubt: Algovera
@@ -70,41 +59,20 @@ async def text_to_image(
         BudgetError: It would cost more than `max_credits`.
         SettingsError: There is no such block.
     """
-    assets = await load_store(store)
     asked = {"width": width, "height": height, "inf_steps": inf_steps, "guidance_scale": guidance_scale}
-    async with naming_paid_work(name, assets):
-        credentials = await load_block(AlgoveraCredentials, account)
-        items = plan_variations(
-            prompts=prompts,
-            seeds=seeds,
-            base_models=base_models,
-            known_models=await list_base_models(credentials),
-            settings={name: value for name, value in asked.items() if value is not None},
-            take=take,
-        )
-
-    async def submit(_: Variation, order: Order) -> State[Purchase] | Purchase:
-        async def deliver(held: AsyncExitStack) -> Send:
-            return submission(await held.enter_async_context(credentials.get_client()), order)
-
-        return await submit_job(credentials, assets, order, deliver)
-
-    async def finish(item: Variation, purchase: Purchase) -> Received:
-        job = await poll_job(credentials, assets, purchase, item.name, Patience(minutes, minutes))
-        return await download_asset(credentials, assets, purchase, job)
-
-    return await buy_all(
-        name,
-        items,
-        credentials=credentials,
-        assets=assets,
+    settings = {name: value for name, value in asked.items() if value is not None}
+    return Brief(
+        name=name,
+        draft=lambda drafting: plan_variations(
+            drafting, prompts=prompts, seeds=seeds, base_models=base_models, settings=settings
+        ),
+        accounts={PROVIDER: account},
+        store=store,
         max_credits=max_credits,
         labels=labels,
+        take=take,
         marks=marks,
         buy_unmarked=buy_unmarked,
         attempts=attempts,
         patience=Patience(minutes, minutes),
-        submit=submit,
-        finish=finish,
-        as_asked=Variation.asked,
     )

@@ -1,8 +1,13 @@
 """Tells whoever listens what is going on, while it goes on: a terminal, a test."""
 
+import logging
 from collections.abc import Callable, Iterable
 from contextvars import ContextVar
 from dataclasses import dataclass
+from typing import Any
+
+Log = logging.Logger | logging.LoggerAdapter[Any]
+"""What a person may read of a run."""
 
 WAITING = "waiting"
 """What a step that is planned does until there is news of it."""

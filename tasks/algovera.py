@@ -7,11 +7,12 @@ from genmedia.jobs.job import Job
 from genmedia.journal.order import Order
 from genmedia.providers.steps import Deliver
 from genmedia.purchasing.buy import Purchase
+from genmedia.purchasing.calls import Patience
 from genmedia.purchasing.receive import Received
 from tasks.runner import Listed, Tasks
-from tasks.storing import meet_order, store_outputs
+from tasks.storing import buy_as_state, store_outputs
 from tasks.telling import task
-from tasks.waiting import Patience, wait_for_job
+from tasks.waiting import wait_for_job
 
 
 @task(task_run_name="list-base-models")
@@ -32,7 +33,7 @@ async def submit_job(credentials: AlgoveraCredentials, store: AssetStore, order:
         InDoubtError: It is not known whether it was bought.
     """
     async with credentials.get_client() as algovera:
-        return await meet_order(algovera, store, order, deliver, repeat_pause=0)
+        return await buy_as_state(algovera, store, order, deliver)
 
 
 @task(task_run_name="poll-job {step} {purchase.key:.8}")
@@ -48,16 +49,8 @@ async def poll_job(credentials: AlgoveraCredentials, store: AssetStore, purchase
         RunTimeoutError: It took too long; it stays bought and the next run takes it up again.
         QueueTimeoutError: Algovera could not be asked about it in all that time; as before.
     """
-    async with credentials.get_client() as algovera, store.get_journal() as journal:
-        return await wait_for_job(
-            algovera,
-            purchase.job_id,
-            journal=journal,
-            purchase=purchase,
-            step=step,
-            patience=patience,
-            not_charged="Algovera does not say whether it gives the credit back.",
-        )
+    async with credentials.get_client() as algovera:
+        return await wait_for_job(algovera, store, purchase, step, patience)
 
 
 @task(task_run_name="download-asset {purchase.order.operation} {purchase.key:.8}")

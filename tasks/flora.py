@@ -11,12 +11,12 @@ from genmedia.media.probe import inspect_file
 from genmedia.providers.flora.client import Run, Technique
 from genmedia.providers.steps import Deliver
 from genmedia.purchasing.buy import Purchase
+from genmedia.purchasing.calls import Patience
 from genmedia.purchasing.receive import Received
-from genmedia.transport.pace import ANSWER_SECONDS
 from tasks.runner import Listed, Tasks
-from tasks.storing import meet_order, store_outputs
+from tasks.storing import buy_as_state, store_outputs
 from tasks.telling import task
-from tasks.waiting import Patience, wait_for_job
+from tasks.waiting import wait_for_job
 
 
 @task(task_run_name="get-technique {slug}")
@@ -67,14 +67,7 @@ async def create_run(credentials: FloraCredentials, store: AssetStore, order: Or
     Prefect never retries it: a run that may have been accepted is asked about under the same idempotency key, inside.
     """
     async with credentials.get_client() as flora:
-
-        async def reprice() -> float | None:
-            technique = await flora.get_technique(order.request["technique"])
-            return technique.run_cost if technique.unit == order.unit else None
-
-        return await meet_order(
-            flora, store, order, deliver, repeat_pause=ANSWER_SECONDS / flora.http.clock_scale, reprice=reprice
-        )
+        return await buy_as_state(flora, store, order, deliver)
 
 
 @task(task_run_name="poll-run {purchase.order.request[technique]} {purchase.key:.8}")
@@ -88,16 +81,8 @@ async def poll_run(credentials: FloraCredentials, store: AssetStore, purchase: P
         JobVanishedError: FLORA no longer knows it.
         QueueTimeoutError, RunTimeoutError: It took too long; it stays bought and the next run takes it up again.
     """
-    async with credentials.get_client() as flora, store.get_journal() as journal:
-        return await wait_for_job(
-            flora,
-            (purchase.order.request["technique"], purchase.job_id),
-            journal=journal,
-            purchase=purchase,
-            step=step,
-            patience=patience,
-            not_charged="FLORA does not charge failed runs.",
-        )
+    async with credentials.get_client() as flora:
+        return await wait_for_job(flora, store, purchase, step, patience)
 
 
 @task(task_run_name="download-outputs {purchase.order.request[technique]} {purchase.key:.8}")

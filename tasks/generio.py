@@ -13,14 +13,13 @@ from genmedia.journal.order import Order
 from genmedia.providers.generio.client import Asset, Flow, SortBy, Template, labels_in
 from genmedia.providers.steps import Deliver
 from genmedia.purchasing.buy import Purchase
+from genmedia.purchasing.calls import Patience
 from genmedia.purchasing.receive import Received
 from genmedia.transport.session import Gate
 from tasks.runner import Listed, Tasks
-from tasks.storing import meet_order, store_outputs
+from tasks.storing import buy_as_state, store_outputs
 from tasks.telling import task
-from tasks.waiting import Patience, wait_for_job
-
-NO_PRICE = "Generio does not say whether it charges for it."
+from tasks.waiting import wait_for_job
 
 
 @task(task_run_name="list-templates")
@@ -44,7 +43,7 @@ async def create_flow(credentials: GenerioCredentials, store: AssetStore, order:
     What was interrupted in between is found again: what was started is taken up; what was not is deleted, and made anew.
     """
     async with credentials.get_client() as generio:
-        return await meet_order(generio, store, order, deliver, repeat_pause=1 / generio.http.clock_scale)
+        return await buy_as_state(generio, store, order, deliver)
 
 
 @task(task_run_name="upload-input {flow_id}")
@@ -93,16 +92,8 @@ async def poll_flow(credentials: GenerioCredentials, store: AssetStore, purchase
         JobVanishedError: Generio no longer knows it.
         QueueTimeoutError, RunTimeoutError: It took too long; it stays bought and the next run takes it up again.
     """
-    async with credentials.get_client() as generio, store.get_journal() as journal:
-        return await wait_for_job(
-            generio,
-            purchase.job_id,
-            journal=journal,
-            purchase=purchase,
-            step=step,
-            patience=patience,
-            not_charged=NO_PRICE,
-        )
+    async with credentials.get_client() as generio:
+        return await wait_for_job(generio, store, purchase, step, patience)
 
 
 @task(task_run_name="get-flow {flow_id}")
@@ -209,6 +200,6 @@ TASKS = Tasks(
     create_flow,
     poll_flow,
     download_outputs,
-    calls={"get_template": get_template, "upload_input": upload_input, "start_flow": start_flow},
+    calls={"get_template": get_template, "upload_input": upload_input, "start_flow": start_flow, "delete_flow": delete_flow},
     lists={"templates": _templates, "flows": _flows, "inputs": _inputs, "outputs": _outputs},
 )

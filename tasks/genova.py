@@ -2,25 +2,24 @@
 
 import re
 from collections.abc import Sequence
-from contextlib import AsyncExitStack
 
 from prefect.client.schemas.objects import State
 from pydantic import SecretStr
 
 from blocks import AssetStore, GenovaCredentials
 from genmedia.concurrency import to_the_end
-from genmedia.errors import InDoubtError, MaybeAcceptedError, RefusedError, UnreadableAnswerError
+from genmedia.errors import MaybeAcceptedError, RefusedError, UnreadableAnswerError
 from genmedia.jobs.job import Job
 from genmedia.journal.order import Order
 from genmedia.providers.genova.client import ApiKey, GenovaJob, Profile, Stats
-from genmedia.providers.steps import Deliver, Submit
-from genmedia.purchasing.buy import Outcome, Purchase, buy
+from genmedia.providers.steps import Deliver
+from genmedia.purchasing.buy import Purchase
+from genmedia.purchasing.calls import Patience
 from genmedia.purchasing.receive import Received
 from tasks.runner import Listed, Tasks
-from tasks.states import met
-from tasks.storing import store_outputs
+from tasks.storing import buy_as_state, store_outputs
 from tasks.telling import task
-from tasks.waiting import Patience, wait_for_job
+from tasks.waiting import wait_for_job
 
 NEWEST = 20
 """So many jobs stand in a report."""
@@ -36,45 +35,8 @@ async def submit_job(credentials: GenovaCredentials, store: AssetStore, order: O
         NotAcceptedError: Nothing was bought.
         InDoubtError: Nobody can tell whether it was bought.
     """
-    async with (
-        credentials.get_client() as genova,
-        store.get_store() as files,
-        store.get_journal() as journal,
-        AsyncExitStack() as held,
-    ):
-        genova.listen()
-
-        async def prepare() -> Submit:
-            await genova.slots.claim(order.key)
-            await genova.hear_account()
-            return await deliver(held)
-
-        async def buy_in_a_slot() -> Purchase:
-            try:
-                purchase = await buy(
-                    journal,
-                    order,
-                    prepare,
-                    has=files.has,
-                    recover=genova.recover,
-                    repeat_pause=1 / genova.http.clock_scale,
-                    clock=genova.http.server_time,
-                    buyer=genova.buyer,
-                    counter=lambda: genova.counter,
-                )
-            except InDoubtError:
-                await genova.slots.doubt(order.key)
-                raise
-            except BaseException:
-                await genova.slots.release(order.key)
-                raise
-            if purchase.outcome in (Outcome.REUSED, Outcome.NOT_BOUGHT):
-                await genova.slots.release(order.key)
-            else:
-                genova.slots.take(order.key)
-            return purchase
-
-        return await met(buy_in_a_slot())
+    async with credentials.get_client() as genova:
+        return await buy_as_state(genova, store, order, deliver)
 
 
 @task(task_run_name="poll-job {step} {purchase.key:.8}")
@@ -88,21 +50,8 @@ async def poll_job(credentials: GenovaCredentials, store: AssetStore, purchase: 
         JobVanishedError: It left the list, and is not found by its id.
         QueueTimeoutError, RunTimeoutError: It took too long; it stays bought and the next run takes it up again.
     """
-    async with credentials.get_client() as genova, store.get_journal() as journal:
-        genova.listen()
-        try:
-            return await wait_for_job(
-                genova,
-                purchase.job_id,
-                journal=journal,
-                purchase=purchase,
-                step=step,
-                patience=patience,
-                not_charged="Genova does not say whether it gives the credit back.",
-                first_after=genova.first_look_seconds if purchase.outcome is Outcome.BOUGHT else 0,
-            )
-        finally:
-            await genova.slots.release(purchase.key)
+    async with credentials.get_client() as genova:
+        return await wait_for_job(genova, store, purchase, step, patience)
 
 
 @task(task_run_name="download-result {purchase.order.operation} {purchase.key:.8}")

@@ -6,8 +6,16 @@ from functools import cache, partial
 from importlib import import_module
 from typing import Any, NamedTuple
 
-from blocks.credentials import ProviderCredentials
+from genmedia.jobs.job import Job
+from genmedia.journal.order import Order
+from genmedia.providers.base import ProviderClient
+from genmedia.providers.offers import Credentials
 from genmedia.providers.registry import providers
+from genmedia.providers.steps import Deliver
+from genmedia.purchasing.buy import Purchase
+from genmedia.purchasing.calls import Assets, Patience
+from genmedia.purchasing.receive import Received
+from tasks.states import unwrap
 
 AnyTask = Callable[..., Any]
 
@@ -55,12 +63,30 @@ def tasks_of(provider: str) -> Tasks:
     return import_module(providers()[provider].tasks).TASKS
 
 
-class CallsAsTasks:
-    """A client some of whose calls are task runs of their own, so that the Prefect UI shows them."""
+class TaskRuns:
+    """Carries out purchases as task runs; see `genmedia.purchasing.calls.Runner`."""
 
-    def __init__(self, client: Any, credentials: ProviderCredentials) -> None:
+    async def submit(self, payer: Credentials, assets: Assets, order: Order, deliver: Deliver) -> Purchase:
+        """As the provider's task that submits."""
+        return await unwrap(await tasks_of(payer.provider).submit(payer, assets, order, deliver))
+
+    async def wait(self, payer: Credentials, assets: Assets, purchase: Purchase, step: str, patience: Patience) -> Job:
+        """As the provider's task that waits."""
+        return await tasks_of(payer.provider).wait(payer, assets, purchase, step, patience)
+
+    async def store(self, payer: Credentials, assets: Assets, purchase: Purchase, job: Job) -> Received:
+        """As the provider's task that stores."""
+        return await tasks_of(payer.provider).store(payer, assets, purchase, job)
+
+    def client(self, payer: Credentials, client: ProviderClient) -> Any:
+        """The client, some of whose calls are task runs of their own, so that the Prefect UI shows them."""
+        return _CallsAsTasks(client, payer)
+
+
+class _CallsAsTasks:
+    def __init__(self, client: ProviderClient, payer: Credentials) -> None:
         self._client = client
-        self._calls = {name: partial(task, credentials) for name, task in tasks_of(credentials.provider).calls.items()}
+        self._calls = {name: partial(task, payer) for name, task in tasks_of(payer.provider).calls.items()}
 
     def __getattr__(self, name: str) -> Any:
         return self._calls.get(name) or getattr(self._client, name)

@@ -1,7 +1,6 @@
 """The two ends of every purchase, whoever is paid: the order is met; its files are stored and told to Prefect, for automations."""
 
-from contextlib import AsyncExitStack, suppress
-from functools import partial
+from contextlib import suppress
 
 from prefect.client.schemas.objects import State
 from prefect.events import emit_event
@@ -13,7 +12,8 @@ from genmedia.journal import StoredAsset
 from genmedia.journal.order import Order
 from genmedia.providers.base import ProviderClient
 from genmedia.providers.steps import Deliver
-from genmedia.purchasing.buy import Purchase, Reprice, buy
+from genmedia.purchasing.buy import Purchase
+from genmedia.purchasing.calls import meet_order
 from genmedia.purchasing.receive import Received, receive_outputs
 from tasks.states import met
 
@@ -22,30 +22,9 @@ PARENTS = 50
 """So many inputs are named in an event; Prefect takes 100 related resources, and adds the flow run and what belongs to it."""
 
 
-async def meet_order(
-    client: ProviderClient,
-    store: AssetStore,
-    order: Order,
-    deliver: Deliver,
-    *,
-    repeat_pause: float,
-    reprice: Reprice | None = None,
-) -> State[Purchase]:
-    """Buy what an order asks for, unless the journal knows that it is bought, and tell how it was met; see `buy`."""
-    async with store.get_store() as files, store.get_journal() as journal, AsyncExitStack() as held:
-        return await met(
-            buy(
-                journal,
-                order,
-                partial(deliver, held),
-                has=files.has,
-                recover=client.recover,
-                repeat_pause=repeat_pause,
-                clock=client.http.server_time,
-                buyer=client.buyer,
-                reprice=reprice,
-            )
-        )
+async def buy_as_state(client: ProviderClient, store: AssetStore, order: Order, deliver: Deliver) -> State[Purchase]:
+    """Buy what an order asks for, unless the journal knows that it is bought, and tell how it was met; see `meet_order`."""
+    return await met(meet_order(client, store, order, deliver))
 
 
 async def store_outputs(client: ProviderClient, store: AssetStore, purchase: Purchase, job: Job) -> Received:

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, field, replace
 from time import monotonic
 from typing import Any, Literal
@@ -135,6 +136,7 @@ async def runs_to_buy(
         InputError: A video that is there ends before the picture that is asked for, or a file of the store was changed since it was stored.
     """
     outputs: dict[str, Outputs] = {}
+    feeders = {name for run in runs for name in run.feeds}
     to_buy: list[PlannedStep] = []
     outlook: dict[str, Outlook] = {}
     wished: set[str] = set()
@@ -163,7 +165,7 @@ async def runs_to_buy(
             continue
         # Of two that are one wish, the second reuses what the first gives.
         outlook[run.name] = Outlook.REUSED if order.key in wished else outlook_of(attempt, order.withheld)
-        if attempt and attempt.state is AttemptState.STORED:
+        if attempt and attempt.state is AttemptState.STORED and run.name in feeders:
             assets = await journal.assets(attempt.id)
             if await are_there(assets, store.has):
                 outputs[run.name] = await outputs_of(run.name, assets, store)
@@ -227,18 +229,18 @@ Perform = Callable[[PlannedStep, list[ResolvedInput]], Awaitable[RunResult]]
 
 
 async def run_plan(
-    runs: Sequence[PlannedStep], perform: Perform, *, at_once: int, on_failure: OnFailure = "continue"
+    runs: Sequence[PlannedStep], perform: Perform, *, at_once: int | None, on_failure: OnFailure = "continue"
 ) -> list[RunResult]:
     """Perform each run as soon as those that feed it are done. One that fails keeps back what it feeds.
 
     Args:
         runs: In an order in which each comes after those that feed it.
         perform: Buys one run and waits for it; raises `GenmediaError` when it fails.
-        at_once: How many may be under way.
+        at_once: How many may be under way; None for all.
         on_failure: Whether the others go on when one has failed, or nothing more is started. Runs under way are waited for in any case:
             they are paid for. Content that is refused concerns what it feeds, and nothing else.
     """
-    slots, failed = asyncio.Semaphore(at_once), False
+    slots, failed = asyncio.Semaphore(at_once) if at_once else nullcontext(), False
     started: dict[str, asyncio.Task[RunResult]] = {}
 
     async def follow(run: PlannedStep) -> RunResult:

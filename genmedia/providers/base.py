@@ -8,6 +8,7 @@ from genmedia.errors import ApiError, InDoubtError, JobVanishedError
 from genmedia.jobs.job import Account, Buyer, Job, Output
 from genmedia.jobs.watcher import Watcher
 from genmedia.journal import NAMED, Attempt, Journal
+from genmedia.providers.terms import Terms
 from genmedia.transport.session import Fetched, Session
 
 
@@ -17,6 +18,7 @@ class ProviderClient(Protocol):
     account: Account
     buyer: Buyer
     http: Session
+    terms: Terms
 
     @property
     def watcher(self) -> Watcher[Any]:

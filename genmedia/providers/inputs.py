@@ -1,6 +1,6 @@
 """The inputs of a planned step: those that are at hand, and those that another step will give."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from genmedia.providers.sources import At
@@ -23,6 +23,7 @@ class ResolvedInput:
         at: Of a video that stands for a picture: which one.
         duration: Of a video: how many seconds it lasts, where that is known.
         source: Where it comes from, for people: a path, an address, a step and its output.
+        sent: What is sent of it, where that was made before the first of the plan is bought.
         gone: Why it can be fed on no more, though its hash is known.
     """
 
@@ -40,6 +41,7 @@ class ResolvedInput:
     duration: float | None = None
     source: str = ""
     gone: str = ""
+    sent: bytes = field(default=b"", repr=False)
 
     @property
     def lack(self) -> str:

@@ -3,11 +3,13 @@
 import asyncio
 from collections import defaultdict
 from collections.abc import Awaitable, Callable, Iterable, Mapping
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, Protocol, TypeVar
 
 from genmedia.errors import GenmediaError, NoAnswerError, SandboxAwayError, UnreachableError
 from genmedia.jobs.job import Account, Buyer
+from genmedia.journal.order import Doubt
 from genmedia.transport.origins import is_loopback, origin_of
 
 PATIENCE = 30.0
@@ -54,11 +56,18 @@ class Offer:
 
 
 class Credentials(Protocol):
-    """Who pays at a provider, and what can be asked with the key for nothing; the blocks are such."""
+    """Who pays at a provider, and what can be asked with the key for nothing; the blocks are such.
+
+    Attributes:
+        assumed_price: What a job counts as while the provider names no price; None where nobody says.
+        if_in_doubt: What is done when nobody can tell whether something was bought.
+    """
 
     provider: ClassVar[Any]
     base_url: str
     account: str
+    assumed_price: float | None
+    if_in_doubt: Doubt
 
     @property
     def payer(self) -> Account:
@@ -68,6 +77,10 @@ class Credentials(Protocol):
     @property
     def buyer(self) -> Buyer:
         """Whose key it is."""
+        ...
+
+    def get_client(self) -> AbstractAsyncContextManager[Any]:
+        """The account's client on this event loop; see `genmedia.providers.base.ProviderClient`."""
         ...
 
     async def offer(self) -> Offer:

@@ -204,6 +204,13 @@ class StepKind(ABC, Generic[F]):
         """Whether the provider reads an input at this address by itself."""
         return False
 
+    def name_of(self, step: PlannedStep, order: Order) -> str:  # noqa: ARG002 # most names say nothing of what is asked for
+        """The step's name, where it tells something that the order asks for otherwise."""
+        return step.name
+
+    async def delete(self, client: Any, job_id: str) -> None:
+        """Delete a job at the provider, with its files there, where that can be done; they are in the store by then."""
+
     async def stage(
         self,
         client: Any,  # noqa: ARG002 # most providers get everything with the request

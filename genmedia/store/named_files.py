@@ -110,9 +110,9 @@ async def files_at_hand(names: Iterable[str], store: Store, http: Session | None
         yield Files({name: found[name] for name in asked if name in found}, wrong)
 
 
-async def look_at(files: Files) -> Files:
-    """The files with their hashes and what they show; one that cannot be used is wrong."""
-    verdicts = await inspect_files([Candidate(one.path) for one in files.found.values()]) if files.found else []
+async def look_at(files: Files, kind: str = "") -> Files:
+    """The files with their hashes and what they show; one that cannot be used, or is not of the kind that it should be, is wrong."""
+    verdicts = await inspect_files([Candidate(one.path, kind) for one in files.found.values()]) if files.found else []
     looked_at = dict(zip(files.found, verdicts, strict=True))
     wrong = {name: f"cannot be used: {why.what}" for name, why in looked_at.items() if isinstance(why, MediaError)}
     found = {

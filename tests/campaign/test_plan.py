@@ -291,7 +291,7 @@ CUP = {"name": "s", "model": "imagen4", "prompt": "a cup"}
         (
             {"name": "s", "model": "imagen4", "promt": "a cup"},
             "step 1 (s), promt",
-            "is no field; there are name, model, prompt, ratio, quality, references, mode, count, priority, take",
+            "is no field; there are name, model, prompt, ratio, quality, references, mode, count, priority, copy_number, take",
         ),
     ],
 )

@@ -22,13 +22,14 @@ from genmedia.journal import Journal, Purpose, transitions
 from genmedia.journal import ownership as owners
 from genmedia.journal.order import Order
 from genmedia.providers.algovera.client import AlgoveraClient, Txt2Img
-from genmedia.providers.algovera.variations import Variation
+from genmedia.providers.algovera.steps import picture_order
 from genmedia.providers.base import ProviderClient
 from genmedia.providers.flora.client import IDEMPOTENCY_SECONDS, FloraClient, run_inputs
 from genmedia.providers.generio.client import GenerioClient
-from genmedia.providers.generio.templates import Material, TemplateItem, TemplateStep, flow_input
-from genmedia.providers.genova.batch import job_order
+from genmedia.providers.generio.steps import Material, flow_input, flow_order, given_as
+from genmedia.providers.generio.templates import TemplateStep
 from genmedia.providers.genova.client import GenovaClient, JobRequest
+from genmedia.providers.genova.steps import job_order
 from genmedia.purchasing.buy import Outcome, Purchase, Submit, buy
 from genmedia.purchasing.receive import receive_outputs
 from genmedia.store import Store
@@ -85,11 +86,11 @@ class Errand:
     def _order(self) -> Order:
         match self.provider:
             case "algovera":
-                return Variation(self.wish, self._picture, 1).order(self.payer)
+                return picture_order(self._picture, self.payer, 1)
             case "genova":
                 return job_order(self._image, [], self.payer, 1)
             case "generio":
-                return TemplateItem(self.wish, [_STEP], 1, self.material, None, 1).order(self.payer)
+                return flow_order(self.payer, _STEP.template, _STEP.parameters, [given_as(self.material)], None, 1)
             case _:
                 request = {"technique": TECHNIQUE, "inputs": [{"id": "input_image", "type": "imageUrl", "file": self.wish}]}
                 price, unit = (0.06, "USD") if self.account["switches"]["casing"] == "snake" else (6, "credits")

@@ -1,5 +1,7 @@
 """What people write for a provider: cleaned, refused where nothing can be seen of it, told apart where it looks alike."""
 
+from collections.abc import AsyncGenerator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -11,9 +13,13 @@ from genmedia.forms.names import Labels, Name
 from genmedia.forms.prompts import clean, look_alike
 from genmedia.forms.validation import Reading
 from genmedia.jobs.job import Account
+from genmedia.providers.algovera.client import AlgoveraClient
 from genmedia.providers.algovera.variations import plan_variations
 from genmedia.providers.generio.templates import TemplateInput
 from genmedia.providers.genova.batch import Shot, plan_images, plan_videos
+from genmedia.store import Store
+from tests.drafting import Form
+from tests.sandboxes import Sandbox
 
 UNSEEN = ["", " ", "\n", "\u200b", "\u200b \ufeff", "\u0301", "\u2060\u0303", "\u3164", "\u00ad", "\ufe0f"]
 CONTROLLED = ["\0", "a\0b", "a cup\x07", "a\x1b[31mcup", "a\rcup", "\ud800", "a\x85cup"]
@@ -48,7 +54,16 @@ def test_a_control_character_is_named_with_its_place(text: str) -> None:
         clean(text)
 
 
-async def told(prompt: str, provider: str) -> str:
+@pytest.fixture
+async def form(sandbox: Sandbox, tmp_path: Path) -> AsyncGenerator[Form]:
+    """What a form asks; Algovera, which tells its models, is the sandbox's."""
+    account = sandbox.new_account("algovera")
+    payer = Account("algovera", account["base_url"], account["account"])
+    async with Store.lease(str(tmp_path)) as store, AlgoveraClient.lease(payer, account["api_key"]) as algovera:
+        yield Form(store, {"algovera": algovera})
+
+
+async def told(prompt: str, provider: str, form: Form) -> str:
     """What is said of a prompt wherever a flow takes it, before anything is bought."""
     steps: dict[str, Any] = {
         "genova step": {"name": "s", "model": "imagen4", "prompt": prompt},
@@ -60,14 +75,11 @@ async def told(prompt: str, provider: str) -> str:
     try:
         match provider:
             case "image-batch":
-                nothing: dict[str, Any] = {"quality": None, "priority": None, "take": 1}
-                await plan_images(prompts=["fine", prompt], **settings, **nothing)
+                await plan_images(form, prompts=["fine", prompt], **settings, quality=None, priority=None)
             case "long-video":
-                await plan_videos([Shot(prompt="fine"), Shot(prompt=prompt)], priority=None, take=1)
+                await plan_videos(form, [Shot(prompt="fine"), Shot(prompt=prompt)], priority=None)
             case "text-to-image":
-                plan_variations(
-                    prompts=["fine", prompt], seeds=[1], base_models=["stable"], known_models=["stable"], settings={}, take=1
-                )
+                await plan_variations(form, prompts=["fine", prompt], seeds=[1], base_models=["stable"], settings={})
             case "template-run":
                 TemplateInput(text=prompt)
             case _:
@@ -92,18 +104,18 @@ PLACES = {
 
 
 @pytest.mark.parametrize("provider", PLACES)
-async def test_wherever_a_prompt_is_taken_one_that_shows_nothing_is_refused_with_its_place(provider: str) -> None:
-    assert await told("fine too", provider) == ""
+async def test_wherever_a_prompt_is_taken_one_that_shows_nothing_is_refused_with_its_place(provider: str, form: Form) -> None:
+    assert await told("fine too", provider, form) == ""
     for text, why in (("\u200b", "has no visible character"), ("a\0b", "has the control character U+0000")):
-        said = await told(text, provider)
+        said = await told(text, provider, form)
         assert PLACES[provider] in said
         assert why in said
 
 
-async def test_prompts_that_differ_by_the_space_around_them_are_one_wish() -> None:
+async def test_prompts_that_differ_by_the_space_around_them_are_one_wish(form: Form) -> None:
     settings: dict[str, Any] = {"models": ["imagen4"], "ratios": ["square"], "references": [], "copies": 1, "images_per_job": 1}
     with pytest.raises(InputError, match="is asked for more than once"):
-        await plan_images(prompts=["A cup", " A cup\n"], **settings, quality=None, priority=None, take=1)
+        await plan_images(form, prompts=["A cup", " A cup\n"], **settings, quality=None, priority=None)
 
 
 def test_requests_that_differ_only_by_spaces_or_capitals_are_named_both() -> None:

@@ -20,8 +20,7 @@ from genmedia.jobs.job import Account, Job, JobStatus
 from genmedia.journal import Journal
 from genmedia.journal.order import Order
 from genmedia.providers.algovera.client import PRICE, UNIT, AlgoveraClient, Txt2Img, as_job
-from genmedia.providers.algovera.steps import submission
-from genmedia.providers.algovera.variations import Variation
+from genmedia.providers.algovera.steps import picture_order, submission
 from genmedia.purchasing.buy import Submit, buy
 from genmedia.transport.session import Gate
 from tests.contract import ProviderContract
@@ -119,7 +118,7 @@ def test_only_what_the_caller_set_is_asked_for_and_the_key_is_no_part_of_it() ->
 
 async def test_what_arrives_is_the_orders_request(sandbox: Sandbox, account: dict[str, Any], client: AlgoveraClient) -> None:
     asked = Txt2Img(prompt="a cup", base_model="stable", width=320, height=448, inf_steps=7, guidance_scale=6.5, seed=11)
-    order = Variation("cup", asked, 1).order(client.account)
+    order = picture_order(asked, client.account, 1)
 
     await submission(client, order)("", nullcontext)
 

@@ -18,8 +18,7 @@ from genmedia.jobs.job import Account, Job, JobStatus, Output
 from genmedia.journal.keys import media_reference
 from genmedia.providers.generio import client as generio
 from genmedia.providers.generio.client import Flow, GenerioClient, Parameter, Template, check_request, data_uri
-from genmedia.providers.generio.steps import submission
-from genmedia.providers.generio.templates import Material, TemplateItem, TemplateStep, flow_input
+from genmedia.providers.generio.steps import Material, flow_input, flow_order, given_as, submission
 from genmedia.transport.session import Fetched
 from tests.contract import ProviderContract
 from tests.listening import listening, response
@@ -178,8 +177,7 @@ async def test_what_arrives_is_the_orders_request_with_the_file_that_it_names_by
     content = PHOTO.read_bytes()
     photo = Material("image/jpeg", file=PHOTO, sha256=hashlib.sha256(content).hexdigest(), origin="photo.jpg")
     material, template = (Material("text/plain", text="A chair, é"), PROMPT) if of == "a text" else (photo, IMAGE)
-    step = TemplateStep(template=template, parameters={"quality": "low", "seed": 7})
-    order = TemplateItem("chair", [step], 1, material, 1, 1).order(client.account)
+    order = flow_order(client.account, template, {"quality": "low", "seed": 7}, [given_as(material)], 1, 1)
 
     async with AsyncExitStack() as held:
         flow_id = await (await submission(client, order, [nullcontext(material)], held))(f"{order.key}:1", nullcontext)

@@ -23,7 +23,8 @@ from genmedia.jobs.job import Account, JobStatus
 from genmedia.journal import Attempt, AttemptState, Journal, Purpose, Scope
 from genmedia.journal.order import Order
 from genmedia.providers.generio.client import GenerioClient
-from genmedia.providers.generio.templates import Material, TemplateItem, TemplateStep
+from genmedia.providers.generio.steps import Material, flow_order, given_as
+from genmedia.providers.generio.templates import TemplateStep
 from genmedia.purchasing.buy import Purchase, Submit, buy
 from genmedia.purchasing.cancel import take_back
 from genmedia.purchasing.recover import Fate, harvest
@@ -53,8 +54,8 @@ class Shop:
 
     @property
     def order(self) -> Order:
-        item = TemplateItem("cup", [STEP], 1, Material("text/plain", text="A red cup"), 1, 1)
-        return replace(item.order(self.client.account), purpose=RUN)
+        cup = Material("text/plain", text="A red cup")
+        return replace(flow_order(self.client.account, STEP.template, STEP.parameters, [given_as(cup)], 1, 1), purpose=RUN)
 
     async def buy(self, then: Then = nothing, purpose: Purpose = RUN) -> Purchase:
         """Buy the flow; `then` is done once it has its input."""

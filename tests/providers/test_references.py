@@ -9,6 +9,7 @@ from genmedia.providers.genova.batch import Shot, plan_videos
 from genmedia.providers.genova.references import prepare_references
 from genmedia.store import Place, Store
 from genmedia.store.named_files import files_at_hand
+from tests.drafting import Form
 
 
 async def test_a_folder_is_told_from_what_is_not_there(tmp_path: Path) -> None:
@@ -18,7 +19,7 @@ async def test_a_folder_is_told_from_what_is_not_there(tmp_path: Path) -> None:
         prepared, wrong = await prepare_references(files)
 
         with pytest.raises(InputError) as refused:
-            await plan_videos([Shot(prompt="a cup"), Shot(prompt="a jug", references=names)], priority=None, take=1, files=files)
+            await plan_videos(Form(store), [Shot(prompt="a cup"), Shot(prompt="a jug", references=names)], priority=None)
 
     assert [str(fault) for fault in refused.value.faults] == [
         f"shot 2, picture 1: {names[0]} is a folder",

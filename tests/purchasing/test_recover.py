@@ -12,8 +12,8 @@ from genmedia.errors import InDoubtError, JobVanishedError
 from genmedia.jobs.job import Account, Output
 from genmedia.journal import Attempt, AttemptState, Journal, Purpose
 from genmedia.providers.base import looking_for
-from genmedia.providers.genova.batch import job_order
 from genmedia.providers.genova.client import GenovaClient, JobRequest
+from genmedia.providers.genova.steps import job_order
 from genmedia.purchasing.recover import Fate, Harvested, harvest
 from genmedia.purchasing.resolve import Resolution, settle_doubt
 from genmedia.store import Place, Store

@@ -7,11 +7,15 @@ from uuid import uuid4
 
 import pytest
 
+from genmedia.campaign.plan import plan_steps
 from genmedia.jobs.job import Account
 from genmedia.media.conversion import conversion
 from genmedia.providers.generio.client import Template
-from genmedia.providers.generio.templates import TemplateInput, TemplateStep, plan_models
+from genmedia.providers.generio.steps import Flows, GenerioStep, load_material
+from genmedia.providers.generio.templates import TemplateInput
 from genmedia.providers.genova.client import GenovaClient
+from genmedia.providers.inputs import ResolvedInput
+from genmedia.providers.steps import Operation
 from genmedia.store import Place, Store
 from genmedia.store.named_files import Files, files_at_hand, look_at, path_below
 from genmedia.transport.origins import Origins
@@ -157,10 +161,14 @@ async def test_a_picture_that_a_template_does_not_take_goes_as_what_it_takes(
     template = Template.model_validate(
         {"id": "a", "name": "a", "input_types": TAKES[takes], "output_types": ["model/gltf-binary"]}
     )
-    inputs, steps = [TemplateInput(file=str(tmp_path / "it"))], [TemplateStep(template="a")]
-    async with Store.lease(str(tmp_path / "store")) as store, files_at_hand([inputs[0].file or ""], store, None) as files:
-        (material,) = (await plan_models(inputs, steps, {"a": template}, files)).values()
-        async with material.at_hand(store) as loaded:
+    step = GenerioStep.model_validate({"name": "model", "template": "a", "input": {"file": str(tmp_path / "it")}})
+    operation = Flows().operation(step, template, None)
+    assert isinstance(operation, Operation)
+    async with Store.lease(str(tmp_path / "store")) as store, files_at_hand([str(tmp_path / "it")], store, None) as files:
+        (planned,) = plan_steps([step], {"model": operation}, await look_at(files), {})
+        (given,) = planned.inputs
+        assert isinstance(given, ResolvedInput)
+        async with load_material(given, operation, store) as loaded:
             assert loaded.media_type == sent
             assert loaded.file
             (found,) = (await look([str(loaded.file)], store)).found.values()

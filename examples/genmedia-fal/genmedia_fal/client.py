@@ -15,6 +15,7 @@ from genmedia import errors
 from genmedia.concurrency import leased
 from genmedia.jobs.job import Account, Buyer, Job, JobStatus, Output
 from genmedia.jobs.watcher import Look, Watcher, look_at_each
+from genmedia.providers.terms import Terms
 from genmedia.transport.answers import RemoteId, read_number
 from genmedia.transport.origins import Origins, check_base_url
 from genmedia.transport.session import Explained, Fetched, Gate, Session
@@ -108,6 +109,7 @@ class FalClient:
 
         self.http = session(base_url)
         self._storage = session(STORAGE.get(base_url, base_url))
+        self.terms = Terms("What fal itself fails at is not charged; what a model finds fault with may be.")
         self.watcher = Watcher(self._look, every=lambda: POLL_SECONDS, clock_scale=lambda: self.http.clock_scale)
 
     @classmethod

@@ -7,13 +7,14 @@ from genmedia.jobs.job import Job
 from genmedia.journal.order import Order
 from genmedia.providers.steps import Deliver
 from genmedia.purchasing.buy import Purchase
+from genmedia.purchasing.calls import Patience
 from genmedia.purchasing.receive import Received
 from genmedia_fal.blocks import FalCredentials
 from genmedia_fal.prices import Price
 from tasks.runner import Listed, Tasks
-from tasks.storing import meet_order, store_outputs
+from tasks.storing import buy_as_state, store_outputs
 from tasks.telling import task
-from tasks.waiting import Patience, wait_for_job
+from tasks.waiting import wait_for_job
 
 
 @task(task_run_name="submit-request {order.purpose.step} {order.key:.8}")
@@ -27,7 +28,7 @@ async def submit_request(credentials: FalCredentials, store: AssetStore, order: 
         InDoubtError: It is not known whether it was bought.
     """
     async with credentials.get_client() as fal:
-        return await meet_order(fal, store, order, deliver, repeat_pause=0)
+        return await buy_as_state(fal, store, order, deliver)
 
 
 @task(task_run_name="poll-request {step} {purchase.key:.8}")
@@ -42,17 +43,8 @@ async def poll_request(credentials: FalCredentials, store: AssetStore, purchase:
         QueueTimeoutError: It did not start in time; it stays bought and the next run takes it up again.
         RunTimeoutError: It took too long; as before.
     """
-    order = purchase.order
-    async with credentials.get_client() as fal, store.get_journal() as journal:
-        return await wait_for_job(
-            fal,
-            fal.ref(order.request["endpoint"], purchase.job_id, order.request["arguments"]),
-            journal=journal,
-            purchase=purchase,
-            step=step,
-            patience=patience,
-            not_charged="What fal itself fails at is not charged; what a model finds fault with may be.",
-        )
+    async with credentials.get_client() as fal:
+        return await wait_for_job(fal, store, purchase, step, patience)
 
 
 @task(task_run_name="store-files {purchase.order.operation} {purchase.key:.8}")

@@ -15,6 +15,7 @@ from genmedia.concurrency import leased
 from genmedia.forms.prompts import Prompt
 from genmedia.jobs.job import Account, Buyer, Job, JobStatus, Output
 from genmedia.jobs.watcher import Look, Watcher, look_at_each
+from genmedia.providers.terms import Terms
 from genmedia.transport.answers import RemoteId
 from genmedia.transport.origins import Origins, check_base_url
 from genmedia.transport.session import Explained, Fetched, Gate, Session
@@ -98,6 +99,7 @@ class AlgoveraClient:
         self._key = {"api_key": key}
         origins = Origins(account.base_url)
         self.http = Session(PROVIDER, self._base_url, headers={}, secrets=(key,), origins=origins, explain=_explain)
+        self.terms = Terms("Algovera does not say whether it gives the credit back.")
         self.watcher = Watcher(self._look, every=lambda: POLL_SECONDS, clock_scale=lambda: self.http.clock_scale)
 
     @classmethod

@@ -14,11 +14,11 @@ from genmedia.forms.prompts import Prompt
 from genmedia.forms.validation import faults_in
 from genmedia.jobs.job import Account
 from genmedia.journal.order import Order
+from genmedia.media.conformance import Expected
 from genmedia.providers.algovera.client import PRICE, PROVIDER, UNIT, AlgoveraClient, Txt2Img
-from genmedia.providers.algovera.variations import Variation
 from genmedia.providers.inputs import ResolvedInput
 from genmedia.providers.sources import TAKE, Source, StepForm
-from genmedia.providers.steps import Operation, StepKind, Submit
+from genmedia.providers.steps import Operation, PlannedStep, StepKind, Submit
 from genmedia.store import Store
 from genmedia.transport.session import Gate
 
@@ -74,7 +74,7 @@ class Pictures(StepKind[AlgoveraStep]):
         """What a picture is, or that there is no such model."""
         if step.base_model not in known_models:
             return [Fault(f", base model {step.base_model}", f"is unknown to Algovera; it has {', '.join(known_models)}")]
-        asked = step.model_dump(exclude={"name", "take"}, exclude_none=True)
+        asked = step.model_dump(exclude={"name", "take"}, exclude_none=True, warnings=False)
         try:
             request = Txt2Img.model_validate(asked)
         except ValidationError as error:
@@ -86,7 +86,7 @@ class Pictures(StepKind[AlgoveraStep]):
     @override
     def order(self, operation: Operation, inputs: Sequence[ResolvedInput], account: Account, take: int) -> Order:
         """One picture."""
-        return Variation("", operation.asked, take).order(account)
+        return picture_order(operation.asked, account, take)
 
     @override
     async def deliver(
@@ -101,9 +101,25 @@ class Pictures(StepKind[AlgoveraStep]):
         """What sends the order."""
         return submission(client, order)
 
+    @override
+    def name_of(self, step: PlannedStep, order: Order) -> str:
+        """The step's name, with the seed that is asked for where the name tells another."""
+        return step.name.replace(seed_in_name(step.operation.asked.seed), seed_in_name(order.request.get("seed")), 1)
+
 
 TITLE = "Algovera"
 KINDS = (Pictures(),)
+
+
+def seed_in_name(seed: int | None) -> str:
+    """How the name of a picture tells its seed."""
+    return f"seed-{seed}"
+
+
+def picture_order(asked: Txt2Img, account: Account, take: int) -> Order:
+    """The wish for a picture: the fields the caller set."""
+    expects = Expected(kind="image", width=asked.width, height=asked.height)
+    return Order(account, f"txt2img {asked.base_model}", asked.fields(), PRICE, UNIT, take, expects=expects)
 
 
 def submission(client: AlgoveraClient, order: Order) -> Submit:

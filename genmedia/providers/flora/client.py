@@ -24,9 +24,10 @@ from genmedia import errors
 from genmedia.concurrency import leased
 from genmedia.jobs.job import Account, Amount, Buyer, Job, JobStatus, Number, Output
 from genmedia.jobs.watcher import Look, Watcher, look_at_each
+from genmedia.providers.terms import Terms
 from genmedia.transport.answers import Id, RemoteId
 from genmedia.transport.origins import Origins, check_base_url, read_url, why_no_address
-from genmedia.transport.pace import PAGES
+from genmedia.transport.pace import ANSWER_SECONDS, PAGES
 from genmedia.transport.session import Explained, Fetched, Gate, Session
 
 PROVIDER = "flora"
@@ -64,6 +65,7 @@ _HOSTS = re.compile(
 
 if TYPE_CHECKING:  # it loads a database library, which reading this provider's answers does not need
     from genmedia.journal import Attempt, Journal
+    from genmedia.journal.order import Order
 MEDIA = {"imageUrl": "image", "videoUrl": "video", "audioUrl": "audio", "documentUrl": "document"}
 """What FLORA calls media, and what everybody else calls them."""
 _STATUSES = {
@@ -276,6 +278,7 @@ class FloraClient:
             explain=_explain,
         )
 
+        self.terms = Terms("FLORA does not charge failed runs.", repeat_seconds=ANSWER_SECONDS, reprice=self._reprice)
         self.watcher = Watcher(self._look, every=lambda: POLL_SECONDS, clock_scale=lambda: self.http.clock_scale)
         self._lists_runs = True  # until it turns out that this FLORA does not
 
@@ -299,6 +302,10 @@ class FloraClient:
             NotFoundError: FLORA knows no such technique.
         """
         return await self._get(Technique, _technique_path(slug))
+
+    async def _reprice(self, order: "Order") -> float | None:
+        technique = await self.get_technique(order.request["technique"])
+        return technique.run_cost if technique.unit == order.unit else None
 
     async def create_run(self, slug: str, inputs: Sequence[RunInput], *, idempotency_key: str, gate: Gate | None = None) -> Run:
         """Buy one run. An equal `idempotency_key` buys nothing, while FLORA remembers it.

@@ -30,6 +30,7 @@ from genmedia.concurrency import leased
 from genmedia.errors import Fault
 from genmedia.jobs.job import Account, Buyer, Job, JobStatus, Number, Output
 from genmedia.jobs.watcher import Look, Watcher, look_at_each
+from genmedia.providers.terms import Terms
 from genmedia.transport.answers import PIECE_BYTES, RemoteId, parse
 from genmedia.transport.origins import Origins, check_base_url
 from genmedia.transport.session import Fetched, Gate, Session
@@ -231,6 +232,7 @@ class GenerioClient:
             origins=Origins(account.base_url),
             explain=_explain,
         )
+        self.terms = Terms("Generio does not say whether it charges for it.", repeat_seconds=1)
         self.watcher = Watcher(self._look, every=lambda: POLL_SECONDS, clock_scale=lambda: self.http.clock_scale)
 
     @classmethod

@@ -1,10 +1,10 @@
 """Templates of Generio as steps of a campaign. The inputs travel in requests, whole."""
 
 from collections.abc import AsyncGenerator, Iterable, Mapping, Sequence
-from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
-from dataclasses import replace
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager, suppress
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Annotated, Any, Self
+from typing import Annotated, Any, NamedTuple, Self
 
 from pydantic import BeforeValidator, ConfigDict, Discriminator, Tag, model_validator
 from typing_extensions import override
@@ -12,11 +12,20 @@ from typing_extensions import override
 from genmedia.errors import Fault, NotFoundError
 from genmedia.forms.fields import field
 from genmedia.jobs.job import Account
+from genmedia.journal.keys import media_reference
 from genmedia.journal.order import Order
 from genmedia.media.conversion import TYPES
 from genmedia.providers import handoff
-from genmedia.providers.generio.client import PROVIDER, UNIT, GenerioClient, Template, additional_of, check_parameters
-from genmedia.providers.generio.templates import Material, TemplateStep, flow_input, flow_order, given_as, template_parameters
+from genmedia.providers.generio.client import (
+    PROVIDER,
+    UNIT,
+    GenerioClient,
+    Template,
+    additional_of,
+    check_parameters,
+    data_uri,
+    input_additional,
+)
 from genmedia.providers.handoff import file_of
 from genmedia.providers.inputs import ResolvedInput
 from genmedia.providers.sources import TAKE, FedBy, File, Kinds, Source, StepForm, Text, Written
@@ -68,6 +77,26 @@ FlowInput = Annotated[
 ]
 
 
+def template_parameters() -> Any:
+    """The field for what a template is told; the usual ones have fields of their own in forms."""
+    shown = {
+        "quality": {
+            "type": "string",
+            "title": "Quality",
+            "description": "Of a new model. Example: high",
+            "enum": ["low", "high"],
+        },
+        "seed": {"type": "integer", "title": "Seed", "description": "Of a new model; -1 is any. Example: 7"},
+        "polygon_count": {
+            "type": "integer",
+            "title": "Polygons",
+            "description": "Of model_optimize: at most so many. Example: 5000",
+        },
+    }
+    about = "What the template is told; what is left out is up to it. Others than these can be given as JSON."
+    return field("Parameters", about, shown={"properties": shown}, default={})
+
+
 class GenerioStep(StepForm):
     """One flow of Generio, by a template."""
 
@@ -91,6 +120,11 @@ class GenerioStep(StepForm):
         if (self.input is None) == (not self.inputs):
             raise ValueError("give either input, or inputs with at least one")
         return self
+
+
+class _Asked(NamedTuple):
+    template: str
+    parameters: Mapping[str, Any]
 
 
 class Flows(StepKind[GenerioStep]):
@@ -131,7 +165,7 @@ class Flows(StepKind[GenerioStep]):
             takes={one.id: _media(one.types) for one in template.several} or dict.fromkeys(ids, _media(template.input_types)),
             gives={"model": "model"} if template.several or len(ids) == 1 else dict.fromkeys(ids, "model"),
             optional={one.id for one in template.several if not one.required},
-            asked=TemplateStep(template=step.template, parameters=step.parameters),
+            asked=_Asked(step.template, step.parameters),
             media_types=tuple(template.input_types),
         )
 
@@ -142,7 +176,8 @@ class Flows(StepKind[GenerioStep]):
             ({"id": one.id} if len(operation.takes) > 1 else {}) | given_as(material_of(one, operation))
             for one in _in_order(inputs)
         ]
-        return flow_order(account, operation.asked, given, operation.price, take)
+        asked: _Asked = operation.asked
+        return flow_order(account, asked.template, asked.parameters, given, operation.price, take)
 
     @override
     async def deliver(
@@ -157,6 +192,12 @@ class Flows(StepKind[GenerioStep]):
         """Have the inputs' files at hand until the flow has them."""
         return await submission(client, order, [load_material(one, operation, store) for one in _in_order(inputs)], held)
 
+    @override
+    async def delete(self, client: GenerioClient, job_id: str) -> None:
+        """Delete a flow with everything in it; one that is gone was deleted before."""
+        with suppress(NotFoundError):
+            await client.delete_flow(job_id)
+
 
 TITLE = "Generio"
 CAP_NOTE = "; it needs the price in the block"
@@ -170,6 +211,61 @@ def _media(types: Iterable[str]) -> frozenset[str]:
 def _in_order(inputs: Sequence[ResolvedInput]) -> list[ResolvedInput]:
     """However a person orders them, they are one wish."""
     return sorted(inputs, key=lambda one: one.id)
+
+
+@dataclass(frozen=True)
+class Material:
+    """What goes into a flow: a text, or a file with its hash and type.
+
+    Attributes:
+        file: On this machine; of an asset, its path below the store's root until it is loaded.
+        sha256: The file's.
+        origin: Where it comes from, for people.
+        preparation: What is done to the file before it is sent.
+    """
+
+    media_type: str
+    text: str = ""
+    file: Path | None = None
+    sha256: str = ""
+    origin: str = ""
+    preparation: str = "none"
+
+
+def given_as(material: Material) -> dict[str, Any]:
+    """How an input stands in an order's request: a text as it is, a file by hash."""
+    return {"text": material.text} if material.file is None else {"file": media_reference(material.sha256, material.preparation)}
+
+
+def flow_order(
+    account: Account,
+    template: str,
+    parameters: Mapping[str, Any],
+    inputs: Sequence[Mapping[str, Any]],
+    price: float | None,
+    take: int,
+) -> Order:
+    """The wish for a flow, with its inputs as `given_as` gives them, and with their ids where they are several."""
+    request = {"template": template, "parameters": parameters, "inputs": list(inputs)}
+    return Order(account, f"template {template}", request, price, UNIT, take)
+
+
+def flow_input(given: Mapping[str, Any], material: Material) -> tuple[str, Any]:
+    """An input of an order's request as it is sent: its data, a text or a data URI, and what tells it from others of its flow.
+
+    Args:
+        given: A text, or a file that is named by hash and preparation.
+        material: That file, at hand.
+
+    Raises:
+        ValueError: It is another file.
+    """
+    label = input_additional(given["id"]) if "id" in given else material.sha256 or "text"
+    if "text" in given:
+        return given["text"], label
+    if material.file is None or given["file"] != media_reference(material.sha256, material.preparation):
+        raise ValueError(f"{material.origin or 'a text'} is at hand, and the order names the file {given['file']}")
+    return data_uri(material.media_type, material.file.read_bytes()), label
 
 
 def material_of(given: ResolvedInput, operation: Operation) -> Material:

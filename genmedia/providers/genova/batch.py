@@ -7,38 +7,26 @@ from itertools import product
 from pathlib import Path
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict
 
 from genmedia.errors import Fault, InputError
 from genmedia.forms.fields import field
 from genmedia.forms.names import Place, placed, slug
 from genmedia.forms.prompts import Prompt
-from genmedia.forms.validation import faults_in
-from genmedia.jobs.job import Account
-from genmedia.journal.keys import media_reference
-from genmedia.journal.order import Order
-from genmedia.media.conformance import Expected
+from genmedia.providers.drafts import Draft, Drafting
 from genmedia.providers.genova.client import (
     FLOW_RATIOS,
     FREEPIK_RATIOS,
-    PRICE,
+    PROVIDER,
     REFERENCES,
-    UNIT,
     FlowRatio,
-    JobRequest,
     ReferenceMode,
     VideoModel,
 )
-from genmedia.providers.genova.references import Reference, prepare_references
+from genmedia.providers.genova.steps import GenovaStep
+from genmedia.providers.sources import File
+from genmedia.providers.steps import Operation
 from genmedia.store.named_files import HOW_NAMED, FileName, Files
-
-RATIOS = {"landscape": "16:9", "portrait": "9:16", "square": "1:1"}
-"""What Genova's words for shapes mean, by its document."""
-
-NO_FILES = Files()
-
-COPIES = 20
-"""The most copies of one image in a batch; so many takes lie between one take of the batch and the next."""
 
 
 class ReferenceSet(BaseModel):
@@ -81,63 +69,22 @@ class Shot(BaseModel):
 
 
 @dataclass(frozen=True)
-class Item:
-    """One job of a batch.
+class _Wanted:
+    """One step that a form comes to.
 
     Attributes:
-        name: Names its files and its row in the table.
-        take: Tells copies of one request apart.
-        place: Where it stands in the batch.
+        places: Where in the form a field of it stands that is wrong, by the field.
+        elsewhere: Where all others stand.
     """
 
-    name: str
-    request: JobRequest
-    references: tuple[Reference, ...] = ()
-    take: int = 1
-    place: Place = ()
-
-    @property
-    def inputs(self) -> list[dict[str, str]]:
-        """Where its references come from, for the sidecar."""
-        return [
-            {"id": f"reference {number}", "sha256": one.sha256, "from": one.origin}
-            for number, one in enumerate(self.references, 1)
-        ]
-
-    def order(self, account: Account) -> Order:
-        """The wish for this job: what defines it are the fields the caller set, references by hash."""
-        return job_order(
-            self.request, [media_reference(one.sha256, one.preparation) for one in self.references], account, self.take
-        )
-
-
-def job_order(request: JobRequest, references: Sequence[dict[str, str]], account: Account, take: int) -> Order:
-    """The wish for a job.
-
-    Args:
-        request: What is asked for.
-        references: Each picture by hash and preparation.
-        account: Who pays.
-        take: 1, 2, 3…: the same bought again on purpose.
-    """
-    fields = request.fields()
-    if references:
-        fields["referenceImages"] = {"images": list(references), "mode": request.reference_mode}
-    ratio = RATIOS.get(request.aspect_ratio or "", request.aspect_ratio or "")
-    return Order(
-        account,
-        f"{request.type} {request.model}",
-        fields,
-        PRICE,
-        UNIT,
-        take,
-        expects=Expected(kind=request.type, ratio=ratio),
-        fingerprint=request.fingerprint,
-        stride=COPIES if request.type == "image" else 1,
-    )
+    step: GenovaStep
+    place: Place
+    places: Mapping[str, str]
+    elsewhere: str
 
 
 async def plan_images(
+    drafting: Drafting,
     *,
     prompts: Sequence[str],
     models: Sequence[str],
@@ -147,12 +94,11 @@ async def plan_images(
     images_per_job: int,
     quality: str | None,
     priority: int | None,
-    take: int,
-    files: Files = NO_FILES,
-) -> list[Item]:
-    """One item for each prompt, reference set, fitting ratio and model, times copies.
+) -> Draft:
+    """One step for each prompt, reference set, fitting ratio and model, times copies.
 
     Args:
+        drafting: What can be asked meanwhile.
         prompts: What is to be seen.
         models: Which models.
         ratios: Shapes, as the models name them.
@@ -161,8 +107,6 @@ async def plan_images(
         images_per_job: How many a job gives.
         quality: Of one of the models.
         priority: Higher is sooner.
-        take: 1, 2, 3…: the same bought again on purpose.
-        files: The references, at hand.
 
     Raises:
         InputError: Everything that is wrong, each with its place.
@@ -171,85 +115,70 @@ async def plan_images(
     named = {
         f"references {place}, picture {number}": name for place, number, name in _named(chosen.files for chosen in references)
     }
-    prepared = await _prepared(named, files, faults)
-    items: list[Item] = []
+    files = await _pictures(drafting, named, faults)
+    wanted: list[_Wanted] = []
     sets: list[ReferenceSet | None] = [*references] or [None]
     for (number, prompt), (place, chosen), (m, model) in product(enumerate(prompts, 1), enumerate(sets, 1), enumerate(models, 1)):
+        pictures = chosen.files if chosen else []
+        used = " + ".join(Path(files.found[file].origin).name for file in pictures if file in files.found) if chosen else "none"
         for ratio in _fitting(model, ratios):
-            given = {
-                "type": "image",
-                "prompt": prompt,
-                "model": model,
-                "aspect_ratio": ratio,
-                "count": images_per_job if images_per_job > 1 else None,
-                "quality": quality,
-                "reference_mode": chosen.mode if chosen else None,
-                "references": len(chosen.files) if chosen else 0,
-                "priority": priority,
-            }
-            places = {"prompt": f"prompt {number}", "reference_mode": f"references {place}", "references": f"references {place}"}
-            request = _request(places, f"model {model}", given, faults)
-            if request is None:
-                continue
-            pictures = tuple(prepared[file] for file in chosen.files if file in prepared) if chosen else ()
-            # What all items share says nothing in a name.
+            # What all of them share says nothing in a name.
             varied = (
                 model if len(models) > 1 else "",
                 slug(ratio) if len(ratios) > 1 else "",
                 f"r{place}" if len(sets) > 1 else "",
             )
             name = "-".join(filter(None, (f"{number:02}", slug(prompt), *varied)))
-            used = " + ".join(Path(prepared[file].origin).name for file in chosen.files if file in prepared) if chosen else "none"
             where = {
                 "prompt": (number, prompt),
                 "references": (place, used),
                 "model": (m, model),
                 "ratio": (ratios.index(ratio) + 1, ratio),
             }
-            items += [
-                Item(
-                    name if copies == 1 else f"{name}-{copy}",
-                    request,
-                    pictures,
-                    (take - 1) * COPIES + copy,
-                    placed(**where, copy=(copy, str(copy))),
+            for copy in range(1, copies + 1):
+                step = GenovaStep.model_construct(
+                    name=name if copies == 1 else f"{name}-{copy}",
+                    model=model,
+                    prompt=prompt,
+                    ratio=ratio,
+                    quality=quality,
+                    references=[File(file=file) for file in pictures],
+                    mode=chosen.mode if chosen else None,
+                    count=images_per_job if images_per_job > 1 else None,
+                    priority=priority,
+                    copy_number=copy,
                 )
-                for copy in range(1, copies + 1)
-            ]
-    return _sound(items, faults, "copies makes several of each")
+                places = {"prompt": f"prompt {number}", **dict.fromkeys(("reference_mode", "references"), f"references {place}")}
+                wanted.append(_Wanted(step, placed(**where, copy=(copy, str(copy))), places, f"model {model}"))
+    return await _drafted(drafting, wanted, files, faults, "copies makes several of each")
 
 
-async def plan_videos(shots: Sequence[Shot], *, priority: int | None, take: int, files: Files = NO_FILES) -> list[Item]:
-    """One item for each shot.
+async def plan_videos(drafting: Drafting, shots: Sequence[Shot], *, priority: int | None) -> Draft:
+    """One step for each shot.
 
     Args:
+        drafting: What can be asked meanwhile.
         shots: What is to be made.
         priority: Higher is sooner.
-        take: 1, 2, 3…: the same bought again on purpose.
-        files: Their references, at hand.
 
     Raises:
         InputError: Everything that is wrong, each with its place.
     """
     faults: list[Fault] = []
     named = {f"shot {place}, picture {number}": name for place, number, name in _named(shot.references for shot in shots)}
-    prepared = await _prepared(named, files, faults)
-    items: list[Item] = []
+    files = await _pictures(drafting, named, faults)
+    wanted: list[_Wanted] = []
     for number, shot in enumerate(shots, 1):
-        given = {
-            "type": "video",
-            "prompt": shot.prompt,
-            "model": shot.model,
-            "aspect_ratio": shot.ratio,
-            "reference_mode": "ingredients" if shot.references else None,
-            "references": len(shot.references),
-            "priority": priority,
-        }
-        request = _request({}, f"shot {number}", given, faults)
-        if request is not None:
-            pictures = tuple(prepared[file] for file in shot.references if file in prepared)
-            items.append(Item(f"{number:02}-{slug(shot.prompt)}", request, pictures, take, placed(shot=(number, shot.prompt))))
-    return _sound(items, faults, "another take buys it again")
+        step = GenovaStep.model_construct(
+            name=f"{number:02}-{slug(shot.prompt)}",
+            model=shot.model,
+            prompt=shot.prompt,
+            ratio=shot.ratio,
+            references=[File(file=file) for file in shot.references],
+            priority=priority,
+        )
+        wanted.append(_Wanted(step, placed(shot=(number, shot.prompt)), {}, f"shot {number}"))
+    return await _drafted(drafting, wanted, files, faults, "another take buys it again")
 
 
 def _named(lists: Iterable[Sequence[str]]) -> list[tuple[int, int, str]]:
@@ -257,32 +186,41 @@ def _named(lists: Iterable[Sequence[str]]) -> list[tuple[int, int, str]]:
     return [(place, number, name) for place, names in enumerate(lists, 1) for number, name in enumerate(names, 1)]
 
 
-async def _prepared(named: Mapping[str, str], files: Files, faults: list[Fault]) -> Mapping[str, Reference]:
-    """The pictures by name; what is wrong with one is told at every place that names it."""
-    prepared, wrong = await prepare_references(files)
-    faults += [Fault(place, f"{name} {wrong[name]}") for place, name in named.items() if name in wrong]
-    return prepared
+async def _pictures(drafting: Drafting, named: Mapping[str, str], faults: list[Fault]) -> Files:
+    """The pictures; what is wrong with one is told at every place that names it."""
+    files = await drafting.look_at(named.values(), PROVIDER, "image")
+    faults += [Fault(place, f"{name} {files.wrong[name]}") for place, name in named.items() if name in files.wrong]
+    return files
 
 
-def _request(places: dict[str, str], elsewhere: str, given: dict[str, Any], faults: list[Fault]) -> JobRequest | None:
-    """The request, or None and its faults; what many items share is told once."""
-    try:
-        return JobRequest.model_validate(given)
-    except ValidationError as error:
-        for fault in faults_in(error, given):
-            found = replace(fault, place=f"{places.get(fault.place, elsewhere)}, {fault.place}")
+async def _drafted(drafting: Drafting, wanted: Sequence[_Wanted], files: Files, faults: list[Fault], advice: str) -> Draft:
+    """What is wanted, as it can be bought; what is wrong with many of them in one way is told once.
+
+    Raises:
+        InputError: Everything that is wrong.
+    """
+    operations = await drafting.describe([one.step for one in wanted])
+    asked: dict[str, tuple[Any, ...]] = {}
+    for one in wanted:
+        operation = operations[one.step.name]
+        if isinstance(operation, Operation):
+            pictures = tuple(
+                files.found[source.file].sha256
+                for source in one.step.references
+                if isinstance(source, File) and source.file in files.found
+            )
+            asked[one.step.name] = (operation.asked, pictures)
+            continue
+        for fault in operation:
+            field_name = fault.place.removeprefix(", ")
+            found = replace(fault, place=f"{one.places.get(field_name, one.elsewhere)}, {field_name}")
             if found not in faults:
                 faults.append(found)
-        return None
-
-
-def _sound(items: list[Item], faults: list[Fault], advice: str) -> list[Item]:
-    wishes = Counter((item.request, item.references, item.take) for item in items)
-    twice = [item.name for item in items if wishes[item.request, item.references, item.take] > 1]
-    faults += [Fault(name, f"is asked for more than once; {advice}") for name in dict.fromkeys(twice)]
+    times = Counter(asked.values())
+    faults += [Fault(name, f"is asked for more than once; {advice}") for name, what in asked.items() if times[what] > 1]
     if faults:
         raise InputError(faults)
-    return items
+    return Draft([one.step for one in wanted], {one.step.name: one.place for one in wanted})
 
 
 def _fitting(model: str, ratios: Iterable[str]) -> list[str]:

@@ -26,6 +26,7 @@ from genmedia.concurrency import end_task, leased
 from genmedia.forms.prompts import Prompt
 from genmedia.jobs.job import Account, Amount, Buyer, Counter, Job, JobStatus, Output, priced
 from genmedia.jobs.watcher import Look, Watcher, look_at_each
+from genmedia.providers.terms import Terms
 from genmedia.transport.answers import ID_CHARACTERS, Id, RemoteId, parse
 from genmedia.transport.origins import Origins, check_base_url, is_loopback, join_url
 from genmedia.transport.pace import PAGES, Slots
@@ -321,7 +322,15 @@ class GenovaClient:
             explain=_explain,
             per_minute=self.limits.per_minute,
         )
-        self.slots = Slots(self.limits.open_jobs)
+        self.terms = Terms(
+            "Genova does not say whether it gives the credit back.",
+            repeat_seconds=1,
+            slots=Slots(self.limits.open_jobs),
+            listen=self.listen,
+            make_ready=self.hear_account,
+            counter=lambda: self.counter,
+            first_look=lambda: self.first_look_seconds,
+        )
         self.watcher = Watcher(self._look, every=self._every, clock_scale=lambda: self.http.clock_scale)
         self.counter: Counter | None = None
         self._push = push

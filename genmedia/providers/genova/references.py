@@ -1,6 +1,5 @@
 """Reference pictures: any input picture, made small enough to travel inside a request."""
 
-from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -36,11 +35,6 @@ class Reference:
     sha256: str
     preparation: str
     jpeg: bytes = field(repr=False)
-
-
-def pictures(references: Iterable[Reference]) -> dict[tuple[str, str], bytes]:
-    """The small JPEGs, by what names them in requests: the hash of the original bytes, and what was done to them."""
-    return {(one.sha256, one.preparation): one.jpeg for one in references}
 
 
 async def prepare_references(files: Files) -> tuple[dict[str, Reference], dict[str, str]]:

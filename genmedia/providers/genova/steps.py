@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import replace
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 from pydantic import ConfigDict, ValidationError
 from typing_extensions import override
@@ -15,7 +15,7 @@ from genmedia.forms.validation import faults_in
 from genmedia.jobs.job import Account
 from genmedia.journal.keys import media_reference
 from genmedia.journal.order import Order
-from genmedia.providers.genova.batch import COPIES, job_order
+from genmedia.media.conformance import Expected
 from genmedia.providers.genova.client import (
     PRICE,
     PROMPT_CHARACTERS,
@@ -33,10 +33,16 @@ from genmedia.providers.genova.references import PREPARATION, prepare_references
 from genmedia.providers.handoff import file_of
 from genmedia.providers.inputs import Input, ResolvedInput
 from genmedia.providers.sources import TAKE, Picture, Source, StepForm
-from genmedia.providers.steps import Operation, StepKind, Submit, frame_of, preparation
+from genmedia.providers.steps import Operation, PlannedStep, StepKind, Submit, frame_of, preparation
 from genmedia.store import Store
 from genmedia.store.named_files import Files, NamedFile
 from genmedia.transport.session import Gate
+
+RATIOS = {"landscape": "16:9", "portrait": "9:16", "square": "1:1"}
+"""What Genova's words for shapes mean, by its document."""
+
+COPIES = 20
+"""The most copies of one image; so many takes lie between one take of it and the next."""
 
 
 class GenovaStep(StepForm):
@@ -75,7 +81,20 @@ class GenovaStep(StepForm):
     priority: int | None = field(
         "Priority", "Jobs with a higher number begin sooner than others of the account.", example=5, default=None
     )
+    copy_number: int = field(
+        "Copy",
+        f"Of a picture: 2, 3 and so on, up to {COPIES}, ask for another beside the first.",
+        example=2,
+        default=1,
+        ge=1,
+        le=COPIES,
+    )
     take: int = TAKE
+
+
+class _Asked(NamedTuple):
+    request: JobRequest
+    copy: int
 
 
 class Jobs(StepKind[GenovaStep]):
@@ -120,6 +139,8 @@ class Jobs(StepKind[GenovaStep]):
             request = JobRequest.model_validate(asked)
         except ValidationError as error:
             return [replace(fault, place=f", {fault.place}") for fault in faults_in(error, asked)]
+        if video and step.copy_number > 1:
+            return [Fault(", copy_number", "is for pictures only")]
         return Operation(
             self,
             f"{request.type} {request.model}",
@@ -127,15 +148,15 @@ class Jobs(StepKind[GenovaStep]):
             unit=UNIT,
             takes={f"reference {number}": frozenset({"image"}) for number in range(1, len(step.references) + 1)},
             gives={"result": request.type},
-            asked=request,
+            asked=_Asked(request, step.copy_number),
         )
 
     @override
     def order(self, operation: Operation, inputs: Sequence[ResolvedInput], account: Account, take: int) -> Order:
         """A job. An image of a batch and the same of a campaign are one: in both, takes leave room for copies."""
-        request: JobRequest = operation.asked
+        request, copy = operation.asked
         files = [media_reference(one.sha256, preparation(one, operation)) for one in inputs]
-        return job_order(request, files, account, (take - 1) * COPIES + 1 if request.type == "image" else take)
+        return job_order(request, files, account, (take - 1) * COPIES + copy if request.type == "image" else take)
 
     @override
     async def deliver(
@@ -147,8 +168,10 @@ class Jobs(StepKind[GenovaStep]):
         order: Order,
         held: AsyncExitStack,
     ) -> Submit:
-        """Make the references small."""
-        return submission(client, order, await small_pictures(inputs, operation, store))
+        """Make those references small that are not yet."""
+        made = iter(await small_pictures([one for one in inputs if not one.sent], store))
+        pictures = {(one.sha256, preparation(one, operation)): one.sent or next(made) for one in inputs}
+        return submission(client, order, pictures)
 
     @override
     async def explain(
@@ -163,6 +186,23 @@ class Jobs(StepKind[GenovaStep]):
         return f"{frame_of(source)}in the request, as a JPEG of at most 512 px"
 
     @override
+    async def stage(
+        self, client: Any, store: Store, plan: Mapping[str, PlannedStep], steps: Sequence[PlannedStep]
+    ) -> Sequence[PlannedStep]:
+        """The steps with the references that are there made small, each once.
+
+        Raises:
+            InputError: Everything that is wrong with them.
+        """
+        given = {(one.sha256, one.at): one for step in steps for one in step.inputs if isinstance(one, ResolvedInput)}
+        small = dict(zip(given, await small_pictures(list(given.values()), store), strict=True))
+
+        def made_small(source: Input) -> Input:
+            return replace(source, sent=small[source.sha256, source.at]) if isinstance(source, ResolvedInput) else source
+
+        return [replace(step, inputs=tuple(map(made_small, step.inputs))) for step in steps]
+
+    @override
     def conversion(self, operation: Operation, source: ResolvedInput) -> str:
         """References are made small."""
         return PREPARATION
@@ -172,22 +212,44 @@ TITLE = "Genova"
 KINDS = (Jobs(),)
 
 
-async def small_pictures(inputs: Sequence[ResolvedInput], operation: Operation, store: Store) -> dict[tuple[str, str], bytes]:
-    """The pictures that go into a job as JPEG, small enough to travel in it, by the hash and preparation that name them in its request.
+async def small_pictures(inputs: Sequence[ResolvedInput], store: Store) -> list[bytes]:
+    """The pictures that go into jobs as JPEG, small enough to travel in them.
 
     Raises:
         InputError: Everything that is wrong with them.
     """
-    faults: list[Fault] = []
-    found: dict[tuple[str, str], bytes] = {}
-    for given in inputs:
-        async with file_of(given, store) as file:
-            prepared, wrong = await prepare_references(Files({given.source: NamedFile(file)}))
-        faults += [Fault(name, why) for name, why in wrong.items()]
-        found |= {(given.sha256, preparation(given, operation)): one.jpeg for one in prepared.values()}
-    if faults:
-        raise InputError(faults)
-    return found
+    async with AsyncExitStack() as held:
+        files = {f"{number}": NamedFile(await held.enter_async_context(file_of(one, store))) for number, one in enumerate(inputs)}
+        prepared, wrong = await prepare_references(Files(files))
+    if wrong:
+        raise InputError([Fault(inputs[int(number)].source, why) for number, why in wrong.items()])
+    return [prepared[number].jpeg for number in files]
+
+
+def job_order(request: JobRequest, references: Sequence[dict[str, str]], account: Account, take: int) -> Order:
+    """The wish for a job.
+
+    Args:
+        request: What is asked for.
+        references: Each picture by hash and preparation.
+        account: Who pays.
+        take: 1, 2, 3…: the same bought again on purpose.
+    """
+    fields = request.fields()
+    if references:
+        fields["referenceImages"] = {"images": list(references), "mode": request.reference_mode}
+    ratio = RATIOS.get(request.aspect_ratio or "", request.aspect_ratio or "")
+    return Order(
+        account,
+        f"{request.type} {request.model}",
+        fields,
+        PRICE,
+        UNIT,
+        take,
+        expects=Expected(kind=request.type, ratio=ratio),
+        fingerprint=request.fingerprint,
+        stride=COPIES if request.type == "image" else 1,
+    )
 
 
 def submission(client: GenovaClient, order: Order, pictures: Mapping[tuple[str, str], bytes]) -> Submit:

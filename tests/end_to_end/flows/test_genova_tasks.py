@@ -16,9 +16,8 @@ from pydantic import SecretStr
 from blocks import AssetStore, GenovaCredentials, load_block
 from deployments.local_run import run_here
 from genmedia.errors import CredentialsError, InDoubtError, RefusedError
-from genmedia.providers.genova.batch import Item, plan_images
-from genmedia.providers.genova.client import ApiKey
-from genmedia.providers.genova.steps import submission
+from genmedia.providers.genova.client import ApiKey, JobRequest
+from genmedia.providers.genova.steps import job_order, submission
 from genmedia.providers.steps import Submit
 from tasks.genova import (
     cancel_job,
@@ -210,31 +209,21 @@ async def test_doubts_do_not_keep_the_next_job_from_the_plans_slots(sandbox: San
         api_key=SecretStr(account["api_key"]), base_url=account["base_url"], account=account["account"], plan="Free"
     )
     store = AssetStore(root=str(tmp_path))
-    items = await plan_images(
-        prompts=["one", "two", "three"],
-        models=["nano_banana2"],
-        ratios=["landscape"],
-        references=[],
-        copies=1,
-        images_per_job=1,
-        quality=None,
-        priority=None,
-        take=1,
-    )
+    asked = [JobRequest(model="nano_banana2", type="image", prompt=prompt) for prompt in ("one", "two", "three")]
     sandbox.fault(account, "lose_answer", route="create_job", times=2)
     sandbox.fault(account, "nulls", route="list_jobs", times=None)  # no job says what it is
 
-    async def buy(item: Item) -> Any:
+    async def buy(request: JobRequest) -> Any:
         async def deliver(held: AsyncExitStack) -> Submit:
             return submission(await held.enter_async_context(credentials.get_client()), order, {})
 
-        order = item.order(credentials.payer)
+        order = job_order(request, [], credentials.payer, 1)
         ended = cast("object", await submit_job.fn(credentials, store, order, deliver))
         return await cast("State[Any]", ended).aresult(raise_on_failure=False) if isinstance(ended, State) else ended
 
     async with credentials.get_client():
-        doubts = await asyncio.gather(*map(buy, items[:2]))
-        await buy(items[2])
+        doubts = await asyncio.gather(*map(buy, asked[:2]))
+        await buy(asked[2])
 
     assert [type(doubt) for doubt in doubts] == [InDoubtError, InDoubtError]
     assert len(sandbox.jobs(account)) == 3

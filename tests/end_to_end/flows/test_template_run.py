@@ -25,7 +25,8 @@ from flows.campaign import campaign
 from flows.template_run import template_run
 from genmedia.errors import BudgetError, HeldError, InputError
 from genmedia.journal import Journal, Scope
-from genmedia.providers.generio.templates import Material, TemplateItem, TemplateStep
+from genmedia.providers.generio.steps import Material, flow_order, given_as
+from genmedia.providers.generio.templates import TemplateStep
 from genmedia.purchasing.result import Result
 from genmedia.store import Place
 from tests.end_to_end.flows.studio import Studio
@@ -341,8 +342,8 @@ async def test_a_flow_that_was_made_and_never_started_is_not_started_while_nothi
 
 async def test_a_flow_that_older_code_bound_before_its_start_is_bought_anew(generio: Studio) -> None:
     step = TemplateStep.model_validate(FROM_PROMPT)
-    item = TemplateItem("cup", [step], 1, Material("text/plain", text="A red cup"), None, 1)
-    order = item.order(generio.credentials.payer)
+    cup = Material("text/plain", text="A red cup")
+    order = flow_order(generio.credentials.payer, step.template, step.parameters, [given_as(cup)], None, 1)
     async with (
         cast("GenerioCredentials", generio.credentials).get_client() as client,
         Journal.lease(Place(str(generio.root)).journal_url()) as journal,

@@ -4,8 +4,8 @@ from pathlib import Path
 
 from genmedia.jobs.job import Account
 from genmedia.journal import AttemptState, Journal
-from genmedia.providers.genova.batch import job_order
 from genmedia.providers.genova.client import GenovaClient, JobRequest
+from genmedia.providers.genova.steps import job_order
 from genmedia.store import Place
 from tests.commands import genmedia, python
 from tests.end_to_end.project.test_doctor import set_up

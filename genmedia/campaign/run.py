@@ -1,0 +1,463 @@
+"""A campaign from what is asked for to its results: planned as a whole, priced, bought and stored, wherever it runs."""
+
+import asyncio
+from collections import defaultdict
+from collections.abc import AsyncGenerator, Generator, Iterable, Mapping, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager, suppress
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from time import monotonic
+from typing import Any
+
+from genmedia.campaign.brief import Brief
+from genmedia.campaign.executor import (
+    RunResult,
+    check_apart,
+    first_wishes,
+    inputs_of,
+    order_for,
+    outputs_of,
+    run_plan,
+    runs_to_buy,
+)
+from genmedia.campaign.host import Host
+from genmedia.campaign.marks import Selection, read_marks
+from genmedia.campaign.plan import explain, named_files, plan_steps
+from genmedia.campaign.steps import AnyStep
+from genmedia.campaign.variables import stand_in
+from genmedia.errors import NOTHING_BOUGHT, Fault, GenmediaError, SettingsError, StoreError, gathering
+from genmedia.forms.names import Place, placed
+from genmedia.forms.prompts import look_alike
+from genmedia.jobs.job import Account
+from genmedia.journal import Journal, Purpose
+from genmedia.journal.order import Order
+from genmedia.progress import Log, Progress, announce, listener
+from genmedia.providers.base import ProviderClient
+from genmedia.providers.inputs import PendingInput, ResolvedInput
+from genmedia.providers.offers import Credentials
+from genmedia.providers.registry import kind_of, kinds
+from genmedia.providers.sources import File, Unreadable
+from genmedia.providers.steps import Operation, PlannedStep, StepKind, Submit
+from genmedia.purchasing.acquire import acquire
+from genmedia.purchasing.budget import Foreseen, Outlook, Plan, check_plans, run_cap, shares
+from genmedia.purchasing.buy import Purchase
+from genmedia.purchasing.calls import Assets
+from genmedia.purchasing.receive import Received
+from genmedia.purchasing.recover import work_under_way
+from genmedia.store import Store
+from genmedia.store.named_files import Files, files_at_hand, look_at
+
+UNIT = "credits"
+
+
+@dataclass(frozen=True)
+class Ended:
+    """How a run of a campaign ended.
+
+    Attributes:
+        results: Of its steps, in their order.
+        marked: What is to be said of the marks that it was run by; empty without.
+    """
+
+    results: Sequence[RunResult]
+    marked: str
+
+
+async def run_campaign(brief: Brief, host: Host[Any]) -> Ended:
+    """Plan what is asked for, buy what is not bought yet, and keep everything it gives.
+
+    Raises:
+        InputError: Everything that is wrong with the steps, each with its step and input; nothing was bought.
+        HeldError: One of those who are to pay spends nothing now.
+        BudgetError: It would cost more than the run's cap, than a cap of an account leaves, or than an account has; or there is a cap, and
+            nobody knows what it would cost. All of that is told at once.
+        SettingsError: The store, or of a form the account, is not there.
+        StoreError: There is something to buy, and the store takes no files.
+    """
+    assets = await host.load_store(brief.store)
+    async with AsyncExitStack() as held:
+        async with _naming_paid_work(brief.name, assets):
+            run = _Run(brief, host, assets, await held.enter_async_context(assets.get_store()), held)
+            await run.make_plan()
+        await host.begin(brief.name, list(run.payers.values()))
+        async with _naming_paid_work(brief.name, assets):
+            foreseen = await run.price(await held.enter_async_context(assets.get_journal()))
+        with _logging_ends(host.log):
+            announce(one.name for one in foreseen)
+            results = await run.buy()
+        await host.show_results(brief.name, results, assets, run.store)
+    return Ended(results, run.selection.tell())
+
+
+@asynccontextmanager
+async def _naming_paid_work(name: str, assets: Assets) -> AsyncGenerator[None]:
+    """In this block nothing is bought yet: an error says so, and names the paid work that earlier runs of the campaign left under way."""
+    try:
+        yield
+    except GenmediaError as error:
+        error.bought_nothing, error.money = True, NOTHING_BOUGHT
+        with suppress(GenmediaError):  # what is refused has to be told, whatever else cannot be read
+            async with assets.get_journal() as journal:
+                error.money = await work_under_way(journal, name) or error.money
+        raise
+
+
+@contextmanager
+def _logging_ends(log: Log) -> Generator[None]:
+    """In this block the log has a line for each step that is over."""
+    listening = listener.get()
+
+    def log_too(news: Progress) -> None:
+        if news.over:
+            log.info("%s: %s", news.step, news.what)
+        listening(news)
+
+    token = listener.set(log_too)
+    try:
+        yield
+    finally:
+        listener.reset(token)
+
+
+@dataclass
+class _Run:
+    """One run of a campaign. It is what its form is drafted with as well; see `genmedia.campaign.brief.Drafting`."""
+
+    brief: Brief
+    host: Host[Any]
+    assets: Assets
+    store: Store
+    held: AsyncExitStack
+    payers: dict[str, Credentials] = field(default_factory=dict[str, Credentials])
+    plan: list[PlannedStep] = field(default_factory=list[PlannedStep])
+    to_buy: list[PlannedStep] = field(default_factory=list[PlannedStep])
+    selection: Selection = field(default_factory=Selection)
+    _clients: dict[str, ProviderClient] = field(default_factory=dict[str, ProviderClient])
+    _operations: dict[str, Operation | Sequence[Fault]] = field(default_factory=dict[str, "Operation | Sequence[Fault]"])
+    _files: Files = field(default_factory=Files)
+    _places: Mapping[str, Place] = field(default_factory=dict[str, Place])
+    _plans: dict[str, Plan] = field(default_factory=dict[str, Plan])
+    _locks: defaultdict[str, asyncio.Lock] = field(default_factory=lambda: defaultdict(asyncio.Lock))
+
+    @property
+    def log(self) -> Log:
+        """The run's."""
+        return self.host.log
+
+    @property
+    def _accounts(self) -> Mapping[str, Account]:
+        return {provider: payer.payer for provider, payer in self.payers.items()}
+
+    @cached_property
+    def _tasked(self) -> Mapping[str, Any]:
+        return {provider: self._client(provider) for provider in self.payers}
+
+    def _client(self, provider: str) -> Any:
+        """An account's client, as the host has its calls made."""
+        return self.host.runner.client(self.payers[provider], self._clients[provider])
+
+    # Before there is a plan
+
+    async def client(self, provider: str) -> Any:
+        """See `Drafting`."""
+        await self._load_payer(provider)
+        return self._client(provider)
+
+    async def look_at(self, names: Iterable[str], provider: str, kind: str = "") -> Files:
+        """See `Drafting`."""
+        await self._load_payer(provider)
+        found = await self._look_at(names, self._clients[provider], kind)
+        self._files = Files({**self._files.found, **found.found}, {**self._files.wrong, **found.wrong})
+        return found
+
+    async def describe(self, steps: Sequence[AnyStep]) -> Mapping[str, Operation | Sequence[Fault]]:
+        """See `Drafting`."""
+        for provider in sorted({kind_of(step).provider for step in steps}):
+            await self._load_payer(provider)
+        return await self._describe(steps)
+
+    async def _load_payer(self, provider: str) -> None:
+        if provider not in self.payers:
+            payer = await self.host.load_payer(provider, self.brief.accounts[provider])
+            self._clients[provider] = await self.held.enter_async_context(payer.get_client())
+            self.payers[provider] = payer
+
+    async def _look_at(self, names: Iterable[str], fetcher: ProviderClient | None, kind: str = "") -> Files:
+        http = fetcher.http if fetcher else None
+        return await look_at(await self.held.enter_async_context(files_at_hand(names, self.store, http)), kind)
+
+    async def make_plan(self) -> None:
+        """Make the plan, with all that it needs held.
+
+        Raises:
+            InputError: Everything that is wrong.
+        """
+        brief, faults = self.brief, list[Fault]()
+        if brief.draft:
+            self.selection = await self._select()
+            draft = await brief.draft(self)
+            steps, self._places = list[AnyStep | Unreadable](draft.steps), draft.places
+        else:
+            faults = await self._load_payers(brief.steps)
+            with gathering(faults):
+                self.selection = await self._select()
+            steps, unused = stand_in(brief.steps, photo=brief.photo, prompt=brief.prompt)
+            for sentence in unused:
+                self.log.warning("%s", sentence)
+        self.plan = self._named(await self._planned(steps, faults))
+        if brief.draft is None:  # a form says in its own words what it asks for twice
+            check_apart(self.plan, self._accounts)
+        self._warn_of_look_alikes()
+        self._places = self._places or {run.name: placed(step=(number, run.name)) for number, run in enumerate(self.plan, 1)}
+
+    async def _select(self) -> Selection:
+        """What the run may buy: everything where there are no marks.
+
+        Raises:
+            InputError: They cannot be read, or are no marks.
+        """
+        brief = self.brief
+        if not brief.marks:
+            return Selection(brief.name)
+        read = read_marks(brief.marks)
+        async with self.assets.get_journal() as journal:
+            return Selection(brief.name, read, await journal.latest(read.retakes().keys() | read.rejects()), brief.buy_unmarked)
+
+    async def _load_payers(self, steps: Sequence[AnyStep | Unreadable]) -> list[Fault]:
+        """Have those who pay for the steps; what only those could plan of whom there is no account waits for them, all else is told."""
+        faults: list[Fault] = []
+        for provider in sorted({kind_of(step).provider for step in steps if not isinstance(step, Unreadable)}):
+            try:
+                await self._load_payer(provider)
+            except SettingsError as error:
+                place = f"account {self.brief.accounts[provider]} of {provider}"
+                faults.append(Fault(place, f"{error.what}. {error.advice}".rstrip(".")))
+        return faults
+
+    async def _planned(self, steps: Sequence[AnyStep | Unreadable], faults: Sequence[Fault]) -> list[PlannedStep]:
+        """What the steps come to, with their files held; of a step that nobody pays for, what can be told without its provider.
+
+        Raises:
+            InputError: Everything that is wrong.
+        """
+        readable = [step for step in steps if not isinstance(step, Unreadable)]
+        known = [step for step in readable if not kind_of(step).asks or kind_of(step).provider in self.payers]
+        operations = await self._describe(known)  # a sandbox names its origins with its first answer
+        origins = {provider: client.http.origins for provider, client in self._clients.items()}
+        readers = [self._clients[kind.provider] for kind in kinds() if kind.reads_addresses and kind.provider in self._clients]
+        fetcher = next(iter([*readers, *self._clients.values()]), None)
+        seen = self._files.found.keys() | self._files.wrong.keys()
+        others = await self._look_at([name for name in named_files(readable, origins) if name not in seen], fetcher)
+        files = Files({**self._files.found, **others.found}, {**self._files.wrong, **others.wrong})
+        written = [step if isinstance(step, Unreadable) or step in known else _unpaid(step, files) for step in steps]
+        return plan_steps(written, operations, files, origins, faults)
+
+    async def _describe(self, steps: Sequence[AnyStep]) -> Mapping[str, Operation | Sequence[Fault]]:
+        """What each step buys, as the providers describe it now; asked for once each."""
+        for kind in kinds():
+            if mine := [step for step in steps if kind_of(step) is kind and step.name not in self._operations]:
+                payer = self.payers.get(kind.provider)
+                client = self._client(kind.provider) if payer else None
+                self._operations |= await kind.describe(client, mine, payer)
+        return self._operations
+
+    def _named(self, plan: Sequence[PlannedStep]) -> list[PlannedStep]:
+        """The plan, with what marks have asked for with another seed under the name that tells it."""
+        named = {run.name: run.name for run in plan}
+        for run in plan:
+            if not run.feeds:
+                named[run.name] = run.operation.kind.name_of(run, self._wish(run, inputs_of(run, {})))
+        self._places = {named[name]: place for name, place in self._places.items()}
+
+        def fed(source: ResolvedInput | PendingInput) -> ResolvedInput | PendingInput:
+            return replace(source, run=named[source.run]) if isinstance(source, PendingInput) else source
+
+        return [replace(run, name=named[run.name], inputs=tuple(map(fed, run.inputs))) for run in plan]
+
+    def _warn_of_look_alikes(self) -> None:
+        """Say in the log, before anything is bought, which steps ask for nearly the same: each is bought."""
+        wishes = first_wishes(self.plan, self._accounts)
+        asked = {name: (f"{wish.account} {wish.operation} {wish.take}", wish.request) for name, wish in wishes.items()}
+        for sentence in look_alike(asked):
+            self.log.warning("%s", sentence)
+
+    # Before anything is bought
+
+    async def price(self, journal: Journal) -> list[Foreseen]:
+        """See that what is not bought yet may be bought, and show it; what becomes of each step.
+
+        Raises:
+            BudgetError: It may not be paid for.
+            InputError: What would go into a step was changed since it was stored, or removed for good.
+            StoreError: There is something to buy, and the store takes no files.
+        """
+        try:
+            await self.store.sweep()
+        except StoreError as error:
+            self.log.warning("what earlier runs left on its way in was not cleared away: %s", error.what)
+        self.to_buy, outlook = await runs_to_buy(self.plan, self._accounts, self.brief.take, self.selection, journal, self.store)
+        caps = await self._caps(journal)
+        keys = {run.name: self._wish(run, inputs_of(run, {})).key for run in self.to_buy if not run.feeds}
+        foreseen = [
+            _foreseen(run.name, run.operation, keys.get(run.name, ""), outlook.get(run.name, Outlook.TO_BUY)) for run in self.plan
+        ]
+        self._plans = {provider: self._plan(payer, foreseen, caps[provider]) for provider, payer in self.payers.items()}
+        await self.host.show_plan(self.brief.name, foreseen, self._plans, self.selection.tell())
+        await check_plans(journal, [(plan, self._clients[provider]) for provider, plan in self._plans.items()])
+        if any(plan.prices for plan in self._plans.values()):
+            await self.store.check()  # that the store takes a file, before anything is bought for it
+        await self.host.warn(self.assets, {key for plan in self._plans.values() for key in plan.keys})
+        return foreseen
+
+    def _plan(self, payer: Credentials, foreseen: Sequence[Foreseen], cap: float | None) -> Plan:
+        left = [one for one in foreseen if one.provider == payer.provider and one.outlook is Outlook.TO_BUY]
+        costs = {one.name: payer.assumed_price if one.price is None else one.price for one in left}
+        keys = [one.key for one in left if one.key]
+        return Plan(
+            str(payer.payer), left[0].unit if left else "", costs, Purpose(self.brief.name, run=self.host.run, cap=cap), keys
+        )
+
+    async def _caps(self, journal: Journal) -> dict[str, float | None]:
+        """What may be spent at each provider, in the unit of its prices; None for no limit.
+
+        Raises:
+            BudgetError: A cap is in another unit than the prices, or all of it would cost more than one budget for all providers.
+        """
+        may_be_in_usd = {kind.provider for kind in kinds() if kind.in_usd}
+        budget = self.brief.max_credits
+        left = {one: [step for step in self.to_buy if step.operation.provider == one] for one in self.payers}
+        caps: dict[str, float | None] = {}
+        for provider in self.payers:
+            units = {step.operation.unit for step in self.plan if step.operation.provider == provider}
+            most = budget.get(provider) if isinstance(budget, Mapping) else budget
+            in_usd = self.brief.max_usd if provider in may_be_in_usd else None
+            caps[provider] = run_cap(provider, units, most, in_usd, to_buy=bool(left[provider]))
+        if not isinstance(budget, Mapping) and budget is not None:
+            caps |= await self._shares(budget, left, journal)
+        return caps
+
+    async def _shares(self, budget: float, runs: Mapping[str, Sequence[PlannedStep]], journal: Journal) -> dict[str, float]:
+        """What this run may pay each provider whose prices are in credits; see `shares`.
+
+        Raises:
+            BudgetError: All of it would cost more than the budget, or nobody knows what it would cost.
+        """
+        costs = {
+            one: _costs(self.payers[one], some) for one, some in runs.items() if all(run.operation.unit == UNIT for run in some)
+        }
+        spent = {one: await journal.money.spent(str(self.payers[one].payer), UNIT, self.host.run) for one in costs}
+        return shares(budget, costs, spent)
+
+    # Buying
+
+    async def buy(self) -> list[RunResult]:
+        """Buy what the plan says, and await and store it.
+
+        Raises:
+            InputError: An input, there or not yet, cannot get to its provider.
+        """
+        async with _naming_paid_work(self.brief.name, self.assets):
+            if self.brief.draft is None and self.to_buy:
+                for sentence in await explain(self.plan, self._clients, self.store):
+                    self.log.info("%s", sentence)
+            staged = await self._stage()
+        return await run_plan(staged, self._perform, at_once=self.brief.at_once, on_failure=self.brief.on_failure)
+
+    async def _stage(self) -> list[PlannedStep]:
+        """The plan, with what is there brought to where its provider reads it, before the first credit is spent.
+
+        Raises:
+            InputError: An input, there or not yet, cannot get to its provider.
+        """
+        by_name = {step.name: step for step in self.plan}
+        staged: dict[str, PlannedStep] = {}
+        for kind in kinds():
+            if mine := [step for step in self.to_buy if step.operation.kind is kind]:
+                staged |= {step.name: step for step in await kind.stage(self._tasked[kind.provider], self.store, by_name, mine)}
+        return [staged.get(step.name, step) for step in self.plan]
+
+    def _wish(self, run: PlannedStep, inputs: Sequence[ResolvedInput]) -> Order:
+        """What is asked for, as the marks have it."""
+        order = order_for(run, inputs, self.payers[run.operation.provider].payer, self.brief.take)
+        return self.selection.choose(order, run.name if run.feeds else "")
+
+    def _order(self, run: PlannedStep, inputs: Sequence[ResolvedInput]) -> Order:
+        """The same as this run makes it."""
+        brief, provider = self.brief, run.operation.provider
+        payer, plan = self.payers[provider], self._plans[provider]
+        return replace(
+            self._wish(run, inputs),
+            assumed=payer.assumed_price,
+            if_in_doubt=payer.if_in_doubt,
+            purpose=Purpose(
+                brief.name,
+                run.name,
+                [one.about() for one in inputs],
+                brief.labels,
+                run=self.host.run,
+                cap=plan.purpose.cap,
+                spare=plan.spare,
+                place=self._places[run.name],
+            ),
+            patience=brief.patience.queue_minutes * 60,
+            attempts=brief.attempts,
+        )
+
+    async def _perform(self, run: PlannedStep, inputs: list[ResolvedInput]) -> RunResult:
+        begun, operation = monotonic(), run.operation
+        kind, provider = operation.kind, operation.provider
+        order, payer, runner = self._order(run, inputs), self.payers[provider], self.host.runner
+        client, job = self._tasked[provider], None
+
+        async def deliver(sending: AsyncExitStack) -> Submit:
+            return await kind.deliver(client, self.store, operation, inputs, order, sending)
+
+        async def submit() -> Purchase:
+            return await runner.submit(payer, self.assets, order, deliver)
+
+        async def finish(purchase: Purchase) -> Received:
+            nonlocal job
+            job = await runner.wait(payer, self.assets, purchase, run.name, self.brief.patience)
+            return await runner.store(payer, self.assets, purchase, job)
+
+        async with self._locks[order.key]:  # inputs that come out equal make one wish of two runs: the second reuses
+            acquired = await acquire(run.name, self.assets, self._plans[provider].spare, submit, finish, self.log)
+        if self.brief.delete_after and acquired.assets:
+            await self._delete(kind, client, run.name, acquired.purchase.job_id)
+        return RunResult(
+            name=run.name,
+            operation=operation.name,
+            status=acquired.status,
+            job_id=acquired.purchase.job_id,
+            seconds=monotonic() - begun,
+            provider=provider,
+            unit=order.unit,
+            charged=acquired.charged,
+            assets=acquired.assets,
+            error=acquired.refused or acquired.purchase.why_not,
+            outputs=await outputs_of(run.name, acquired.assets, self.store, job),
+        )
+
+    async def _delete(self, kind: StepKind[Any], client: Any, name: str, job_id: str) -> None:
+        """Delete a job whose files are safe; where that fails, only its storage at the provider is not given up."""
+        try:
+            await kind.delete(client, job_id)
+        except GenmediaError as error:
+            self.log.warning("%s: job %s stays at %s: %s", name, job_id, kind.provider, error.what)
+
+
+def _unpaid(step: AnyStep, files: Files) -> Unreadable:
+    """A step whose provider nobody can ask, with what is wrong with its files."""
+    named = [(name, source.file) for name, source in kind_of(step).sources(step) if isinstance(source, File)]
+    return Unreadable(
+        step.name, tuple(Fault(f"input {name}", f"{file} {files.wrong[file]}") for name, file in named if file in files.wrong)
+    )
+
+
+def _costs(payer: Credentials, runs: Sequence[PlannedStep]) -> list[float | None]:
+    """What each run counts as, as far as anybody knows."""
+    return [payer.assumed_price if run.operation.price is None else run.operation.price for run in runs]
+
+
+def _foreseen(name: str, operation: Operation, key: str, outlook: Outlook) -> Foreseen:
+    return Foreseen(name, operation.provider, operation.name, operation.price, operation.unit, key, outlook)

@@ -1,0 +1,237 @@
+"""The three parts of a purchase: its order is met, its job is waited for, its files are stored. `Calls` makes them in this process."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from contextlib import AbstractAsyncContextManager, AsyncExitStack
+from dataclasses import dataclass
+from functools import partial
+from typing import Any, Protocol
+
+from genmedia.concurrency import to_the_end
+from genmedia.errors import InDoubtError, JobCancelledError, JobFailedError, JobVanishedError, SupersededError
+from genmedia.jobs.job import Job, JobStatus, priced
+from genmedia.jobs.watcher import Seen, Trouble
+from genmedia.journal import Attempt, Journal
+from genmedia.journal.order import Order
+from genmedia.progress import tell
+from genmedia.providers.base import ProviderClient, looking_for
+from genmedia.providers.offers import Credentials
+from genmedia.providers.steps import Deliver, Submit
+from genmedia.purchasing.buy import Outcome, Purchase, buy, end_without_result, refused, say_excess
+from genmedia.purchasing.cancel import take_back
+from genmedia.purchasing.receive import Received, receive_outputs
+from genmedia.store import Store
+
+
+@dataclass(frozen=True)
+class Patience:
+    """How long a job may wait before it starts, and how long it may run, in minutes."""
+
+    queue_minutes: float
+    run_minutes: float
+
+
+class Assets(Protocol):
+    """A store, and the journal of what was bought for it; the Asset Store block is such."""
+
+    @property
+    def if_refused(self) -> str:
+        """What is done when a file is not what it should be: `fail`, `buy again` or `go on`."""
+        ...
+
+    def get_store(self) -> AbstractAsyncContextManager[Store]:
+        """The store on this event loop."""
+        ...
+
+    def get_journal(self) -> AbstractAsyncContextManager[Journal]:
+        """The journal on this event loop."""
+        ...
+
+
+class Runner(Protocol):
+    """Carries out the three parts of a purchase."""
+
+    async def submit(self, payer: Credentials, assets: Assets, order: Order, deliver: Deliver) -> Purchase:
+        """Buy what an order asks for, or find that it is bought; see `meet_order`."""
+        ...
+
+    async def wait(self, payer: Credentials, assets: Assets, purchase: Purchase, step: str, patience: Patience) -> Job:
+        """Wait until its job has succeeded; see `wait_for_job`."""
+        ...
+
+    async def store(self, payer: Credentials, assets: Assets, purchase: Purchase, job: Job) -> Received:
+        """Put what the job gave into the store; see `receive_outputs`."""
+        ...
+
+    def client(self, payer: Credentials, client: ProviderClient) -> Any:
+        """The account's client, as steps are described and delivered with it."""
+        ...
+
+
+async def meet_order(client: ProviderClient, assets: Assets, order: Order, deliver: Deliver) -> Purchase:
+    """Buy what an order asks for as soon as the account has an open slot, unless the journal knows that it is bought; see `buy`."""
+    terms, slots = client.terms, client.terms.slots
+    async with assets.get_store() as files, assets.get_journal() as journal, AsyncExitStack() as held:
+        terms.listen()
+
+        async def prepare() -> Submit:
+            await slots.claim(order.key)
+            await terms.make_ready()
+            return await deliver(held)
+
+        try:
+            purchase = await buy(
+                journal,
+                order,
+                prepare,
+                has=files.has,
+                recover=client.recover,
+                repeat_pause=terms.repeat_seconds / client.http.clock_scale,
+                clock=client.http.server_time,
+                counter=terms.counter,
+                buyer=client.buyer,
+                reprice=partial(terms.reprice, order) if terms.reprice else None,
+            )
+        except InDoubtError:
+            await slots.doubt(order.key)
+            raise
+        except BaseException:
+            await slots.release(order.key)
+            raise
+        if purchase.outcome in (Outcome.REUSED, Outcome.NOT_BOUGHT):
+            await slots.release(order.key)
+        else:
+            slots.take(order.key)
+        return purchase
+
+
+async def _unseen(_: Job | Trouble) -> None:
+    pass
+
+
+async def _nobody_watches() -> Seen:
+    return _unseen
+
+
+async def wait_for_job(
+    client: ProviderClient,
+    journal: Journal,
+    purchase: Purchase,
+    step: str,
+    patience: Patience,
+    watch: Callable[[], Awaitable[Seen]] = _nobody_watches,
+) -> Job:
+    """Wait until a job has succeeded, through outages of the provider and of the network.
+
+    Args:
+        client: The account's.
+        journal: Where a failure is written down.
+        purchase: What the job was bought for.
+        step: Its name for people.
+        patience: How long to wait.
+        watch: Called once it is written down that this run waits; gives what is called with each news of the job.
+
+    Raises:
+        ContentRefusedError: It failed because the provider will not make what was asked for.
+        JobFailedError: The provider says that it failed or was cancelled.
+        JobVanishedError: The provider no longer knows it.
+        OtherKeyError: It was bought with another key than this account's, which does not see it.
+        SupersededError: It was never started, and so is still to buy.
+        QueueTimeoutError, RunTimeoutError: It took too long; it stays bought and the next run takes it up again.
+    """
+    run = purchase.order.purpose.run
+    client.terms.listen()
+    try:
+        await journal.want(purchase.attempt, run)
+        watching = await watch()
+
+        async def seen(news: Job | Trouble) -> None:
+            if isinstance(news, Trouble):
+                tell(step, news.what)
+            else:
+                tell(step, news.status.value, news.progress)
+            await watching(news)
+
+        async with looking_for(journal, client, purchase.attempt):
+            job = await client.watcher.wait(
+                client.reference(await journal.attempt(purchase.attempt)),
+                about=purchase.about,
+                queue_seconds=patience.queue_minutes * 60,
+                run_seconds=patience.run_minutes * 60,
+                seen=seen,
+                first_after=client.terms.first_look() if purchase.outcome is Outcome.BOUGHT else 0,
+            )
+    except JobVanishedError as error:
+        error.charged = await journal.report(purchase.attempt, run)
+        raise
+    finally:
+        await client.terms.slots.release(purchase.key)
+    if job.status is JobStatus.UNSTARTED:
+        await journal.unbind(purchase.attempt)
+        raise SupersededError("it was made and never started: nothing was paid", job=purchase.about)
+    if job.status is not JobStatus.SUCCEEDED:
+        charged = await end_without_result(journal, purchase.attempt, job, run)
+        money = _cost(await journal.attempt(purchase.attempt), client.terms.not_charged)
+        failed = (
+            refused(purchase.order, f"the job {_ended(job)}", money=money, job_id=purchase.job_id)
+            if job.content_refused
+            else _FAILED.get(job.status, JobFailedError)(f"the job {_ended(job)}", job=purchase.about, money=money)
+        )
+        failed.charged = charged
+        raise failed
+    return job
+
+
+def _cost(attempt: Attempt, not_charged: str) -> str:
+    """What is said of the money when a job gave nothing."""
+    if attempt.excess:
+        return say_excess(attempt)
+    told = priced(attempt.at_stake, attempt.unit)
+    if attempt.charged is None:
+        return f"{not_charged} {told} counts as spent." if attempt.at_stake else not_charged
+    return f"{told} {'was' if attempt.charged == 1 else 'were'} charged." if attempt.charged else not_charged
+
+
+_FAILED = {JobStatus.CANCELLED: JobCancelledError}
+
+
+def _ended(job: Job) -> str:
+    if job.status is JobStatus.CANCELLED:
+        return "was cancelled"
+    return f"failed: {job.error or 'no reason given'}"
+
+
+class Calls:
+    """Carries out purchases by plain calls, in this process.
+
+    Attributes:
+        cancelled: Whether a person has cancelled the run: then what can still be ended at the provider is ended with it.
+    """
+
+    def __init__(self) -> None:
+        self.cancelled = False
+
+    async def submit(self, payer: Credentials, assets: Assets, order: Order, deliver: Deliver) -> Purchase:
+        """See `Runner`."""
+        async with payer.get_client() as client:
+            return await meet_order(client, assets, order, deliver)
+
+    async def wait(self, payer: Credentials, assets: Assets, purchase: Purchase, step: str, patience: Patience) -> Job:
+        """See `Runner`."""
+        async with payer.get_client() as client, assets.get_journal() as journal:
+            try:
+                return await wait_for_job(client, journal, purchase, step, patience)
+            except asyncio.CancelledError:
+                if self.cancelled:
+                    await to_the_end(take_back(journal, client, purchase.attempt, {purchase.order.purpose.run}))
+                raise
+
+    async def store(self, payer: Credentials, assets: Assets, purchase: Purchase, job: Job) -> Received:
+        """See `Runner`."""
+        async with payer.get_client() as client, assets.get_store() as files, assets.get_journal() as journal:
+            return await receive_outputs(client, files, journal, purchase, job)
+
+    def client(self, payer: Credentials, client: ProviderClient) -> Any:
+        """The client itself."""
+        del payer
+        return client
