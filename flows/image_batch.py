@@ -118,7 +118,7 @@ def image_batch(
         draft=draft,
         accounts={PROVIDER: account},
         store=store,
-        max_credits=max_credits,
+        max_credits={PROVIDER: max_credits},
         labels=labels,
         take=take,
         marks=marks,

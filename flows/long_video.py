@@ -56,7 +56,7 @@ def long_video(
         draft=lambda drafting: plan_videos(drafting, shots, priority=priority or None),
         accounts={PROVIDER: account},
         store=store,
-        max_credits=max_credits,
+        max_credits={PROVIDER: max_credits},
         labels=labels,
         take=take,
         marks=marks,

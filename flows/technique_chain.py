@@ -65,7 +65,7 @@ def technique_chain(
         prompt=prompt,
         accounts={PROVIDER: account},
         store=store,
-        max_credits=max_credits,
+        max_credits={PROVIDER: max_credits},
         max_usd=max_usd,
         labels=labels,
         take=take,

@@ -73,7 +73,7 @@ def template_run(
         draft=lambda drafting: plan_models(drafting, inputs, steps),
         accounts={PROVIDER: account},
         store=store,
-        max_credits=max_credits,
+        max_credits={PROVIDER: max_credits},
         labels=labels,
         take=take,
         marks=marks,

@@ -68,7 +68,7 @@ def text_to_image(
         ),
         accounts={PROVIDER: account},
         store=store,
-        max_credits=max_credits,
+        max_credits={PROVIDER: max_credits},
         labels=labels,
         take=take,
         marks=marks,

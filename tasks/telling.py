@@ -18,10 +18,9 @@ from prefect.client.schemas.objects import State
 from prefect.logging import get_run_logger
 from prefect.runtime import flow_run
 from prefect.states import Failed
-from pydantic import ValidationError
 
 from genmedia.errors import GenmediaError, InputError, sentence
-from genmedia.forms.validation import Reading, faults_in, parameters_of
+from genmedia.forms.validation import Reading, read_parameters
 from genmedia.purchasing.result import REFUSED
 from genmedia.text.plain import for_markdown
 from tasks.lost_runs import name_process
@@ -124,7 +123,7 @@ def _reading_parameters(function: Function[..., State[Any]]) -> Function[..., St
         given = dict(signature(function).bind(*args, **kwargs).arguments)
         reading = Reading(plans=True)
         try:
-            values = _read(function, given, reading)
+            values = read_parameters(function, given, reading)
             for written, name in reading.renamed.items():
                 get_run_logger().info("%r is kept under the name %s", written, name)
             return await function(**values)
@@ -135,23 +134,6 @@ def _reading_parameters(function: Function[..., State[Any]]) -> Function[..., St
             return _state_of(error)
 
     return told
-
-
-def _read(function: Function[..., Any], given: Mapping[str, Any], reading: Reading) -> dict[str, Any]:
-    """The parameters as the function takes them.
-
-    Raises:
-        InputError: Everything that is wrong with them; of steps that are to be planned, only where something else is wrong as well.
-    """
-    model = parameters_of(function)
-    try:
-        read = model.model_validate(given, context=reading)
-    except ValidationError:
-        try:
-            read = model.model_validate(given)
-        except ValidationError as error:
-            raise InputError(faults_in(error, given)) from None
-    return {name: getattr(read, name) for name in model.model_fields}
 
 
 def _state_of(error: GenmediaError) -> State[Any]:

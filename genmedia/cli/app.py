@@ -17,7 +17,7 @@ from cyclopts import App, Parameter
 from genmedia import __version__
 from genmedia.cli.output import Output
 from genmedia.cli.printing import Console, complain
-from genmedia.errors import ApiError, BudgetError, GenmediaError, InputError, JournalError, SettingsError
+from genmedia.errors import ApiError, BudgetError, Fault, GenmediaError, InputError, JournalError, SettingsError
 
 if TYPE_CHECKING:
     from genmedia.cli.project import Project
@@ -162,6 +162,9 @@ def run(
     name: Annotated[str, Parameter(allow_leading_hyphen=True, completer=_names)] = "--help",
     /,
     *parameters: Annotated[str, Parameter(allow_leading_hyphen=True)],
+    without_prefect: Annotated[bool, Parameter(negative=())] = False,
+    sandbox: SandboxAddress = "",
+    folder: str = "",
     project: ProjectFolder = None,
 ) -> int:
     """Run a flow with its progress on this terminal; `genmedia run --help` lists the flows.
@@ -169,11 +172,20 @@ def run(
     Args:
         name: A flow, or a deployment in prefect.yaml, whose parameters are the preset.
         parameters: Of the flow; see `genmedia run NAME --help`.
+        without_prefect: Run it in this process alone, with no server; the keys in the environment pay, such as FLORA_API_KEY.
+        sandbox: Without Prefect: the sandbox at this address is paid instead.
+        folder: Without Prefect: the store, a folder or an address; by default GENMEDIA_STORE, or media in the project's folder.
         project: The project's folder.
     """
+    from genmedia.cli.flow_runs import Directly  # noqa: PLC0415
     from genmedia.cli.flow_runs import run as run_flow  # noqa: PLC0415
 
-    return run_flow(_project(project), [name, *parameters], Console())
+    if (sandbox or folder) and not without_prefect:
+        raise InputError(
+            [Fault("genmedia run", "--sandbox and --folder are for --without-prefect: a Prefect run uses saved blocks")]
+        )
+    directly = Directly(sandbox, folder) if without_prefect else None
+    return run_flow(_project(project), [name, *parameters], Console(), directly)
 
 
 @app.command

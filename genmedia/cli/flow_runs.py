@@ -2,11 +2,13 @@
 
 import ast
 import asyncio
+import logging
 import os
 import signal
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from pathlib import Path
 from textwrap import shorten
 from time import monotonic
 from typing import TYPE_CHECKING, Any
@@ -34,13 +36,27 @@ WARNING_CHARACTERS = 160
 _FLOWS, _PRESETS = Group("Flows", sort_key=1), Group("Presets", sort_key=2)
 
 
-def run(project: Project, words: Sequence[str], console: Console) -> int:
+@dataclass(frozen=True)
+class Directly:
+    """How a flow is run without Prefect.
+
+    Attributes:
+        sandbox: The address of the sandbox that is paid; empty for the keys of the environment.
+        folder: The store; empty for that of the environment, or of the project.
+    """
+
+    sandbox: str
+    folder: str
+
+
+def run(project: Project, words: Sequence[str], console: Console, directly: Directly | None = None) -> int:
     """Run what the words name: a flow, or a preset, which is a flow with a deployment's parameters; returns the exit code.
 
     Args:
         project: The checkout.
         words: What was typed after `genmedia run`.
         console: Where help, progress and results are shown.
+        directly: How it is run without Prefect; None for a flow run of Prefect.
 
     Raises:
         InputError: Everything that is wrong with the parameters.
@@ -81,8 +97,12 @@ def run(project: Project, words: Sequence[str], console: Console) -> int:
     values = parameters.read(bound.arguments, strays, reading)
     for written, name in reading.renamed.items() if reading else ():
         console.print(f"{written!r} is kept under the name {name}", soft_wrap=True)
+    if directly and directly.folder:
+        from genmedia.store import Place  # noqa: PLC0415 # see above
+
+        directly = replace(directly, folder=Place(directly.folder).below(Path.cwd()).root)
     os.chdir(project.folder)  # where the paths in parameters begin
-    return _Run(project, flow, values, console).to_the_end()
+    return _Run(project, flow, values, console, directly).to_the_end()
 
 
 def names(project: Project) -> list[str]:
@@ -114,24 +134,25 @@ class _Run:
     flow: Any
     parameters: dict[str, Any]
     console: Console
+    directly: Directly | None
 
     def to_the_end(self) -> int:
         """Run it, show how it ended, and return the exit code."""
         local = self.project.module("deployments.local_run")
         begun = monotonic()
         try:
-            store, ended = asyncio.run(self._go(local))
+            store, ended = asyncio.run(self._go_directly(self.directly) if self.directly else self._go(local))
         except local.Terminated:
             raise KeyboardInterrupt from None  # nobody cancelled it: what was bought stays
         finally:
             signal.signal(signal.SIGINT, signal.default_int_handler)
-        page = local.ui_url() + ended.page
+        page = local.ui_url() + ended.page if ended.page else ""
         if ended.name == "Cancelled":
             self.console.print("Cancelled. What had not started was taken back; what runs stays bought: run it again to go on.")
-            self.console.print(f"Prefect  {page}", soft_wrap=True)
+            _print_page(self.console, page)
             return CANCELLED
         marked = bool(self.parameters.get("marks"))
-        served = gallery_address(self.parameters.get("store", "default")) if store else ""
+        served = gallery_address(self.parameters.get("store", "default")) if store and not self.directly else ""
         return report(self.console, [ended], monotonic() - begun, store=store, gallery=served, page=page, marked=marked)
 
     async def _go(self, local: Any) -> "tuple[Place | None, Any]":
@@ -143,6 +164,17 @@ class _Run:
         self._listen_for_ctrl_c(stop)
         with showing_progress(self.console):
             return place, await local.run_here(self.flow, self.parameters, stop)
+
+    async def _go_directly(self, directly: Directly) -> "tuple[Place, Any]":
+        direct = self.project.module("deployments.direct_run")
+        assets, stop, log = direct.store_of(directly.folder), asyncio.Event(), logging.Logger("genmedia run", logging.WARNING)  # noqa: LOG001 # its lines are for this terminal alone
+        log.addHandler(_Printed(self.console))
+        self._listen_for_ctrl_c(stop)
+        with showing_progress(self.console):
+            ended = await direct.run_directly(
+                self.flow, self.parameters, assets=assets, sandbox=directly.sandbox, log=log, stop=stop
+            )
+        return assets.place, ended
 
     def _listen_for_ctrl_c(self, stop: asyncio.Event) -> None:
         loop = asyncio.get_running_loop()
@@ -160,6 +192,23 @@ class _Run:
             loop.call_soon_threadsafe(cancel)  # not in here: a line may be half printed
 
         signal.signal(signal.SIGINT, first)
+
+
+class _Printed(logging.Handler):
+    """Shows what is to be read of a run above its progress."""
+
+    def __init__(self, console: Console) -> None:
+        super().__init__()
+        self._console = console
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Show one line."""
+        self._console.print(record.getMessage(), style="yellow", soft_wrap=True)
+
+
+def _print_page(console: Console, page: str) -> None:
+    if page:
+        console.print(f"Prefect  {page}", soft_wrap=True)
 
 
 def results_of(ended: Any) -> "list[Result]":
@@ -197,7 +246,7 @@ def report(
         seconds: How long it took.
         store: Where the assets are; None where there is none.
         gallery: The address at which its gallery is served; empty where that is to be opened from the store.
-        page: The address in the Prefect UI.
+        page: The address in the Prefect UI; empty where there is none.
         marked: Whether they were run by marks, of which their states tell.
 
     Raises:
@@ -216,7 +265,7 @@ def report(
             console.print(f"Gallery  {gallery or store.address('index.html')}", soft_wrap=True)
     else:
         console.print(outcome.append("; ".join(one.message for one in ended)), soft_wrap=True)
-    console.print(f"Prefect  {page}", soft_wrap=True)
+    _print_page(console, page)
     return 0 if whole else 1
 
 

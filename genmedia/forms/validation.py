@@ -10,7 +10,7 @@ from typing import Any, cast, get_type_hints
 from pydantic import BaseModel, ConfigDict, ValidationError, create_model
 from pydantic_core import ErrorDetails, InitErrorDetails, PydanticCustomError
 
-from genmedia.errors import Fault
+from genmedia.errors import Fault, InputError
 
 SHOWN_CHARACTERS = 60
 """So much is shown of a value that will not do."""
@@ -63,6 +63,23 @@ def parameters_of(function: Callable[..., Any]) -> type[BaseModel]:
         for one in inspect.signature(function).parameters.values()
     }
     return create_model("Parameters", __config__=ConfigDict(extra="forbid", protected_namespaces=()), **fields)
+
+
+def read_parameters(function: Callable[..., Any], given: Mapping[str, Any], reading: Reading) -> dict[str, Any]:
+    """The parameters as the function takes them.
+
+    Raises:
+        InputError: Everything that is wrong with them; of steps that are to be planned, only where something else is wrong as well.
+    """
+    model = parameters_of(function)
+    try:
+        read = model.model_validate(given, context=reading)
+    except ValidationError:
+        try:
+            read = model.model_validate(given)
+        except ValidationError as error:
+            raise InputError(faults_in(error, given)) from None
+    return {name: getattr(read, name) for name in model.model_fields}
 
 
 def faults_in(error: ValidationError, given: Any, outermost: Callable[[str], str] = str) -> list[Fault]:

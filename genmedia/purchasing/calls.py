@@ -1,13 +1,11 @@
 """The three parts of a purchase: its order is met, its job is waited for, its files are stored. `Calls` makes them in this process."""
 
-import asyncio
 from collections.abc import Awaitable, Callable
 from contextlib import AbstractAsyncContextManager, AsyncExitStack
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, Protocol
 
-from genmedia.concurrency import to_the_end
 from genmedia.errors import InDoubtError, JobCancelledError, JobFailedError, JobVanishedError, SupersededError
 from genmedia.jobs.job import Job, JobStatus, priced
 from genmedia.jobs.watcher import Seen, Trouble
@@ -18,7 +16,6 @@ from genmedia.providers.base import ProviderClient, looking_for
 from genmedia.providers.offers import Credentials
 from genmedia.providers.steps import Deliver, Submit
 from genmedia.purchasing.buy import Outcome, Purchase, buy, end_without_result, refused, say_excess
-from genmedia.purchasing.cancel import take_back
 from genmedia.purchasing.receive import Received, receive_outputs
 from genmedia.store import Store
 
@@ -202,14 +199,7 @@ def _ended(job: Job) -> str:
 
 
 class Calls:
-    """Carries out purchases by plain calls, in this process.
-
-    Attributes:
-        cancelled: Whether a person has cancelled the run: then what can still be ended at the provider is ended with it.
-    """
-
-    def __init__(self) -> None:
-        self.cancelled = False
+    """Carries out purchases by plain calls, in this process."""
 
     async def submit(self, payer: Credentials, assets: Assets, order: Order, deliver: Deliver) -> Purchase:
         """See `Runner`."""
@@ -219,12 +209,7 @@ class Calls:
     async def wait(self, payer: Credentials, assets: Assets, purchase: Purchase, step: str, patience: Patience) -> Job:
         """See `Runner`."""
         async with payer.get_client() as client, assets.get_journal() as journal:
-            try:
-                return await wait_for_job(client, journal, purchase, step, patience)
-            except asyncio.CancelledError:
-                if self.cancelled:
-                    await to_the_end(take_back(journal, client, purchase.attempt, {purchase.order.purpose.run}))
-                raise
+            return await wait_for_job(client, journal, purchase, step, patience)
 
     async def store(self, payer: Credentials, assets: Assets, purchase: Purchase, job: Job) -> Received:
         """See `Runner`."""
