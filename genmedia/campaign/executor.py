@@ -8,6 +8,7 @@ from time import monotonic
 from typing import Any, Literal
 
 from genmedia.campaign.marks import UNMARKED_FEED, Selection
+from genmedia.concurrency import every
 from genmedia.errors import ContentRefusedError, Fault, GenmediaError, InputError, MissingOutputError, contained
 from genmedia.jobs.job import Account, Job
 from genmedia.journal import AttemptState, Journal, StoredAsset, are_there
@@ -271,11 +272,4 @@ async def run_plan(
 
     for run in runs:
         started[run.name] = asyncio.create_task(follow(run), name=run.name)
-    try:
-        await asyncio.wait(started.values())
-    except asyncio.CancelledError:
-        for task in started.values():
-            task.cancel()
-        await asyncio.wait(started.values())
-        raise
-    return [task.result() for task in started.values()]
+    return await every(started.values())

@@ -155,3 +155,17 @@ async def test_cancelling_the_whole_cancels_every_run() -> None:
         await whole
 
     assert cancelled == ["a", "b"]
+
+
+async def test_a_signal_that_comes_while_one_run_is_at_work_ends_all_of_them_at_once() -> None:
+    class Signal(BaseException):
+        """What Prefect makes of a SIGTERM is such: no `Exception`."""
+
+    async def work(run: PlannedStep, _: list[ResolvedInput]) -> RunResult:
+        if run.name == "struck":
+            raise Signal
+        await asyncio.Event().wait()
+        return result_of(run)
+
+    with pytest.raises(Signal):
+        await asyncio.wait_for(run_plan([planned("waits"), planned("struck"), planned("fed", "waits")], work, at_once=2), 10)
