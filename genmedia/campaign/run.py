@@ -135,6 +135,7 @@ class _Run:
     _clients: dict[str, ProviderClient] = field(default_factory=dict[str, ProviderClient])
     _operations: dict[str, Operation | Sequence[Fault]] = field(default_factory=dict[str, "Operation | Sequence[Fault]"])
     _files: Files = field(default_factory=Files)
+    _fed: set[str] = field(default_factory=set[str])
     _places: Mapping[str, Place] = field(default_factory=dict[str, Place])
     _plans: dict[str, Plan] = field(default_factory=dict[str, Plan])
     _locks: defaultdict[str, asyncio.Lock] = field(default_factory=lambda: defaultdict(asyncio.Lock))
@@ -167,7 +168,8 @@ class _Run:
         """See `Drafting`."""
         await self._load_payer(provider)
         found = await self._look_at(names, self._clients[provider], kind)
-        self._files = Files({**self._files.found, **found.found}, {**self._files.wrong, **found.wrong})
+        by_any_name = {**found.found, **{found.in_full(name): one for name, one in found.found.items()}}
+        self._files = Files({**self._files.found, **by_any_name}, {**self._files.wrong, **found.wrong})
         return found
 
     async def describe(self, steps: Sequence[AnyStep]) -> Mapping[str, Operation | Sequence[Fault]]:
@@ -205,6 +207,7 @@ class _Run:
             for sentence in unused:
                 self.log.warning("%s", sentence)
         self.plan = self._named(await self._planned(steps, faults))
+        self._fed = {run.name for run in self.plan if run.feeds}
         if brief.draft is None:  # a form says in its own words what it asks for twice
             check_apart(self.plan, self._accounts)
         self._warn_of_look_alikes()
@@ -379,7 +382,7 @@ class _Run:
     def _wish(self, run: PlannedStep, inputs: Sequence[ResolvedInput]) -> Order:
         """What is asked for, as the marks have it."""
         order = order_for(run, inputs, self.payers[run.operation.provider].payer, self.brief.take)
-        return self.selection.choose(order, run.name if run.feeds else "")
+        return self.selection.choose(order, run.name if run.name in self._fed else "")
 
     def _order(self, run: PlannedStep, inputs: Sequence[ResolvedInput]) -> Order:
         """The same as this run makes it."""

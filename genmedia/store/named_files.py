@@ -81,6 +81,11 @@ class Files:
     found: Mapping[str, NamedFile] = field(default_factory=dict[str, NamedFile])
     wrong: Mapping[str, str] = field(default_factory=dict[str, str])
 
+    def in_full(self, name: str) -> str:
+        """A name as it means the same from everywhere: a path of this machine is absolute; every other name is as it was written."""
+        one = self.found.get(name)
+        return name if one is None or one.url or one.asset else str(one.path)
+
 
 class _UnusableError(Exception):
     """What to say of a name, after it."""

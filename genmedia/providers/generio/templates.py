@@ -82,7 +82,7 @@ async def plan_models(drafting: Drafting, inputs: Sequence[TemplateInput], steps
         file = files.found[one.file] if one.file is not None else None
         model = f"{among:02}-{slug(PurePath(file.origin).stem if file else one.text or '')}"
         given[model] = _sent_as(file, taken) if file else "text/plain"
-        source: File | Text | FedBy = Text(text=one.text or "") if one.file is None else File(file=one.file)
+        source: File | Text | FedBy = Text(text=one.text or "") if one.file is None else File(file=files.in_full(one.file))
         for number, step in enumerate(steps, 1):
             name = f"{model}-{number}-{step.template}" if len(steps) > 1 else model
             drafted.append(

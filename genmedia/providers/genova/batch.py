@@ -142,7 +142,7 @@ async def plan_images(
                     prompt=prompt,
                     ratio=ratio,
                     quality=quality,
-                    references=[File(file=file) for file in pictures],
+                    references=[File(file=files.in_full(file)) for file in pictures],
                     mode=chosen.mode if chosen else None,
                     count=images_per_job if images_per_job > 1 else None,
                     priority=priority,
@@ -150,7 +150,7 @@ async def plan_images(
                 )
                 places = {"prompt": f"prompt {number}", **dict.fromkeys(("reference_mode", "references"), f"references {place}")}
                 wanted.append(_Wanted(step, placed(**where, copy=(copy, str(copy))), places, f"model {model}"))
-    return await _drafted(drafting, wanted, files, faults, "copies makes several of each")
+    return await _drafted(drafting, wanted, faults, "copies makes several of each")
 
 
 async def plan_videos(drafting: Drafting, shots: Sequence[Shot], *, priority: int | None) -> Draft:
@@ -174,11 +174,11 @@ async def plan_videos(drafting: Drafting, shots: Sequence[Shot], *, priority: in
             model=shot.model,
             prompt=shot.prompt,
             ratio=shot.ratio,
-            references=[File(file=file) for file in shot.references],
+            references=[File(file=files.in_full(file)) for file in shot.references],
             priority=priority,
         )
         wanted.append(_Wanted(step, placed(shot=(number, shot.prompt)), {}, f"shot {number}"))
-    return await _drafted(drafting, wanted, files, faults, "another take buys it again")
+    return await _drafted(drafting, wanted, faults, "another take buys it again")
 
 
 def _named(lists: Iterable[Sequence[str]]) -> list[tuple[int, int, str]]:
@@ -193,7 +193,7 @@ async def _pictures(drafting: Drafting, named: Mapping[str, str], faults: list[F
     return files
 
 
-async def _drafted(drafting: Drafting, wanted: Sequence[_Wanted], files: Files, faults: list[Fault], advice: str) -> Draft:
+async def _drafted(drafting: Drafting, wanted: Sequence[_Wanted], faults: list[Fault], advice: str) -> Draft:
     """What is wanted, as it can be bought; what is wrong with many of them in one way is told once.
 
     Raises:
@@ -204,12 +204,7 @@ async def _drafted(drafting: Drafting, wanted: Sequence[_Wanted], files: Files, 
     for one in wanted:
         operation = operations[one.step.name]
         if isinstance(operation, Operation):
-            pictures = tuple(
-                files.found[source.file].sha256
-                for source in one.step.references
-                if isinstance(source, File) and source.file in files.found
-            )
-            asked[one.step.name] = (operation.asked, pictures)
+            asked[one.step.name] = (operation.asked, *one.step.references)
             continue
         for fault in operation:
             field_name = fault.place.removeprefix(", ")
