@@ -1,7 +1,9 @@
 """What things are called: names that people give, and the part of a file's name that a text becomes."""
 
 import unicodedata
+from collections import Counter
 from collections.abc import Mapping, Sequence
+from hashlib import sha256
 from re import match, search, sub
 from typing import Annotated, Any
 
@@ -119,5 +121,27 @@ SLUG_CHARACTERS = 32
 
 
 def slug(text: str) -> str:
-    """The words of a text in lower case, joined by dashes and cut to a readable length; `untitled` for one without Latin letters."""
-    return sub(r"[^a-z0-9]+", "-", text.lower()).strip("-")[:SLUG_CHARACTERS].strip("-") or "untitled"
+    """The words of a text in lower case, joined by dashes and cut to a readable length; of another script than Latin, as they sound.
+
+    `untitled` for one without any letter or digit.
+    """
+    words = sub(r"[^a-z0-9]+", "-", text.lower()).strip("-")
+    if not search("[a-z]", words):
+        words = slugify(text, entities=False, decimal=False, hexadecimal=False) or words
+    return words[:SLUG_CHARACTERS].strip("-") or "untitled"
+
+
+def item_names(items: Sequence[tuple[str, str]]) -> list[str]:
+    """What each of several items is called: by its words, and not by its place, so that one that is put in renames no other.
+
+    Those that would be called the same are told apart by a hash of what they are; the very same is called the same.
+
+    Args:
+        items: Of each its words, and all that it is.
+    """
+    names = [slug(words) for words, _ in items]
+    differing = Counter(name for name, _ in {(name, item) for name, (_, item) in zip(names, items, strict=True)})
+    return [
+        f"{name}-{sha256(item.encode()).hexdigest()[:6]}" if differing[name] > 1 else name
+        for name, (_, item) in zip(names, items, strict=True)
+    ]

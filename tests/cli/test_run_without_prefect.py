@@ -38,8 +38,8 @@ def test_a_batch_is_bought_stored_told_and_not_bought_again(keys: dict[str, str]
     assert "nothing was bought; everything is in the store already." in second.stdout
     assert f"Store    {tmp_path}" in first.stdout
     assert "Prefect" not in first.stdout
-    told = json.loads((tmp_path / "kites" / "01-a-red-kite-2" / "result.png.json").read_text())
-    assert (told["campaign"], told["step"]) == ("kites", "01-a-red-kite-2")
+    told = json.loads((tmp_path / "kites" / "a-red-kite-2" / "result.png.json").read_text())
+    assert (told["campaign"], told["step"]) == ("kites", "a-red-kite-2")
     assert (tmp_path / "index.html").exists()
 
 

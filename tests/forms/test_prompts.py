@@ -1,5 +1,6 @@
 """What people write for a provider: cleaned, refused where nothing can be seen of it, told apart where it looks alike."""
 
+import re
 from collections.abc import AsyncGenerator
 from pathlib import Path
 from typing import Any
@@ -9,7 +10,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from genmedia.campaign.steps import Campaign
 from genmedia.errors import InputError
-from genmedia.forms.names import Labels, Name
+from genmedia.forms.names import Labels, Name, slug
 from genmedia.forms.prompts import clean, look_alike
 from genmedia.forms.validation import Reading
 from genmedia.jobs.job import Account
@@ -183,3 +184,46 @@ def test_a_label_that_will_not_do_is_refused_in_words(label: dict[str, str], sai
         TypeAdapter(Labels).validate_python(label)
 
     assert said in refused.value.errors()[0]["msg"]
+
+
+@pytest.mark.parametrize(
+    ("text", "name"),
+    [
+        ("A red kite, over the sea!", "a-red-kite-over-the-sea"),
+        ("Ein Krug, ganz schön", "ein-krug-ganz-sch-n"),
+        ("красный змей", "krasnyi-zmei"),
+        ("一杯", "yi-bei"),
+        ("كوب قهوة", "kwb-qhw"),
+        ("2026", "2026"),
+        ("👩‍🍳", "untitled"),
+    ],
+)
+def test_what_is_made_of_words_is_called_by_them_in_any_script(text: str, name: str) -> None:
+    assert slug(text) == name
+
+
+async def test_a_prompt_that_is_put_in_renames_no_other(form: Form) -> None:
+    settings: dict[str, Any] = {"models": ["imagen4"], "ratios": ["square"], "references": [], "copies": 1, "images_per_job": 1}
+
+    async def names(*prompts: str) -> list[str]:
+        draft = await plan_images(form, prompts=prompts, **settings, quality=None, priority=None)
+        return [step.name for step in draft.steps]
+
+    before, after = await names("A cup", "A jug"), await names("A kite", "A cup", "A jug")
+    alike, turned = await names("A cup!", "A cup?"), await names("A cup?", "A cup!")
+
+    assert (before, after) == (["a-cup", "a-jug"], ["a-kite", "a-cup", "a-jug"])
+    assert alike == turned[::-1]
+    assert len({*alike}) == 2
+    assert all(re.fullmatch("a-cup-[0-9a-f]{6}", one) for one in alike)
+
+
+async def test_shots_of_the_same_words_are_told_apart_by_what_else_they_are(form: Form) -> None:
+    shots = [Shot(prompt="A cup"), Shot(prompt="A cup", ratio="square")]
+
+    one, other = (await plan_videos(form, shots, priority=None)).steps
+    with pytest.raises(InputError, match="is asked for more than once"):
+        await plan_videos(form, [shots[0], shots[0]], priority=None)
+
+    assert one.name != other.name
+    assert {one.name[:6], other.name[:6]} == {"a-cup-"}

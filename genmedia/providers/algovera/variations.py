@@ -7,7 +7,7 @@ from itertools import product
 from typing import Any
 
 from genmedia.errors import Fault, InputError
-from genmedia.forms.names import Place, placed, slug
+from genmedia.forms.names import Place, item_names, placed, slug
 from genmedia.providers.algovera.steps import AlgoveraStep, seed_in_name
 from genmedia.providers.drafts import Draft, Drafting
 from genmedia.providers.steps import Operation
@@ -31,8 +31,9 @@ async def plan_variations(
     steps: list[AlgoveraStep] = []
     places: dict[str, Place] = {}
     numbers: list[int] = []
+    called = item_names([(prompt, prompt) for prompt in prompts])
     for (number, prompt), (m, model), (s, seed) in product(enumerate(prompts, 1), enumerate(base_models, 1), enumerate(seeds, 1)):
-        words = (f"{number:02}", seed_in_name(seed), slug(model) if len(base_models) > 1 else "", slug(prompt))
+        words = (seed_in_name(seed), slug(model) if len(base_models) > 1 else "", called[number - 1])
         name = "-".join(filter(None, words))
         steps.append(AlgoveraStep.model_construct(name=name, base_model=model, prompt=prompt, seed=seed, **settings))
         places[name] = placed(prompt=(number, prompt), model=(m, model), seed=(s, str(seed)))

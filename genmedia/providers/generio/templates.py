@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict, model_validator
 
 from genmedia.errors import Fault, InputError
 from genmedia.forms.fields import field, show_plainly
-from genmedia.forms.names import Place, placed, slug
+from genmedia.forms.names import Place, item_names, placed
 from genmedia.forms.prompts import Prompt
 from genmedia.media.conversion import TYPES, conversion
 from genmedia.providers.drafts import Draft, Drafting
@@ -17,7 +17,7 @@ from genmedia.providers.generio.client import PROVIDER, GenerioClient, Template,
 from genmedia.providers.generio.steps import GenerioStep, template_parameters
 from genmedia.providers.sources import FedBy, File, Text
 from genmedia.providers.steps import look_up
-from genmedia.store.named_files import HOW_NAMED, FileName, NamedFile
+from genmedia.store.named_files import HOW_NAMED, FileName, Files, NamedFile
 
 
 class TemplateInput(BaseModel):
@@ -75,12 +75,12 @@ async def plan_models(drafting: Drafting, inputs: Sequence[TemplateInput], steps
     given: dict[str, str] = {}
     drafted: list[GenerioStep] = []
     places: dict[str, Place] = {}
-    for among, one in enumerate(inputs, 1):
+    models = item_names([_called(one, files) for one in inputs])
+    for among, (one, model) in enumerate(zip(inputs, models, strict=True), 1):
         if one.file is not None and one.file in files.wrong:
             faults.append(Fault(f"input {among}", f"{one.file} {files.wrong[one.file]}"))
             continue
         file = files.found[one.file] if one.file is not None else None
-        model = f"{among:02}-{slug(PurePath(file.origin).stem if file else one.text or '')}"
         given[model] = _sent_as(file, taken) if file else "text/plain"
         source: File | Text | FedBy = Text(text=one.text or "") if one.file is None else File(file=files.in_full(one.file))
         for number, step in enumerate(steps, 1):
@@ -99,6 +99,14 @@ async def plan_models(drafting: Drafting, inputs: Sequence[TemplateInput], steps
     if faults:
         raise InputError(faults)
     return Draft(drafted, places)
+
+
+def _called(one: TemplateInput, files: Files) -> tuple[str, str]:
+    """The words by which an input is called, and all that it is."""
+    if one.file is None:
+        return one.text or "", one.text or ""
+    file = files.found.get(one.file)
+    return PurePath(file.origin if file else one.file).stem, files.in_full(one.file)
 
 
 def _sent_as(file: NamedFile, taken: Sequence[str]) -> str:

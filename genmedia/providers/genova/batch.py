@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict
 
 from genmedia.errors import Fault, InputError
 from genmedia.forms.fields import field
-from genmedia.forms.names import Place, placed, slug
+from genmedia.forms.names import Place, item_names, placed, slug
 from genmedia.forms.prompts import Prompt
 from genmedia.providers.drafts import Draft, Drafting
 from genmedia.providers.genova.client import (
@@ -118,6 +118,7 @@ async def plan_images(
     files = await _pictures(drafting, named, faults)
     wanted: list[_Wanted] = []
     sets: list[ReferenceSet | None] = [*references] or [None]
+    called = item_names([(prompt, prompt) for prompt in prompts])
     for (number, prompt), (place, chosen), (m, model) in product(enumerate(prompts, 1), enumerate(sets, 1), enumerate(models, 1)):
         pictures = chosen.files if chosen else []
         used = " + ".join(Path(files.found[file].origin).name for file in pictures if file in files.found) if chosen else "none"
@@ -128,7 +129,7 @@ async def plan_images(
                 slug(ratio) if len(ratios) > 1 else "",
                 f"r{place}" if len(sets) > 1 else "",
             )
-            name = "-".join(filter(None, (f"{number:02}", slug(prompt), *varied)))
+            name = "-".join(filter(None, (called[number - 1], *varied)))
             where = {
                 "prompt": (number, prompt),
                 "references": (place, used),
@@ -168,9 +169,10 @@ async def plan_videos(drafting: Drafting, shots: Sequence[Shot], *, priority: in
     named = {f"shot {place}, picture {number}": name for place, number, name in _named(shot.references for shot in shots)}
     files = await _pictures(drafting, named, faults)
     wanted: list[_Wanted] = []
-    for number, shot in enumerate(shots, 1):
+    names = item_names([(shot.prompt, shot.model_dump_json()) for shot in shots])
+    for number, (shot, name) in enumerate(zip(shots, names, strict=True), 1):
         step = GenovaStep.model_construct(
-            name=f"{number:02}-{slug(shot.prompt)}",
+            name=name,
             model=shot.model,
             prompt=shot.prompt,
             ratio=shot.ratio,
@@ -200,19 +202,20 @@ async def _drafted(drafting: Drafting, wanted: Sequence[_Wanted], faults: list[F
         InputError: Everything that is wrong.
     """
     operations = await drafting.describe([one.step for one in wanted])
-    asked: dict[str, tuple[Any, ...]] = {}
+    asked: list[tuple[str, tuple[Any, ...]]] = []
     for one in wanted:
         operation = operations[one.step.name]
         if isinstance(operation, Operation):
-            asked[one.step.name] = (operation.asked, *one.step.references)
+            asked.append((one.step.name, (operation.asked, *one.step.references)))
             continue
         for fault in operation:
             field_name = fault.place.removeprefix(", ")
             found = replace(fault, place=f"{one.places.get(field_name, one.elsewhere)}, {field_name}")
             if found not in faults:
                 faults.append(found)
-    times = Counter(asked.values())
-    faults += [Fault(name, f"is asked for more than once; {advice}") for name, what in asked.items() if times[what] > 1]
+    times = Counter(what for _, what in asked)
+    twice = dict.fromkeys(name for name, what in asked if times[what] > 1)
+    faults += [Fault(name, f"is asked for more than once; {advice}") for name in twice]
     if faults:
         raise InputError(faults)
     return Draft([one.step for one in wanted], {one.step.name: one.place for one in wanted})

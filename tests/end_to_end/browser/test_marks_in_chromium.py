@@ -53,7 +53,7 @@ def test_a_retake_marked_in_the_gallery_is_bought_with_its_other_seed_and_stands
     assert [job["request"]["seed"] for job in studio.jobs] == [7, 8, 7, 8, 1]
     assert second.name == "Completed"
     assert second.message.startswith("1 retake, 1 of it known here; 1 bought, 3 reused, 2 not bought; charged: algovera 1 credit")
-    assert steps == ["01-seed-7-a-red-kite", "01-seed-8-a-red-kite", "01-seed-1-a-red-kite", "02-seed-7-a-cup", "02-seed-8-a-cup"]
+    assert steps == ["seed-7-a-red-kite", "seed-8-a-red-kite", "seed-1-a-red-kite", "seed-7-a-cup", "seed-8-a-cup"]
     assert labels == ["seed 7", "seed 8", "a red kite", "a cup"]
     assert before
     assert after

@@ -302,7 +302,7 @@ async def test_a_picture_that_belongs_to_another_request_is_stored_and_named_as_
     (asset,) = result.assets
     assert ended.name == "Completed"
     assert (
-        "To be looked at: step 01-a-cup-of-tea, result: the very same file came of another request, with other prompt: "
+        "To be looked at: step a-cup-of-tea, result: the very same file came of another request, with other prompt: "
         in ended.message
     )
     assert "a-red-kite" in result.warnings[0]

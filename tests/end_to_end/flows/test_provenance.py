@@ -127,8 +127,8 @@ async def test_the_list_beside_the_gallery_has_a_line_for_every_file_and_no_name
         key = read_sidecar(Path(f"{file}.json").read_bytes()).submission_key
         assert key[:8] not in line["path"]
         assert (line["sha256"][:8] in line["path"]) == (line["path"] in twice)
-    kite = next(line for line in lines if line["step"] == "01-seed-7-a-red-kite" and line["take"] == "1")
-    assert kite["path"] == "sheet/01-seed-7-a-red-kite/image.jpg"
+    kite = next(line for line in lines if line["step"] == "seed-7-a-red-kite" and line["take"] == "1")
+    assert kite["path"] == "sheet/seed-7-a-red-kite/image.jpg"
     assert (kite["prompt"], kite["provider"], kite["width"], kite["charged"]) == ("a red kite", "algovera", "128", "1.0")
     assert next(line for line in lines if line["step"] == "relight")["inputs"] == made.photo
 

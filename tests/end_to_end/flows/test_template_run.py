@@ -93,7 +93,7 @@ async def test_a_picture_becomes_a_model_and_the_model_a_smaller_one_and_nothing
         "id": "input",
         "sha256": large["file"]["sha256"],
         "asset": large["file"]["path"],
-        "from": "step 01-coffee-1-model_generate_fromimage, model",
+        "from": "step coffee-1-model_generate_fromimage, model",
     }
 
 
@@ -186,7 +186,7 @@ async def test_everything_that_cannot_work_is_told_at_once_and_nothing_is_bought
         "step 1, parameter wings: is unknown to model_generate_fromimage",
         "step 1, parameter quality: is 'best', not one of",
         "step 1, parameter seed: is 'x', but integer is needed",
-        "step 1, input 02-a-chair: is text/plain, but model_generate_fromimage takes",
+        "step 1, input a-chair: is text/plain, but model_generate_fromimage takes",
     ):
         assert words in told
     assert generio.jobs == []

@@ -41,10 +41,10 @@ async def test_a_sheet_of_prompts_seeds_and_models_is_bought_once(algovera: Stud
     assert {result.status for result in results(second)} == {"Reused"}
     assert len(algovera.jobs) == 4
     assert [result.name for result in results(first)] == [
-        "01-seed-7-stable-a-red-kite",
-        "01-seed-8-stable-a-red-kite",
-        "01-seed-7-dalle-a-red-kite",
-        "01-seed-8-dalle-a-red-kite",
+        "seed-7-stable-a-red-kite",
+        "seed-8-stable-a-red-kite",
+        "seed-7-dalle-a-red-kite",
+        "seed-8-dalle-a-red-kite",
     ]
     files = [result.assets[0].sidecar.file for result in results(first)]
     assert {(file.width, file.height, file.media_type) for file in files} == {(256, 128, "image/jpeg")}
@@ -100,7 +100,7 @@ async def test_a_marked_retake_of_a_fixed_seed_is_bought_with_the_seed_of_its_ma
     assert [result.status for result in results(same)] == ["Reused", "Not bought", "Not bought", "Not bought"]
     assert "made with the seed 2, which gives the same again" in same.message
     assert [result.status for result in results(other)] == ["Reused", "Bought", "Not bought", "Not bought"]
-    assert results(other)[1].name == "01-seed-77-a-kite"
+    assert results(other)[1].name == "seed-77-a-kite"
     assert [job["request"]["seed"] for job in algovera.jobs] == [1, 2, 77]
 
 
