@@ -194,22 +194,20 @@ class _Run:
         Raises:
             InputError: Everything that is wrong.
         """
-        brief, faults = self.brief, list[Fault]()
+        brief = self.brief
         if brief.draft:
-            self.selection = await self._select()
             draft = await brief.draft(self)
             steps, self._places = list[AnyStep | Unreadable](draft.steps), draft.places
         else:
-            faults = await self._load_payers(brief.steps)
-            with gathering(faults):
-                self.selection = await self._select()
             steps, unused = stand_in(brief.steps, photo=brief.photo, prompt=brief.prompt)
             for sentence in unused:
                 self.log.warning("%s", sentence)
+        faults = await self._load_payers(brief.steps or steps)
+        with gathering(faults):
+            self.selection = await self._select()
         self.plan = self._named(await self._planned(steps, faults))
         self._fed = {run.name for run in self.plan if run.feeds}
-        if brief.draft is None:  # a form says in its own words what it asks for twice
-            check_apart(self.plan, self._accounts)
+        check_apart(self.plan, self._accounts)
         self._warn_of_look_alikes()
         self._places = self._places or {run.name: placed(step=(number, run.name)) for number, run in enumerate(self.plan, 1)}
 
@@ -360,9 +358,8 @@ class _Run:
             InputError: An input, there or not yet, cannot get to its provider.
         """
         async with _naming_paid_work(self.brief.name, self.assets):
-            if self.brief.draft is None and self.to_buy:
-                for sentence in await explain(self.plan, self._clients, self.store):
-                    self.log.info("%s", sentence)
+            for sentence in await explain(self.plan, self._clients, self.store) if self.to_buy else ():
+                self.log.info("%s", sentence)
             staged = await self._stage()
         return await run_plan(staged, self._perform, at_once=self.brief.at_once, on_failure=self.brief.on_failure)
 
