@@ -66,7 +66,8 @@ def run(project: Project, words: Sequence[str], console: Console, directly: Dire
     app = App(
         name="genmedia run",
         help="Run a flow, or a preset of one from prefect.yaml, with its progress on this terminal.",
-        help_epilogue="Put --help after a name to see its parameters.",
+        help_epilogue="Put --help after a name to see its parameters. With --without-prefect a flow that buys runs here alone, "
+        "paid at --sandbox ADDRESS or by the keys in the environment; --folder STORE takes the files.",
         help_format="plaintext",
         version_flags=(),
         console=console,
