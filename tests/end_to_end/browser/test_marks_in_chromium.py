@@ -13,8 +13,8 @@ from playwright.sync_api import Browser, expect
 from deployments.local_run import run_here
 from flows.text_to_image import text_to_image
 from tests.end_to_end.browser.galleries import opened, tile
-from tests.end_to_end.flows.studio import Studio
 from tests.sandboxes import Sandbox
+from tests.studio import Studio
 
 pytestmark = pytest.mark.browser
 

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.end_to_end.flows.studio import Studio
 from tests.end_to_end.flows.workers import PROJECT, working
 from tests.sandboxes import Sandbox
+from tests.studio import Studio
 
 
 @pytest.fixture

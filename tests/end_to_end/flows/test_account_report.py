@@ -13,8 +13,8 @@ from deployments.local_run import Ended, run_here
 from flows import account_report as report
 from flows.account_report import account_report
 from genmedia.errors import CredentialsError, InputError
-from tests.end_to_end.flows.studio import Studio
 from tests.sandboxes import Sandbox
+from tests.studio import Studio
 
 NewStudio = Callable[..., Any]
 

@@ -17,9 +17,9 @@ from deployments.local_run import run_here
 from flows.long_video import long_video
 from flows.template_run import template_run
 from genmedia.purchasing.result import Result
-from tests.end_to_end.flows.studio import Studio
 from tests.end_to_end.flows.workers import PROJECT, bars_of, evict, start, until, working
 from tests.sandboxes import Sandbox, running_sandbox
+from tests.studio import Studio
 
 QUEUED = {"queue": [1700, 1700]}
 """Genova fails a job that no worker took within 1800 s."""

@@ -13,9 +13,9 @@ from flows.template_run import template_run
 from flows.text_to_image import text_to_image
 from genmedia.media.hashing import hash_file
 from tests.crashes.scenes import BY_LOOKS
-from tests.end_to_end.flows.studio import Studio
 from tests.end_to_end.flows.workers import PROJECT, start, until
 from tests.sandboxes import Sandbox
+from tests.studio import Studio
 
 pytestmark = pytest.mark.timeout(900)
 

@@ -8,7 +8,7 @@ from deployments.local_run import run_here
 from flows.account_report import account_report
 from flows.key_rotation import key_rotation
 from genmedia.errors import CredentialsError
-from tests.end_to_end.flows.studio import Studio
+from tests.studio import Studio
 
 
 async def test_a_report_tells_plan_credits_and_jobs_and_can_rename_the_account(genova: Studio) -> None:

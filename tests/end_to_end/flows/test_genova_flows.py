@@ -26,8 +26,8 @@ from genmedia.purchasing.result import Result
 from genmedia.store import Place
 from genmedia.text.plain import REASON_CHARACTERS
 from genmedia.transport.session import Fetched
-from tests.end_to_end.flows.studio import Studio
 from tests.sandboxes import Sandbox, running_sandbox
+from tests.studio import Studio
 
 
 async def batch(studio: Studio, *prompts: str, **parameters: Any) -> Any:

@@ -30,8 +30,8 @@ from tasks.genova import (
     submit_job,
     update_profile,
 )
-from tests.end_to_end.flows.studio import Studio
 from tests.sandboxes import Sandbox
+from tests.studio import Studio
 
 
 @pytest.fixture(autouse=True)

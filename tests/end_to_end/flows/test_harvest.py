@@ -20,9 +20,9 @@ from flows.harvest import harvest
 from flows.image_batch import image_batch
 from flows.technique_chain import technique_chain
 from tasks.lost_runs import PROCESS
-from tests.end_to_end.flows.studio import Studio
 from tests.end_to_end.flows.workers import bars_of, until
 from tests.sandboxes import Sandbox
+from tests.studio import Studio
 
 PROJECT = Path(__file__).parents[3]
 

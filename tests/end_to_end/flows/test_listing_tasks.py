@@ -10,8 +10,8 @@ from prefect import flow
 from blocks import FloraCredentials, GenerioCredentials
 from genmedia.errors import NotFoundError
 from tasks import flora, generio
-from tests.end_to_end.flows.studio import Studio
 from tests.sandboxes import Sandbox
+from tests.studio import Studio
 
 R = TypeVar("R")
 

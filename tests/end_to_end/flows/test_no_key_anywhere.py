@@ -20,9 +20,9 @@ from flows.long_video import long_video
 from flows.technique_chain import technique_chain
 from flows.template_run import template_run
 from flows.text_to_image import text_to_image
-from tests.end_to_end.flows.studio import Studio
 from tests.prefects import PrefectServer
 from tests.sandboxes import Sandbox
+from tests.studio import Studio
 
 LOUD = ("httpx", "httpcore", "websockets", "genmedia", "prefect", "sqlalchemy.engine")
 STEP = {"name": "blur", "technique": "studio-blur", "inputs": [{"id": "input_image", "file": "photos/coffee.jpg"}]}

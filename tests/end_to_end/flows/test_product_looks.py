@@ -9,7 +9,7 @@ from prefect.client.orchestration import get_client
 from deployments.local_run import run_here
 from flows.product_looks import product_looks
 from genmedia.errors import BudgetError
-from tests.end_to_end.flows.studio import Studio
+from tests.studio import Studio
 
 PHOTOS = Path(__file__).parents[3] / "photos"
 

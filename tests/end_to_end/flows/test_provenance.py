@@ -28,8 +28,8 @@ from genmedia.provenance.rebuild import Rebuilt, rebuild_journal
 from genmedia.purchasing.result import Result
 from genmedia.store import Place, Store
 from genmedia.store.sidecar import read_sidecar
-from tests.end_to_end.flows.studio import Studio
 from tests.sandboxes import Sandbox
+from tests.studio import Studio
 
 PROJECT = Path(__file__).parents[3]
 SCHEMA = json.loads((PROJECT / "docs" / "sidecar.schema.json").read_text(encoding="utf-8"))

@@ -11,7 +11,7 @@ from deployments.local_run import run_here
 from flows.campaign import campaign
 from flows.image_batch import image_batch
 from flows.technique_chain import technique_chain
-from tests.end_to_end.flows.studio import Studio
+from tests.studio import Studio
 
 
 async def refusal(ended: Any) -> str:

@@ -14,8 +14,8 @@ from deployments.local_run import run_here
 from flows.image_batch import image_batch
 from flows.technique_chain import technique_chain
 from genmedia.errors import MediaError, StoreError
-from tests.end_to_end.flows.studio import Studio
 from tests.sandboxes import Sandbox
+from tests.studio import Studio
 
 BLUR = {"name": "blur", "technique": "studio-blur", "inputs": [{"id": "input_image", "file": "photos/coffee.jpg"}]}
 LIGHT = {"name": "light", "technique": "relight-technique", "inputs": [{"id": "input_image", "step": "blur"}]}

@@ -12,9 +12,9 @@ from deployments.local_run import run_here
 from flows.text_to_image import text_to_image
 from genmedia.errors import SettingsError
 from tests.checkouts import make_checkout
-from tests.end_to_end.flows.studio import Studio
 from tests.end_to_end.flows.workers import Run, start, until
 from tests.sandboxes import Sandbox
+from tests.studio import Studio
 
 
 @pytest.fixture

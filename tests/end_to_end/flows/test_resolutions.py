@@ -19,8 +19,8 @@ from genmedia.jobs.job import Account
 from genmedia.journal import AttemptState, Journal, Purpose
 from genmedia.journal.order import Order
 from tests.commands import PROJECT
-from tests.end_to_end.flows.studio import Studio
 from tests.sandboxes import Sandbox
+from tests.studio import Studio
 
 PAYER = Account("algovera", "https://api.algovera.ai", "studio")
 ORDER = Order(PAYER, "txt2img stable", {"prompt": "a cup"}, 3, "credits", purpose=Purpose("tea"))

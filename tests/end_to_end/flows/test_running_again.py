@@ -14,8 +14,8 @@ from prefect.states import AwaitingRetry
 
 from deployments.local_run import run_here
 from flows.image_batch import image_batch
-from tests.end_to_end.flows.studio import Studio
 from tests.end_to_end.flows.workers import start, until
+from tests.studio import Studio
 
 PATIENCE = {"queue_minutes": 900, "run_minutes": 900}
 

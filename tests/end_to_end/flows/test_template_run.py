@@ -29,8 +29,8 @@ from genmedia.providers.generio.steps import Material, flow_order, given_as
 from genmedia.providers.generio.templates import TemplateStep
 from genmedia.purchasing.result import Result
 from genmedia.store import Place
-from tests.end_to_end.flows.studio import Studio
 from tests.sandboxes import Sandbox
+from tests.studio import Studio
 
 PHOTO = {"file": "photos/coffee.jpg"}
 FROM_IMAGE = {"template": "model_generate_fromimage", "parameters": {"quality": "low"}}

@@ -10,8 +10,8 @@ from deployments.local_run import run_here
 from flows.text_to_image import text_to_image
 from genmedia.errors import BudgetError, InputError
 from genmedia.purchasing.result import Result
-from tests.end_to_end.flows.studio import Studio
 from tests.sandboxes import Sandbox
+from tests.studio import Studio
 
 
 @pytest.fixture

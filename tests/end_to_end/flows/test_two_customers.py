@@ -9,8 +9,8 @@ from blocks import AssetStore
 from deployments.local_run import run_here
 from flows.harvest import harvest
 from flows.image_batch import image_batch
-from tests.end_to_end.flows.studio import Studio
 from tests.sandboxes import Sandbox
+from tests.studio import Studio
 
 
 @pytest.fixture

@@ -13,7 +13,7 @@ from blocks import AssetStore, GenovaCredentials
 from blocks.loading import load_all, load_stores
 from deployments.local_run import run_here
 from flows.image_batch import image_batch
-from tests.end_to_end.flows.studio import Studio
+from tests.studio import Studio
 
 
 @pytest.fixture

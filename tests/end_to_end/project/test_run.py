@@ -10,9 +10,9 @@ import httpx
 import pytest
 
 from tests.commands import PROJECT, genmedia, genmedia_on_a_full_disk
-from tests.end_to_end.flows.studio import Studio
 from tests.end_to_end.project.terminals import terminal
 from tests.sandboxes import Sandbox
+from tests.studio import Studio
 
 
 @pytest.fixture

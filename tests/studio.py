@@ -1,16 +1,26 @@
-"""A person's set-up: saved blocks, an account of the sandbox, a folder."""
+"""A person's set-up: an account of the sandbox, a folder, and the blocks that name them to Prefect."""
 
+import inspect
 import sqlite3
+from collections.abc import Mapping
 from contextlib import closing, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from prefect import Flow
 from pydantic import SecretStr
 
 from blocks import AssetStore
 from blocks.credentials import ProviderCredentials
 from deployments.bootstrap import CREDENTIALS
+from deployments.local_run import Ended
+from genmedia.campaign.direct import Direct
+from genmedia.campaign.run import run_campaign
+from genmedia.errors import GenmediaError, SettingsError
+from genmedia.forms.validation import Reading, read_parameters
+from genmedia.purchasing.result import FAILED, REFUSED
+from tasks.states import campaign_state
 from tests.sandboxes import Sandbox
 
 
@@ -71,13 +81,41 @@ class Studio:
             {"api_key": self.account["api_key"], "base_url": self.account["base_url"], "account": self.name, **plan}
         )
 
+    @property
+    def store(self) -> AssetStore:
+        """The block that keeps."""
+        return AssetStore(root=str(self.root), max_asset_mb=20)
+
+    async def run(self, flow: Flow[..., Any], parameters: Mapping[str, Any], payer: ProviderCredentials | None = None) -> Ended:
+        """Run a flow that buys without Prefect; its form is read as it is there.
+
+        Args:
+            flow: The flow.
+            parameters: What it is given beside the blocks.
+            payer: Who pays instead of the account's credentials.
+        """
+
+        def find(provider: str, name: str) -> ProviderCredentials:
+            if (provider, name) != (self.account["provider"], self.name):
+                raise SettingsError(f"nobody is called {name} at {provider}")
+            return payer or self.credentials
+
+        asked_for: Any = inspect.unwrap(flow.fn)
+        try:
+            brief = asked_for(**read_parameters(asked_for, {**self.parameters, **parameters}, Reading(plans=True)))
+            ended = await run_campaign(brief, Direct(self.store, find))
+        except GenmediaError as error:
+            return Ended(REFUSED if error.bought_nothing else FAILED, str(error), error, "")
+        state = campaign_state(ended.results, ended.marked)
+        return Ended(state.name or "", state.message or "", ended.results, "")
+
     async def save_blocks(self, api_key: str = "") -> None:
         """Save the blocks, with the account's key or another."""
         credentials = self.credentials
         if api_key:
             credentials = credentials.model_copy(update={"api_key": SecretStr(api_key)})
         await credentials.asave(self.name, overwrite=True)
-        await AssetStore(root=str(self.root), max_asset_mb=20).asave(self.name, overwrite=True)
+        await self.store.asave(self.name, overwrite=True)
 
     def change(self, **options: Any) -> None:
         """Change the account's credits, settings or switches."""
