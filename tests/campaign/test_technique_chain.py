@@ -60,34 +60,7 @@ async def test_a_chain_is_bought_stored_with_provenance_and_not_bought_again(flo
     assert sidecars["s1"]["cost"]["charged"] == flora.jobs[0]["charged"]
 
 
-async def test_a_large_file_goes_up_in_parts_before_the_runs_it_feeds(flora: Studio, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("genmedia.providers.flora.client.DIRECT_UPLOAD_BYTES", 0)
-    photo = [{"id": "input_image", "file": "photos/coffee.jpg"}]
-    steps = [{"name": name, "technique": name, "inputs": photo} for name in ("studio-blur", "portrait-enhancer")]
-
-    ended = await flora.run(technique_chain, {"chain": {"name": "pair", "steps": steps}})
-
-    asked = {line["route"] for line in flora.sandbox.requests(flora.account)}
-    assert ended.name == "Completed", ended.message
-    assert "/api/v1/assets/{asset_id}/complete" in asked
-
-
 TODAY = {"casing": "snake", "list_runs": True, "assets": True, "workspaces": 1, "idempotency": "openapi"}
-
-
-async def test_a_chain_at_the_flora_of_today_puts_its_file_up_into_the_workspace_and_counts_usd(flora: Studio) -> None:
-    flora.change(switches=TODAY)
-
-    first = await run(flora, "today", *TWO_STEPS)
-    second = await run(flora, "today", *TWO_STEPS)
-
-    assert (first.name, second.name) == ("Completed", "Completed"), first.message
-    asked = {(line["method"], line["route"]) for line in flora.sandbox.requests(flora.account)}
-    assert {("GET", "/api/v1/workspaces"), ("GET", "/api/v1/assets/{asset_id}")} <= asked
-    assert len(flora.jobs) == 2
-    costs = [json.loads((flora.root / file).read_text())["cost"] for file in flora.stored if file.endswith(".json")]
-    told = sorted((job["charged"] / 100, "USD") for job in flora.jobs)
-    assert sorted((cost["charged"], cost["unit"]) for cost in costs) == told
 
 
 @pytest.mark.parametrize(

@@ -8,6 +8,7 @@ import subprocess
 import sys
 from typing import Any
 
+import pytest
 from prefect.client.orchestration import get_client
 from prefect.client.schemas.filters import FlowRunFilter, FlowRunFilterId
 
@@ -21,6 +22,36 @@ from tests.studio import Studio
 
 async def run(studio: Studio, name: str, *steps: dict[str, Any], **parameters: Any) -> Any:
     return await run_here(technique_chain, {"chain": chain(name, *steps), **studio.parameters, **parameters})
+
+
+async def test_a_large_file_goes_up_in_parts_before_the_runs_it_feeds(studio: Studio, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("genmedia.providers.flora.client.DIRECT_UPLOAD_BYTES", 0)
+    photo = [{"id": "input_image", "file": "photos/coffee.jpg"}]
+    steps = [{"name": name, "technique": name, "inputs": photo} for name in ("studio-blur", "portrait-enhancer")]
+
+    ended = await run_here(technique_chain, {"chain": {"name": "pair", "steps": steps}, **studio.parameters})
+
+    asked = {line["route"] for line in studio.sandbox.requests(studio.account)}
+    assert ended.name == "Completed", ended.message
+    assert "/api/v1/assets/{asset_id}/complete" in asked
+
+
+TODAY = {"casing": "snake", "list_runs": True, "assets": True, "workspaces": 1, "idempotency": "openapi"}
+
+
+async def test_a_chain_at_the_flora_of_today_puts_its_file_up_into_the_workspace_and_counts_usd(studio: Studio) -> None:
+    studio.change(switches=TODAY)
+
+    first = await run(studio, "today", *TWO_STEPS)
+    second = await run(studio, "today", *TWO_STEPS)
+
+    assert (first.name, second.name) == ("Completed", "Completed"), first.message
+    asked = {(line["method"], line["route"]) for line in studio.sandbox.requests(studio.account)}
+    assert {("GET", "/api/v1/workspaces"), ("GET", "/api/v1/assets/{asset_id}")} <= asked
+    assert len(studio.jobs) == 2
+    costs = [json.loads((studio.root / file).read_text())["cost"] for file in studio.stored if file.endswith(".json")]
+    told = sorted((job["charged"] / 100, "USD") for job in studio.jobs)
+    assert sorted((cost["charged"], cost["unit"]) for cost in costs) == told
 
 
 async def test_of_two_runs_that_wait_for_one_job_one_has_joined_and_the_other_tells_what_it_cost(studio: Studio) -> None:
