@@ -153,11 +153,16 @@ def all_that_a_newcomer_does(checkout: Path, log: Path, addresses: dict[str, str
     ended = wait_for("the end of the run", 240, lambda: final_state(api, run["id"], password))
     wish = {"logs": {"flow_run_id": {"any_": [run["id"]]}}, "sort": "TIMESTAMP_ASC"}
     user, _, secret = password.partition(":")
+
+    def all_lines() -> list[dict[str, Any]] | None:
+        lines = httpx.post(f"{api}/logs/filter", json=wish, auth=(user, secret), timeout=60).raise_for_status().json()
+        return lines if lines and lines[-1]["message"].startswith("Finished in state") else None
+
     words = (["journal"], ["hold"], ["caps"], ["gallery"], ["manifest"], ["providers", "--json"], ["ledger", "--each", "--json"])
     seen: dict[str, Any] = {
         "deployments": set(deployments),
         "ended": ended,
-        "lines": httpx.post(f"{api}/logs/filter", json=wish, auth=(user, secret), timeout=60).raise_for_status().json(),
+        "lines": wait_for("the last line of the run", 240, all_lines),  # a run's lines come some seconds after it
         "gallery": httpx.get(addresses["Gallery"], auth=(user, secret), timeout=60),
         "strange": httpx.post(f"{api}/block_documents/filter", json={"include_secrets": True}),
         "doctor": genmedia("doctor", cwd=checkout),
