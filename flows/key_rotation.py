@@ -7,6 +7,7 @@ from prefect.states import Completed
 
 from blocks import GenovaCredentials, load_block
 from blocks.loading import load_all
+from genmedia.errors import GenmediaError
 from genmedia.forms.fields import field
 from genmedia.forms.names import Name
 from tasks.genova import create_key, get_profile, key_in_use, list_keys, revoke_key
@@ -38,7 +39,7 @@ async def key_rotation(
     alike = {
         block: known
         for _, block, known in await load_all([GenovaCredentials])
-        if isinstance(known, GenovaCredentials)
+        if not isinstance(known, GenmediaError)
         and block != account
         and (known.api_key, known.base_url) == (before.api_key, before.base_url)
     }
