@@ -1,0 +1,152 @@
+"""Generio's flow by plain calls, against the sandbox: any template, a chain of them, nothing paid twice."""
+
+import json
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, cast
+
+from blocks import GenerioCredentials
+from blocks.credentials import ProviderCredentials
+from flows.template_run import template_run
+from genmedia.errors import BudgetError, InputError
+from genmedia.journal import Journal
+from genmedia.providers.generio.steps import Material, flow_order, given_as
+from genmedia.providers.generio.templates import TemplateStep
+from genmedia.purchasing.result import Result
+from genmedia.store import Place
+from tests.studio import Studio
+
+PHOTO = {"file": "photos/coffee.jpg"}
+FROM_IMAGE = {"template": "model_generate_fromimage", "parameters": {"quality": "low"}}
+FROM_PROMPT = {"template": "model_generate_fromprompt", "parameters": {"quality": "low"}}
+OPTIMIZE = {"template": "model_optimize", "parameters": {"polygon_count": 300}}
+
+
+async def models(
+    studio: Studio,
+    inputs: list[dict[str, str]],
+    *steps: dict[str, Any],
+    payer: ProviderCredentials | None = None,
+    **parameters: Any,
+) -> Any:
+    return await studio.run(template_run, {"name": "models", "inputs": inputs, "steps": list(steps), **parameters}, payer)
+
+
+def results(ended: Any) -> list[Result]:
+    assert not isinstance(ended.result, BaseException), ended.result
+    return ended.result
+
+
+async def test_a_retake_buys_what_is_made_of_it_only_where_that_is_marked_too(generio: Studio, tmp_path: Path) -> None:
+    made = results(await models(generio, [PHOTO], FROM_IMAGE, OPTIMIZE))
+    marks = tmp_path / "marks-of-a-person.json"
+
+    async def retake(*which: Result) -> Any:
+        told = [
+            {"mark": "retake", "path": asset.path, "sha256": asset.sha256, "output": asset.output}
+            | {"submission_key": asset.sidecar.submission_key}
+            for result in which
+            for asset in result.assets
+        ]
+        marks.write_text(json.dumps({"marks": 1, "made": "2026-01-01T00:00:00Z", "assets": told}))
+        return await models(generio, [PHOTO, {"file": "photos/astronaut.jpg"}], FROM_IMAGE, OPTIMIZE, marks=str(marks))
+
+    first, both = await retake(made[0]), await retake(*made)
+
+    assert [result.status for result in results(first)] == ["Bought", "Not bought", "Not bought", "Not bought"]
+    assert [result.status for result in results(both)] == ["Reused", "Bought", "Not bought", "Not bought"]
+    assert (first.name, both.name, len(generio.jobs)) == ("Completed", "Completed", 4)
+    assert "2 retakes, 2 of them known here" in both.message
+
+
+async def test_a_model_that_was_changed_since_it_was_stored_is_told_before_the_next_step_is_bought_with_it(
+    generio: Studio,
+) -> None:
+    (made,) = results(await models(generio, [PHOTO], FROM_IMAGE))
+    file = generio.root / made.assets[0].path
+    content = file.read_bytes()
+    file.write_bytes(bytes(len(content)))
+
+    changed = await models(generio, [PHOTO], FROM_IMAGE, OPTIMIZE)
+    assert isinstance(changed.result, InputError), changed.message
+    assert "was changed after it was stored" in str(changed.result)
+    assert len(generio.jobs) == 1
+
+    file.write_bytes(content)
+    mended = await models(generio, [PHOTO], FROM_IMAGE, OPTIMIZE)
+    assert [result.status for result in results(mended)] == ["Reused", "Bought"]
+
+
+async def test_a_photo_of_a_phone_and_one_behind_an_address_become_models(generio: Studio) -> None:
+    phone = Path("tests/media/photo.heic").absolute().as_uri()
+
+    ended = await models(generio, [{"file": phone}, {"file": generio.sandbox.sample}], FROM_IMAGE)
+
+    assert ended.name == "Completed", ended.message or ended.result
+    inputs = [result.assets[0].sidecar.inputs[0].source for result in results(ended)]
+    assert inputs == [str(Path("tests/media/photo.heic").absolute()), generio.sandbox.sample]
+
+
+async def test_a_step_that_fails_ends_the_way_of_its_model(generio: Studio) -> None:
+    generio.sandbox.fault(generio.account, "fail")
+
+    ended = await models(generio, [PHOTO], FROM_IMAGE, OPTIMIZE)
+
+    assert [result.status for result in results(ended)] == ["Failed", "Not started"]
+    assert len(generio.jobs) == 1
+
+
+async def test_steps_that_do_not_fit_each_other_are_told(generio: Studio) -> None:
+    ended = await models(generio, [PHOTO], FROM_IMAGE, FROM_PROMPT)
+
+    assert "step 2, input the model of step 1: is model/gltf-binary, but model_generate_fromprompt takes" in str(ended.result)
+
+
+async def test_a_cap_needs_a_price_and_is_kept_to(generio: Studio) -> None:
+    unknown = await models(generio, [PHOTO], FROM_IMAGE, max_credits=5)
+    priced = generio.credentials.model_copy(update={"price": 3.0})
+    over = await models(generio, [PHOTO], FROM_IMAGE, OPTIMIZE, max_credits=5, payer=priced)
+    within = await models(generio, [PHOTO], FROM_IMAGE, max_credits=3, payer=priced)
+    half = await models(generio, [PHOTO], FROM_IMAGE, OPTIMIZE, max_credits=3, payer=priced)
+
+    assert isinstance(unknown.result, BudgetError)
+    assert "names no price" in str(unknown.result)
+    assert "what is not bought yet would cost 6 credits, more than" in str(over.result)
+    assert [ended.name for ended in (within, half)] == ["Completed", "Completed"]
+
+
+async def test_an_account_without_credits_is_told_and_the_next_run_buys_it(generio: Studio) -> None:
+    generio.change(credits=0)
+    refused = await models(generio, [PHOTO], FROM_IMAGE)
+    generio.change(credits=5)
+    again = await models(generio, [PHOTO], FROM_IMAGE)
+
+    assert "Insufficient credits" in refused.message
+    assert [result.status for result in results(again)] == ["Bought"]
+    assert len(generio.jobs) == 1
+
+
+async def test_a_flow_that_older_code_bound_before_its_start_is_bought_anew(generio: Studio) -> None:
+    step = TemplateStep.model_validate(FROM_PROMPT)
+    cup = Material("text/plain", text="A red cup")
+    order = flow_order(generio.credentials.payer, step.template, step.parameters, [given_as(cup)], None, 1)
+    async with (
+        cast("GenerioCredentials", generio.credentials).get_client() as client,
+        Journal.lease(Place(str(generio.root)).journal_url()) as journal,
+    ):
+        attempt = await journal.intend(order, datetime.now(UTC), buyer=client.buyer)
+        assert attempt
+        made = {"genmedia": f"{attempt.key}:{attempt.number}"}
+        flow = await client.create_flow(step.template, step.parameters, additional=made)
+        await journal.bind(attempt, flow.flow_id)
+        await journal.money.hold(str(client.account), "the key leaked")
+        held = await models(generio, [{"text": "A red cup"}], FROM_PROMPT)
+        assert "the key leaked" in held.message
+        assert generio.jobs == []
+        assert await client.list_flows() == []
+        await journal.money.release(str(client.account))
+
+    ended = await models(generio, [{"text": "A red cup"}], FROM_PROMPT)
+
+    assert [result.status for result in results(ended)] == ["Bought"]
+    assert len(generio.jobs) == 1
