@@ -9,6 +9,13 @@ from tests.studio import Studio
 
 
 @pytest.fixture
+def algovera(sandbox: Sandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Studio:
+    """A set-up at Algovera."""
+    monkeypatch.chdir(Path(__file__).parents[2])
+    return Studio(sandbox, sandbox.new_account("algovera"), tmp_path)
+
+
+@pytest.fixture
 def flora(sandbox: Sandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Studio:
     """A set-up at FLORA, with 1000 credits and the assets API."""
     monkeypatch.chdir(Path(__file__).parents[2])
