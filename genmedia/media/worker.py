@@ -99,7 +99,10 @@ def _main() -> None:
     resource.setrlimit(resource.RLIMIT_DATA, (MEMORY_BYTES, MEMORY_BYTES))
     resource.setrlimit(resource.RLIMIT_CPU, (CPU_SECONDS, CPU_SECONDS + 1))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-    wish = cast("list[dict[str, Any]]", json.load(sys.stdin))
+    try:
+        wish = cast("list[dict[str, Any]]", json.load(sys.stdin))
+    except ValueError:  # whoever asked was killed before all of it was said
+        sys.exit(1)
     json.dump([_look_alone(candidate) for candidate in wish], sys.stdout, allow_nan=False)
 
 

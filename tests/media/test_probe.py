@@ -22,6 +22,7 @@ from genmedia.media.facts import Candidate, MediaFacts, SmallCopy
 from genmedia.media.picture import GROUND
 from genmedia.media.probe import SURROUNDINGS, inspect_file, inspect_files
 from tests import corpus, example_assets
+from tests.commands import PROJECT
 
 PICTURES = {"PNG": "image/png", "JPEG": "image/jpeg", "WEBP": "image/webp", "GIF": "image/gif", "AVIF": "image/avif"}
 
@@ -390,6 +391,15 @@ async def test_a_look_that_takes_too_long_ends_with_the_deadline(tmp_path: Path)
 
     assert [type(verdict) for verdict in verdicts] == [MediaLimitError, MediaLimitError]
     assert "more than 0 s" in str(verdicts[0])
+
+
+@pytest.mark.parametrize("said", ["", '[{"path": "/tmp/a'])
+def test_a_looking_process_ends_without_a_word_when_whoever_asked_was_killed(said: str) -> None:
+    ended = subprocess.run(
+        [sys.executable, "-m", "genmedia.media.worker"], input=said, capture_output=True, text=True, check=False, cwd=PROJECT
+    )
+
+    assert (ended.returncode, ended.stdout, ended.stderr) == (1, "", "")
 
 
 def looking_process(changed: str, *paths: Path) -> list[dict[str, Any]]:
