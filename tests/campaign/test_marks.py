@@ -9,6 +9,7 @@ import pytest
 
 from genmedia.campaign.marks import REJECTED, UNMARKED, Selection, read_marks
 from genmedia.errors import InputError
+from genmedia.forms.names import placed
 from genmedia.jobs.job import Account
 from genmedia.journal import Journal, Purpose
 from genmedia.journal.order import Order
@@ -141,6 +142,19 @@ async def test_a_mark_of_a_further_take_is_met_though_the_first_is_not_marked_an
     chosen = (await selected(ledger, tmp_path, (CUP, "reject"), (second, "retake"))).choose(CUP)
 
     assert (chosen.take, chosen.withheld) == (41, "")
+
+
+async def test_a_mark_of_a_fed_step_counts_though_its_item_was_called_by_its_place_before(
+    tmp_path: Path, ledger: Journal
+) -> None:
+    first, numbered = placed(input=(1, "01-cup"), step=(2, "optimize")), placed(step=(1, "01-jug-2-optimize"))
+    item = replace(CUP, purpose=Purpose("spring", "01-cup-2-optimize", place=first))
+    step = replace(JUG, purpose=Purpose("spring", "01-jug-2-optimize", place=numbered))
+    selection = await selected(ledger, tmp_path, (item, "retake"), (step, "retake"))
+
+    steps = ("cup-2-optimize", "01-cup-2-optimize", "01-jug-2-optimize", "jug-2-optimize", "mug-2-optimize")
+
+    assert [one for one in steps if selection.may_buy(one)] == list(steps[:3]), "what a person called 01-jug is no other step"
 
 
 async def test_retakes_that_are_not_the_runs_are_told_with_the_reason(tmp_path: Path, ledger: Journal) -> None:
