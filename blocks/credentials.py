@@ -15,6 +15,9 @@ from genmedia.journal.order import Doubt
 from genmedia.providers.offers import Offer, Saved
 from genmedia.transport.origins import check_base_url
 
+ACCOUNT_NAME = r"^[A-Za-z0-9._-]+$"
+"""What an account can be called."""
+
 
 class ProviderCredentials(CredentialsBlock):
     """Who pays at a provider, and where its API is reached; the blocks of the providers build on it.
@@ -29,7 +32,7 @@ class ProviderCredentials(CredentialsBlock):
     base_url: str
     account: str = Field(
         default="default",
-        pattern=r"^[A-Za-z0-9._-]+$",
+        pattern=ACCOUNT_NAME,
         title="Name of the account",
         description="A name for the account that pays. What was bought is remembered under it: keep it when the key changes. Example: studio",
     )

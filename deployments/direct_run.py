@@ -3,6 +3,7 @@
 import asyncio
 import inspect
 import os
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -10,7 +11,7 @@ from prefect import Flow
 from pydantic import ValidationError
 
 from blocks import AssetStore
-from blocks.credentials import ProviderCredentials
+from blocks.credentials import ACCOUNT_NAME, ProviderCredentials
 from deployments.bootstrap import PROJECT, credentials_from, store_from
 from deployments.local_run import Ended
 from genmedia.campaign.brief import Brief
@@ -82,9 +83,12 @@ def _payer(provider: str, name: str, sandbox: str) -> ProviderCredentials:
     """Who pays: an account of the sandbox, or whose key the environment has.
 
     Raises:
-        SettingsError: There is none.
+        SettingsError: There is none, or none can be called so.
         UnreachableError: No sandbox answers there.
     """
+    if not re.fullmatch(ACCOUNT_NAME, name):
+        advice = "Use letters from A to Z, digits, dots, dashes and underscores."
+        raise SettingsError(f"no account can be called {name!r}", advice=advice)
     environment = open_accounts(sandbox, name) if sandbox else os.environ
     try:
         found = [one for one in credentials_from(environment, name) if one.provider == provider]

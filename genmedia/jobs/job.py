@@ -125,7 +125,8 @@ class Buyer:
     @classmethod
     def of(cls, account: Account, key: str) -> "Buyer":
         """Who pays for this account with this key."""
-        return cls(sha256(f"{account.provider}|{key}".encode()).hexdigest()[:16], account.block)
+        # Bytes of the environment that are no UTF-8 come as surrogates: such a key is refused where it would be sent.
+        return cls(sha256(f"{account.provider}|{key}".encode(errors="surrogateescape")).hexdigest()[:16], account.block)
 
     def may_miss(self, job_of: "Buyer") -> bool:
         """Whether a job is gone where this one does not see it: it has the key that bought it, or its block held that key.

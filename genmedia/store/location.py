@@ -23,7 +23,8 @@ _REMOTE = {"s3", "s3a", "gs", "gcs", "az", "abfs", "abfss", "adl"}
 """Buckets, as fsspec names them; elsewhere nothing need follow the protocol, as in `memory://`."""
 
 _LOCAL = re.compile(r"^(?:file|local):(?://)?")
-_CONTROL = re.compile("[\x00-\x1f\x7f]")
+_UNWRITABLE = re.compile("[\x00-\x1f\x7f\ud800-\udfff]")
+"""Control characters, and bytes that are no UTF-8, as they come from the command line and the environment."""
 _ENDPOINT = re.compile(r"https?://[^/:\s]+", re.IGNORECASE)
 
 
@@ -60,8 +61,9 @@ class Place:
         if colon and protocol.lower() in _REMOTE and not (rest.startswith("//") and rest[2:].partition("/")[0]):
             advice = f"Write {protocol}://bucket/folder, or the path of a local folder."
             raise SettingsError(f"the store's address {self.root!r} names no bucket", advice=advice)
-        if _CONTROL.search(self.root):
-            raise SettingsError(f"the store's address {self.root!r} has a control character in it", advice="Write it without.")
+        if wrong := _UNWRITABLE.search(self.root):
+            what = "a control character" if wrong[0].isascii() else "a byte that is no UTF-8"
+            raise SettingsError(f"the store's address {self.root!r} has {what} in it", advice="Write it without.")
         if self.endpoint and not _ENDPOINT.match(self.endpoint):
             raise SettingsError(
                 f"the store's S3 endpoint {self.endpoint!r} is no address",

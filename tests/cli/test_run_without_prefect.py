@@ -87,6 +87,7 @@ def test_what_fails_is_partial(sandbox: Sandbox, tmp_path: Path) -> None:
         ),
         (("variations",), 2, "nobody pays at algovera: there is no ALGOVERA_API_KEY"),
         (("variations", "--sandbox", "http://127.0.0.1:9"), 3, "no sandbox answers at http://127.0.0.1:9"),
+        (("variations", "--sandbox", "http://127.0.0.1:9", "--account", "No Pe"), 2, "no account can be called 'No Pe'"),
         (("harvest",), 2, "buys nothing, and needs Prefect"),
     ],
 )
@@ -100,6 +101,13 @@ def test_what_cannot_be_run_so_is_refused_with_the_same_words_and_exit_codes(
     assert "Nothing was bought." in done.stderr
     assert "Traceback" not in done.stderr
     assert not (tmp_path / "manifest.csv").exists()
+
+
+def test_a_key_of_bytes_that_are_no_text_is_refused(tmp_path: Path) -> None:
+    done = run("variations", "--folder", str(tmp_path), ALGOVERA_API_KEY="key\udcff")
+
+    assert done.returncode == 3, done.stderr
+    assert "has a space, a line break or a foreign letter in it. Nothing was bought." in done.stderr
 
 
 def test_where_files_go_is_not_said_to_a_run_of_prefect(tmp_path: Path) -> None:

@@ -444,7 +444,8 @@ def test_an_address_without_a_bucket_is_refused_and_not_taken_for_a_folder(root:
 
 
 @pytest.mark.parametrize(
-    ("root", "words"), [("~nobody-here/media", "in no user's home"), ("a\0b", "control"), ("a\nb", "control")]
+    ("root", "words"),
+    [("~nobody-here/media", "in no user's home"), ("a\0b", "control"), ("a\nb", "control"), ("a\udcff", "no UTF-8")],
 )
 def test_a_folder_that_cannot_be_one_is_refused_in_words(root: str, words: str) -> None:
     with pytest.raises(SettingsError, match=words):
