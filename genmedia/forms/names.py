@@ -132,7 +132,7 @@ def slug(text: str) -> str:
 
 
 def item_names(items: Sequence[tuple[str, str]]) -> list[str]:
-    """What each of several items is called: by its words, and not by its place, so that one that is put in renames no other.
+    """What each of several items is called: by its words, and not by its place, so that one that is put in renames no other of other words.
 
     Those that would be called the same are told apart by a hash of what they are; the very same is called the same.
 
@@ -142,6 +142,6 @@ def item_names(items: Sequence[tuple[str, str]]) -> list[str]:
     names = [slug(words) for words, _ in items]
     differing = Counter(name for name, _ in {(name, item) for name, (_, item) in zip(names, items, strict=True)})
     return [
-        f"{name}-{sha256(item.encode()).hexdigest()[:6]}" if differing[name] > 1 else name
+        f"{name}-{sha256(item.encode()).hexdigest()[:8]}" if differing[name] > 1 else name
         for name, (_, item) in zip(names, items, strict=True)
     ]

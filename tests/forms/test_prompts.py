@@ -215,7 +215,7 @@ async def test_a_prompt_that_is_put_in_renames_no_other(form: Form) -> None:
     assert (before, after) == (["a-cup", "a-jug"], ["a-kite", "a-cup", "a-jug"])
     assert alike == turned[::-1]
     assert len({*alike}) == 2
-    assert all(re.fullmatch("a-cup-[0-9a-f]{6}", one) for one in alike)
+    assert all(re.fullmatch("a-cup-[0-9a-f]{8}", one) for one in alike)
 
 
 async def test_shots_of_the_same_words_are_told_apart_by_what_else_they_are(form: Form) -> None:
