@@ -13,7 +13,7 @@ PYTHON ?= $(firstword $(foreach one,python3 python3.13 python3.12 python3.11,$(s
 
 # What leans on each dependency, with one flow through Prefect.
 LOWEST := tests --ignore=tests/end_to_end --ignore=tests/crashes --ignore=tests/sandbox \
-	tests/sandbox/test_generio_models.py tests/end_to_end/flows/test_genova_flows.py tests/end_to_end/project/test_boundaries.py
+	tests/sandbox/test_generio_models.py tests/end_to_end/flows/test_genova_flows.py
 
 SDKS := .genmedia/sdks
 FLORA_SDK := $(SDKS)/node_modules/@flora-ai/flora/package.json

@@ -1,6 +1,7 @@
 """What each room may touch, and what importing the library costs: planted violations must be found."""
 
 import ast
+import re
 import shutil
 import subprocess
 import sys
@@ -21,6 +22,17 @@ def loaded_by(statement: str) -> set[str]:
     program = f"{statement}\nimport sys\nprint(' '.join(sorted({{name.split('.')[0] for name in sys.modules}})))"
     done = subprocess.run([sys.executable, "-c", program], cwd=PROJECT, capture_output=True, text=True, check=True)
     return set(done.stdout.split())
+
+
+def test_what_make_runs_is_there() -> None:
+    named = re.findall(r"\b(?:tests|benchmarks|docs|deployments)/[\w./]+", (PROJECT / "Makefile").read_text(encoding="utf-8"))
+
+    assert named
+    assert [one for one in named if not (PROJECT / one).exists()] == []
+
+
+def test_no_journal_lies_in_the_projects_folder() -> None:
+    assert list(PROJECT.glob("*.db")) == []
 
 
 @pytest.mark.parametrize("statement", ["import genmedia", "import genmedia.cli.app", "import genmedia.providers.flora.client"])
