@@ -51,11 +51,12 @@ def print_table(
         console: Where.
         titles: Of its columns.
         rows: A cell for each title.
-        numbers: The titles of columns that are read from the right.
+        numbers: The titles of columns that are read from the right, and are never broken: a narrow terminal breaks the others.
     """
     table = Table(box=None, header_style="dim", padding=(0, 2, 0, 0))
     for title in titles:
-        table.add_column(title, overflow="fold", justify="right" if title in numbers else "left")
+        counts = title in numbers
+        table.add_column(title, overflow="fold", justify="right" if counts else "left", no_wrap=counts)
     for row in rows:
         table.add_row(*row)
     console.print(table)

@@ -377,9 +377,11 @@ def _ask(sandbox: str, path: str, wish: Any = None) -> Any:
     try:
         answer = httpx.post(address, json=wish, timeout=10) if wish else httpx.get(address, timeout=10)
         return answer.raise_for_status().json()
-    except (httpx.HTTPError, httpx.InvalidURL, ValueError) as error:
+    except (httpx.HTTPError, httpx.InvalidURL, ValueError):
         raise UnreachableError(
-            f"no sandbox answers at {sandbox} ({type(error).__name__})", money="", advice="Start one with `genmedia sandbox`."
+            f"no sandbox answers at {sandbox}",
+            money="",
+            advice="Start one with `genmedia sandbox`, and write the address that it prints, such as http://127.0.0.1:4280.",
         ) from None
 
 

@@ -44,6 +44,19 @@ def test_a_line_a_cell_and_a_title_are_shown_as_text() -> None:
     assert shown.getvalue().count(SEEN) == 5
 
 
+def test_a_narrow_terminal_breaks_no_number_and_no_title_of_one() -> None:
+    shown = io.StringIO()
+
+    print_table(
+        Console(file=shown, width=32),
+        ("unit", "overcharged", "unknown"),
+        [("algovera credits", "12345678901", "1")],
+        ("overcharged", "unknown"),
+    )
+
+    assert {"overcharged", "unknown", "12345678901", "credits"} <= set(shown.getvalue().split())
+
+
 def test_a_terminal_gets_colours_of_ours_and_none_of_others() -> None:
     shown = io.StringIO()
     console = Console(file=shown, width=400, force_terminal=True, color_system="standard", legacy_windows=False)

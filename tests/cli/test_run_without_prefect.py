@@ -88,6 +88,7 @@ def test_what_fails_is_partial(sandbox: Sandbox, tmp_path: Path) -> None:
         (("variations",), 2, "nobody pays at algovera: there is no ALGOVERA_API_KEY"),
         (("variations", "--sandbox", "http://127.0.0.1:9"), 3, "no sandbox answers at http://127.0.0.1:9"),
         (("variations", "--sandbox", "http://127.0.0.1:9", "--account", "No Pe"), 2, "no account can be called 'No Pe'"),
+        (("variations", "--sandbox", "sandbox"), 3, "and write the address that it prints, such as http://127.0.0.1:4280"),
         (("harvest",), 2, "buys nothing, and needs Prefect"),
     ],
 )

@@ -235,6 +235,15 @@ def test_the_filter_narrows_by_campaign_step_and_technique(page: Page, words: st
     expect(page.locator(".tile")).to_have_count(int(left[0]))
 
 
+def test_the_buttons_for_marks_stay_within_their_column(page: Page) -> None:
+    ends = {
+        name: page.locator(name).evaluate("(element) => element.getBoundingClientRect().right")
+        for name in ("#own", "#export", "#import")
+    }
+
+    assert max(ends["#export"], ends["#import"]) <= ends["#own"]
+
+
 def test_a_filter_that_nothing_fits_says_so(page: Page) -> None:
     page.get_by_role("searchbox").fill("no such thing")
     expect(page.locator("#nothing")).to_have_text("Nothing here fits the filter.")
