@@ -34,8 +34,8 @@ def product_looks(
         list[str],
         field(
             "Photos",
-            "Of the products: a folder, which stands for every picture in it, or single photos. store:uploads is all that was uploaded in "
-            "the gallery.",
+            "Single photos of the products, or a folder, which stands for every picture in it. store:uploads is all that was uploaded in the "
+            "gallery.",
             example="photos/coffee.jpg",
             min_length=1,
         ),
