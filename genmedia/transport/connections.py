@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Iterable
+from functools import cache
 from ssl import SSLContext
 from typing import Any, cast
 from urllib.request import getproxies, proxy_bypass
@@ -11,6 +12,12 @@ import httpx
 
 from genmedia.errors import ForbiddenAddressError
 from genmedia.transport.origins import Origins, origin_of, public_addresses
+
+
+@cache
+def trusted() -> SSLContext:
+    """The certificates that this machine trusts; to read them takes longer than a request, so all connections of a process share them."""
+    return httpx.create_ssl_context()
 
 
 class OutwardTransport(httpx.AsyncBaseTransport):
@@ -24,7 +31,7 @@ class OutwardTransport(httpx.AsyncBaseTransport):
     """
 
     def __init__(self, origins: Origins, *, proxied: bool) -> None:
-        context = httpx.create_ssl_context()
+        context = trusted()
         proxies = {scheme: url for scheme, url in getproxies().items() if scheme in ("http", "https", "all")} if proxied else {}
         self._origins = origins
         self._trusted = httpx.AsyncHTTPTransport(verify=context)

@@ -24,7 +24,7 @@ from pydantic import BaseModel, ValidationError
 from genmedia import errors
 from genmedia.text.plain import cut
 from genmedia.transport.answers import ACCEPTED, parse, pieces_of, read_date, read_number, read_whole
-from genmedia.transport.connections import OutwardTransport
+from genmedia.transport.connections import OutwardTransport, trusted
 from genmedia.transport.origins import Origins, is_loopback, join_url, origin_of
 from genmedia.transport.pace import ANSWER_SECONDS, Pace
 from genmedia.transport.redaction import bare_url, redact, spellings
@@ -188,10 +188,10 @@ class Session:
         self._secrets = tuple(one for secret in secrets for one in spellings(secret))
         self._explain = explain
         proxied = not is_loopback(base_url)  # no proxy reaches a sandbox on this machine
-        self._api = httpx.AsyncClient(headers={**headers, **ACCEPTED}, timeout=_TIMEOUT, trust_env=proxied)
+        self._api = httpx.AsyncClient(headers={**headers, **ACCEPTED}, timeout=_TIMEOUT, trust_env=proxied, verify=trusted())
         # Without the key and without a cookie jar shared with the API: what it fetches is on hosts the provider names.
         outward = OutwardTransport(origins, proxied=proxied)
-        self._open = httpx.AsyncClient(headers=ACCEPTED, timeout=_TIMEOUT, transport=outward)
+        self._open = httpx.AsyncClient(headers=ACCEPTED, timeout=_TIMEOUT, transport=outward, verify=trusted())
         self._slots = asyncio.Semaphore(IN_FLIGHT)
         self._pace = Pace(per_minute, lambda: self.clock_scale)
 

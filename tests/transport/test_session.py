@@ -7,6 +7,7 @@ import io
 import json
 import logging
 import socket
+import ssl
 import traceback
 import tracemalloc
 import zlib
@@ -27,6 +28,7 @@ from genmedia.media.facts import Candidate
 from genmedia.media.probe import inspect_files
 from genmedia.providers.flora.client import FloraClient, Run, RunInput
 from genmedia.providers.genova.client import GenovaClient
+from genmedia.transport.connections import trusted
 from genmedia.transport.redaction import HIDDEN
 from genmedia.transport.session import HOPS, Fetched, asking_once, waiting_out
 from tests.listening import listening, response
@@ -62,6 +64,26 @@ async def client(account: dict[str, Any]) -> AsyncGenerator[FloraClient]:
     async with FloraClient.lease(Account("flora", account["base_url"], account["account"]), account["api_key"]) as client:
         client.http.clock_scale = 50  # as the sandbox's first answer will say
         yield client
+
+
+async def test_clients_of_one_process_read_the_certificates_it_trusts_once(
+    account: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    reads: list[Any] = []
+
+    def read(*where: Any, **how: Any) -> ssl.SSLContext:
+        reads.append((where, how))
+        return plain(*where, **how)
+
+    plain = ssl.create_default_context
+    monkeypatch.setattr(ssl, "create_default_context", read)
+    trusted.cache_clear()
+
+    for key in ("one", "other"):
+        async with FloraClient.lease(Account("flora", account["base_url"], key), account["api_key"]) as client:
+            await client.get_technique(SLUG)
+
+    assert len(reads) == 1
 
 
 TECHNIQUE = response("200 OK", b'{"techniqueId": "t", "runCost": 3}')
