@@ -154,7 +154,7 @@ async def test_cancelling_the_whole_cancels_every_run() -> None:
     with pytest.raises(asyncio.CancelledError):
         await whole
 
-    assert cancelled == ["a", "b"]
+    assert sorted(cancelled) == ["a", "b"]
 
 
 async def test_a_signal_that_comes_while_one_run_is_at_work_ends_all_of_them_at_once() -> None:

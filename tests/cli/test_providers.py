@@ -26,7 +26,8 @@ def test_the_accounts_of_a_sandbox_are_told_as_json_without_prefect_and_without_
     done = genmedia("providers", "--json", "--sandbox", sandbox.url, PREFECT_API_URL="")
 
     assert done.returncode == 0, done.stderr
-    rows: dict[str, dict[str, Any]] = {row["provider"]: row for row in json.loads(done.stdout)}
+    told: list[dict[str, Any]] = json.loads(done.stdout)  # other tests have opened accounts there
+    rows = {row["provider"]: row for row in told if row["account"] == "default"}
     assert set(rows) == {kind.provider for kind in CREDENTIALS.values()}
     assert all(list(row) == KEYS for row in rows.values())
     assert all(list(product) == PRODUCT_KEYS for row in rows.values() for product in row["products"])

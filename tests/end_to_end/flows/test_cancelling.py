@@ -57,6 +57,14 @@ def attempts(studio: Studio) -> list[tuple[str, str]]:
         return connection.execute("SELECT state, reason FROM attempts ORDER BY id").fetchall()
 
 
+def is_there(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    return True
+
+
 def jobs(studio: Studio) -> list[tuple[str, float]]:
     return [(job["status"], job["charged"]) for job in studio.jobs]
 
@@ -184,8 +192,9 @@ async def test_an_evicted_run_takes_no_job_back(prefect: str, pool: str, genova:
     run = await start(prefect, pool, long_video, parameters)
     await until(lambda: run.awaits == 1)
 
-    os.kill(run.process, signal.SIGTERM)
+    os.kill(process := run.process, signal.SIGTERM)
     await until(lambda: run.state == "Crashed")
+    await until(lambda: not is_there(process))  # as long as it is, its job is one that somebody works on
 
     assert jobs(genova) == [("queued", 1)]
     await assert_it_is_taken_up_again(genova, parameters)
