@@ -1,6 +1,5 @@
 """Genova's flows by plain calls, against the sandbox: within the plan, bought once, through outages and a silent socket."""
 
-import asyncio
 from collections.abc import Generator
 from datetime import UTC, datetime, timedelta, tzinfo
 from pathlib import Path
@@ -217,23 +216,6 @@ async def test_a_picture_that_belongs_to_another_request_is_stored_and_named_as_
     )
     assert "a-red-kite" in result.warnings[0]
     assert asset.sidecar.warnings == (result.warnings[0].removeprefix("result: "),)
-
-
-async def test_a_job_that_many_others_pushed_off_the_first_page_is_found_by_its_id(genova: Studio) -> None:
-    genova.change(settings={"queue": [0, 0], "run": [900, 900]})
-    waiting = asyncio.create_task(batch(genova, "the one among many"))
-    while not genova.has_bound:
-        await asyncio.sleep(0.1)
-    genova.change(settings={"queue": [0, 0], "run": [0, 0]})
-    async with genova.credentials.get_client() as client:
-        for number in range(52):
-            await client.create_job({"type": "image", "prompt": f"another {number}", "model": "nano_banana2"})
-
-    ended = await waiting
-
-    assert ended.name == "Completed", ended.message
-    asked = [line for line in genova.sandbox.requests(genova.account) if line["route"] == "/api/jobs/{job_id}"]
-    assert asked
 
 
 @pytest.fixture

@@ -1,5 +1,6 @@
 """Genova's flows in Prefect, against the sandbox: states that say what happened, and one job whatever dies."""
 
+import asyncio
 import json
 import os
 import signal
@@ -55,6 +56,23 @@ async def test_an_item_that_fails_does_not_stop_the_others_and_says_why(genova: 
     assert ended.name == "Partial"
     assert sorted(result.status for result in results(ended)) == ["Bought", "Bought", "Failed"]
     assert "failed to capture result from page" in ended.message
+
+
+async def test_a_job_that_many_others_pushed_off_the_first_page_is_found_by_its_id(genova: Studio) -> None:
+    genova.change(settings={"queue": [0, 0], "run": [900, 900]})
+    waiting = asyncio.create_task(batch(genova, "the one among many"))
+    while not genova.has_bound:
+        await asyncio.sleep(0.1)
+    genova.change(settings={"queue": [0, 0], "run": [0, 0]})
+    async with genova.credentials.get_client() as client:
+        for number in range(52):
+            await client.create_job({"type": "image", "prompt": f"another {number}", "model": "nano_banana2"})
+
+    ended = await waiting
+
+    assert ended.name == "Completed", ended.message
+    asked = [line for line in genova.sandbox.requests(genova.account) if line["route"] == "/api/jobs/{job_id}"]
+    assert asked
 
 
 async def test_what_nobody_foresaw_fails_its_item_and_stores_the_others(genova: Studio, monkeypatch: pytest.MonkeyPatch) -> None:
