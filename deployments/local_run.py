@@ -1,8 +1,10 @@
 """Running a flow in this process, for commands that show its progress, with everything reported to Prefect before it returns."""
 
 import asyncio
-from collections.abc import Sequence
-from contextlib import suppress
+import signal
+import threading
+from collections.abc import Generator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
@@ -47,22 +49,49 @@ async def run_here(flow: Flow[..., Any], parameters: dict[str, Any], stop: async
         flow: The flow.
         parameters: What it is given.
         stop: Set when a person cancels the run: it then ends as `Cancelled`, and its tasks take back what has not started.
+
+    Raises:
+        Terminated: This process got a SIGTERM; the run has ended, and takes nothing back.
     """
     begun: list[UUID] = []
 
     def remember(flow: Flow[..., Any], flow_run: FlowRun, state: State[Any]) -> None:  # noqa: ARG001 # Prefect names them
         begun.append(flow_run.id)
 
-    run = asyncio.ensure_future(flow.with_options(on_running=[remember])(**parameters, return_state=True))
-    wish = asyncio.ensure_future((stop or asyncio.Event()).wait())
-    try:
-        await asyncio.wait([run, wish], return_when=asyncio.FIRST_COMPLETED)
-        ended = await _as_ended(run.result()) if run.done() else await _cancel(run, begun)
-    finally:
-        wish.cancel()
-        await _end(run)
+    with _sigterm() as terminated:
+        run = asyncio.ensure_future(flow.with_options(on_running=[remember])(**parameters, return_state=True))
+        wishes = [asyncio.ensure_future(event.wait()) for event in (stop or asyncio.Event(), terminated)]
+        try:
+            await asyncio.wait([run, *wishes], return_when=asyncio.FIRST_COMPLETED)
+            if terminated.is_set():
+                raise Terminated(signal.SIGTERM)
+            ended = await _as_ended(run.result()) if run.done() else await _cancel(run, begun)
+        finally:
+            for wish in wishes:
+                wish.cancel()
+            await _end(run)
     await _report()
     return ended
+
+
+@contextmanager
+def _sigterm() -> Generator[asyncio.Event]:
+    """Set when this process gets a SIGTERM in this block.
+
+    While a flow runs, Prefect raises the signal as an exception in whatever the event loop is at: where that is a task beside the run, such
+    as the watch over an account, the run does not hear of it. Outside the main thread there are no signals.
+    """
+    terminated = asyncio.Event()
+    if threading.current_thread() is not threading.main_thread():
+        yield terminated
+        return
+    loop, before = asyncio.get_running_loop(), signal.getsignal(signal.SIGTERM)
+    loop.add_signal_handler(signal.SIGTERM, terminated.set)
+    try:
+        yield terminated
+    finally:
+        loop.remove_signal_handler(signal.SIGTERM)
+        signal.signal(signal.SIGTERM, before)
 
 
 async def _cancel(run: asyncio.Future[Any], begun: Sequence[UUID]) -> Ended:

@@ -9,10 +9,11 @@ import sys
 from typing import Any
 
 import pytest
+from prefect import flow
 from prefect.client.orchestration import get_client
 from prefect.states import AwaitingRetry
 
-from deployments.local_run import run_here
+from deployments.local_run import Terminated, run_here
 from flows.image_batch import image_batch
 from tests.end_to_end.flows.workers import start, until
 from tests.studio import Studio
@@ -81,6 +82,27 @@ async def test_a_job_that_fails_is_tried_again_as_often_as_the_run_says_and_with
     assert "the job failed" in ended.message
 
 
+@flow
+async def struck_beside() -> None:
+    """Waits for ever, while a task beside it is at work when the signal comes."""
+
+    async def work() -> None:
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    beside = asyncio.create_task(work())
+    await asyncio.Event().wait()
+    await beside
+
+
+async def test_a_sigterm_ends_a_run_whatever_its_process_was_at(prefect: str) -> None:
+    before = signal.getsignal(signal.SIGTERM)
+
+    with pytest.raises(Terminated):
+        await run_here(struck_beside, {})
+
+    assert signal.getsignal(signal.SIGTERM) == before
+
+
 BATCH = 30
 _BUYS = """
 import asyncio, json, sys
@@ -100,8 +122,11 @@ async def test_a_batch_that_is_stopped_in_the_middle_is_bought_once(prefect: str
     try:
         await until(lambda: len(genova.jobs) > 5)
     finally:
-        child.send_signal(signal.SIGTERM)
-        await asyncio.to_thread(child.wait)
+        child.terminate()
+        try:
+            await asyncio.to_thread(child.wait, 60)
+        finally:
+            child.kill()
     assert len(genova.jobs) <= 10
     genova.sandbox.control("DELETE", f"/faults?provider=genova&account={genova.name}")
 

@@ -195,6 +195,7 @@ async def killed_once(
     )
     while not await reached():
         assert process.poll() is None
+        await asyncio.sleep(0.05)  # it works in another process
     os.kill(process.pid, signal.SIGKILL)
     process.wait()
 
