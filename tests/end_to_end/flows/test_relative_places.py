@@ -29,7 +29,7 @@ async def relative(request: pytest.FixtureRequest, algovera: Studio) -> str:
     """What of the saved store is relative."""
     store = AssetStore(root="media")
     if request.param == "journal":
-        store = AssetStore(root=str(algovera.root / "media"), journal=SecretStr("sqlite:///journal.db"))
+        store = AssetStore(root=str(algovera.root / "media"), journal=SecretStr("sqlite:///.genmedia/relative.db"))
     await store.asave(algovera.name, overwrite=True)
     return request.param
 
@@ -69,7 +69,7 @@ async def test_a_run_in_the_projects_folder_has_a_relative_store_there(
     run = await start(prefect, pool, text_to_image, wish(algovera), pull={"set_working_directory": {"directory": str(checkout)}})
 
     assert await ended(run) == "Completed", run.message
-    journal = checkout / ("media/.genmedia/journal.db" if relative == "place" else "journal.db")
+    journal = checkout / ("media/.genmedia/journal.db" if relative == "place" else ".genmedia/relative.db")
     assert journal.is_file()
     assert len(algovera.jobs) == 1
 
@@ -82,7 +82,7 @@ async def test_a_run_outside_of_any_project_refuses_a_relative_store(
     ended = await run_here(text_to_image, wish(algovera))
 
     assert isinstance(ended.result, SettingsError)
-    meant = tmp_path / ("media" if relative == "place" else "journal.db")
+    meant = tmp_path / ("media" if relative == "place" else ".genmedia/relative.db")
     assert f"its {relative} is relative and would be {'' if relative == 'place' else 'sqlite:///'}{meant}" in str(ended.result)
     assert "there is no genmedia project there" in str(ended.result)
     assert algovera.jobs == []

@@ -136,7 +136,7 @@ def test_a_clock_that_is_wrong_is_told(bare_prefect: str, tmp_path: Path) -> Non
 
 def test_a_relative_store_is_told_by_its_block(sandbox: Sandbox, bare_prefect: str, tmp_path: Path) -> None:
     set_up(sandbox, bare_prefect, tmp_path)
-    change(bare_prefect, "asset-store", root="media", journal="sqlite:///journal.db")
+    change(bare_prefect, "asset-store", root="media", journal="sqlite:///.genmedia/relative.db")
 
     _, findings, _ = examined(bare_prefect)
 
