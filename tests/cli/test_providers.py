@@ -1,6 +1,7 @@
 """`genmedia providers`: what accounts offer, asked of the sandbox without Prefect."""
 
 import json
+from collections.abc import Generator
 from typing import Any
 
 import pytest
@@ -9,10 +10,17 @@ from blocks import AlgoveraCredentials, FloraCredentials, GenerioCredentials, Ge
 from deployments.bootstrap import CREDENTIALS
 from genmedia.errors import CredentialsError
 from tests.commands import genmedia
-from tests.sandboxes import Sandbox
+from tests.sandboxes import Sandbox, running_sandbox
 
 KEYS = ["provider", "block", "account", "base_url", "products", "plan", "credits", "note", "error"]
 PRODUCT_KEYS = ["name", "takes", "makes", "price", "parameters", "unit"]
+
+
+@pytest.fixture(scope="module")
+def untouched() -> Generator[Sandbox]:
+    """A sandbox whose accounts are as it opened them; in the shared one other tests open and change some."""
+    with running_sandbox() as running:
+        yield running
 
 
 def block(kind: Any, account: dict[str, Any]) -> Any:
@@ -20,14 +28,14 @@ def block(kind: Any, account: dict[str, Any]) -> Any:
     return kind(api_key=account["api_key"], base_url=account["base_url"], account=account["account"])
 
 
-def test_the_accounts_of_a_sandbox_are_told_as_json_without_prefect_and_without_keys(sandbox: Sandbox) -> None:
-    keys = [account["api_key"] for account in sandbox.control("GET", "/accounts")]
+def test_the_accounts_of_a_sandbox_are_told_as_json_without_prefect_and_without_keys(untouched: Sandbox) -> None:
+    keys = [account["api_key"] for account in untouched.control("GET", "/accounts")]
 
-    done = genmedia("providers", "--json", "--sandbox", sandbox.url, PREFECT_API_URL="")
+    done = genmedia("providers", "--json", "--sandbox", untouched.url, PREFECT_API_URL="")
 
     assert done.returncode == 0, done.stderr
-    told: list[dict[str, Any]] = json.loads(done.stdout)  # other tests have opened accounts there
-    rows = {row["provider"]: row for row in told if row["account"] == "default"}
+    told: list[dict[str, Any]] = json.loads(done.stdout)
+    rows = {row["provider"]: row for row in told}
     assert set(rows) == {kind.provider for kind in CREDENTIALS.values()}
     assert all(list(row) == KEYS for row in rows.values())
     assert all(list(product) == PRODUCT_KEYS for row in rows.values() for product in row["products"])
@@ -40,11 +48,11 @@ def test_the_accounts_of_a_sandbox_are_told_as_json_without_prefect_and_without_
     assert not any(key in done.stdout + done.stderr for key in keys)
 
 
-def test_credits_and_prices_that_nobody_tells_are_unknown_and_null(sandbox: Sandbox) -> None:
-    shown = genmedia("providers", "--sandbox", sandbox.url, COLUMNS="160").stdout
-    told = json.loads(genmedia("providers", "--json", "--sandbox", sandbox.url).stdout)
+def test_credits_and_prices_that_nobody_tells_are_unknown_and_null(untouched: Sandbox) -> None:
+    shown = genmedia("providers", "--sandbox", untouched.url, COLUMNS="160").stdout
+    told = json.loads(genmedia("providers", "--json", "--sandbox", untouched.url).stdout)
 
-    heads = {line.split()[0]: line for line in shown.splitlines() if sandbox.url in line}
+    heads = {line.split()[0]: line for line in shown.splitlines() if untouched.url in line}
     assert heads["generio"].endswith("/generio  credits left: unknown")
     assert heads["genova"].endswith("/genova  plan business, credits left: 10000")
     assert "-> model/gltf-binary, price unknown" in shown
