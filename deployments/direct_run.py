@@ -68,7 +68,7 @@ async def run_directly(
         await asyncio.wait([run, wish], return_when=asyncio.FIRST_COMPLETED)
         if not run.done():
             await end_task(run)
-            await host.take_back()
+            await host.cancel()
             return Ended("Cancelled", "", None, "")
         ended = run.result()
         await _draw(assets, log)

@@ -23,7 +23,7 @@ from genmedia.providers.offers import Credentials, with_two_keys
 from genmedia.purchasing.budget import Foreseen, Plan
 from genmedia.purchasing.result import FAILED, Result
 from genmedia.store import Store
-from tasks.recovery import take_back_jobs
+from tasks.recovery import cancel_jobs
 from tasks.reporting import publish_plan, publish_results, tag_flow_run
 from tasks.runner import TaskRuns
 from tasks.states import campaign_state
@@ -48,7 +48,7 @@ def buying_flow(*, name: str, flow_run_name: str = "{name}") -> Callable[[Callab
         async def bought(*args: P.args, **kwargs: P.kwargs) -> State[Any]:
             return await _carry_out(asked_for(*args, **kwargs))
 
-        return form(flow(name=name, flow_run_name=flow_run_name, on_cancellation=[take_back_jobs])(bought))
+        return form(flow(name=name, flow_run_name=flow_run_name, on_cancellation=[cancel_jobs])(bought))
 
     return made
 

@@ -18,10 +18,10 @@ from blocks.loading import load_all
 from genmedia.concurrency import every
 from genmedia.errors import GenmediaError
 from genmedia.jobs.job import JobStatus
-from genmedia.journal import Attempt, Interest
+from genmedia.journal import Attempt, Waiter
 from genmedia.providers.base import ProviderClient, client_for
 from genmedia.providers.offers import with_two_keys
-from genmedia.purchasing.cancel import take_back
+from genmedia.purchasing.cancel import cancel
 from genmedia.purchasing.recover import Harvested, harvest
 from tasks import lost_runs
 from tasks.bars import end_bars
@@ -54,7 +54,7 @@ async def all_credentials(log: Logger | LoggingAdapter) -> list[ProviderCredenti
     return usable
 
 
-async def take_back_jobs(flow: Flow[..., Any], flow_run: FlowRun, state: State[Any]) -> None:
+async def cancel_jobs(flow: Flow[..., Any], flow_run: FlowRun, state: State[Any]) -> None:
     """A hook: end the jobs of a run that a person has cancelled, as far as its own process did not; see `genmedia.purchasing.cancel`."""
     del state
     log = flow_run_logger(flow_run, flow)  # a hook runs outside of the run
@@ -62,14 +62,14 @@ async def take_back_jobs(flow: Flow[..., Any], flow_run: FlowRun, state: State[A
     assets = await load_store(store, flow_run)
     async with AsyncExitStack() as held:
         journal = await held.enter_async_context(assets.get_journal())
-        waited_for = [one for one in await journal.open_attempts() if run in {who.run for who in await journal.interests(one.id)}]
+        waited_for = [one for one in await journal.open_attempts() if run in {who.run for who in await journal.waiters(one.id)}]
         accounts = {one.account for one in waited_for}
         payers = [one for one in await all_credentials(log) if str(one.payer) in accounts]
         clients = [await held.enter_async_context(one.get_client()) for one in payers]
         found = [(one, client_for(one, clients)) for one in waited_for]
 
         async def end(attempt: Attempt, client: ProviderClient) -> bool:
-            ended = await take_back(journal, client, attempt.id, {run})
+            ended = await cancel(journal, client, attempt.id, {run})
             if ended:
                 await end_bars(attempt.operation, attempt.key, JobStatus.CANCELLED.value)
             return ended
@@ -110,10 +110,10 @@ async def ask_about_runs(store: AssetStore) -> Runs:
     """
     async with store.get_journal() as journal:
         attempts = await journal.open_attempts()
-        interests = [one for found in await every(journal.interests(one.id) for one in attempts) for one in found]
+        waiters = [one for found in await every(journal.waiters(one.id) for one in attempts) for one in found]
     async with get_client() as client:
-        runs = await _runs(client, {one.run for one in interests})
-    lost = {name for name, run in runs.items() if _is_lost(run, [one for one in interests if one.run == name])}
+        runs = await _runs(client, {one.run for one in waiters})
+    lost = {name for name, run in runs.items() if _is_lost(run, [one for one in waiters if one.run == name])}
     states = {name: run.state for name, run in runs.items() if run.state}
     cancelled = {name for name, state in states.items() if state.is_cancelled() or state.is_cancelling()}
     over = cancelled | {name for name, state in states.items() if state.is_final()}
@@ -130,8 +130,8 @@ async def _runs(client: PrefectClient, ids: Collection[str]) -> Mapping[str, Flo
     return {str(run.id): run for run in found}
 
 
-def _is_lost(run: FlowRun, interests: Sequence[Interest]) -> bool:
+def _is_lost(run: FlowRun, waiters: Sequence[Waiter]) -> bool:
     """Whether no process that a run has been in since it was last started lives."""
     began = run.start_time or (run.state and run.state.timestamp)
-    waits = [one for one in interests if not one.left]
+    waits = [one for one in waiters if not one.left]
     return began is not None and bool(waits) and all(not one.lives and one.since >= began for one in waits)

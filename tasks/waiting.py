@@ -17,7 +17,7 @@ from genmedia.providers.base import ProviderClient
 from genmedia.purchasing import calls
 from genmedia.purchasing.buy import Purchase
 from genmedia.purchasing.calls import Patience
-from genmedia.purchasing.cancel import take_back
+from genmedia.purchasing.cancel import cancel
 from tasks.bars import Bar
 
 ASK_SECONDS = 10.0
@@ -44,9 +44,7 @@ async def wait_for_job(client: ProviderClient, store: AssetStore, purchase: Purc
                 await bar.end("not to be found")
             raise
         except asyncio.CancelledError:
-            await to_the_end(
-                _take_back_if_wished(journal, client, purchase.attempt, bar)
-            )  # who cancels may do so again meanwhile
+            await to_the_end(_cancel_if_wished(journal, client, purchase.attempt, bar))  # who cancels may do so again meanwhile
             raise
 
 
@@ -62,9 +60,9 @@ def _showing(step: str, bar: Bar) -> Seen:
     return seen
 
 
-async def _take_back_if_wished(journal: Journal, client: ProviderClient, attempt_id: int, bar: Bar | None) -> None:
+async def _cancel_if_wished(journal: Journal, client: ProviderClient, attempt_id: int, bar: Bar | None) -> None:
     """Where a person has cancelled the run: end the job at the provider, and its bar with it."""
-    if await _was_cancelled_by_a_person() and await take_back(journal, client, attempt_id, {str(flow_run.id)}) and bar:
+    if await _was_cancelled_by_a_person() and await cancel(journal, client, attempt_id, {str(flow_run.id)}) and bar:
         await bar.end(JobStatus.CANCELLED.value)
 
 

@@ -10,7 +10,7 @@ from genmedia.providers.base import client_for
 from genmedia.providers.offers import Credentials
 from genmedia.purchasing.budget import Foreseen, Plan
 from genmedia.purchasing.calls import Assets, Calls
-from genmedia.purchasing.cancel import take_back
+from genmedia.purchasing.cancel import cancel
 from genmedia.purchasing.result import Result
 from genmedia.store import Store
 
@@ -42,15 +42,15 @@ class Direct:
         self._paying.append(payer := self._payer(provider, name))
         return payer
 
-    async def take_back(self) -> None:
+    async def cancel(self) -> None:
         """End the run's jobs that have not ended, as far as their providers can: a person has cancelled it, and it is over here."""
         async with AsyncExitStack() as held:
             journal = await held.enter_async_context(self._assets.get_journal())
             clients = [await held.enter_async_context(payer.get_client()) for payer in self._paying]
             for attempt in await journal.open_attempts():
-                waits = self.run in {one.run for one in await journal.interests(attempt.id)}
+                waits = self.run in {one.run for one in await journal.waiters(attempt.id)}
                 if waits and (client := client_for(attempt, clients)):
-                    await take_back(journal, client, attempt.id, {self.run})
+                    await cancel(journal, client, attempt.id, {self.run})
 
     async def begin(self, name: str, payers: Sequence[Credentials]) -> None:
         """Nothing is tagged here."""

@@ -193,7 +193,7 @@ def check_apart(plan: Sequence[PlannedStep], payers: Mapping[str, Account]) -> N
     """
     first: dict[str, str] = {}
     faults: list[Fault] = []
-    for name, wish in first_wishes(plan, payers).items():
+    for name, wish in first_orders(plan, payers).items():
         same = first.setdefault(wish.key, name)
         if same != name:
             mend = "remove one, or let them differ, as by a seed; another take of the whole buys it again"
@@ -202,7 +202,7 @@ def check_apart(plan: Sequence[PlannedStep], payers: Mapping[str, Account]) -> N
         raise InputError(faults)
 
 
-def first_wishes(plan: Sequence[PlannedStep], payers: Mapping[str, Account]) -> dict[str, Order]:
+def first_orders(plan: Sequence[PlannedStep], payers: Mapping[str, Account]) -> dict[str, Order]:
     """What each run asks for, before anything is bought: an input that is not there yet is told by where it will come from."""
     found: dict[str, Order] = {}
     for run in plan:

@@ -13,7 +13,7 @@ from genmedia.campaign.brief import Brief
 from genmedia.campaign.executor import (
     RunResult,
     check_apart,
-    first_wishes,
+    first_orders,
     inputs_of,
     order_for,
     outputs_of,
@@ -277,7 +277,7 @@ class _Run:
 
     def _warn_of_look_alikes(self) -> None:
         """Say in the log, before anything is bought, which steps ask for nearly the same: each is bought."""
-        wishes = first_wishes(self.plan, self._accounts)
+        wishes = first_orders(self.plan, self._accounts)
         asked = {name: (f"{wish.account} {wish.operation} {wish.take}", wish.request) for name, wish in wishes.items()}
         for sentence in look_alike(asked):
             self.log.warning("%s", sentence)

@@ -70,7 +70,7 @@ P = ParamSpec("P")
 T = TypeVar("T")
 
 
-def whole(transact: Callable[P, Coroutine[Any, Any, T]]) -> Callable[P, Coroutine[Any, Any, T]]:
+def uncancellable(transact: Callable[P, Coroutine[Any, Any, T]]) -> Callable[P, Coroutine[Any, Any, T]]:
     """For what must not be left half done: whoever is cancelled in it goes when it is over.
 
     A cancellation in a transaction can leave a connection to SQLite behind that holds the write lock, with nobody to close it; one
@@ -84,10 +84,10 @@ def whole(transact: Callable[P, Coroutine[Any, Any, T]]) -> Callable[P, Coroutin
     return transact_to_the_end
 
 
-def outlasting(transact: Callable[P, Coroutine[Any, Any, T]]) -> Callable[P, Coroutine[Any, Any, T]]:
+def retry_while_unreachable(transact: Callable[P, Coroutine[Any, Any, T]]) -> Callable[P, Coroutine[Any, Any, T]]:
     """For what is one transaction and may be done again: waits while the database is gone."""
     again = stamina.retry(on=JournalUnreachableError, attempts=None, timeout=PATIENCE_SECONDS, wait_initial=0.2, wait_max=5.0)
-    return again(whole(transact))
+    return again(uncancellable(transact))
 
 
 def below(url: str, folder: Path) -> str:

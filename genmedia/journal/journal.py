@@ -8,7 +8,7 @@ from pathlib import Path
 import sqlalchemy as sa
 
 from genmedia.concurrency import leased
-from genmedia.journal.database import Clock, outlasting, whole
+from genmedia.journal.database import Clock, retry_while_unreachable, uncancellable
 from genmedia.journal.records import (
     Attempt,
     AttemptState,
@@ -38,7 +38,7 @@ class Journal(Transitions):
         await self.open_attempts()  # a journal that was not used yet is made by that
         await self._database.copy_to(target)
 
-    @outlasting
+    @retry_while_unreachable
     async def retell(self, asset: StoredAsset) -> None:
         """Write down the sidecar of a stored file anew."""
         known = assets.update().where(assets.c.path == asset.path, assets.c.sha256 == asset.sha256)
@@ -57,7 +57,7 @@ class Journal(Transitions):
         await self._forget(attempt, asset, left, words=words)
         await self._database.scrub()
 
-    @outlasting
+    @retry_while_unreachable
     async def _forget(self, attempt: Attempt, asset: StoredAsset, left: StoredAsset, *, words: bool) -> None:
         async with self._database.transaction() as connection:
             mine = assets.c.attempt == attempt.id, assets.c.path == asset.path
@@ -89,7 +89,7 @@ class Journal(Transitions):
             lost += await self._update(attempts.c.id == attempt.id, reason="its sandbox was stopped", **gone)
         return lost
 
-    @whole
+    @uncancellable
     async def restore(self, purchases: Sequence[PastPurchase]) -> dict[str, str]:
         """Write down purchases made long ago; nothing that is written down already is changed.
 

@@ -14,7 +14,7 @@ import sqlalchemy as sa
 from genmedia.concurrency import end_task
 from genmedia.errors import JournalError
 from genmedia.journal import locks
-from genmedia.journal.database import Database, outlasting, whole
+from genmedia.journal.database import Database, retry_while_unreachable, uncancellable
 from genmedia.journal.tables import owners
 from genmedia.transport.pace import ANSWER_SECONDS
 
@@ -102,7 +102,7 @@ class Leases:
         self._alone = asyncio.Lock()
         self._renewing: asyncio.Task[None] | None = None
 
-    @outlasting
+    @retry_while_unreachable
     async def me(self) -> str:
         """The name of this process's lease; of a new one where the last has run out."""
         async with self._alone:
@@ -110,14 +110,14 @@ class Leases:
                 await self._begin()
             return self._name
 
-    @outlasting
+    @retry_while_unreachable
     async def lives(self, name: str) -> bool:
         """Whether its lease runs."""
         query = sa.select(owners.c.name).where(owners.c.name == name, owners.c.expires_at > sa.func.clock_timestamp())
         async with self._database.transaction() as connection:
             return (await connection.execute(query)).first() is not None
 
-    @outlasting
+    @retry_while_unreachable
     async def outlasts(self, name: str, seconds: float) -> bool:
         """Whether that lease runs for so long, renewed if it must be."""
         async with self._alone:
@@ -133,7 +133,7 @@ class Leases:
             with suppress(JournalError):  # it runs out by itself
                 await self._end()
 
-    @whole
+    @uncancellable
     async def _end(self) -> None:
         async with self._database.transaction() as connection:
             await connection.execute(owners.delete().where(owners.c.name == self._name))
@@ -163,7 +163,7 @@ class Leases:
             with suppress(JournalError):  # the next may reach it; what was begun is finished under the lease there is
                 await self._renew_alone()
 
-    @whole
+    @uncancellable
     async def _renew_alone(self) -> None:
         async with self._alone:
             await self._renew()

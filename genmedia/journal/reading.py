@@ -9,19 +9,19 @@ from typing import Any
 import sqlalchemy as sa
 
 from genmedia.errors import JournalError
-from genmedia.journal.database import Database, outlasting, whole
+from genmedia.journal.database import Database, retry_while_unreachable, uncancellable
 from genmedia.journal.ledger import Entry, read_entries
 from genmedia.journal.ownership import Leases, Locks, given_up, process_of
 from genmedia.journal.records import (
     Attempt,
     AttemptState,
-    Interest,
+    Duplicate,
     StoredAsset,
-    Twin,
+    Waiter,
 )
 from genmedia.journal.rows import as_asset, has_content, read_attempts
 from genmedia.journal.spending import Money, written
-from genmedia.journal.tables import LIVE, OPEN, assets, attempts, interests, submissions, uses
+from genmedia.journal.tables import LIVE, OPEN, assets, attempts, submissions, uses, waiters
 from genmedia.store.sidecar import Use
 
 KEYS_AT_ONCE = 500
@@ -66,7 +66,7 @@ class Reading:
         attempt = await self.live_attempt(key)
         return None if attempt and attempt.state is AttemptState.INTENDED else attempt
 
-    @whole
+    @uncancellable
     async def answered(self, keys: Collection[str]) -> set[str]:
         """Those of these submissions that were bought, or may have been. Asked once: a database that is gone is not waited for.
 
@@ -117,7 +117,7 @@ class Reading:
     async def _find(self, *where: sa.ColumnElement[bool]) -> Attempt | None:
         return next(iter(await self._find_all(*where)), None)
 
-    @outlasting
+    @retry_while_unreachable
     async def _find_all(self, *where: sa.ColumnElement[bool]) -> list[Attempt]:
         async with self._database.transaction() as connection:
             return await read_attempts(connection, *where)
@@ -126,7 +126,7 @@ class Reading:
         """Whether the attempt has an owner that still lives."""
         return attempt.owner not in (None, *given_up) and await self._owners.lives(process_of(attempt.owner))
 
-    @outlasting
+    @retry_while_unreachable
     async def assets(self, attempt_id: int) -> list[StoredAsset]:
         """The files that came of an attempt, in the order of its outputs.
 
@@ -139,7 +139,7 @@ class Reading:
                 return [as_asset(row) for row in rows]
             return []
 
-    @whole
+    @uncancellable
     async def runs(self) -> dict[tuple[str, int], str]:
         """The run that began each attempt, by its submission and number. Asked once: a database that is gone is not waited for.
 
@@ -150,15 +150,15 @@ class Reading:
             rows = await connection.execute(sa.select(attempts.c.key, attempts.c.number, attempts.c.run))
             return {(row.key, row.number): row.run for row in rows}
 
-    @outlasting
+    @retry_while_unreachable
     async def paths_of(self, digest: str) -> list[str]:
         """The paths of all files that have this content, or came with it, in the order they were stored."""
         query = sa.select(assets.c.path).where(has_content(digest), assets.c.forgotten_at.is_(None)).order_by(assets.c.id)
         async with self._database.transaction() as connection:
             return [row.path for row in await connection.execute(query)]
 
-    @outlasting
-    async def twins(self, digest: str, key: str, most: int) -> tuple[list[Twin], int]:
+    @retry_while_unreachable
+    async def duplicates(self, digest: str, key: str, most: int) -> tuple[list[Duplicate], int]:
         """The files with the same content that came of a different request, whatever its take, or of another account's.
 
         Args:
@@ -179,9 +179,11 @@ class Reading:
         )
         async with self._database.transaction() as connection:
             rows = (await connection.execute(query.order_by(assets.c.path).limit(most))).all()
-        return [Twin(row.path, row.account, row.operation, json.loads(row.request)) for row in rows], rows[0].equal if rows else 0
+        return [Duplicate(row.path, row.account, row.operation, json.loads(row.request)) for row in rows], rows[
+            0
+        ].equal if rows else 0
 
-    @outlasting
+    @retry_while_unreachable
     async def is_alone(self, attempt: Attempt) -> bool:
         """Whether of no other attempt at the same operation of its account nobody knows what became of it."""
         unsettled = attempts.c.state.in_([AttemptState.INTENDED, AttemptState.IN_DOUBT])
@@ -190,14 +192,14 @@ class Reading:
         async with self._database.transaction() as connection:
             return (await connection.execute(query)).first() is None
 
-    @outlasting
+    @retry_while_unreachable
     async def owned_jobs(self, account: str) -> set[str]:
         """The remote ids of all jobs of an account that belong to an attempt."""
         query = sa.select(attempts.c.remote_id).where(attempts.c.account == account, attempts.c.remote_id.is_not(None))
         async with self._database.transaction() as connection:
             return {row.remote_id for row in await connection.execute(query)}
 
-    @outlasting
+    @retry_while_unreachable
     async def entries(self, since: datetime | None = None, until: datetime | None = None) -> list[Entry]:
         """Everything that was bought, or may have been, in a time: for the ledger.
 
@@ -240,20 +242,20 @@ class Reading:
             )
         )
 
-    async def interests(self, attempt_id: int) -> list[Interest]:
+    async def waiters(self, attempt_id: int) -> list[Waiter]:
         """The runs that have waited for an attempt."""
         rows = await self._interests(attempt_id)
         return [
-            Interest(row.run, await self._owners.lives(row.owner), datetime.fromisoformat(row.since), left=row.owner == NO_OWNER)
+            Waiter(row.run, await self._owners.lives(row.owner), datetime.fromisoformat(row.since), left=row.owner == NO_OWNER)
             for row in rows
         ]
 
-    @outlasting
+    @retry_while_unreachable
     async def _interests(self, attempt_id: int) -> Sequence[sa.Row[Any]]:
         async with self._database.transaction() as connection:
-            return (await connection.execute(sa.select(interests).where(interests.c.attempt == attempt_id))).all()
+            return (await connection.execute(sa.select(waiters).where(waiters.c.attempt == attempt_id))).all()
 
-    @outlasting
+    @retry_while_unreachable
     async def uses(self, key: str) -> list[Use]:
         """What uses a submission, in the order in which it was wanted."""
         query = sa.select(uses).where(uses.c.key == key).order_by(uses.c.since, uses.c.campaign, uses.c.step)

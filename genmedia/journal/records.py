@@ -40,7 +40,7 @@ class AttemptState(StrEnum):
 
 
 @dataclass(frozen=True)
-class Twin:
+class Duplicate:
     """A file that has the content of another, and what it was bought by."""
 
     path: str
@@ -173,7 +173,7 @@ class Attempt:
 
 
 @dataclass(frozen=True)
-class Interest:
+class Waiter:
     """A run that waits for an attempt.
 
     Attributes:

@@ -19,7 +19,7 @@ from genmedia.journal.records import (
     StoredAsset,
 )
 from genmedia.journal.spending import written
-from genmedia.journal.tables import LIVE, assets, attempts, interests, submissions, uses
+from genmedia.journal.tables import LIVE, assets, attempts, submissions, uses, waiters
 from genmedia.store.sidecar import Sidecar, Use
 
 
@@ -100,11 +100,11 @@ def wanted_values(order: Order) -> dict[str, Any]:
 
 async def note_interest(connection: AsyncConnection, attempt_id: int, run: str, owner: str) -> None:
     """Write down that a run in this process wants an attempt, in place of what was known of that run."""
-    await connection.execute(interests.delete().where(interests.c.attempt == attempt_id, interests.c.run == run))
-    await connection.execute(interests.insert().values(interest_values(attempt_id, run, owner)))
+    await connection.execute(waiters.delete().where(waiters.c.attempt == attempt_id, waiters.c.run == run))
+    await connection.execute(waiters.insert().values(waiter_values(attempt_id, run, owner)))
 
 
-def interest_values(attempt_id: int, run: str, owner: str) -> dict[str, Any]:
+def waiter_values(attempt_id: int, run: str, owner: str) -> dict[str, Any]:
     """The values of a row that says that a run waits for an attempt."""
     return {"attempt": attempt_id, "run": run, "owner": owner, "since": Clock()}
 

@@ -18,7 +18,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from genmedia.errors import BudgetError, HeldError, SettingsError
 from genmedia.jobs.job import account_name, amount, priced
-from genmedia.journal.database import Clock, Database, outlasting, read_clock
+from genmedia.journal.database import Clock, Database, read_clock, retry_while_unreachable
 from genmedia.journal.order import Order, Purpose
 from genmedia.journal.records import TOLERANCE, Attempt, AttemptState
 from genmedia.journal.tables import attempts, balances, caps, holds
@@ -70,7 +70,7 @@ class Money:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    @outlasting
+    @retry_while_unreachable
     async def caps(self) -> dict[str, dict[Scope, float]]:
         """The caps of every account that has any, in its own unit."""
         found: dict[str, dict[Scope, float]] = {}
@@ -79,14 +79,14 @@ class Money:
                 found.setdefault(row.account, {})[Scope(row.scope)] = row.amount
         return found
 
-    @outlasting
+    @retry_while_unreachable
     async def cap_units(self) -> dict[str, str]:
         """The unit of each account's caps, by account; an account's caps are all in one unit."""
         query = sa.select(caps.c.account, caps.c.unit).where(caps.c.scope != Scope.FAILURES)
         async with self._database.transaction() as connection:
             return {row.account: row.unit for row in await connection.execute(query)}
 
-    @outlasting
+    @retry_while_unreachable
     async def set_caps(self, account: str, amounts: Mapping[Scope, float | None], unit: str = "credits") -> None:
         """Set caps of an account, and take away those that are None; the others stay as they are.
 
@@ -118,21 +118,21 @@ class Money:
             if rows:
                 await connection.execute(caps.insert().values(unit=unit), rows)
 
-    @outlasting
+    @retry_while_unreachable
     async def holds(self) -> list[Hold]:
         """The accounts that spend nothing now."""
         query = sa.select(holds).where(holds.c.released_at.is_(None)).order_by(holds.c.account)
         async with self._database.transaction() as connection:
             return [Hold(row.account, row.reason, row.held_at) for row in await connection.execute(query)]
 
-    @outlasting
+    @retry_while_unreachable
     async def hold(self, account: str, reason: str) -> None:
         """Let an account spend nothing from now on; what it has bought goes on."""
         async with self._database.transaction() as connection:
             await self._database.lock(connection, account)
             await _hold(connection, account, reason)
 
-    @outlasting
+    @retry_while_unreachable
     async def release(self, account: str) -> bool:
         """Let a held account spend again; False when it is not held. Failures up to now are forgiven."""
         held = holds.c.account == account, holds.c.released_at.is_(None)
@@ -140,7 +140,7 @@ class Money:
             await self._database.lock(connection, account)
             return (await connection.execute(holds.update().where(*held).values(released_at=Clock()))).rowcount == 1
 
-    @outlasting
+    @retry_while_unreachable
     async def check_plan(self, account: str, cost: float | None, unit: str, purpose: Purpose, keys: Collection[str] = ()) -> None:
         """See that an account may spend what is still to be bought, before any of it is.
 
@@ -173,7 +173,7 @@ class Money:
                 advice=_ADVICE,
             )
 
-    @outlasting
+    @retry_while_unreachable
     async def spent(self, account: str, unit: str, run: str | None = None) -> float:
         """What the purchases at an account count as, of one run or of all; those of unknown cost are not in it."""
         query = sa.select(sa.func.coalesce(sa.func.sum(cost_of()), 0.0))
@@ -186,14 +186,14 @@ class Money:
         async with self._database.transaction() as connection:
             return float((await connection.execute(query.where(*mine))).scalar_one())
 
-    @outlasting
+    @retry_while_unreachable
     async def accounts(self) -> list[str]:
         """Every account that has bought something, or has a cap or a hold."""
         names = sa.union(*(sa.select(table.c.account) for table in (attempts, caps, holds)))
         async with self._database.transaction() as connection:
             return sorted(row.account for row in await connection.execute(names))
 
-    @outlasting
+    @retry_while_unreachable
     async def see_balance(self, account: str, balance: float) -> tuple[Balance | None, Balance]:
         """Write down what a provider says is left of an account's credits; what was written down before, and now."""
         still_open = sa.case((attempts.c.charged.is_(None), attempts.c.reserved))

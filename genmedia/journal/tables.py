@@ -113,7 +113,7 @@ uses = sa.Table(
     sa.Column("since", sa.String, nullable=False),
 )
 
-interests = sa.Table(
+waiters = sa.Table(
     "interests",
     tables,
     sa.Column("attempt", sa.Integer, sa.ForeignKey("attempts.id"), primary_key=True),

@@ -13,7 +13,7 @@ from sqlalchemy.exc import IntegrityError
 
 from genmedia.errors import JournalError, SupersededError
 from genmedia.jobs.job import NOBODY, Buyer, Counter, amount
-from genmedia.journal.database import Clock, outlasting, whole
+from genmedia.journal.database import Clock, retry_while_unreachable, uncancellable
 from genmedia.journal.order import Order, Purpose
 from genmedia.journal.ownership import given_up, process_of
 from genmedia.journal.reading import NO_OWNER, Reading
@@ -26,7 +26,6 @@ from genmedia.journal.records import (
 )
 from genmedia.journal.rows import (
     as_row,
-    interest_values,
     is_ending,
     is_intended,
     know,
@@ -35,10 +34,11 @@ from genmedia.journal.rows import (
     note_uses,
     read_attempts,
     use_of,
+    waiter_values,
     wanted_values,
 )
 from genmedia.journal.spending import check, check_loss, hold_after_excess, hold_after_failures, now_of, written
-from genmedia.journal.tables import LIVE, OPEN, assets, attempts, interests
+from genmedia.journal.tables import LIVE, OPEN, assets, attempts, waiters
 from genmedia.text.plain import cut
 from genmedia.transport.answers import clean_text
 from genmedia.transport.pace import ANSWER_SECONDS
@@ -54,7 +54,7 @@ SAID_CHARACTERS = 4_000
 class Transitions(Reading):
     """The life of an attempt, from the intent to its end."""
 
-    @outlasting
+    @retry_while_unreachable
     async def use(self, key: str, purpose: Purpose) -> None:
         """Write down that a part of a campaign wants what a submission gives, unless that is written down."""
         async with self._database.transaction() as connection:
@@ -88,7 +88,7 @@ class Transitions(Reading):
                 )
             raise
 
-    @outlasting
+    @retry_while_unreachable
     async def _intend(self, order: Order, asked_at: datetime, counter: Counter | None, buyer: Buyer, claim: str) -> None:
         try:
             async with self._database.transaction() as connection:
@@ -104,7 +104,7 @@ class Transitions(Reading):
                     # Whoever dies or is cancelled before it waits for the job has wanted it all the same.
                     if run := order.purpose.run:
                         await connection.execute(
-                            interests.insert().values(interest_values(made.scalar_one(), run, process_of(claim)))
+                            waiters.insert().values(waiter_values(made.scalar_one(), run, process_of(claim)))
                         )
         except IntegrityError:
             pass  # an equal job is unbound, or on a database that locks by row another was faster
@@ -124,7 +124,7 @@ class Transitions(Reading):
                 await self._let_go(claim, attempts.c.id == attempt.id)
             raise
 
-    @outlasting
+    @retry_while_unreachable
     async def _take_over(self, attempt: Attempt, claim: str, order: Order | None = None) -> Attempt | None:
         free = attempts.c.owner.is_not_distinct_from(attempt.owner) | (attempts.c.owner == claim)
         mine = attempts.c.id == attempt.id, attempts.c.state == attempt.state, free
@@ -158,7 +158,7 @@ class Transitions(Reading):
                 "it was not sent: this process stood still for too long, or the lock by which others know that it lives was removed"
             )
 
-    @outlasting
+    @retry_while_unreachable
     async def _check_mine(self, attempt: Attempt, order: Order) -> None:
         mine = *is_intended(attempt), attempts.c.owner == attempt.owner
         async with self._database.transaction() as connection:
@@ -170,14 +170,14 @@ class Transitions(Reading):
         """Give up an attempt that was interrupted, so that anyone may settle what became of it."""
         await self._let_go(attempt.owner, attempts.c.id == attempt.id)
 
-    @whole
+    @uncancellable
     async def _let_go(self, claim: str | None, *which: sa.ColumnElement[bool], **values: Any) -> None:
         given_up.add(claim)
         await self._update(*which, attempts.c.owner == claim, owner=None, **values)
         given_up.discard(claim)
 
-    @whole
-    @outlasting
+    @uncancellable
+    @retry_while_unreachable
     async def bind(self, attempt: Attempt, remote_id: str, reason: str = "", buyer: Buyer = NOBODY) -> None:
         """Write down which remote job the attempt is; from here on anyone can resume it.
 
@@ -226,7 +226,7 @@ class Transitions(Reading):
         """Write down that nobody can tell whether it was bought; its price counts as spent."""
         await self._let_go(attempt.owner, *is_intended(attempt), state=AttemptState.IN_DOUBT, reason=reason)
 
-    @outlasting
+    @retry_while_unreachable
     async def charge(self, attempt_id: int, charged: float | None) -> None:
         """Write down what a remote job cost, unless it was before; what is no amount stays unknown, and what is reserved counts.
 
@@ -249,11 +249,11 @@ class Transitions(Reading):
             What the ledger counts, once it is known or the job has ended; None where nobody knows; 0 where another run tells it.
         """
         buyer = (await self.attempt(attempt_id)).run
-        if buyer != run and any(one.run == buyer and one.lives for one in await self.interests(attempt_id)):
+        if buyer != run and any(one.run == buyer and one.lives for one in await self.waiters(attempt_id)):
             return 0.0
         return await self._report(attempt_id)
 
-    @outlasting
+    @retry_while_unreachable
     async def _report(self, attempt_id: int) -> float | None:
         known = attempts.c.charged.is_not(None) | attempts.c.state.not_in(OPEN)
         told = attempts.update().where(attempts.c.id == attempt_id, ~attempts.c.reported, known).values(reported=True)
@@ -271,17 +271,17 @@ class Transitions(Reading):
         """Write down that a run waits for an attempt: as long as it lives, nobody else ends the job."""
         await self._want(attempt_id, run, await self._owners.me())
 
-    @outlasting
+    @retry_while_unreachable
     async def _want(self, attempt_id: int, run: str, owner: str) -> None:
         async with self._database.transaction() as connection:
             await note_interest(connection, attempt_id, run, owner)
 
-    @outlasting
+    @retry_while_unreachable
     async def leave(self, attempt_id: int, run: str) -> None:
         """Write down that a run waits for an attempt no more, though its process lives."""
-        mine = interests.c.attempt == attempt_id, interests.c.run == run
+        mine = waiters.c.attempt == attempt_id, waiters.c.run == run
         async with self._database.transaction() as connection:
-            await connection.execute(interests.update().where(*mine).values(owner=NO_OWNER))
+            await connection.execute(waiters.update().where(*mine).values(owner=NO_OWNER))
 
     async def give_up(self, attempt: Attempt, reason: str, again: Order | None = None) -> bool:
         """Write down that an open attempt answers for nothing any more, and counts as spent; False when it is not as it was given.
@@ -296,7 +296,7 @@ class Transitions(Reading):
         """
         return not await self.is_worked_on(attempt) and await self._give_up(attempt, reason, again)
 
-    @outlasting
+    @retry_while_unreachable
     async def _give_up(self, attempt: Attempt, reason: str, again: Order | None) -> bool:
         ended = {"state": AttemptState.FAILED, "owner": None, "ended_at": Clock(), "reason": reason}
         mine = (
@@ -333,7 +333,7 @@ class Transitions(Reading):
             return None
         return await self._take_over(attempt, claim)
 
-    @outlasting
+    @retry_while_unreachable
     async def store(self, attempt: Attempt, stored: Sequence[StoredAsset]) -> None:
         """Write down the files that came of an attempt that is claimed, and that it is done.
 
@@ -387,7 +387,7 @@ class Transitions(Reading):
         ended = {"state": AttemptState.CONTENT_REFUSED, "ended_at": Clock(), "reason": reason}
         await self._update(*is_ending(attempt_id), **ended)
 
-    @outlasting
+    @retry_while_unreachable
     async def fail(self, attempt_id: int, reason: str, spare: float | None = None) -> bool:
         """Write down that the remote job ended without a result; False when its files are in the store, or somebody fetches them.
 
@@ -419,7 +419,7 @@ class Transitions(Reading):
         """A name for one piece of work of this process, which counts as alive from now on."""
         return f"{await self._owners.me()}/{uuid4().hex[:12]}"
 
-    @outlasting
+    @retry_while_unreachable
     async def _update(self, *where: sa.ColumnElement[bool], **values: Any) -> bool:
         async with self._database.transaction() as connection:
             result = await connection.execute(attempts.update().where(*where).values(**values))

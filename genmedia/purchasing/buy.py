@@ -201,7 +201,7 @@ async def _answer_with(journal: Journal, order: Order, attempt: Attempt, has: Ha
         await journal.use(order.key, order.purpose)
     if attempt.state is AttemptState.STORED and await are_there(assets, has):
         return _purchase(order, attempt, attempt.remote_id, Outcome.REUSED, assets)
-    others = [one for one in await journal.interests(attempt.id) if one.lives and one.run != order.purpose.run]
+    others = [one for one in await journal.waiters(attempt.id) if one.lives and one.run != order.purpose.run]
     joined = attempt.state is AttemptState.BOUND and others
     return _purchase(order, attempt, attempt.remote_id, Outcome.JOINED if joined else Outcome.REATTACHED)
 

@@ -9,7 +9,7 @@ from genmedia.providers.base import ProviderClient
 from genmedia.purchasing.buy import settle
 
 
-async def take_back(journal: Journal, client: ProviderClient, attempt_id: int, cancelled: Collection[str]) -> bool:
+async def cancel(journal: Journal, client: ProviderClient, attempt_id: int, cancelled: Collection[str]) -> bool:
     """End the job of an attempt at the provider; whether it has ended without a result. Where it cannot be ended it stays bought.
 
     One that was never started was not bought, and costs nothing.
@@ -23,7 +23,7 @@ async def take_back(journal: Journal, client: ProviderClient, attempt_id: int, c
         cancelled: The runs that a person has cancelled, or that wait no more; a job that another living run waits for is left alone.
     """
     attempt = await journal.attempt(attempt_id)
-    others = [one for one in await journal.interests(attempt_id) if one.lives and one.run not in cancelled]
+    others = [one for one in await journal.waiters(attempt_id) if one.lives and one.run not in cancelled]
     if others or attempt.state is not AttemptState.BOUND or attempt.remote_id is None:
         return False
     try:

@@ -44,7 +44,7 @@ from genmedia.transport.session import Fetched
 OUTPUTS = 500
 """The most outputs that are taken of one job; no operation is known that gives as many."""
 
-TWINS = 20
+DUPLICATES = 20
 """The most files of other requests with the same content that a sidecar's warnings name: a provider may give one picture for all."""
 
 
@@ -290,7 +290,7 @@ async def _publish(
 ) -> StoredAsset:
     now, output, digest = datetime.now(UTC), arrival.output, arrival.fetched.sha256
     # A short text may well come twice; a picture that another request gave belongs to that one.
-    twins, equal = ([], 0) if output.text is not None else await journal.twins(digest, purchase.key, TWINS)
+    duplicates, equal = ([], 0) if output.text is not None else await journal.duplicates(digest, purchase.key, DUPLICATES)
     sidecar = Sidecar(
         genmedia=__version__,
         sidecar=VERSION,
@@ -313,8 +313,8 @@ async def _publish(
         ),
         file=File(sha256=digest, bytes=arrival.fetched.size, **facts.facts()),
         warnings=(
-            *(f"the very same file {twin.tell(purchase.order)}: {twin.path}" for twin in twins),
-            *([f"the very same file came of {equal - TWINS} more purchases"] if equal > TWINS else []),
+            *(f"the very same file {duplicate.tell(purchase.order)}: {duplicate.path}" for duplicate in duplicates),
+            *([f"the very same file came of {equal - DUPLICATES} more purchases"] if equal > DUPLICATES else []),
             *([attempt.excess] if attempt.excess else []),
             *facts.warnings,
             *compare(facts, purchase.order.expects),

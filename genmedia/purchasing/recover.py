@@ -17,7 +17,7 @@ from genmedia.journal import Attempt, AttemptState, Journal, StoredAsset
 from genmedia.journal.order import Order
 from genmedia.providers.base import ProviderClient, client_for, looking_for
 from genmedia.purchasing.buy import Outcome, Purchase, end_without_result, settle
-from genmedia.purchasing.cancel import take_back
+from genmedia.purchasing.cancel import cancel
 from genmedia.purchasing.receive import receive_outputs
 from genmedia.store import Store
 
@@ -105,7 +105,7 @@ async def harvest(
     slots = asyncio.Semaphore(AT_ONCE)
 
     async def look_after(attempt: Attempt) -> Harvested:
-        wanted_by = await journal.interests(attempt.id)
+        wanted_by = await journal.waiters(attempt.id)
         if await journal.is_worked_on(attempt) or any(run.lives and run.run not in gone for run in wanted_by):
             return Harvested(attempt, Fate.IN_HAND)
         client = client_for(attempt, clients)
@@ -140,7 +140,7 @@ async def _bring_to_end(
         return Harvested(attempt, Fate.IN_DOUBT, attempt.reason)
     if attempt.state is not AttemptState.BOUND:
         return Harvested(attempt, Fate.NOT_BOUGHT, attempt.reason)
-    if unwanted_by and await take_back(journal, client, attempt.id, unwanted_by):
+    if unwanted_by and await cancel(journal, client, attempt.id, unwanted_by):
         return Harvested(attempt, Fate.ABORTED)
     return await _fetched(journal, store, client, attempt)
 

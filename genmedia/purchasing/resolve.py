@@ -47,7 +47,7 @@ async def settle_doubt(journal: Journal, attempt: Attempt, resolution: Resolutio
             settled = await journal.acquit(attempt, "a person says that it was not bought")
             told = f"{about} was not bought, and costs nothing: run it again to buy it"
         case Resolution.LOST:
-            runs = await journal.interests(attempt.id) if attempt.state is AttemptState.BOUND else []
+            runs = await journal.waiters(attempt.id) if attempt.state is AttemptState.BOUND else []
             if waiting := [one.run for one in runs if one.lives]:
                 advice = "Cancel it, or wait for its end, then say so again."
                 raise SupersededError(f"the run {waiting[0]} waits for it", job=about, advice=advice)

@@ -414,7 +414,7 @@ def test_steps_that_ask_for_the_very_same_are_refused_by_both_names() -> None:
     assert "remove one" in str(refused.value)
 
 
-def test_steps_that_differ_in_what_feeds_them_are_no_twins() -> None:
+def test_steps_that_differ_in_what_feeds_them_are_no_duplicates() -> None:
     film, still = FILM_STILL
     other = {"technique": "studio-blur", "inputs": [{"id": "input_image", "step": "s1", "at": 1}]}
 

@@ -150,6 +150,6 @@ async def test_a_person_who_cancels_ends_what_has_not_started_and_nobody_else_do
     with pytest.raises(asyncio.CancelledError):
         await running
     if by_a_person:
-        await host.take_back()
+        await host.cancel()
 
     assert [job["status"] for job in studio.jobs("genova")] == [became]

@@ -179,7 +179,7 @@ async def test_steps_whose_inputs_turn_out_equal_are_bought_and_counted_once(flo
 
 
 async def test_equal_steps_are_refused_by_both_names_before_anything_is_bought(flora: Studio) -> None:
-    ended = await run(flora, "twins", TWO_STEPS[0], TWO_STEPS[0])
+    ended = await run(flora, "duplicates", TWO_STEPS[0], TWO_STEPS[0])
 
     assert isinstance(ended.result, InputError)
     assert "step s2: asks for the very same as step s1" in str(ended.result)

@@ -92,4 +92,4 @@ async def test_an_old_journal_is_gone_on_with(file: Path) -> None:
         assert known is not None
         await journal.want(known.id, "run-3")
         await journal.use(known.key, Purpose("relaunch", "again"))
-        assert (attempt.id, [one.run for one in await journal.interests(known.id)]) == (8, ["run-1", "run-3"])
+        assert (attempt.id, [one.run for one in await journal.waiters(known.id)]) == (8, ["run-1", "run-3"])

@@ -376,7 +376,7 @@ async def test_a_purchase_that_a_run_takes_up_is_spent_by_that_run_on_that_day(
     assert (now.campaign, now.run, now.labels, now.reserved) == ("mugs", "run-2", {"client": "tea"}, 0.5)
     assert now.purpose.step == "handle"
     assert now.asked_at == left[0].asked_at, "its job is looked for since it was first asked for"
-    assert {one.run for one in await local.interests(taken.id)} == {"run-1", "run-2"}
+    assert {one.run for one in await local.waiters(taken.id)} == {"run-1", "run-2"}
 
 
 async def test_what_is_held_before_it_is_sent_is_refused_and_bought_later(local: Journal) -> None:

@@ -26,7 +26,7 @@ from genmedia.providers.generio.client import GenerioClient
 from genmedia.providers.generio.steps import Material, flow_order, given_as
 from genmedia.providers.generio.templates import TemplateStep
 from genmedia.purchasing.buy import Purchase, Submit, buy
-from genmedia.purchasing.cancel import take_back
+from genmedia.purchasing.cancel import cancel
 from genmedia.purchasing.recover import Fate, harvest
 from genmedia.store import Place, Store
 from genmedia.transport.session import Gate
@@ -195,7 +195,7 @@ async def test_what_was_made_and_never_started_is_taken_back_by_a_harvest(
 async def test_what_was_made_and_never_started_is_taken_back_when_its_run_is_cancelled(shop: Shop) -> None:
     attempt = await shop.bound_by_older_code()
 
-    assert await take_back(shop.journal, shop.client, attempt.id, {"a run"})
+    assert await cancel(shop.journal, shop.client, attempt.id, {"a run"})
 
     assert (await shop.journal.attempt(attempt.id)).state is AttemptState.REFUSED
     await shop.assert_nothing_was_paid()
@@ -209,7 +209,7 @@ async def test_what_was_interrupted_is_bought_once_by_the_next_run_and_is_that_r
 
     attempt = await shop.journal.attempt(bought.attempt)
     assert (attempt.campaign, attempt.run, attempt.labels) == ("mugs", "another", {"client": "tea"})
-    assert {one.run for one in await shop.journal.interests(attempt.id)} == {"a run", "another"}
+    assert {one.run for one in await shop.journal.waiters(attempt.id)} == {"a run", "another"}
     assert [job["id"] for job in shop.sandbox.jobs(shop.account)] == [bought.job_id]
     assert len(await shop.states()) == 1
 
@@ -255,7 +255,7 @@ async def test_a_flow_that_is_started_just_before_it_would_be_taken_back_is_kept
     (seen,) = await shop.client.list_flows()
     await shop.client.start_flow(seen.flow_id)
 
-    assert not await shop.client.take_back(seen)
+    assert not await shop.client.delete_unstarted(seen)
     assert len(await shop.states()) == 1
 
 

@@ -21,7 +21,7 @@ from genmedia.campaign.marks import Selection
 from genmedia.forms.names import placed
 from genmedia.gallery.entries import read_refused
 from genmedia.jobs.job import Account, Job, JobStatus, Output
-from genmedia.journal import AttemptState, Journal, Purpose, StoredAsset, Twin, add_up
+from genmedia.journal import AttemptState, Duplicate, Journal, Purpose, StoredAsset, add_up
 from genmedia.journal.order import Order
 from genmedia.media.conformance import Expected
 from genmedia.media.hashing import hash_file
@@ -34,7 +34,7 @@ from genmedia.providers.handoff import file_of
 from genmedia.providers.inputs import PendingInput, ResolvedInput
 from genmedia.providers.steps import Operation, PlannedStep
 from genmedia.purchasing.buy import Outcome, Purchase, Submit, buy
-from genmedia.purchasing.receive import OUTPUTS, TWINS, receive_outputs
+from genmedia.purchasing.receive import DUPLICATES, OUTPUTS, receive_outputs
 from genmedia.purchasing.recover import Fate, harvest
 from genmedia.purchasing.uses import tell_uses
 from genmedia.store import Place, Store
@@ -179,7 +179,7 @@ async def test_a_picture_with_its_provenance_in_it_is_known_by_what_it_is_and_by
         assert purchase.key.encode() in content
         for digest in (asset.sha256, asset.came_as):
             assert await receiver.journal.paths_of(digest) == [asset.path]
-            assert [twin.path for twin in (await receiver.journal.twins(digest, "another", 5))[0]] == [asset.path]
+            assert [duplicate.path for duplicate in (await receiver.journal.duplicates(digest, "another", 5))[0]] == [asset.path]
         assert await receiver.store.thumbnail(asset.sha256)
         again, _ = await receiver.buy()
         assert (again.outcome, again.assets) == (Outcome.REUSED, (asset,))
@@ -562,17 +562,17 @@ async def test_a_file_that_another_purchase_gave_is_stored_with_what_is_differen
 async def test_of_many_requests_that_gave_the_very_same_file_a_few_are_named(
     receiver: Receiver, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    async def twins(_journal: Journal, _digest: str, _key: str, most: int) -> tuple[list[Twin], int]:
-        return [Twin(f"tea/cup/{number}.png", "flora|x|studio", "technique blur", {}) for number in range(most)], 50_000
+    async def duplicates(_journal: Journal, _digest: str, _key: str, most: int) -> tuple[list[Duplicate], int]:
+        return [Duplicate(f"tea/cup/{number}.png", "flora|x|studio", "technique blur", {}) for number in range(most)], 50_000
 
-    monkeypatch.setattr(Journal, "twins", twins)
+    monkeypatch.setattr(Journal, "duplicates", duplicates)
     purchase, job = await receiver.buy()
 
     (asset,) = await receiver.receive(purchase, job)
 
     told = asset.sidecar.warnings
     assert told[0] == "the very same file came of another request, for technique blur: tea/cup/0.png"
-    assert told[TWINS:] == (f"the very same file came of {50_000 - TWINS} more purchases",)
+    assert told[DUPLICATES:] == (f"the very same file came of {50_000 - DUPLICATES} more purchases",)
     assert [one.path for one in (await read_assets(receiver.store)).assets] == [asset.path]
 
 

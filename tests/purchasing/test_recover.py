@@ -126,7 +126,7 @@ async def test_what_was_bought_for_a_run_that_is_cancelled_before_it_waits_is_en
     yard.change(settings={"advance": "looks", "looks": [9, 9]})
     attempt, _ = await yard.bought(run="the cancelled run")
 
-    assert [one.run for one in await yard.journal.interests(attempt.id)] == ["the cancelled run"]
+    assert [one.run for one in await yard.journal.waiters(attempt.id)] == ["the cancelled run"]
     (harvested,) = await yard.harvest(cancelled={"the cancelled run"})
 
     assert harvested.fate is Fate.ABORTED

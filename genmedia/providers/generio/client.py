@@ -300,7 +300,7 @@ class GenerioClient:
             raise errors.UnreadableAnswerError("generio lists a flow that may be the one and that cannot be read")
         started: str | None = None
         for _, flow in flows:
-            if flow and _key_in(flow.additional) == mine and not await self.take_back(flow):
+            if flow and _key_in(flow.additional) == mine and not await self.delete_unstarted(flow):
                 started = flow.flow_id
         return started
 
@@ -317,7 +317,7 @@ class GenerioClient:
                 raise
         return flow.as_job()
 
-    async def take_back(self, flow: Flow) -> bool:
+    async def delete_unstarted(self, flow: Flow) -> bool:
         """Delete a flow if it was never started; whether that was done, so that it can cost nothing any more."""
         if flow.as_job().status is not JobStatus.UNSTARTED:
             return False
