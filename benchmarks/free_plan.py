@@ -1,15 +1,15 @@
-"""How near a batch comes to what Genova's Free plan allows: `python benchmarks/free_plan.py`.
+"""Compare a batch with what Genova's Free plan allows: `python benchmarks/free_plan.py`.
 
-The flow `image_batch` buys images from a sandbox, reported to a Prefect server of its own, with the WebSocket on. Three measures: no
-request is refused with 429; an image costs at most three requests to the API; and the whole takes little longer than the ideal, which is
+The flow `image_batch` buys images from a sandbox with the WebSocket on, and reports to its own Prefect server. There are three measures: no
+request is refused with 429; an image costs at most three requests to the API; and the batch takes little longer than the ideal, which is
 the longer of
 
-- jobs x job time / open slots, the job time being what the sandbox was told: `QUEUE` + `RUN`;
-- jobs x `NEEDED` / requests a minute: no image can do with less than one request to buy it and one to learn where its file is.
+- jobs x job time / open slots; the job time is set in the sandbox: `QUEUE` + `RUN`;
+- jobs x `NEEDED` / requests a minute: each image needs at least one request to buy it and one to learn where its file is.
 
-What it took is the time from the first intent in the journal, just before the first submit, to the last image stored. All times are
-nominal seconds: real ones times the clock scale. What this machine itself takes is multiplied with them: a second lost between two jobs
-counts as ten at the default scale, and as one with the real Genova.
+The time taken is from the first intent in the journal, just before the first submit, to the last image stored. All times are nominal
+seconds: real seconds times the clock scale. The time of this machine itself is multiplied too: a second lost between two jobs counts as
+ten at the default scale, and as one with the real Genova.
 """
 
 import asyncio
@@ -43,7 +43,7 @@ LIMITS = PLANS["Free"]
 
 
 async def make(sandbox: str, images: int, store: Path) -> Counter[int]:
-    """Run the batch on an account of its own; returns how often the API answered with each status."""
+    """Run the batch on its own account; returns the number of the API's answers by status."""
     settings = {"queue": [QUEUE, QUEUE], "run": [RUN, RUN]}
     order = {"provider": "genova", "account": "benchmark", "plan": "Free", "credits": images, "settings": settings}
     async with httpx.AsyncClient(base_url=sandbox) as http:
@@ -66,7 +66,7 @@ async def make(sandbox: str, images: int, store: Path) -> Counter[int]:
 
 
 def took(store: Path) -> float:
-    """Real seconds from the first intent to the last image stored, by the journal."""
+    """Real seconds from the first intent to the last image stored, according to the journal."""
     with closing(sqlite3.connect(store / ".genmedia" / "journal.db")) as journal:
         first, last = journal.execute("SELECT min(intended_at), max(ended_at) FROM attempts").fetchone()
     return (datetime.fromisoformat(last) - datetime.fromisoformat(first)).total_seconds()
@@ -76,11 +76,11 @@ def main(*, clock_scale: float = 10, images: int = 12) -> int:
     """Print the three measures; returns 1 when one is missed.
 
     Args:
-        clock_scale: How many times faster than real time the sandbox's clock runs.
-        images: How many images the batch has.
+        clock_scale: Speed of the sandbox's clock, as a multiple of real time.
+        images: Number of images in the batch.
     """
     os.environ.update(DO_NOT_TRACK="1", PREFECT_SERVER_ANALYTICS_ENABLED="false")
-    os.environ.pop("GENMEDIA_JOURNAL_URL", None)  # the journal of real purchases is no place for these
+    os.environ.pop("GENMEDIA_JOURNAL_URL", None)  # these purchases must not get into the journal of real ones
     for console in logging.getLogger().handlers:
         console.setLevel(logging.WARNING)  # the server still gets every line
     command = [sys.executable, "-m", "genmedia", "sandbox", "--port", "0", "--clock-scale", str(clock_scale), "--size", "128"]

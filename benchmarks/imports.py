@@ -1,4 +1,4 @@
-"""What importing the library and asking for help cost beside importing Prefect: ratios, measured in alternation in one run."""
+"""Time to import the library and to print its help, as ratios to the time to import Prefect, measured in alternation in one run."""
 
 import subprocess
 import sys
@@ -13,7 +13,7 @@ HELP = ("-m", "genmedia", "--help")
 
 
 def seconds(*words: str) -> float:
-    """How long a fresh interpreter takes, its own start included."""
+    """Time in seconds that a fresh interpreter takes for a command, its own start included."""
     begun = perf_counter()
     subprocess.run([sys.executable, *words], check=True, stdout=subprocess.DEVNULL)
     return perf_counter() - begun

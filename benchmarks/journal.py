@@ -1,4 +1,4 @@
-"""What questions to a journal of 100,000 purchases cost beside a plain `SELECT 1` of sqlite3: medians and ratios of one run."""
+"""Time of queries to a journal of 100,000 purchases beside a plain `SELECT 1` of sqlite3: medians and ratios of one run."""
 
 import asyncio
 import json
@@ -21,7 +21,7 @@ ROWS = 100_000
 DAYS = 300
 ROUNDS = 21
 LIMIT = 0.1
-"""Seconds, for any of them: a guard against a scan of everything, not a promise."""
+"""Longest time of any query, in seconds: a guard against a scan of everything, not a promise."""
 
 OPEN = "SELECT * FROM attempts WHERE state IN ('intended', 'bound', 'in_doubt') ORDER BY intended_at"
 
@@ -31,7 +31,7 @@ ORDER = Order(PAYER, "image", {"prompt": "tea"}, 1, "credits", purpose=Purpose("
 
 
 def fill(file: Path) -> None:
-    """Put the purchases of some months into the tables, one in a thousand of them under way."""
+    """Put purchases of `DAYS` days into the tables; one in a thousand of them is under way."""
     now = datetime.now(UTC)
     with closing(sqlite3.connect(file)) as connection, connection:
         for number in range(ROWS):
@@ -47,7 +47,7 @@ def fill(file: Path) -> None:
 
 
 async def seconds(ask: Callable[[], Awaitable[object]]) -> float:
-    """How long one question takes."""
+    """Median time of one query in seconds, over `ROUNDS` calls."""
     times: list[float] = []
     for _ in range(ROUNDS):
         begun = perf_counter()
@@ -57,7 +57,7 @@ async def seconds(ask: Callable[[], Awaitable[object]]) -> float:
 
 
 async def measure(root: Path) -> dict[str, float]:
-    """The seconds of each question, by its name."""
+    """Measure the seconds of each query, by its name."""
     place = Place(str(root))
     async with Journal.lease(place.journal_url()) as journal:
         await journal.live_attempt("x")

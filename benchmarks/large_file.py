@@ -1,7 +1,7 @@
-"""What a file of 1 GB costs: `python benchmarks/large_file.py`.
+"""Memory and time that a file of 1 GB costs: `python benchmarks/large_file.py`.
 
-A film on a server on this machine goes the library's own way: fetched, inspected, published in a bucket on a real S3 server. Two measures:
-how much the process grows on the way, and how fast it is beside `curl` and a plain upload with s3fs, which neither inspect nor look at what
+The library fetches a film from a server on this machine, inspects it, and publishes it in a bucket on a real S3 server. There are two
+measures: the growth of the process meanwhile, and the speed beside `curl` and a plain upload with s3fs, which neither inspect nor check what
 arrived. Both ways are taken twice in one run, in alternating order; the faster time of each counts.
 """
 
@@ -49,7 +49,7 @@ print(perf_counter() - begun)
 
 
 def make_film(path: Path, least: int) -> None:
-    """A film of at least so many bytes: a few pictures of noise, and then their packets again and again."""
+    """Write a film of at least `least` bytes: the packets of a few pictures of noise, repeated."""
     rate, noise = 24, np.random.default_rng(1)
     with av.open(str(path), "w") as film:
         stream = film.add_stream("libx264", rate=rate, options={"preset": "ultrafast", "crf": "30", "bf": "0"})
@@ -73,7 +73,7 @@ def make_film(path: Path, least: int) -> None:
 
 @contextmanager
 def served(folder: Path) -> Generator[str]:
-    """The folder over HTTP, from a process of its own; its address."""
+    """Serve a folder over HTTP from another process; yields the address."""
     port = free_port()
     words = (sys.executable, "-m", "http.server", str(port), "--bind", "127.0.0.1", "--directory", str(folder))
     server = subprocess.Popen(words, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
@@ -93,18 +93,18 @@ def served(folder: Path) -> Generator[str]:
 
 
 def resident(name: str) -> int:
-    """Bytes of this process in memory: `VmRSS` now, `VmHWM` at most since `forget_peak`."""
+    """Memory of this process in bytes: `VmRSS` is the current value, `VmHWM` the highest since `forget_peak`."""
     status = dict(line.split(":", 1) for line in Path("/proc/self/status").read_text().splitlines())
     return int(status[name].split()[0]) * 1024
 
 
 def forget_peak() -> None:
-    """From now on `VmHWM` counts anew; see proc(5), clear_refs."""
+    """Reset `VmHWM` to the memory in use now; see proc(5), clear_refs."""
     Path("/proc/self/clear_refs").write_text("5")
 
 
 async def our_way(http: Session, store: Store, url: str, name: str) -> float:
-    """Fetch, inspect, publish; returns the seconds it took."""
+    """Fetch, inspect and publish a film with the library; returns the seconds it took."""
     begun = perf_counter()
     with store.incoming() as incoming:
         with incoming.path.open("w+b") as sink:
@@ -134,7 +134,7 @@ async def our_way(http: Session, store: Store, url: str, name: str) -> float:
 
 
 def plain_way(url: str, target: Path, endpoint: str, name: str) -> float:
-    """`curl` and `put_file`; returns the seconds they took."""
+    """Fetch a film with `curl` and upload it with `put_file`; returns the seconds they took."""
     begun = perf_counter()
     subprocess.run(("curl", "--silent", "--fail", "--output", str(target), url), check=True)  # noqa: S607 # wherever it is
     fetched = perf_counter() - begun
@@ -143,12 +143,12 @@ def plain_way(url: str, target: Path, endpoint: str, name: str) -> float:
 
 
 async def measure(folder: Path, endpoint: str, url: str) -> tuple[dict[str, float], int]:
-    """The better seconds of each way, and the bytes that the process grew by on ours."""
+    """Measure both ways; returns the best time of each in seconds, and the most bytes that the process grew by on ours."""
     place = Place("s3://media/ours", key=ACCESS_KEY, secret=SECRET_KEY, endpoint=endpoint)
     http = Session("local", url, headers={}, secrets=(), origins=Origins(url), explain=lambda _: ("", ""))
     best, growth = {"plain": float("inf"), "ours": float("inf")}, 0
     async with Store.lease(place, max_bytes=2 * BYTES) as store:
-        await our_way(http, store, f"{url}/small.mp4", "small")  # everything is imported and connected
+        await our_way(http, store, f"{url}/small.mp4", "small")  # from here on everything is imported and connected
         for number in range(ROUNDS):
             for way in ("plain", "ours") if number % 2 == 0 else ("ours", "plain"):
                 if way == "plain":
@@ -173,7 +173,7 @@ def main() -> int:
         make_film(folder / "small.mp4", 2**25)
         make_film(folder / "large.mp4", BYTES)
         size = (folder / "large.mp4").stat().st_size
-        # What was written over is freed much later.
+        # The server frees overwritten objects much later.
         with ObjectStore(free_port(), free_port(), capacity=8 * BYTES) as server, served(folder) as url:
             make_bucket(server.url, "media")
             best, growth = asyncio.run(measure(folder, server.url, url))

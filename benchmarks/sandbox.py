@@ -1,7 +1,7 @@
-"""What the sandbox bears: `python benchmarks/sandbox.py`.
+"""Load test of the sandbox: `python benchmarks/sandbox.py`.
 
-FLORA: how many looks a second it answers while 500 jobs run. Genova: whether each of 100 WebSockets hears the start and the end of every
-one of its jobs, 500 in all, and how long a list request takes meanwhile.
+FLORA: the number of status requests that it answers in a second while 500 jobs run. Genova: the number of events lost on 100 WebSockets,
+each of which should get the start and the end of every job of its account, 500 jobs in all; and the time of a list request meanwhile.
 """
 
 import asyncio
@@ -28,7 +28,7 @@ PROGRAM = "from genmedia.sandbox.server import SandboxOptions, run; run(SandboxO
 
 
 async def fill(url: str) -> tuple[str, dict[str, str]]:
-    """Put the jobs into the running state; returns one job's address and the headers to ask with."""
+    """Create the jobs and wait until all are running; returns one job's address and the headers to ask with."""
     async with httpx.AsyncClient(base_url=url, limits=httpx.Limits(max_connections=8)) as http:
         overview = (await http.get("/sandbox")).json()
         settings = {"queue": [0, 0], "run": [100_000, 100_000]}
@@ -50,7 +50,7 @@ async def fill(url: str) -> tuple[str, dict[str, str]]:
 
 
 async def crowd(url: str) -> tuple[int, list[float]]:
-    """Run Genova's jobs under its listeners; returns how many events were lost and the seconds each list request took."""
+    """Run Genova's jobs while listeners count their events; returns the number of events lost and the seconds of each list request."""
     async with httpx.AsyncClient(base_url=url, limits=httpx.Limits(max_connections=ACCOUNTS)) as http:
         orders = [{"provider": "genova", "account": f"crowd-{number}"} for number in range(ACCOUNTS)]
         accounts = [(await http.post("/sandbox/accounts", json=order)).json() for order in orders]

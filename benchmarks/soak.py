@@ -1,7 +1,7 @@
-"""Whether anything is ever bought twice or lost: `python -m benchmarks.soak [KILLS] [SEED]`.
+"""Kill processes that buy, and check that nothing is bought twice or lost: `python -m benchmarks.soak [KILLS] [SEED]`.
 
-Processes that bring jobs of all four providers home, into one store and one journal, are killed at random moments and started again until
-each job is done. The exit code is 1 if a job was bought twice, or a file was lost or is not whole.
+The processes buy jobs of all four providers and store their files, in one store and one journal. They are killed at random moments and
+started again until each job is done. The exit code is 1 if a job was bought twice, or a file was lost or is incomplete.
 """
 
 import asyncio
@@ -18,20 +18,20 @@ from tests.sandboxes import Sandbox, running_sandbox
 KILLS = 200
 AT_ONCE = 4
 LONGEST_SECONDS = 5.0
-"""The latest moment at which a process is killed: a little later than most are done."""
+"""Latest moment at which a process is killed, in seconds after its start: a little later than most are done."""
 KILLS_EACH = 6
-"""After at most so many a job is left alone."""
+"""Most kills for one job."""
 PROVIDERS = ("algovera", "flora", "generio", "genova")
 SETTINGS = {"queue": [0, 10], "run": [10, 60]}
 
 
 class Soak:
-    """One store and one journal, and processes that are killed there.
+    """Buys jobs for one store and one journal, in processes that it kills.
 
     Args:
-        scene: Where they work.
-        kills: How many are to be killed.
-        chance: Says which job is wanted next, and when its process is killed.
+        scene: The sandbox, the store and the journal.
+        kills: Number of processes to kill.
+        chance: Chooses the provider of the next job, and when its process is killed.
     """
 
     def __init__(self, scene: Scene, kills: int, chance: random.Random) -> None:
@@ -41,7 +41,7 @@ class Soak:
         self.kills = 0
 
     async def go_on(self) -> None:
-        """Want one thing after another, until enough processes were killed."""
+        """Buy one job after another, until enough processes were killed."""
         while self.kills < self._wanted:
             provider = self._chance.choice(PROVIDERS)
             errand = self._scene.add(self._scene.sandbox.new_account(provider, credits=1000, settings=SETTINGS))
@@ -52,7 +52,7 @@ class Soak:
             print(f"\r{self.kills} of {self._wanted} kills, {len(self._scene.errands)} jobs", end="", flush=True)
 
     async def _try(self, errand: Errand, seconds: float | None) -> int:
-        """Bring it home, or be killed on the way after so long; how the process ended."""
+        """Run a process for a job, and kill it after `seconds`, or never for None; returns the exit code of the process."""
         process = self._scene.start(errand)
         end = asyncio.create_task(ended(process))
         await asyncio.wait([end], timeout=seconds)
@@ -64,7 +64,7 @@ class Soak:
 
 
 async def soak(sandbox: Sandbox, root: Path, kills: int, seed: int) -> bool:
-    """Run it and tell what came of it; whether all is well."""
+    """Run the test and print its figures; returns True if there was no fault."""
     scene, begun = Scene(sandbox, root), monotonic()
     work = Soak(scene, kills, random.Random(seed))  # noqa: S311 # no secret hangs on it
     await asyncio.gather(*(work.go_on() for _ in range(AT_ONCE)))
@@ -85,7 +85,7 @@ async def soak(sandbox: Sandbox, root: Path, kills: int, seed: int) -> bool:
 
 
 def main() -> None:
-    """Soak a sandbox of its own."""
+    """Run the test with its own sandbox."""
     kills = int(sys.argv[1]) if len(sys.argv) > 1 else KILLS
     seed = int(sys.argv[2]) if len(sys.argv) > 2 else random.SystemRandom().randrange(10**6)
     print(f"seed {seed}")

@@ -1,8 +1,8 @@
-"""What `genmedia up` bears: `python -m benchmarks.submissions [SUBMISSIONS]`.
+"""Load test of `genmedia up`: `python -m benchmarks.submissions [SUBMISSIONS]`.
 
-How long it takes from the submission of `coffee` until its first job is at the provider; then whether each of so many submissions of
-`genova-account`, four a second, sent once as Prefect's page does, is taken while four other runs work. The exit code is 1 if one is refused,
-or if that job takes longer than it may; on a machine that does other things as well it will.
+It measures the time from the submission of `coffee` until its first job is at the provider. Then it submits `genova-account` so many times,
+four times a second, each sent only once as Prefect's page does, while four other runs work. The exit code is 1 if a submission is refused,
+or if the first job takes longer than `FIRST_JOB_SECONDS`, which happens on a busy machine.
 """
 
 import statistics
@@ -26,10 +26,10 @@ PAUSE = 0.05
 
 
 class Prefect:
-    """The server of `genmedia up`, asked as its page asks: once.
+    """The Prefect server of `genmedia up`; each request is sent only once, as the server's own page does.
 
     Args:
-        addresses: What the command printed.
+        addresses: Values that the command printed, by name, such as `Prefect` and `Password`.
     """
 
     def __init__(self, addresses: dict[str, str]) -> None:
@@ -39,19 +39,19 @@ class Prefect:
         self._deployments = {one["name"]: one["id"] for one in listed}
 
     def submit(self, name: str) -> tuple[int, float]:
-        """Run a deployment; returns the status of the answer, and how long it took."""
+        """Run a deployment; returns the status of the answer, and the seconds it took."""
         begun = monotonic()
         answer = self._http.post(f"/deployments/{self._deployments[name]}/create_flow_run", json={"state": {"type": "SCHEDULED"}})
         return answer.status_code, monotonic() - begun
 
     def count(self, state: str) -> int:
-        """How many runs are in that state now."""
+        """Number of runs in that state now."""
         wish = {"flow_runs": {"state": {"type": {"any_": [state]}}}}
         return self._http.post("/flow_runs/count", json=wish).raise_for_status().json()
 
 
 def first_job(prefect: Prefect, sandbox: str) -> float:
-    """Seconds from the submission of `coffee` until the sandbox has its first job."""
+    """Seconds from the submission of `coffee` until the sandbox has its first job; the run has completed when this returns."""
     begun = monotonic()
     prefect.submit("coffee")
     while not httpx.get(f"{sandbox}/jobs").json():
@@ -63,7 +63,7 @@ def first_job(prefect: Prefect, sandbox: str) -> float:
 
 
 def main() -> int:
-    """Print the measures; returns 1 when one is not as it has to be."""
+    """Print the measures; returns 1 when one misses its limit."""
     submissions = int(sys.argv[1]) if len(sys.argv) > 1 else SUBMISSIONS
     with TemporaryDirectory() as folder, up(make_checkout(Path(folder) / "checkout"), Path(folder) / "log") as (_, addresses):
         prefect = Prefect(addresses)

@@ -1,4 +1,4 @@
-"""Block types: who pays and where files go. They hand out clients and stores; they run nothing, and nothing is saved here."""
+"""Block types: the accounts that pay and the stores of files. They hand out clients and stores; they run nothing and save nothing."""
 
 from importlib import import_module
 

@@ -11,7 +11,7 @@ from genmedia.providers.offers import Offer, Product
 
 
 class AlgoveraCredentials(ProviderCredentials):
-    """Who pays at Algovera, and where its API is reached.
+    """Account that pays at Algovera, and the address of its API.
 
     Example:
         ```python

@@ -1,4 +1,4 @@
-"""What the credentials of all providers have in common."""
+"""Base of the credentials blocks of all providers."""
 
 from abc import abstractmethod
 from collections.abc import Iterable
@@ -16,11 +16,11 @@ from genmedia.providers.offers import Offer, Saved
 from genmedia.transport.origins import check_base_url
 
 ACCOUNT_NAME = r"^[A-Za-z0-9._-]+$"
-"""What an account can be called."""
+"""Pattern of an account's name."""
 
 
 class ProviderCredentials(CredentialsBlock):
-    """Who pays at a provider, and where its API is reached; the blocks of the providers build on it.
+    """Account that pays at a provider, and the address of its API; base of the providers' blocks.
 
     Attributes:
         provider: The provider's name.
@@ -61,27 +61,27 @@ class ProviderCredentials(CredentialsBlock):
 
     @property
     def payer(self) -> Account:
-        """Whose purchases these are in the journal."""
+        """Account under which the journal keeps the purchases."""
         return Account(self.provider, self.base_url, self.account, self._block_document_name or "")
 
     @property
     def buyer(self) -> Buyer:
-        """Whose key it is, as the journal remembers it."""
+        """Fingerprint of the key and name of its block, as the journal keeps them."""
         return Buyer.of(self.payer, self.api_key.get_secret_value())
 
     @abstractmethod
     async def offer(self) -> Offer:
-        """What the account can buy now, and what it has to pay with, as far as the provider tells.
+        """Return what the account can buy now, and its plan and credits where the provider tells them.
 
         Raises:
             ApiError: The provider cannot be reached, or refuses the key.
         """
 
     async def check(self) -> float | None:
-        """Find out for nothing whether the provider takes the key.
+        """Check at no cost that the provider takes the key.
 
         Returns:
-            By how many seconds the provider's clock is ahead of this machine's; None for a sandbox whose clock runs at another pace.
+            Seconds by which the provider's clock is ahead of this machine's; None for a sandbox whose clock runs at another speed.
 
         Raises:
             CredentialsError: It refuses the key.
@@ -98,5 +98,5 @@ class ProviderCredentials(CredentialsBlock):
 
 
 def as_saved(found: Iterable[tuple[type[ProviderCredentials], str, ProviderCredentials | GenmediaError]]) -> list[Saved]:
-    """What `load_all` has found, as those know it who see no blocks."""
+    """Convert what `load_all` has found for callers that do not import blocks."""
     return [Saved(kind.provider, name, one) for kind, name, one in found]

@@ -11,7 +11,7 @@ from genmedia.providers.offers import Offer, Product
 
 
 class FloraCredentials(ProviderCredentials):
-    """Who pays at FLORA, and where its API is reached.
+    """Account that pays at FLORA, and the address of its API.
 
     Example:
         ```python
@@ -51,12 +51,12 @@ class FloraCredentials(ProviderCredentials):
         )
 
     async def offer(self) -> Offer:
-        """Its techniques, where FLORA lists them."""
+        """The techniques that FLORA lists; none, and a note, where it has no list."""
         async with self.get_client() as flora:
             try:
                 techniques = await flora.list_techniques()
             except NotFoundError:
-                await self._try_key(flora)  # a missing list says nothing of the key
+                await self._try_key(flora)  # a missing list says nothing about the key
                 return Offer((), note="The beta API lists no techniques: take a slug from app.flora.ai/techniques/SLUG.")
             try:
                 await flora.workspace()

@@ -12,7 +12,7 @@ from genmedia.providers.offers import Offer, Product
 
 
 class GenerioCredentials(ProviderCredentials):
-    """Who pays at Generio, and where its API is reached.
+    """Account that pays at Generio, and the address of its API.
 
     Example:
         ```python

@@ -23,7 +23,7 @@ from genmedia.providers.offers import Offer, Product
 
 
 class GenovaCredentials(ProviderCredentials):
-    """Who pays at Genova, on which plan, and where its API is reached.
+    """Account that pays at Genova, its plan, and the address of its API.
 
     Example:
         ```python
@@ -72,7 +72,7 @@ class GenovaCredentials(ProviderCredentials):
         )
 
     async def offer(self) -> Offer:
-        """The models of Genova's document, which has no list to ask for; plan and credits as the profile states them."""
+        """The models in Genova's documentation, for its API has no list of them; plan and credits are those of the profile."""
         async with self.get_client() as genova:
             profile = await genova.get_profile()
         return Offer(tuple(_product(model) for model in get_args(Model)), profile.plan, profile.credits_remaining)

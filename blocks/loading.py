@@ -1,4 +1,4 @@
-"""Finding a saved block by its name."""
+"""Loading saved blocks by name."""
 
 from collections.abc import Iterable
 from pathlib import Path
@@ -38,24 +38,24 @@ async def load_block(kind: type[B], name: str) -> B:
 
 
 _AT_HOME = "prefect.deployments.steps.set_working_directory"
-"""The only pull step that leaves a run in a folder that is there before and after it."""
+"""The only pull step after which a run works in a folder that exists before and after the run."""
 
 
 async def load_store(name: str, run: FlowRun | None = None) -> AssetStore:
     """The saved Asset Store for a flow run, in the same place for every process.
 
     Args:
-        name: Of the block.
+        name: Name of the block.
         run: The flow run; the one in this context by default.
 
     Raises:
-        SettingsError: There is no such block; or it is relative to a folder, and the run has one of its own.
+        SettingsError: There is no such block; or its place or journal is relative, and the run does not work in the project's folder.
     """
     return await _in_one_place(name, await load_block(AssetStore, name), run)
 
 
 async def _in_one_place(name: str, store: AssetStore, run: FlowRun | None = None) -> AssetStore:
-    """The store with what is relative in it below the project's folder; see `load_store`."""
+    """Return the store with its relative place and journal below the project's folder; see `load_store`."""
     context = FlowRunContext.get()
     run = run or (context and context.flow_run) or None
     if not store.relative:
@@ -74,7 +74,7 @@ async def _in_one_place(name: str, store: AssetStore, run: FlowRun | None = None
 
 
 async def _why_not_at_home(run: FlowRun | None, here: Path) -> str:
-    """Why the folder that this process works in is not the project's own; empty where it is."""
+    """Reason why the folder that this process works in is not the project's own; empty if it is."""
     if run and run.deployment_id:
         async with get_client() as client:
             steps = [name for step in (await client.read_deployment(run.deployment_id)).pull_steps or [] for name in step]
@@ -88,7 +88,7 @@ async def _why_not_at_home(run: FlowRun | None, here: Path) -> str:
 
 
 async def load_stores(name: str = "") -> dict[str, AssetStore | GenmediaError]:
-    """The saved Asset Store of this name, or all of them; in the stead of one the error where it cannot be used.
+    """Load the saved Asset Store of this name, or all of them, by name; one that cannot be used is replaced by its error.
 
     Raises:
         SettingsError: None is saved under this name, or none at all.
@@ -101,14 +101,14 @@ async def load_stores(name: str = "") -> dict[str, AssetStore | GenmediaError]:
             except GenmediaError as error:
                 found[one] = error
     if not found:
-        await load_store(name or "default")  # says what is saved
+        await load_store(name or "default")  # raises the error that lists the saved ones
     return found
 
 
 async def load_all(kinds: Iterable[type[B]]) -> list[tuple[type[B], str, B | GenmediaError]]:
-    """Every saved block of these types, with its type and name; in its stead the error where it cannot be used.
+    """Load every saved block of these types, with its type and name; one that cannot be used is replaced by its error.
 
-    They come in one answer for each type: a block that is removed at the same time is in it or is not.
+    One answer of the server has all blocks of a type, so that a block which is deleted meanwhile causes no error.
     """
     found: list[tuple[type[B], str, B | GenmediaError]] = []
     for kind in kinds:
@@ -121,7 +121,7 @@ async def load_all(kinds: Iterable[type[B]]) -> list[tuple[type[B], str, B | Gen
                 found.append((kind, name, block))
             except GenmediaError as error:
                 found.append((kind, name, error))
-            except ValueError:  # its own message may hold values
+            except ValueError:  # its own message may hold the block's values
                 found.append(
                     (kind, name, SettingsError(f"the block {name} does not fit its type", money="", advice="Save it anew."))
                 )
@@ -129,7 +129,7 @@ async def load_all(kinds: Iterable[type[B]]) -> list[tuple[type[B], str, B | Gen
 
 
 def _unfit(name: str) -> SettingsError:
-    """What is told of a block that no longer fits its type; what pydantic and Prefect say of it may hold its values."""
+    """Error for a block that no longer fits its type; it does not repeat the messages of pydantic and Prefect, which may hold its values."""
     return SettingsError(f"the block {name} does not fit its type", money="", advice="Save it anew.")
 
 
@@ -139,10 +139,10 @@ async def saved_names(kind: type[Block]) -> list[str]:
 
 
 async def _documents(kind: type[Block], *, include_secrets: bool) -> list[BlockDocument]:
-    """All saved blocks of this type as Prefect keeps them, by name."""
+    """All saved blocks of this type as Prefect keeps them, sorted by name."""
     async with get_client() as client:
         try:
             documents = await client.read_block_documents_by_type(kind.get_block_type_slug(), include_secrets=include_secrets)
-        except ObjectNotFound:  # a server that nobody has prepared
+        except ObjectNotFound:  # the type is not registered on this server
             return []
     return sorted((document for document in documents if document.name), key=lambda document: document.name or "")

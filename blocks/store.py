@@ -1,4 +1,4 @@
-"""Where assets go."""
+"""The Asset Store block: the place of assets, and their journal."""
 
 import json
 import os
@@ -103,10 +103,10 @@ class AssetStore(Block):
 
     @property
     def place(self) -> Place:
-        """Where it is.
+        """Place of the store.
 
         Raises:
-            SettingsError: The address is mistyped, or is gone with the process that writes there.
+            SettingsError: The address is mistyped, or is in the memory of one process.
         """
         if any(part.startswith("memory:") for part in self.root.split("::")):
             raise SettingsError(
@@ -126,11 +126,11 @@ class AssetStore(Block):
 
     @property
     def journal_address(self) -> str:
-        """The address of the journal that somebody named; empty where it is in the store's own folder."""
+        """Address of the journal that the block or `GENMEDIA_JOURNAL_URL` names; empty if neither names one."""
         return self.journal.get_secret_value() or os.environ.get("GENMEDIA_JOURNAL_URL", "")
 
     def below(self, folder: Path) -> "AssetStore":
-        """The store as it is meant: a relative place, or a relative SQLite file as journal, is below this folder."""
+        """Return the store with a relative place, and a relative SQLite file as journal, taken as below this folder."""
         told = self.journal_address
         meant = database.below(told, folder) if told else ""
         journal = self.journal if meant == told else SecretStr(meant)
@@ -138,13 +138,13 @@ class AssetStore(Block):
 
     @property
     def relative(self) -> list[str]:
-        """What of it is another folder for each process: its place, its journal, or neither."""
+        """Names of the relative parts, `place` and `journal`: they mean another folder for each process; empty if there are none."""
         meant = self.below(Path("/"))
         names = {"place": (self.root, meant.root), "journal": (self.journal, meant.journal)}
         return [name for name, (here, there) in names.items() if here != there]
 
     def in_gallery(self, *, campaign: str = "", asset: str = "") -> str:
-        """The address of its gallery in a browser, while one is served; empty where none is. See `gallery_address`."""
+        """Address of its gallery in a browser, while one is served; empty if none is. See `gallery_address`."""
         name = self._block_document_name
         return gallery_address(name, campaign=campaign, asset=asset) if name else ""
 
@@ -163,7 +163,7 @@ class AssetStore(Block):
 
     @property
     def journal_url(self) -> str:
-        """Where the journal is.
+        """Address of the journal's database.
 
         Raises:
             SettingsError: The store is not on this machine, and nothing names a database.

@@ -1,6 +1,6 @@
-"""The automation that tells a person about runs which did not end whole; off until a notification block is named.
+"""The automation that notifies a person of runs that did not end complete; it is off until a notification block is named.
 
-A run that misses something ends as failed with a name of its own, `Partial`: a trigger on `Failed` alone never hears it.
+A run with missing results ends in a failed state named `Partial`: a trigger on `Failed` alone does not match it.
 """
 
 from pathlib import Path
@@ -16,14 +16,14 @@ from genmedia.errors import SettingsError
 
 NAME = "genmedia: a run needs a person"
 STATES = ("Partial", "Refused", "Failed", "Crashed", "TimedOut", "Paused")
-"""How a run may stand that a person has to know of; it pauses to ask about purchases in doubt."""
+"""Names of the states that a person has to know of; a run pauses to ask about purchases in doubt."""
 
 SUBJECT = "{{ flow.name }} {{ flow_run.name }}: {{ flow_run.state.name }}"
 BODY = "{{ flow_run.state.message }}\n{{ flow_run|ui_url }}"
 
 
 async def save_automation(project: Path, notify: str) -> str:
-    """Save the automation; one that is there stays as a person left it, unless a block is named. Returns what was done.
+    """Save the automation; an existing one stays as it is unless a block is named. Returns what was done.
 
     Args:
         project: The checkout; the automation listens to its flows.

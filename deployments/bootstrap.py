@@ -1,18 +1,18 @@
-"""Prepares a Prefect server for this project: registers the block types, saves the blocks, makes the work pool.
+"""Prepare a Prefect server for this project: register the block types, save the blocks, make the work pool.
 
 Run it as often as you like: `python -m deployments.bootstrap`. It takes what it saves from the environment:
 
 - `ALGOVERA_API_KEY`, `FLORA_API_KEY`, `GENERIO_API_KEY`, `GENOVA_API_KEY`: saved in the credentials block of that provider; without one,
-  that block is left as it is. What else stands in a saved block stays, unless it is named here.
-- `FLORA_BASE_URL` and so on: where the provider is reached; the provider itself by default.
+  that block is left as it is. Other fields of a saved block stay as they are, unless they are named here.
+- `FLORA_BASE_URL` and so on: address of the provider's API; the provider's own by default.
 - `FLORA_WORKSPACE`: id or name of the workspace that files are uploaded to, where the account has several.
 - `GENOVA_PLAN`: Free, Starter, Pro or Business; Free by default.
 - `GENMEDIA_STORE`: the folder or address of the Asset Store block; `media` in the project's folder where no block is saved.
 - `GENMEDIA_STORE_S3_ENDPOINT`, `GENMEDIA_STORE_S3_KEY`, `GENMEDIA_STORE_S3_SECRET`, `GENMEDIA_STORE_JOURNAL` and so on: its other
   fields. What is not named stays as it is saved.
-- `GENMEDIA_NOTIFY`: the notification block that the automation tells by, such as `slack-webhook/team`; it is off without one.
-- `GENMEDIA_SANDBOX`: 1 where the keys are a sandbox's: they are saved in blocks named `sandbox`, and in the others only where no key of a
-  person stands.
+- `GENMEDIA_NOTIFY`: the notification block that the automation uses, such as `slack-webhook/team`; it is off without one.
+- `GENMEDIA_SANDBOX`: 1 if the keys are a sandbox's: they are saved in blocks named `sandbox`, and in the others only if these hold no key
+  of a person.
 - `GENMEDIA_BLOCKS`: the name all blocks are saved under; `default` by default.
 """
 
@@ -52,7 +52,7 @@ CREDENTIALS: dict[str, type[ProviderCredentials]] = {
 
 BLOCK_TYPES: tuple[type[Block], ...] = (*CREDENTIALS.values(), AssetStore)
 RUNS_AT_ONCE = 8
-"""How many runs one machine starts at once where nobody said how many; each is a process of some 150 MB."""
+"""Most runs that one machine starts at once, unless a person has set a limit; each is a process of about 150 MB."""
 
 SANDBOX = "sandbox"
 """The name of the blocks that hold the keys of the sandbox of `genmedia up`."""
@@ -67,7 +67,7 @@ FORMER = {
     "harvest/open-jobs": "recovery",
     "resolutions/in-doubt": "settle-doubts",
 }
-"""What deployments of this project were called before, and what took their place."""
+"""Former names of this project's deployments, each with its replacement."""
 
 PROJECT = Path(__file__).resolve().parent.parent
 
@@ -83,24 +83,24 @@ async def bootstrap(
     """Register the block types, save blocks under `name`, make work pool and automation, end runs whose process is gone.
 
     Args:
-        name: What the blocks are called.
+        name: Name of the blocks.
         store: Fields of the Asset Store block; the others stay as they are saved.
-        credentials: Who pays; blocks of other providers are left as they are, and so is what these do not name.
+        credentials: Credentials to save; blocks of other providers, and fields that are not set here, stay as they are.
         notify: A notification block; see `save_automation`.
-        sandbox: Whether their keys are a sandbox's on the one machine that runs everything: they go into blocks of their own, and over no
-            key but the sandbox's of before; and so many runs are started at once as that machine bears, unless a person said how many.
+        sandbox: True if the keys are a sandbox's on the one machine that runs everything: they are also saved in blocks of their own, and
+            replace no key but an earlier one of the sandbox; and `RUNS_AT_ONCE` limits the runs, unless a person has set a limit.
 
     Returns:
-        What was done, a line each.
+        Lines that say what was done.
 
     Raises:
-        SettingsError: The store's address cannot be used, or there is no such notification block; or a key of a person stands where the
-            sandbox's alone are to go.
-        ValidationError: Another of its fields cannot.
+        SettingsError: The store's address cannot be used, or there is no such notification block; or a block named `sandbox`, which is for
+            keys of the sandbox alone, holds a key of a person.
+        ValidationError: Another field of the store cannot be used.
     """
     async with get_client() as client:
         await asyncio.gather(*(_register(kind, client) for kind in BLOCK_TYPES))
-        with suppress(ObjectNotFound):  # a base of them, which servers of this project once took for a type
+        with suppress(ObjectNotFound):  # their base class, which servers of this project once registered as a type
             await client.delete_block_type((await client.read_block_type_by_slug("providercredentials")).id)
         try:
             await client.create_work_pool(WorkPoolCreate(name=WORK_POOL, type="process"))
@@ -125,7 +125,7 @@ async def bootstrap(
 
 
 async def _save_credentials(block: ProviderCredentials, name: str, *, sandbox: bool) -> str:
-    """Save who pays, a sandbox's key where it may go; returns what was done."""
+    """Save credentials; a sandbox's key replaces no key of a person. Returns what was done."""
     kind = type(block)
     there = {one: found for _, one, found in await load_all([kind])}
     theirs, room = sandbox and not _is_the_sandboxes(there, name), sandbox and _is_the_sandboxes(there, SANDBOX)
@@ -142,18 +142,18 @@ async def _save_credentials(block: ProviderCredentials, name: str, *, sandbox: b
 
 @stamina.retry(on=ObjectAlreadyExists)
 async def _register(kind: type[Block], client: PrefectClient) -> None:
-    """Have the server know a type; where another process is faster, it is there."""
+    """Register a block type; retry when another process registers it at the same time."""
     await kind.register_type_and_schema(client=client)  # pyright: ignore[reportGeneralTypeIssues] # typed as sync or async
 
 
 @stamina.retry(on=ObjectAlreadyExists)
 async def _save(block: Block, name: str) -> None:
-    """Save a block; another process may do so at the same time."""
+    """Save a block; retry when another process saves it at the same time."""
     await block.asave(name, overwrite=True)
 
 
 async def _retire() -> list[str]:
-    """Take away deployments that have another name now, but none that is declared or whose schedule is on; returns their names."""
+    """Delete deployments that have another name now, but none that is declared or has a person's active schedule; returns their names."""
     declared = {f"{one.flow_name}/{one.name}" for one in Project(PROJECT).deployments}
     gone: list[str] = []
     async with get_client() as client:
@@ -170,13 +170,13 @@ async def _retire() -> list[str]:
 
 
 def is_of(project: Path, deployment: DeploymentResponse) -> bool:
-    """Whether a deployment's runs work in this folder."""
+    """True if a deployment's runs work in this folder."""
     steps = [options for step in deployment.pull_steps or () for options in step.values()]
     return any(options.get("directory") == str(project) for options in steps)
 
 
 def _is_the_sandboxes(there: Mapping[str, ProviderCredentials | GenmediaError], name: str) -> bool:
-    """Whether nothing of a person stands in a block: it is not there, or has what the sandbox's own block has."""
+    """True if a block holds no key of a person: it does not exist, or has the key and the loopback address of the block `sandbox`."""
     mine, known = there.get(SANDBOX), there.get(name)
     if known is None or isinstance(known, GenmediaError) or mine is None or isinstance(mine, GenmediaError):
         return known is None
@@ -184,9 +184,9 @@ def _is_the_sandboxes(there: Mapping[str, ProviderCredentials | GenmediaError], 
 
 
 def merged(known: ProviderCredentials | GenmediaError | None, given: ProviderCredentials) -> ProviderCredentials:
-    """A saved block with the new key and what else is given. The rest stays, the account's name first of all: purchases hang on it.
+    """Return a saved block with the new key and the other fields that are set. The account's name stays: the journal keeps purchases by it.
 
-    A key without an address goes to where the saved one went, unless that is a sandbox on this machine, whose plan says nothing of others.
+    The other fields stay too. But if the saved address is that of a sandbox on this machine, address and plan are those of the new block.
     """
     if known is None or isinstance(known, GenmediaError):
         return given
@@ -196,18 +196,18 @@ def merged(known: ProviderCredentials | GenmediaError | None, given: ProviderCre
 
 
 async def _save_store(name: str, given: Mapping[str, str]) -> str:
-    """Save the Asset Store block with what is given; returns its address."""
+    """Save the Asset Store block with the given fields; returns its address."""
     is_saved = name in await saved_names(AssetStore)
     own = await load_block(AssetStore, name) if is_saved else AssetStore(root=str(PROJECT / "media"))
     store = AssetStore.model_validate({**{field: getattr(own, field) for field in AssetStore.model_fields}, **_absolute(given)})
-    address = store.below(PROJECT).root  # one that is none is refused before anything is saved
+    address = store.below(PROJECT).root  # an invalid address is refused before anything is saved
     if store != own or not is_saved:
         await _save(store, name)
     return address
 
 
 def _absolute(given: Mapping[str, str]) -> Mapping[str, str]:
-    """The fields with what is relative below the folder that this process works in."""
+    """Return the fields with relative addresses taken as below the folder that this process works in."""
     here, meant = Path.cwd(), dict(given)
     if "root" in given:
         place = Place(given["root"]).below(here)

@@ -29,10 +29,11 @@ from tasks.states import campaign_state
 
 
 def store_of(folder: str) -> AssetStore:
-    """The store in a folder or at an address; where none is named, that of the environment, or the project's `media`.
+    """The store in a folder or at an address; if none is named, that of the environment, or the project's `media`.
 
     Raises:
-        SettingsError: It cannot be used.
+        InputError: A field of the store is invalid.
+        SettingsError: Its address cannot be used.
     """
     named = {"root": str(PROJECT / "media"), **store_from(os.environ), **({"root": folder} if folder else {})}
     try:
@@ -48,11 +49,11 @@ async def run_directly(
 
     Args:
         flow: The flow.
-        parameters: What it is given; the names of accounts are those of a sandbox, or whatever the keys of the environment are to be called.
-        assets: Where everything goes.
-        sandbox: The address of the sandbox that is paid; empty for the keys of the environment.
-        log: What a person may read of it.
-        stop: Set when a person cancels the run: it then ends as `Cancelled`, and what has not started is taken back.
+        parameters: Parameters of the flow; names of accounts are those in the sandbox, or any names for the keys of the environment.
+        assets: Store for everything that is bought, and its journal.
+        sandbox: Address of the sandbox that is paid; empty to pay with the keys of the environment.
+        log: Log of the run, for the person who started it.
+        stop: Set when a person cancels the run: it then ends as `Cancelled`, and its jobs are cancelled where the provider can do that.
 
     Raises:
         GenmediaError: The flow could not do its work, or cannot be run so; the class says the cause.
@@ -80,10 +81,10 @@ async def run_directly(
 
 
 def _payer(provider: str, name: str, sandbox: str) -> ProviderCredentials:
-    """Who pays: an account of the sandbox, or whose key the environment has.
+    """Credentials of the account that pays: one of the sandbox, or the one whose key the environment has.
 
     Raises:
-        SettingsError: There is none, or none can be called so.
+        SettingsError: There is no key, a value in the environment is invalid, or no account can have this name.
         UnreachableError: No sandbox answers there.
     """
     if not re.fullmatch(ACCOUNT_NAME, name):
@@ -103,7 +104,7 @@ def _payer(provider: str, name: str, sandbox: str) -> ProviderCredentials:
 
 
 async def _draw(assets: AssetStore, log: Log) -> None:
-    """Write the gallery, and the list of what is in it."""
+    """Write the gallery and the manifest; log a warning where they cannot be written."""
     async with assets.get_store() as store:
         try:
             contents = await read_assets(store)

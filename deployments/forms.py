@@ -1,7 +1,7 @@
-"""Lists in the forms of this project's deployments: what the accounts offer now, to choose from; anything else can be typed beside it.
+"""Lists in the forms of this project's deployments: a person chooses from what the accounts offer now, or types any other value.
 
-Run it after `prefect deploy`, and again when a provider has something new: `python -m deployments.forms`. It asks with the keys of the blocks
-named as `GENMEDIA_BLOCKS` says, `default` by default.
+Run it after `prefect deploy`, and again when a provider has something new: `python -m deployments.forms`. It uses the keys in the blocks
+that have the name in `GENMEDIA_BLOCKS`, `default` by default.
 """
 
 import asyncio
@@ -25,7 +25,7 @@ FIELDS = {
     "base_model": AlgoveraCredentials,
     "base_models": AlgoveraCredentials,
 }
-"""Fields of forms whose values a provider lists, and who is asked."""
+"""Fields of forms whose values a provider lists, each with the credentials that its list is asked for with."""
 
 LISTED, TYPED = "From the list", "Another"
 
@@ -33,7 +33,7 @@ Schema = dict[str, Any]
 
 
 async def put_lists(name: str = "default") -> list[str]:
-    """Put into the forms of this project's deployments what the accounts of these blocks offer; returns what was done, a line each."""
+    """Put what the accounts of these blocks offer into the forms of this project's deployments; returns lines that say what was done."""
     offered: dict[str, list[str]] = {}
     done: list[str] = []
     for kind in dict.fromkeys(FIELDS.values()):
@@ -57,7 +57,7 @@ async def put_lists(name: str = "default") -> list[str]:
 
 
 def with_lists(schema: Schema, offered: Mapping[str, Sequence[str]]) -> Schema:
-    """A form in which the fields of these names offer what is listed, and take anything else as before."""
+    """Return a form whose fields of these names offer the listed values, and take any other text as before."""
     listed = deepcopy(schema)
     forms = [listed, *listed.get("definitions", {}).values()]
     fields = [

@@ -23,16 +23,16 @@ from genmedia.concurrency import end_task
 REPORT_SECONDS = 30.0
 
 Terminated = TerminationSignal
-"""Comes out of the event loop when this process gets a SIGTERM while a flow runs."""
+"""Raised out of the event loop when this process gets a SIGTERM while a flow runs."""
 
 
 @dataclass(frozen=True)
 class Ended:
-    """How a flow run ended.
+    """End of a flow run.
 
     Attributes:
         name: The state's name, such as `Completed` or `Partial`.
-        result: What the flow returned, or the exception that ended it.
+        result: Return value of the flow, or the exception that ended it.
         page: The run's page in the Prefect UI, without the server's address.
     """
 
@@ -43,15 +43,15 @@ class Ended:
 
 
 async def run_here(flow: Flow[..., Any], parameters: dict[str, Any], stop: asyncio.Event | None = None) -> Ended:
-    """Run a flow to its end and wait until Prefect has heard of all its tasks.
+    """Run a flow to its end and wait until Prefect has the reports of all its tasks.
 
     Args:
         flow: The flow.
-        parameters: What it is given.
-        stop: Set when a person cancels the run: it then ends as `Cancelled`, and its tasks take back what has not started.
+        parameters: Parameters of the flow.
+        stop: Set when a person cancels the run: it then ends as `Cancelled`, and its tasks cancel their jobs where the provider can do that.
 
     Raises:
-        Terminated: This process got a SIGTERM; the run has ended, and takes nothing back.
+        Terminated: This process got a SIGTERM; the run has ended, and has cancelled no job.
     """
     begun: list[UUID] = []
 
@@ -76,10 +76,10 @@ async def run_here(flow: Flow[..., Any], parameters: dict[str, Any], stop: async
 
 @contextmanager
 def _sigterm() -> Generator[asyncio.Event]:
-    """Set when this process gets a SIGTERM in this block.
+    """Yield an event that is set when this process gets a SIGTERM in this block.
 
-    While a flow runs, Prefect raises the signal as an exception in whatever the event loop is at: where that is a task beside the run, such
-    as the watch over an account, the run does not hear of it. Outside the main thread there are no signals.
+    While a flow runs, Prefect raises the signal as an exception in the task that the event loop runs just then. If that is a task beside the
+    run, such as an account's watcher, the run does not get it. Outside the main thread there are no signals.
     """
     terminated = asyncio.Event()
     if threading.current_thread() is not threading.main_thread():
@@ -95,20 +95,20 @@ def _sigterm() -> Generator[asyncio.Event]:
 
 
 async def _cancel(run: asyncio.Future[Any], begun: Sequence[UUID]) -> Ended:
-    """End a run as Prefect's Cancel button does: its tasks ask for this state before they take anything back."""
+    """End a run as Prefect's Cancel button does: its tasks ask for this state before they cancel any job."""
     page = ""
     async with get_client() as client:
         for run_id in begun:
             await client.set_flow_run_state(run_id, Cancelling())
         await _end(run)
-        for run_id in begun:  # the engine has called it crashed
+        for run_id in begun:  # the engine has set the state Crashed
             await client.set_flow_run_state(run_id, Cancelled(message="Cancelled on the command line."), force=True)
             page = _page(run_id)
     return Ended("Cancelled", "", None, page)
 
 
 async def _end(run: asyncio.Future[Any]) -> None:
-    """Have a run end, whatever comes of it."""
+    """Cancel a run, if it goes on, and wait for its end; its result or error is ignored."""
     await end_task(run)
     with suppress(BaseException):
         run.result()
@@ -137,5 +137,5 @@ async def _report() -> None:
 
 
 def ui_url() -> str:
-    """Where the Prefect UI answers."""
+    """Address of the Prefect UI; empty if none is known."""
     return get_current_settings().ui_url or ""

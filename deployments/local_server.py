@@ -1,7 +1,7 @@
 """A server for one machine: Prefect's own application and, at `/gallery/`, the galleries of the stores that are saved in it.
 
-Requests that are meant for another machine are refused, and no others.
-A page elsewhere whose name was made to lead to 127.0.0.1 (DNS rebinding) is of the same origin for a browser; its Host header tells it apart.
+Requests with the Host header of another machine are refused, and no others. If the name of a foreign page is made to lead to 127.0.0.1
+(DNS rebinding), a browser takes that page for the same origin; only its Host header tells it apart.
 """
 
 import asyncio
@@ -38,17 +38,17 @@ from genmedia.gallery.serving import Galleries
 HOSTS = ("127.0.0.1", "localhost")
 HERE = " ".join(f"{scheme}://{host}:*" for scheme in ("http", "ws") for host in HOSTS)
 POLICY = f"default-src 'self' {HERE} data: blob: 'unsafe-inline' 'unsafe-eval'"
-"""Browsers let Prefect's pages load and connect to nothing of another machine; they ask a service of statistics for its settings, for one."""
+"""Policy by which browsers let Prefect's pages load nothing from other machines: they ask a statistics service for its settings, for one."""
 
 LOGO_ROUTES = ("/api/block_types", "/api/block_schemas", "/api/block_documents", "/api/collections/")
-"""Where Prefect's answers tell types of blocks and of workers, with the addresses of their logos."""
+"""Routes whose answers list types of blocks and of workers, with the addresses of their logos."""
 
 
 class SqliteInTurn(AioSqliteConfiguration):
-    """Prefect's SQLite, with one transaction at a time, in the order they come, each with the write lock from its beginning.
+    """Prefect's SQLite with one transaction at a time, in order of arrival; each takes the write lock when it begins.
 
-    Most of Prefect's begin without that lock. Where one has read, and another commits before its first write, SQLite refuses that write at
-    once, however long it may wait (SQLITE_BUSY_SNAPSHOT); the request is answered 503, which Prefect's client repeats and its page does not.
+    Most of Prefect's transactions begin without that lock. If one has read, and another commits before its first write, SQLite refuses the
+    write at once, whatever the timeout (SQLITE_BUSY_SNAPSHOT). The request is answered 503; Prefect's client repeats it, its page does not.
     """
 
     def __init__(self, connection_url: str) -> None:
@@ -59,7 +59,7 @@ class SqliteInTurn(AioSqliteConfiguration):
     async def begin_transaction(
         self, session: AsyncSession, with_for_update: bool = False
     ) -> AsyncGenerator[AsyncSessionTransaction]:
-        """Enter a transaction for a session; one within another takes no turn, which would never come."""
+        """Begin a transaction for a session; a nested one does not wait for a turn, for that would be a deadlock."""
         if SQLITE_BEGIN_MODE.get():
             async with super().begin_transaction(session, with_for_update) as transaction:
                 yield transaction
@@ -69,10 +69,10 @@ class SqliteInTurn(AioSqliteConfiguration):
 
 
 def create() -> ASGIApp:
-    """The application, for uvicorn; Prefect's settings come from the environment, with `PREFECT_API_URL` of this very server.
+    """Make the application for uvicorn; Prefect's settings come from the environment, where `PREFECT_API_URL` is this server itself.
 
     Raises:
-        SettingsError: Anybody could get in: no `PREFECT_SERVER_API_AUTH_STRING` is set.
+        SettingsError: No `PREFECT_SERVER_API_AUTH_STRING` is set: the server would be open to everybody.
     """
     password = PREFECT_SERVER_API_AUTH_STRING.value()
     if not password:
@@ -83,7 +83,7 @@ def create() -> ASGIApp:
     collections.KNOWN_VIEWS.update(dict.fromkeys(collections.KNOWN_VIEWS, ""))  # Prefect asks GitHub before it takes its own copy
     _offer_real_blocks_alone()
     prefect = create_app(final=True)
-    # Prefect's page keeps the password in the browser under this name: whoever has opened that need not type it here.
+    # Prefect's page keeps the password in the browser under this name: a person who has opened it need not type the password here.
     galleries = Galleries(password, _stores, _store, runs="/runs/flow-run/", kept_as="prefect-password")
 
     @asynccontextmanager
@@ -100,7 +100,7 @@ def create() -> ASGIApp:
 
 
 def _offer_real_blocks_alone() -> None:
-    """Prefect's server makes a type of each class of blocks in its process when it starts, of bases that nobody can save as well."""
+    """Remove abstract block classes from the registry: Prefect's server registers a type for each class there when it starts."""
     registry: dict[str, type[Block]] = get_registry_for_type(Block) or {}
     for key in [key for key, kind in registry.items() if isabstract(kind)]:
         del registry[key]
@@ -111,16 +111,16 @@ async def _stores() -> list[str]:
 
 
 async def _store(name: str) -> AssetStore:
-    """The saved store of this name; what is relative in it is below the project."""
+    """The saved store of this name; relative addresses in it are taken as below the project."""
     return (await load_block(AssetStore, name)).below(PROJECT)
 
 
 def _staying_here(app: ASGIApp) -> ASGIApp:
-    """The application, whose pages need nothing of another machine, and get nothing from one."""
+    """Wrap the application so that its pages need nothing from other machines, and get nothing from them."""
 
     async def answer(scope: Scope, receive: Receive, send: Send) -> None:
         asked = Headers(scope=scope) if scope["type"] == "http" else Headers()
-        # Not what Prefect's client asks, which takes nothing but an address for a logo. What has no logos is passed on as it comes.
+        # Not for Prefect's client, which accepts only addresses as logos. Answers without logos are passed on unchanged.
         with_logos = "sec-fetch-mode" in asked and scope["path"].startswith(LOGO_ROUTES)
         if with_logos:
             scope["headers"] = [(name, value) for name, value in scope["headers"] if name != b"accept-encoding"]
@@ -150,7 +150,7 @@ def _staying_here(app: ASGIApp) -> ASGIApp:
 
 
 def _with_drawn_logos(told: bytes) -> bytes:
-    """An answer in which types of blocks and workers have drawings for logos: Prefect's are pictures at other hosts."""
+    """Replace the logos of block types and worker types in an answer by drawings: Prefect's are pictures on other hosts."""
     if b'"logo_url"' not in told:
         return told
 
@@ -163,7 +163,7 @@ def _with_drawn_logos(told: bytes) -> bytes:
 
 
 def _logo(name: str) -> str:
-    """The first letters of a name on a colour of its own, as an address that holds the picture itself."""
+    """Draw the first letters of a name on a colour of its own; returns the picture as a `data:` address."""
     letters = escape("".join(word[0] for word in name.split()[:2]))
     return "data:image/svg+xml," + quote(
         '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 48 48" font-family="sans-serif" font-size="20" text-anchor="middle">'

@@ -1,4 +1,4 @@
-"""What the Prefect server that the settings name has: its version, the work pool with its workers, the saved blocks."""
+"""Contents of the Prefect server that the settings name: its version, the work pool with its workers, the saved blocks."""
 
 from dataclasses import dataclass
 
@@ -31,15 +31,15 @@ class Server:
 
 
 def is_named() -> bool:
-    """Whether there is a server to ask: `PREFECT_API_URL` or the profile names one, or `genmedia up` runs one for this project."""
+    """True if there is a server to ask: `PREFECT_API_URL` or the profile names one, or `genmedia up` runs one for this project."""
     return bool(get_current_settings().api.url)
 
 
 async def reach_server() -> Server:
-    """The server that `PREFECT_API_URL` or the profile names; Prefect itself would start a passing one where none is named.
+    """Return the server that `PREFECT_API_URL` or the profile names; if none is named, Prefect itself would start a temporary one.
 
     Raises:
-        UnreachableError: None is named, it does not answer, or it asks for a key that is not named.
+        UnreachableError: None is named, it does not answer, or it refuses the password of `PREFECT_API_AUTH_STRING`.
     """
     if not is_named():
         raise _unreachable("no Prefect server is named: neither PREFECT_API_URL nor the Prefect profile has one")
@@ -86,7 +86,7 @@ async def saved_credentials() -> list[Saved]:
 
 
 async def saved_stores() -> dict[str, AssetStore | GenmediaError]:
-    """Every Asset Store block, by its name; in the stead of one the error where it cannot be used.
+    """Every Asset Store block, by its name; one that cannot be used is replaced by its error.
 
     Raises:
         UnreachableError: See `reach_server`.

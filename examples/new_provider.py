@@ -1,7 +1,7 @@
-"""Write the package of a new provider: genmedia-fal, which is one, under the new one's name, without what only fal has.
+"""Write the package of a new provider: a copy of genmedia-fal under the new name, without the files that only fal needs.
 
-What is written runs as it is: a sandbox of a queue, a client that keeps the contract suite, a kind of step, a block, tasks. Change each of
-them into what the new API is, from the sandbox on.
+The copy runs as it is: a sandbox of a queue, a client that passes the contract suite, a kind of step, a block, tasks. Change each of them
+to fit the new API, beginning with the sandbox.
 """
 
 import re
@@ -19,7 +19,7 @@ README = """# genmedia-{name}
 
 
 def renamed(text: str, name: str) -> str:
-    """A text of genmedia-fal as it is for a provider called `name`, whose kind of step is told from others by a field of its own."""
+    """Return a text of genmedia-fal for a provider called `name`, with a field of its own that tells its kind of step from others."""
     for old, new in (
         (r"\n\[dependency-groups\](.|\n)*", ""),  # fal's own client
         (r"\bfal\.(run|ai|media)\b", f"{name}.example"),  # a key must not go to a host that somebody else may have
@@ -33,10 +33,10 @@ def renamed(text: str, name: str) -> str:
 
 
 def write(name: str, folder: Path) -> Path:
-    """Write the package into a folder below this one, and return where it is.
+    """Write the package into a new folder in `folder`, and return its path.
 
     Raises:
-        SystemExit: The name is none that a package can have, or it is there already.
+        SystemExit: No package can have the name, or the new folder is there already.
     """
     target = folder / f"genmedia-{name}"
     if not re.fullmatch("[a-z][a-z0-9]*", name):

@@ -1,1 +1,1 @@
-"""Flows: order and parameters of multi-step work; each yields what its name says."""
+"""Flows: the order and the parameters of work in several steps."""

@@ -1,4 +1,4 @@
-"""What an account at a provider has, offers and did, on one page of the Prefect UI."""
+"""Report of what an account at a provider has, offers and did, on one page of the Prefect UI."""
 
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -16,10 +16,10 @@ from tasks.runner import tasks_of
 from tasks.telling import flow
 
 ROWS = 100
-"""So many rows of a list are shown."""
+"""Most rows of a list that are shown."""
 
 CHARACTERS = 300
-"""So many of a cell."""
+"""Most characters of a cell that are shown."""
 
 if TYPE_CHECKING:
     ProviderName = str
@@ -43,12 +43,12 @@ async def account_report(
         ),
     ] = "",
 ) -> State[Any]:
-    """Tell what an account offers and what it did, a table for each list that its provider has. It costs nothing.
+    """Show what an account offers and what it did, in a table for each list that its provider has. It costs nothing.
 
-    A list that cannot be read hides no other; the run ends failed then, named `Partial`.
+    If a list cannot be read, the others are shown all the same, and the run ends failed, named `Partial`.
 
     Raises:
-        ApiError: No list could be read, as with a key that opens nothing.
+        ApiError: No list could be read, for example because the provider refuses the key.
         InputError: The account cannot be renamed.
         SettingsError: There is no such block.
     """

@@ -1,4 +1,4 @@
-"""What every flow that buys is made of: a form that becomes a brief, which is carried out as Prefect's task runs and shown in its UI."""
+"""Base of every flow that buys: its form becomes a brief, which is carried out as Prefect task runs and shown in the Prefect UI."""
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 from functools import wraps
@@ -34,13 +34,13 @@ P = ParamSpec("P")
 
 
 def buying_flow(*, name: str, flow_run_name: str = "{name}") -> Callable[[Callable[P, Brief]], Flow[P, Any]]:
-    """A flow that buys what its function asks for.
+    """Make a flow that buys what its function asks for in a brief.
 
-    When a person cancels its run, what has not started is taken back.
+    When a person cancels a run, its jobs are cancelled where the provider can do that.
 
     Args:
-        name: The flow's.
-        flow_run_name: The runs', with parameters and their fields in braces.
+        name: Name of the flow.
+        flow_run_name: Name of its runs, with parameters and their fields in braces.
     """
 
     def made(asked_for: Callable[P, Brief]) -> Flow[P, Any]:
@@ -54,14 +54,14 @@ def buying_flow(*, name: str, flow_run_name: str = "{name}") -> Callable[[Callab
 
 
 async def _carry_out(brief: Brief) -> State[Any]:
-    """Carry a brief out, and tell how it ended.
+    """Carry out a brief; returns the state in which the run ends.
 
     Raises:
-        FailedRun: Something is missing, and Prefect is to run the flow again by its `retries`.
+        FailedRun: A step failed, and Prefect has retries left to run the flow again.
     """
     ended = await run_campaign(brief, _FlowRun())
     state = campaign_state(ended.results, ended.marked)
-    # What the provider will not make is not asked for again: a retry could mend nothing there.
+    # Refused content is not asked for again: a retry would not help.
     if any(result.status == FAILED for result in ended.results) and _has_retries_left():
         # A run whose flow returns a failed state is not retried in its process, and ends as crashed.
         raise FailedRun(state.message)
@@ -75,7 +75,7 @@ def _has_retries_left() -> bool:
 
 
 class _FlowRun:
-    """The flow run that calls this; see `genmedia.campaign.host.Host`."""
+    """The current flow run as the host of a campaign; see `genmedia.campaign.host.Host`."""
 
     def __init__(self) -> None:
         self.run = flow_run.id or ""
@@ -83,11 +83,11 @@ class _FlowRun:
         self.runner = TaskRuns()
 
     async def load_store(self, name: str) -> AssetStore:
-        """The saved block."""
+        """Load the saved Asset Store block."""
         return await load_store(name)
 
     async def load_payer(self, provider: str, name: str) -> ProviderCredentials:
-        """The saved block."""
+        """Load the saved credentials block."""
         return await load_block(credentials_of(provider), name)
 
     async def begin(self, name: str, payers: Sequence[Credentials]) -> None:
@@ -100,14 +100,14 @@ class _FlowRun:
                 self.log.warning("%s", told)
 
     async def show_plan(self, name: str, foreseen: Sequence[Foreseen], plans: Mapping[str, Plan], marked: str) -> None:
-        """In the log, and as an artifact."""
+        """Show the plan in the log and as an artifact."""
         await publish_plan(name, foreseen, plans, marked)
 
     async def warn(self, assets: AssetStore, keys: Collection[str]) -> None:
-        """Of what the journals of other saved stores answer for."""
+        """Warn of submissions that the journals of other saved stores have already."""
         await warn_of_purchases_elsewhere(assets, keys)
 
     async def show_results(self, name: str, results: Sequence[Result], assets: AssetStore, store: Store) -> None:
-        """As artifacts, and in the gallery."""
+        """Show the results as artifacts and in the gallery."""
         await publish_results(name, results, assets, store)
         await write_gallery(assets)

@@ -1,4 +1,4 @@
-"""The forms of flows: parameters that several have, and how those that may be null are shown."""
+"""The forms of flows: parameters that several flows share, and the display of those that may be null."""
 
 import inspect
 from types import NoneType
@@ -18,7 +18,7 @@ F = TypeVar("F", bound=Flow[..., Any])
 
 
 def form(flow: F) -> F:
-    """The flow with a form in which what may be null is shown as what it is otherwise; see `genmedia.forms.fields.show_plainly`."""
+    """Return the flow with a form that shows a parameter which may be null by its other type; see `genmedia.forms.fields.show_plainly`."""
     signature = inspect.signature(flow.fn, eval_str=True)
     shown = [_without_null(one) for one in signature.parameters.values()]
     flow.__signature__ = signature.replace(parameters=shown)  # pyright: ignore[reportAttributeAccessIssue] # what inspect asks for
@@ -168,7 +168,7 @@ Looked = Annotated[
 
 
 def payer(provider: str, title: str = "Account") -> Any:
-    """The field that names who pays at a provider, as people write it."""
+    """Make the field that names the account that pays at a provider."""
     return field(title, f"Name of the saved {provider} Credentials block that pays.", example="default")
 
 

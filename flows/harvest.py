@@ -1,4 +1,4 @@
-"""Nothing that was paid for is lost: what crashed, was stopped or cancelled is brought to its end."""
+"""Recovery of paid work: purchases of runs that crashed, were stopped or were cancelled are brought to their end."""
 
 import asyncio
 from collections import Counter, defaultdict
@@ -28,10 +28,11 @@ def _name() -> str:
 
 @flow(name="harvest", flow_run_name=_name)
 async def harvest(*, store: Looked = "") -> State[Any]:
-    """Find what was bought and has nobody who waits for it, and bring it to its end. It buys nothing, and may run twice at once.
+    """Find purchases that no running process works on or waits for, and bring them to their end. It buys nothing, and may run twice at once.
 
-    Jobs that have finished are fetched and stored. Lost answers are asked about. What a person cancelled is ended at the provider while
-    it can be. What the provider knows no more is marked so. Flow runs that say they run, and whose process is gone, are ended.
+    Jobs that have finished are fetched and stored. The provider is asked about lost answers. Jobs of cancelled runs are cancelled where the
+    provider can do that. Jobs that the provider no longer knows are marked so. Flow runs that are shown as running, but whose process is
+    gone, are ended.
 
     Raises:
         SettingsError: There is no such block.
@@ -61,7 +62,7 @@ async def harvest(*, store: Looked = "") -> State[Any]:
 
 
 def _by_journal(stores: Mapping[str, AssetStore], failed: dict[str, Exception]) -> list[dict[str, AssetStore]]:
-    """The stores by name, those that share a journal together, the default one first; `failed` is told which have none."""
+    """Group the stores that share a journal, by name, the store `default` first; stores without a journal are added to `failed`."""
     groups = defaultdict[str, dict[str, AssetStore]](dict)
     for name in sorted(stores, key=lambda name: (name != "default", name)):
         try:
@@ -74,9 +75,9 @@ def _by_journal(stores: Mapping[str, AssetStore], failed: dict[str, Exception]) 
 async def _look_after(
     stores: Mapping[str, AssetStore], payers: Sequence[ProviderCredentials], failed: dict[str, Exception], cut_off: list[FlowRun]
 ) -> list[Harvested]:
-    """What became of what one journal has open; its files go into the first store that can be used, `failed` is told of the others.
+    """Bring the open purchases of one journal to their end; their files go into the first of its stores that can be used.
 
-    `cut_off` is told of the runs that wait for it in no process any more.
+    Stores that cannot be used are added to `failed`. Runs that waited and whose process is gone are ended and added to `cut_off`.
     """
     harvested: list[Harvested] | None = None
     for name, store in stores.items():
@@ -105,7 +106,7 @@ def _row(one: Harvested) -> dict[str, Any]:
 
 
 def _counts(cut_off: Sequence[FlowRun], harvested: Sequence[Harvested]) -> str:
-    """What was found: `1 run was cut off: coffee; 2 stored`."""
+    """Summary of what was found, such as `1 run was cut off: coffee; 2 stored`."""
     fates = Counter(one.fate.value for one in harvested)
     counts = ", ".join(f"{count} {fate}" for fate, count in fates.items()) or "nothing was open"
     return f"{tell_cut_off(cut_off)}; {counts}" if cut_off else counts

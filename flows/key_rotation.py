@@ -1,4 +1,4 @@
-"""A new Genova key in the place of the old one, without anybody seeing either."""
+"""A new Genova key in the place of the old one; neither of them is ever shown."""
 
 from typing import Annotated, Any
 
@@ -24,18 +24,18 @@ async def key_rotation(
         str, field("Account", "Name of the saved Genova Credentials block that gets the new key.", example="default")
     ] = "default",
 ) -> State[Any]:
-    """Make a key, put it into the credentials block, try it, and only then revoke the one that was in use.
+    """Make a key, put it into the credentials block, try it, and only then revoke the old one.
 
-    Every other block that holds the one in use gets the new one before that.
+    Every other block that holds the old key gets the new one before that.
 
-    What runs meanwhile keeps the old key until it loads the block again: rotate while nothing runs.
+    Runs that are under way keep the old key until they load the block again: rotate while nothing runs.
 
     Raises:
-        CredentialsError: The old key opens nothing; make a new one in Genova's dashboard.
+        CredentialsError: Genova refuses the old key; make a new one in Genova's dashboard.
         SettingsError: There is no such block.
     """
     before = await load_block(GenovaCredentials, account)
-    # Each block that holds the key that is revoked here gets the new one: `genmedia up` saves one key under two names.
+    # Each block that holds the old key gets the new one: `genmedia up` saves one key under two names.
     alike = {
         block: known
         for _, block, known in await load_all([GenovaCredentials])

@@ -1,4 +1,4 @@
-"""Videos from Genova, of minutes to hours, that survive whatever happens to the process that waits for them."""
+"""Videos from Genova that take minutes to hours; a job is taken up again if the process that waits for it ends."""
 
 from typing import Annotated
 

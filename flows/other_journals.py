@@ -1,4 +1,4 @@
-"""What a run is about to buy, and the journal of another saved store already answers for: it would be bought twice."""
+"""Warning of purchases that a run is about to make and that the journal of another saved store has already: they would be made twice."""
 
 import asyncio
 from collections.abc import Collection
@@ -11,17 +11,17 @@ from genmedia.errors import GenmediaError
 from genmedia.journal import Journal, is_made
 
 ASK_SECONDS = 5.0
-"""How long the other journals may take together to say what they know; a run waits no longer for that."""
+"""Longest wait for the answers of all other journals together, in seconds."""
 
 TOLD = 5
-"""So many submissions a warning names."""
+"""Most submissions that a warning names."""
 
 
 async def warn_of_purchases_elsewhere(assets: AssetStore, keys: Collection[str]) -> None:
-    """Say in the run's log which submissions stand in the journal of another saved store, before they are bought through this one.
+    """Warn in the run's log of submissions that are in the journal of another saved store, before they are bought through this one.
 
-    Each journal keeps its own promise to buy once, and knows nothing of the others. A journal that cannot be asked within `ASK_SECONDS`
-    is named, and holds nothing up.
+    Each journal prevents a second purchase only among its own submissions. If a journal does not answer within `ASK_SECONDS`, the log names
+    it and the run goes on.
 
     Args:
         assets: The store that the run buys for.
@@ -58,7 +58,7 @@ async def warn_of_purchases_elsewhere(assets: AssetStore, keys: Collection[str])
             task.get_name(),
             ASK_SECONDS,
         )
-        task.cancel()  # it goes once its transaction is over: that must not be cut off
+        task.cancel()  # it ends after its transaction, which is not interruptible
 
 
 async def _known(url: str, keys: Collection[str]) -> set[str]:

@@ -1,4 +1,4 @@
-"""What became of purchases in doubt, told by a person in the Prefect UI."""
+"""Questions to a person in the Prefect UI about purchases in doubt."""
 
 from typing import Annotated, Any
 
@@ -39,7 +39,7 @@ async def resolutions(
         ),
     ] = 24,
 ) -> State[Any]:
-    """Ask a person about each purchase that nobody can tell about or that gives no file: the run pauses, and its Resume button opens a form.
+    """Ask a person about each purchase that is in doubt or gives no file: the run pauses, and its Resume button opens a form.
 
     Raises:
         SettingsError: There is no such block.
@@ -71,7 +71,7 @@ async def resolutions(
 
 
 async def _ask(assets: AssetStore, attempt: Attempt, hours: float) -> str:
-    """What the answer means; empty when it is left in doubt."""
+    """Ask until an answer can be used; returns a sentence on what it means, empty if the purchase is left in doubt."""
     fault = ""
     while True:
         form = Answer.with_initial_data(description=question(attempt, fault))

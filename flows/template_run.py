@@ -65,7 +65,7 @@ def template_run(
 
     Raises:
         InputError: Everything that is wrong, each with its input, step and parameter; nothing was bought.
-        BudgetError: It would cost more than `max_credits`, or nobody knows what it would cost.
+        BudgetError: It would cost more than `max_credits`, or its price is not known.
         SettingsError: There is no such block.
     """
     return Brief(

@@ -1,6 +1,6 @@
-"""genmedia buys pictures, videos and 3D models from generative-media APIs: paid once, never lost, always seen.
+"""Buys pictures, videos and 3D models from generative-media APIs: paid once, never lost, always seen.
 
-The names below are the library's public API; everything else may move. Each is loaded when it is first used: importing genmedia itself
+The names below are the library's public API; everything else may change. Each is loaded when it is first used: importing genmedia itself
 loads no database, no decoder and no HTTP client.
 """
 
@@ -93,7 +93,7 @@ _ROOM_OF = {name: room for room, names in _ROOMS.items() for name in names.split
 
 
 def __getattr__(name: str) -> Any:
-    """A public name, from the room where it is defined."""
+    """Load a public name from the module that defines it."""
     if name not in _ROOM_OF:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     value = globals()[name] = getattr(import_module(_ROOM_OF[name]), name)

@@ -1,4 +1,4 @@
-"""Things that belong to one event loop: HTTP sessions and database engines, shared while somebody uses them, and what runs beside them."""
+"""Resources of one event loop: HTTP sessions and database engines, shared while they are leased, and tasks that run beside the work."""
 
 import asyncio
 from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine, Hashable, Iterable
@@ -8,7 +8,7 @@ from weakref import WeakKeyDictionary
 
 
 class Closable(Protocol):
-    """What can be leased: it is closed with its last lease."""
+    """A resource that can be leased: it is closed with its last lease."""
 
     async def aclose(self) -> None:
         """Free what it holds."""
@@ -23,7 +23,7 @@ _open: WeakKeyDictionary[asyncio.AbstractEventLoop, dict[Hashable, list[Any]]] =
 
 @asynccontextmanager
 async def leased(key: Hashable, make: Callable[[], T]) -> AsyncGenerator[T]:
-    """The one `T` of this loop under `key`: made for the first lease, closed with the last.
+    """Lease the one `T` of this loop under `key`: it is made for the first lease, and closed with the last.
 
     An `httpx.AsyncClient` or a database engine fails when a second loop uses it, hence one per loop.
     """
@@ -42,9 +42,9 @@ async def leased(key: Hashable, make: Callable[[], T]) -> AsyncGenerator[T]:
 
 
 async def end_task(*tasks: asyncio.Future[Any]) -> None:
-    """Have tasks that run beside the work end, and wait until they have.
+    """Cancel tasks that run beside the work, and wait until they have ended.
 
-    Before Python 3.12 `asyncio.wait_for`, which libraries use, can lose a cancellation that comes with the result: it is repeated.
+    Before Python 3.12 `asyncio.wait_for`, which libraries use, can lose a cancellation that comes with the result: so it is repeated.
     """
     while left := [task for task in tasks if not task.done()]:
         for task in left:
@@ -53,10 +53,10 @@ async def end_task(*tasks: asyncio.Future[Any]) -> None:
 
 
 async def every(works: Iterable[Awaitable[R]]) -> list[R]:
-    """The results of works that are done at once, when all of them have ended; of those that failed, the first one's error is raised.
+    """Run works at once and return their results, in order, when all of them have ended; raise the error of the first one that failed.
 
-    A signal to this process, such as `SIGTERM`, comes as an exception that is no `Exception`, in whichever of them the loop was at: it
-    ends the others at once.
+    A signal to this process, such as `SIGTERM`, is raised in the work that the loop runs just then, as an exception that is no `Exception`:
+    it cancels the other works at once.
     """
     futures = [asyncio.ensure_future(work) for work in works]
     left = set(futures)
@@ -69,32 +69,32 @@ async def every(works: Iterable[Awaitable[R]]) -> list[R]:
     finally:
         if left:
             await to_the_end(end_task(*left))
-            _ = [one.cancelled() or one.exception() for one in left]  # else asyncio would log them as never seen
-    return [future.result() for future in futures]  # what one raised is told from an error that it gave as its result
+            _ = [one.cancelled() or one.exception() for one in left]  # else asyncio would log their errors as never retrieved
+    return [future.result() for future in futures]  # raises only errors that were raised, not those that were returned
 
 
 class _Ending(asyncio.Future[None]):
-    """The end of something: it comes when it comes, and who is cancelled meanwhile hears of it then."""
+    """Future for the end of a work: a cancellation of the task that awaits it is noted, and does not end the wait."""
 
     cancellation: asyncio.CancelledError | None = None
 
     def cancel(self, msg: object = None) -> bool:
-        """Note it, with the message by which anyio knows its own. It asks again in every turn of the loop: that must cost little."""
+        """Note a cancellation, with the message by which anyio knows its own. This is cheap: anyio repeats it in every turn of the loop."""
         if self.cancellation is None or (msg and not self.cancellation.args):
             self.cancellation = asyncio.CancelledError(msg) if msg else asyncio.CancelledError()
         return True
 
 
 async def to_the_end(work: Coroutine[Any, Any, R]) -> R:
-    """Do what must not be left half done: who is cancelled meanwhile goes only when it is done."""
+    """Run work that is not interruptible: a cancellation of the caller is raised only when the work has ended."""
     task = asyncio.ensure_future(work)
-    # `asyncio.run` cancels every task there is at its end, and waits only for them: this one's caller is among them.
+    # At its end `asyncio.run` cancels every task that is registered and waits for them: for this one's caller, and so for this one.
     asyncio._unregister_task(task)  # noqa: SLF001 # pyright: ignore[reportAttributeAccessIssue] # see "Extending asyncio"
     ending = _Ending()
     task.add_done_callback(lambda _: ending.set_result(None))
     await ending
     if ending.cancellation:
-        _ = task.cancelled() or task.exception()  # else asyncio would log it as never seen
+        _ = task.cancelled() or task.exception()  # else asyncio would log its error as never retrieved
         try:
             raise ending.cancellation
         finally:

@@ -2,39 +2,39 @@
 
 ```
 GenmediaError
-├── DefectError                 something broke that nobody foresaw, while one job was handled
+├── DefectError                 an unforeseen error while one job was handled
 ├── InputError                  faults found before anything was bought, all at once, each with its place
 ├── SettingsError               a setting, a block's name or an address cannot be used
-├── JournalError                what was bought cannot be read or written down
-│   └── JournalUnreachableError the journal's database is gone, and did not come back in time
+├── JournalError                the journal cannot be read or written
+│   └── JournalUnreachableError the journal's database cannot be reached, and did not come back in time
 ├── BudgetError                 the work would cost more than its cap
 │   └── HeldError               the account spends nothing until a person releases it
 ├── ApiError                    a call to a provider did not give what it should
 │   ├── NotAcceptedError        the call cannot have been accepted: nothing was bought by it
 │   │   ├── UnreachableError    no connection was made
-│   │   │   └── SandboxAwayError    what pays is an account of a sandbox on this machine, and that does not run
+│   │   │   └── SandboxAwayError    the account is one of a sandbox on this machine, which does not run
 │   │   ├── CredentialsError    the key is missing, wrong or not allowed to do this
 │   │   ├── CreditsError        the account has no credits left
 │   │   ├── NotFoundError       there is no such thing under this address
 │   │   ├── RefusedError        the provider found fault with the request
-│   │   │   └── ContentRefusedError   it will not make what was asked for
+│   │   │   └── ContentRefusedError   the provider refuses the content
 │   │   └── RateLimitError      too many requests; carries the wait the provider asked for
 │   │       └── TooManyJobsError    as many jobs are open as the account's plan allows
 │   └── MaybeAcceptedError      the call may have been accepted: a paid one is never simply repeated
 │       ├── NoAnswerError       the connection broke, or the answer did not come in time
-│       │   └── UnlistedError   the provider lists no jobs; only an equal submission tells, while its key is remembered
+│       │   └── UnlistedError   the provider lists no jobs; only an equal submission finds the job, while it remembers the key
 │       ├── ServerError         the provider reported a fault of its own
-│       ├── UnreadableAnswerError   the answer is not what the document promises
+│       ├── UnreadableAnswerError   the answer is not as the provider documents it
 │       └── DuplicateError      the provider has this submission already and does not say which job it is
 ├── JobError                    a job that was accepted did not end well
 │   ├── JobFailedError          the provider reported that it failed
 │   │   └── JobCancelledError   or that it was cancelled
 │   ├── JobVanishedError        the provider no longer knows it
-│   ├── OtherKeyError           another key than the one that bought it does not see it, which says nothing
+│   ├── OtherKeyError           a key that did not buy it does not see it, which says nothing about it
 │   ├── QueueTimeoutError       it waited longer than allowed before it started
 │   ├── RunTimeoutError         it ran longer than allowed
-│   ├── InDoubtError            nobody can tell whether it was accepted
-│   │   └── AbandonedError      and its account does not wait for such
+│   ├── InDoubtError            it is not known whether it was accepted
+│   │   └── AbandonedError      and its account is set to abandon such jobs
 │   ├── SupersededError         another process has settled it meanwhile
 │   └── MissingOutputError      it succeeded without an output that a later step needs
 ├── DownloadError               an output could not be fetched
@@ -68,13 +68,13 @@ NO_FILE = (
     "If there never is a file, `genmedia journal resolve SUBMISSION --lost` writes the job off: it counts as spent, and the next run buys "
     "anew. `genmedia ledger --each --csv` has what a claim for a refund needs."
 )
-"""What to do about a job that is paid for and gives no file."""
+"""Advice about a job that is paid for and gives no file."""
 
 NOTHING_BOUGHT = "Nothing was bought."
 
 
 def sentence(text: str) -> str:
-    """A text with a full stop at its end, unless it ends as a sentence already, as what a provider said may."""
+    """Return a text with a full stop at its end, unless it ends as a sentence already, as a provider's message may."""
     return text if text.endswith((".", "!", "?", "…")) else f"{text}."
 
 
@@ -82,14 +82,14 @@ class GenmediaError(Exception):
     """Base of all errors: says what happened, to which job, whether money was spent, and what to do next.
 
     Args:
-        what: What happened, one sentence without a full stop.
-        job: Which job it happened to: provider, remote id, submission key.
-        money: Whether credits were spent; defaults to the class's own sentence.
-        advice: What to do next; defaults to the class's own sentence.
+        what: One sentence without a full stop on what happened.
+        job: The job it happened to: provider, remote id, submission key.
+        money: Sentence on whether credits were spent; the class's own by default.
+        advice: Sentence on what to do next; the class's own by default.
 
     Attributes:
-        charged: What the job cost all the same, as far as nobody else reports it; None where nobody knows.
-        bought_nothing: Whether it is known that the run which it ends has bought nothing.
+        charged: Cost of the job all the same, unless another run reports it; None if it is not known.
+        bought_nothing: True if it is known that the run which it ends has bought nothing.
     """
 
     charged: float | None = 0.0
@@ -98,7 +98,7 @@ class GenmediaError(Exception):
     advice = ""
 
     def __init__(self, what: str, *, job: str = "", money: str | None = None, advice: str | None = None) -> None:
-        # Bounded, for what a provider said may stand in each of them, and they end in journals and in Prefect's database.
+        # Cut to a bound, for each may hold a provider's message, and they are written into journals and Prefect's database.
         self.what = cut(what)
         super().__init__(self.what)
         self.job = cut(job)
@@ -112,20 +112,20 @@ class GenmediaError(Exception):
 
 
 class DefectError(GenmediaError):
-    """Something broke that nobody foresaw, while one job was handled."""
+    """An unforeseen error while one job was handled."""
 
     advice = "Run again: what was bought is found again. If it breaks again, report it with the log at its most detailed level."
 
 
 @contextmanager
 def contained(job: str) -> Generator[None]:
-    """Keep what nobody foresaw to the job that is handled in this block: it becomes an error of ours, as all that is foreseen does.
+    """Turn an unforeseen exception in this block into an error of ours, so that it ends only the job that is handled there.
 
     Args:
-        job: Its names for the message.
+        job: Description of the job for the message.
 
     Raises:
-        DefectError: Names the job and the exception's kind; its text may hold anything, and stands in the log only.
+        DefectError: Names the job and the exception's class; the exception's text may hold anything, and is only in the log.
     """
     try:
         yield
@@ -144,7 +144,7 @@ class Fault:
     what: str
 
     def __str__(self) -> str:
-        """The place first, as a person looks for it."""
+        """One line with the place first, for a person looks for that."""
         return f"{self.place}: {self.what}"
 
 
@@ -164,13 +164,13 @@ class InputError(GenmediaError):
         return "\n".join([super().__str__(), *(f"  {fault}" for fault in self.faults)])
 
     def __reduce__(self) -> tuple[type["InputError"], tuple[list[Fault]], dict[str, object]]:
-        """Errors cross process borders; this one is rebuilt from its faults."""
+        """Pickle the error by its faults, for errors are passed between processes."""
         return type(self), (self.faults,), vars(self)
 
 
 @contextmanager
 def gathering(faults: list[Fault]) -> Generator[None]:
-    """In this block faults of the input are gathered, to be told with others."""
+    """Add the faults of an `InputError` that is raised in this block to `faults`, instead of raising it."""
     try:
         yield
     except InputError as error:
@@ -185,13 +185,13 @@ class SettingsError(GenmediaError):
 
 
 class JournalError(GenmediaError):
-    """What was bought cannot be read or written down."""
+    """The journal cannot be read or written."""
 
     advice = "Check the journal's file or database, its rights and the room it has. What was bought before is not bought again."
 
 
 class JournalUnreachableError(JournalError):
-    """The journal's database is gone, and did not come back in time."""
+    """The journal's database cannot be reached, and did not come back in time."""
 
     advice = "Check the database and the network, then run again: what was bought is not bought again."
 
@@ -224,7 +224,7 @@ class UnreachableError(NotAcceptedError):
 
 
 class SandboxAwayError(UnreachableError):
-    """What pays is an account of a sandbox on this machine, and that does not run."""
+    """The account that pays is one of a sandbox on this machine, which does not run."""
 
     advice = "`make up` starts it."
 
@@ -254,7 +254,7 @@ class RefusedError(NotAcceptedError):
 
 
 class ContentRefusedError(RefusedError):
-    """The provider will not make what was asked for: at once, or at the end of a job that it had accepted."""
+    """The provider refuses the content: at once, or at the end of a job that it had accepted."""
 
     advice = "Change the prompt or the inputs: the same request is not sent again by itself; a raised take sends it once more."
 
@@ -287,7 +287,7 @@ class NoAnswerError(MaybeAcceptedError):
 
 
 class UnlistedError(NoAnswerError):
-    """The provider lists no jobs: only an equal submission can tell, while its key is remembered."""
+    """The provider lists no jobs: only an equal submission finds the job, while the provider remembers its key."""
 
 
 class ServerError(MaybeAcceptedError):
@@ -302,7 +302,7 @@ class ServerError(MaybeAcceptedError):
 
 
 class UnreadableAnswerError(MaybeAcceptedError):
-    """The answer is not what the document promises."""
+    """The answer is not as the provider documents it."""
 
     advice = "Check that the base URL is the provider's API, then run again: what was bought is found again."
 
@@ -335,7 +335,7 @@ class JobVanishedError(JobError):
 
 
 class OtherKeyError(JobError):
-    """The key that looked for the job did not buy it, and does not see it: that says nothing of the job."""
+    """The key that looked for the job did not buy it, and does not see it: that says nothing about the job."""
 
     money = "It is still paid for, and nothing was bought in its place."
 
@@ -355,7 +355,7 @@ class RunTimeoutError(JobError):
 
 
 class InDoubtError(JobError):
-    """Nobody can tell whether the job was accepted."""
+    """It is not known whether the job was accepted."""
 
     charged = None
     money = "Its possible cost counts as spent."
@@ -363,7 +363,7 @@ class InDoubtError(JobError):
 
 
 class AbandonedError(InDoubtError):
-    """Nobody can tell whether the job was accepted, and its account does not wait for such."""
+    """It is not known whether the job was accepted, and its account is set to abandon such jobs."""
 
     advice = "Run again to buy it anew."
 

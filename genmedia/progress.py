@@ -1,4 +1,4 @@
-"""Tells whoever listens what is going on, while it goes on: a terminal, a test."""
+"""Progress of the steps while they run, passed to a listener, such as a terminal or a test."""
 
 import logging
 from collections.abc import Callable, Iterable
@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from typing import Any
 
 Log = logging.Logger | logging.LoggerAdapter[Any]
-"""What a person may read of a run."""
+"""Log of a run, for the person who started it."""
 
 WAITING = "waiting"
-"""What a step that is planned does until there is news of it."""
+"""Status of a planned step until there is news of it."""
 
 
 @dataclass(frozen=True)
@@ -19,10 +19,10 @@ class Progress:
 
     Attributes:
         step: The step's name.
-        what: What it is doing: `waiting`, `Bought`, `Joined`, `Resumed`, `Reused`, a job status, `stored`, or an error's first line.
-        percent: 0 to 100; None when nobody knows.
-        over: Whether nothing more is to be expected of it.
-        part: Of which part of the work it is, where that has several.
+        what: Its status: `waiting`, `Bought`, `Joined`, `Resumed`, `Reused`, a job status, `stored`, or an error.
+        percent: 0 to 100; None if it is not known.
+        over: True if no more news of it will come.
+        part: Part of the work that it belongs to; empty if the work has only one.
     """
 
     step: str
@@ -37,7 +37,7 @@ def _nobody(_: Progress) -> None:
 
 
 listener: ContextVar[Callable[[Progress], object]] = ContextVar("listener", default=_nobody)
-"""Called with every piece of news in this context; set it before the work starts."""
+"""Function that is called with every piece of news in this context; set it before the work starts."""
 
 
 def tell(step: str, what: str, percent: float | None = None, *, over: bool = False) -> None:
@@ -46,6 +46,6 @@ def tell(step: str, what: str, percent: float | None = None, *, over: bool = Fal
 
 
 def announce(steps: Iterable[str]) -> None:
-    """Say which steps there are, in their order, before the first of them begins."""
+    """Pass on the names of all steps, in their order, before the first of them begins."""
     for step in steps:
         tell(step, WAITING)

@@ -17,7 +17,7 @@ from tasks.waiting import wait_for_job
 
 @task(task_run_name="list-base-models")
 async def list_base_models(credentials: AlgoveraCredentials) -> list[str]:
-    """The names that a job's base model may have right now."""
+    """List the names of the base models that Algovera has now."""
     async with credentials.get_client() as algovera:
         return await algovera.list_base_models()
 
@@ -26,7 +26,7 @@ async def list_base_models(credentials: AlgoveraCredentials) -> list[str]:
 async def submit_job(credentials: AlgoveraCredentials, store: AssetStore, order: Order, deliver: Deliver) -> State[Purchase]:
     """Buy one job, unless the journal knows that it is bought.
 
-    Nothing ever repeats it: Algovera recognises no repeat and lists no jobs, so that a lost answer leaves it in doubt.
+    It is never repeated: Algovera does not recognise a repeat and lists no jobs, so that a lost answer leaves the purchase in doubt.
 
     Raises:
         NotAcceptedError: Nothing was bought.
@@ -47,7 +47,7 @@ async def poll_job(credentials: AlgoveraCredentials, store: AssetStore, purchase
         JobFailedError: Algovera says that it failed.
         JobVanishedError: Algovera no longer knows it.
         RunTimeoutError: It took too long; it stays bought and the next run takes it up again.
-        QueueTimeoutError: Algovera could not be asked about it in all that time; as before.
+        QueueTimeoutError: Algovera could not be asked about it in all that time; it stays bought and the next run takes it up again.
     """
     async with credentials.get_client() as algovera:
         return await wait_for_job(algovera, store, purchase, step, patience)

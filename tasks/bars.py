@@ -14,13 +14,13 @@ from genmedia.purchasing.buy import Outcome, Purchase
 from genmedia.text.plain import for_markdown
 
 STEP = 20
-"""By how much progress grows before the Prefect UI is told: few updates, the server pays for each."""
+"""Least growth of the progress, in percent, before the Prefect UI gets an update: each one is work for the server."""
 
 WHOLE = 100.0
 
 
 class Bar:
-    """What the run that calls this shows of a job; get it with `Bar.of`. No fault of Prefect's in it harms the job."""
+    """The current run's progress bar of a job; make it with `Bar.of`. Errors of Prefect in it are ignored, so that they harm no job."""
 
     def __init__(self, purchase: Purchase, artifact: UUID | None, about: str) -> None:
         self._purchase = purchase
@@ -30,7 +30,7 @@ class Bar:
 
     @classmethod
     async def of(cls, step: str, purchase: Purchase) -> "Bar":
-        """A new one, at 0."""
+        """Make a bar, at 0."""
         about = for_markdown(f"{step}: job {purchase.job_id}")
         key = _key(purchase.order.operation, purchase.key)
         artifact: Any = None
@@ -39,14 +39,14 @@ class Bar:
         return cls(purchase, artifact if isinstance(artifact, UUID) else None, about)
 
     async def show(self, progress: float | None) -> None:
-        """Let it grow, if it does so by enough."""
+        """Update the bar, if the progress has grown by `STEP` or is complete."""
         if self._artifact and progress is not None and progress >= min(self._shown + STEP, WHOLE):
             self._shown = progress
             with suppress(PrefectException, httpx.HTTPError):
                 await aupdate_progress_artifact(self._artifact, progress=progress)
 
     async def end(self, how: str) -> None:
-        """The job has ended so; where others may have waited for it before, their bars end too."""
+        """End the bar with a word on the job's end; if other runs may have waited for the job before, end their bars too."""
         if self._purchase.outcome is not Outcome.BOUGHT:
             await end_bars(self._purchase.order.operation, self._purchase.key, how)
         elif self._artifact:
@@ -55,12 +55,12 @@ class Bar:
 
 
 async def end_bars(operation: str, key: str, how: str) -> None:
-    """End every bar of a job that has ended so, of whichever run: that one may be gone.
+    """End the bars of a job in all runs, for a run that waited may be gone.
 
     Args:
-        operation: What was bought.
-        key: The submission.
-        how: In a word, such as `succeeded`.
+        operation: Operation that was bought.
+        key: Key of the submission.
+        how: Word for the end of the job, such as `succeeded`.
     """
     of_it = ArtifactFilter(key=ArtifactFilterKey(any_=[_key(operation, key)]), type=ArtifactFilterType(any_=["progress"]))
     with suppress(PrefectException, httpx.HTTPError):

@@ -1,4 +1,4 @@
-"""Purchases that may or may not have been made, or that give no file, put before a person in the Prefect UI."""
+"""Questions to a person in the Prefect UI about purchases that are in doubt or give no file."""
 
 from typing import Literal
 
@@ -16,7 +16,7 @@ LEAVE = "leave it in doubt"
 
 
 class Answer(RunInput):
-    """What a person says of one purchase."""
+    """A person's answer about one purchase."""
 
     became: Literal[Resolution.BOUGHT, Resolution.NOT_BOUGHT, Resolution.LOST, "leave it in doubt"] = Field(
         default=LEAVE,
@@ -27,11 +27,11 @@ class Answer(RunInput):
 
 
 def question(attempt: Attempt, fault: str = "") -> str:
-    """What a person needs to know to find out, as Markdown.
+    """Text of the question about a purchase, with what is known of it, as Markdown.
 
     Args:
-        attempt: In doubt, or paid for without a file.
-        fault: What was wrong with the answer before.
+        attempt: The purchase, in doubt or paid for without a file.
+        fault: Fault of the answer before; empty for none.
     """
     provider = attempt.provider
     paid = attempt.state is AttemptState.BOUND
@@ -56,7 +56,7 @@ def question(attempt: Attempt, fault: str = "") -> str:
 
 @task(task_run_name="list-doubts")
 async def list_doubts(store: AssetStore) -> list[Attempt]:
-    """The purchases in doubt, and those that are paid for and gave no file when they were asked for one; the oldest first."""
+    """List the purchases in doubt, and those that are paid for and gave no file when it was fetched; the oldest first."""
     async with store.get_journal() as journal:
         return [
             one
@@ -67,10 +67,10 @@ async def list_doubts(store: AssetStore) -> list[Attempt]:
 
 @task(task_run_name="settle {attempt.key:.8}")
 async def settle(store: AssetStore, attempt: Attempt, answer: Answer) -> str:
-    """Write down what a person says; a sentence on what it means.
+    """Write a person's answer into the journal; returns a sentence on what it means.
 
     Raises:
-        SupersededError: It is in doubt no more, or the job belongs to another purchase.
+        SupersededError: The purchase has changed meanwhile, or the job belongs to another purchase.
     """
     async with store.get_journal() as journal:
         return await settle_doubt(journal, attempt, Resolution(answer.became), answer.job_id.strip())

@@ -21,7 +21,7 @@ from tasks.waiting import wait_for_job
 
 @task(task_run_name="get-technique {slug}")
 async def get_technique(credentials: FloraCredentials, slug: str) -> Technique:
-    """What a technique takes, gives and costs right now."""
+    """Get a technique as FLORA describes it now: its inputs, its outputs and its price."""
     async with credentials.get_client() as flora:
         return await flora.get_technique(slug)
 
@@ -42,19 +42,19 @@ async def list_runs(credentials: FloraCredentials, status: str = "", technique_i
 
 @task(task_run_name="takes-files")
 async def takes_files(credentials: FloraCredentials) -> bool:
-    """Whether files can be put up to this FLORA. It costs nothing."""
+    """Return whether files can be uploaded to this FLORA. It costs nothing."""
     async with credentials.get_client() as flora:
         return await flora.takes_files()
 
 
 @task(task_run_name="upload-input {path.name}")
 async def upload_input(credentials: FloraCredentials, path: Path, media_type: str = "") -> str:
-    """Put a local picture or video where a run can read it, and return its address. It costs nothing.
+    """Upload a local picture or video to where a run can read it, and return its address. It costs nothing.
 
     Args:
-        credentials: Whose it is.
+        credentials: The account.
         path: The file.
-        media_type: Of the file; it is looked at where that is empty.
+        media_type: Media type of the file; if empty, it is taken from the content.
     """
     async with credentials.get_client() as flora:
         return await flora.upload(path, media_type or (await inspect_file(path)).media_type)
@@ -62,9 +62,9 @@ async def upload_input(credentials: FloraCredentials, path: Path, media_type: st
 
 @task(task_run_name="create-run {order.request[technique]} {order.key:.8}")
 async def create_run(credentials: FloraCredentials, store: AssetStore, order: Order, deliver: Deliver) -> State[Purchase]:
-    """Buy one run, unless the journal knows that it is bought: then take it up again, or reuse what it gave.
+    """Buy one run, unless the journal knows that it is bought: then take it up again, or reuse its outputs.
 
-    Prefect never retries it: a run that may have been accepted is asked about under the same idempotency key, inside.
+    Prefect never retries it: the library itself asks about a run that may have been accepted, under the same idempotency key.
     """
     async with credentials.get_client() as flora:
         return await buy_as_state(flora, store, order, deliver)
@@ -87,7 +87,7 @@ async def poll_run(credentials: FloraCredentials, store: AssetStore, purchase: P
 
 @task(task_run_name="download-outputs {purchase.order.request[technique]} {purchase.key:.8}")
 async def download_outputs(credentials: FloraCredentials, store: AssetStore, purchase: Purchase, job: Job) -> Received:
-    """Fetch what a run gave, verify it, and put it into the store with its provenance."""
+    """Fetch the outputs of a run, verify them, and put them into the store with their provenance."""
     async with credentials.get_client() as flora:
         return await store_outputs(flora, store, purchase, job)
 

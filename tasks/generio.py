@@ -31,16 +31,16 @@ async def list_templates(credentials: GenerioCredentials) -> list[Template]:
 
 @task(task_run_name="get-template {template}")
 async def get_template(credentials: GenerioCredentials, template: str) -> Template:
-    """What a template takes and gives right now."""
+    """Get a template as Generio describes it now: its inputs and its outputs."""
     async with credentials.get_client() as generio:
         return await generio.get_template(template)
 
 
 @task(task_run_name="create-flow {order.request[template]} {order.key:.8}")
 async def create_flow(credentials: GenerioCredentials, store: AssetStore, order: Order, deliver: Deliver) -> State[Purchase]:
-    """Buy the flow that meets an order, unless the journal knows one: it is made, gets its input, and is started, which is what is paid.
+    """Buy the flow that meets an order, unless the journal knows one: make it, upload its input, and start it; the start is what is paid.
 
-    What was interrupted in between is found again: what was started is taken up; what was not is deleted, and made anew.
+    A flow that was interrupted in between is found again: one that was started is taken up; one that was not is deleted, and made anew.
     """
     async with credentials.get_client() as generio:
         return await buy_as_state(generio, store, order, deliver)
@@ -48,13 +48,13 @@ async def create_flow(credentials: GenerioCredentials, store: AssetStore, order:
 
 @task(task_run_name="upload-input {flow_id}")
 async def upload_input(credentials: GenerioCredentials, flow_id: str, data: str, additional: Any) -> Asset:
-    """Put a text or a file into a flow that was not started; done before, it is not done twice.
+    """Upload a text or a file into a flow that was not started; an input that is there already is not uploaded twice.
 
     Args:
-        credentials: Whose it is.
+        credentials: The account.
         flow_id: The flow.
         data: The text, or a data URI.
-        additional: What tells this input from others of the flow.
+        additional: Value that tells this input from the others of the flow.
     """
     async with credentials.get_client() as generio:
         return await generio.upload_input(flow_id, data, additional=additional)
@@ -76,7 +76,7 @@ async def get_input(credentials: GenerioCredentials, flow_id: str, asset_id: str
 
 @task(task_run_name="start-flow {flow_id}")
 async def start_flow(credentials: GenerioCredentials, flow_id: str, gate: Gate | None = None) -> None:
-    """Start a flow; this is what is paid for, if the gate lets it. Started before, it is left to run."""
+    """Start a flow, if the gate permits it; the start is what is paid. A flow that was started before is left to run."""
     async with credentials.get_client() as generio:
         await generio.start_flow(flow_id, gate)
 
@@ -112,14 +112,14 @@ async def list_flows(credentials: GenerioCredentials, sort_by: SortBy | None = N
 
 @task(task_run_name="list-outputs {flow_id}")
 async def list_outputs(credentials: GenerioCredentials, flow_id: str, *, include_data: bool = False) -> list[Asset]:
-    """What a flow gave; of one that was aborted or failed, what it gave before."""
+    """List the outputs of a flow; of one that was aborted or failed, those that it gave before its end."""
     async with credentials.get_client() as generio:
         return await generio.list_outputs(flow_id, include_data=include_data)
 
 
 @task(task_run_name="download-outputs {purchase.order.operation} {purchase.key:.8}")
 async def download_outputs(credentials: GenerioCredentials, store: AssetStore, purchase: Purchase, job: Job) -> Received:
-    """Fetch the models a flow gave, verify them, and put them into the store with their provenance."""
+    """Fetch the models that a flow gave, verify them, and put them into the store with their provenance."""
     async with credentials.get_client() as generio:
         return await store_outputs(generio, store, purchase, job)
 
@@ -139,7 +139,7 @@ async def delete_flow(credentials: GenerioCredentials, flow_id: str) -> None:
 
 
 NEWEST = 5
-"""So many flows are looked into for a report: each costs two requests."""
+"""Number of the newest flows whose inputs and outputs a report lists: each costs two requests."""
 
 
 async def _templates(credentials: GenerioCredentials) -> Listed:

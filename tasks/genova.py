@@ -22,18 +22,18 @@ from tasks.telling import task
 from tasks.waiting import wait_for_job
 
 NEWEST = 20
-"""So many jobs stand in a report."""
+"""Number of the newest jobs that a report lists."""
 
 
 @task(task_run_name="submit-job {order.purpose.step} {order.key:.8}")
 async def submit_job(credentials: GenovaCredentials, store: AssetStore, order: Order, deliver: Deliver) -> State[Purchase]:
     """Buy one job as soon as the plan has an open slot, unless the journal knows that it is bought.
 
-    Prefect never retries it: after a lost answer the list is asked whether the job exists.
+    Prefect never retries it: after a lost answer Genova's list of jobs tells whether the job exists.
 
     Raises:
         NotAcceptedError: Nothing was bought.
-        InDoubtError: Nobody can tell whether it was bought.
+        InDoubtError: It is not known whether it was bought.
     """
     async with credentials.get_client() as genova:
         return await buy_as_state(genova, store, order, deliver)
@@ -41,13 +41,13 @@ async def submit_job(credentials: GenovaCredentials, store: AssetStore, order: O
 
 @task(task_run_name="poll-job {step} {purchase.key:.8}")
 async def poll_job(credentials: GenovaCredentials, store: AssetStore, purchase: Purchase, step: str, patience: Patience) -> Job:
-    """Wait until a job has succeeded: by the socket while it speaks, by the list for all jobs of the account, through outages.
+    """Wait until a job has succeeded, through outages: by the WebSocket while it sends, else by the list of all jobs of the account.
 
     When a person cancels the flow run, the job is cancelled at Genova if it has not started; else it stays bought.
 
     Raises:
         JobFailedError: Genova says that it failed or was cancelled.
-        JobVanishedError: It left the list, and is not found by its id.
+        JobVanishedError: It is no longer in the list, and is not found by its id.
         QueueTimeoutError, RunTimeoutError: It took too long; it stays bought and the next run takes it up again.
     """
     async with credentials.get_client() as genova:
@@ -56,7 +56,7 @@ async def poll_job(credentials: GenovaCredentials, store: AssetStore, purchase: 
 
 @task(task_run_name="download-result {purchase.order.operation} {purchase.key:.8}")
 async def download_result(credentials: GenovaCredentials, store: AssetStore, purchase: Purchase, job: Job) -> Received:
-    """Fetch what a job gave, verify it, and put it into the store with its provenance."""
+    """Fetch the output of a job, verify it, and put it into the store with its provenance."""
     async with credentials.get_client() as genova:
         return await store_outputs(genova, store, purchase, job)
 
@@ -80,9 +80,9 @@ async def create_key(credentials: GenovaCredentials, name: str, block: str) -> A
     """Make an API key and put it straight into a credentials block; the key itself is never returned.
 
     Args:
-        credentials: Who makes it.
+        credentials: The account that makes it.
         name: Its name at Genova.
-        block: The name of the block that takes it; the rest of the block is as in `credentials`.
+        block: Name of the block that takes it; the rest of the block is as in `credentials`.
 
     Raises:
         UnreadableAnswerError: Genova did not tell the key.
@@ -99,7 +99,7 @@ async def create_key(credentials: GenovaCredentials, name: str, block: str) -> A
         try:
             await credentials.model_copy(update={"api_key": SecretStr(made.key)}).asave(block, overwrite=True)
         except BaseException:
-            await to_the_end(genova.revoke_key(made.id))  # nobody will ever know it
+            await to_the_end(genova.revoke_key(made.id))  # it is saved nowhere
             raise
     return made.model_copy(update={"key": None})
 
@@ -126,7 +126,7 @@ async def revoke_key(credentials: GenovaCredentials, key_id: str, *, force: bool
 
 
 def key_in_use(credentials: GenovaCredentials, keys: Sequence[ApiKey]) -> ApiKey | None:
-    """The one of Genova's keys that these credentials hold, as far as their prefixes tell; they may be masked in the middle."""
+    """Find the key of these credentials in Genova's list, by the prefixes there, which may be masked in the middle; None if none fits."""
     mine = credentials.api_key.get_secret_value()
     for key in keys:
         shown = [part for part in re.split(r"[.…*•]+", key.prefix) if part]
@@ -137,7 +137,7 @@ def key_in_use(credentials: GenovaCredentials, keys: Sequence[ApiKey]) -> ApiKey
 
 @task(task_run_name="get-profile")
 async def get_profile(credentials: GenovaCredentials) -> Profile:
-    """Who the account is, its plan and credits."""
+    """Get the account's profile: its name, plan and credits."""
     async with credentials.get_client() as genova:
         return await genova.get_profile()
 
@@ -151,7 +151,7 @@ async def update_profile(credentials: GenovaCredentials, name: str) -> Profile:
 
 @task(task_run_name="get-stats")
 async def get_stats(credentials: GenovaCredentials) -> Stats:
-    """What the account has made so far."""
+    """Get the number of jobs, pictures and videos that the account has made so far."""
     async with credentials.get_client() as genova:
         return await genova.get_stats()
 

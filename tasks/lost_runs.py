@@ -1,4 +1,4 @@
-"""Flow runs that have no process left: Prefect leaves a run that was killed running for ever."""
+"""Flow runs whose process is gone: Prefect leaves a killed run in the state Running for ever."""
 
 from collections.abc import Collection, Sequence
 from contextlib import suppress
@@ -18,24 +18,24 @@ from prefect.states import Cancelled, Crashed
 from genmedia.journal.locks import is_gone, world_name
 
 PAGE = 200
-"""So many flow runs Prefect gives at once."""
+"""Most flow runs that Prefect returns in one answer."""
 
 PROCESS, SINCE = "genmedia.process", "genmedia.state"
-"""The labels of a flow run that say which process it is in, and in which state it was when it said so."""
+"""Labels of a flow run: the name of its process, and the id of the state that it was in when the labels were set."""
 
 BEGINS = timedelta(minutes=5)
-"""Within so long after a run has gone on in another process, that has put its own name in the place of the first one's."""
+"""Longest time that a new process of a run takes to put its own name in the place of the first one's."""
 
 AT_WORK = [StateType.RUNNING, StateType.CANCELLING]
 
 
 async def name_process() -> None:
-    """Tell Prefect which process the flow run that calls this is in. Each flow of ours begins with it."""
+    """Write the name of this process into the labels of the current flow run. Each flow of ours begins with it."""
     context = FlowRunContext.get()
     run = context and context.flow_run
     if run is None or run.state is None:
         return
-    # Where no lock can be held, or Prefect takes no label now, the end of the process is not noticed; the run is none the worse.
+    # If no lock can be held, or Prefect takes no label now, the end of the process will not be noticed; the run is not affected.
     with suppress(OSError, PrefectException, HTTPError):
         me = world_name(Path(get_current_settings().home) / "genmedia-processes")
         async with get_client() as client:
@@ -43,12 +43,12 @@ async def name_process() -> None:
 
 
 async def end_lost_runs(lost: Collection[str] = ()) -> list[FlowRun]:
-    """End the flow runs that should be at work and whose process has surely ended; those runs, as they were before.
+    """End the flow runs in the states Running and Cancelling whose process has surely ended; returns those runs as they were before.
 
     A run in a process on another machine is left alone, and so is one that is paused or suspended.
 
     Args:
-        lost: The ids of further runs that are known to be in no process any more.
+        lost: Ids of further runs whose process is known to be gone.
     """
     async with get_client() as client:
         found = [run for run in await _at_work(client) if str(run.id) in lost or _is_lost(run)]
@@ -60,7 +60,7 @@ async def end_lost_runs(lost: Collection[str] = ()) -> list[FlowRun]:
 
 
 def tell_cut_off(runs: Sequence[FlowRun], *, pages: bool = False) -> str:
-    """What is said of runs that were ended so: `1 run was cut off: coffee`; if wished, with the page of each in the Prefect UI."""
+    """Sentence about runs that were ended so, such as `1 run was cut off: coffee`; `pages` adds the page of each in the Prefect UI."""
     ui = get_current_settings().ui_url
     names = (f"{run.name} ({ui}/runs/flow-run/{run.id})" if pages and ui else run.name for run in runs)
     return f"{len(runs)} {'run was' if len(runs) == 1 else 'runs were'} cut off: {', '.join(names)}"
@@ -77,7 +77,7 @@ async def _at_work(client: PrefectClient) -> list[FlowRun]:
 
 
 def _is_lost(run: FlowRun) -> bool:
-    """Whether the process that the run was in last has ended."""
+    """True if the last process of the run has surely ended."""
     process = run.labels.get(PROCESS)
     if not isinstance(process, str) or run.state is None or not is_gone(process):
         return False

@@ -1,4 +1,4 @@
-"""Bringing to an end what nobody works on any more, as Prefect tasks."""
+"""Recovery as Prefect tasks: purchases that no process works on any more are brought to their end."""
 
 from collections.abc import Collection, Mapping, Sequence
 from contextlib import AsyncExitStack
@@ -30,7 +30,13 @@ from tasks.telling import task
 
 
 class Runs(NamedTuple):
-    """Flow runs that a person has `cancelled`; all that are `over`, though the process they were in may live on; those ended just now."""
+    """Flow runs that have waited for open jobs, as Prefect knows them.
+
+    Attributes:
+        cancelled: Ids of those that a person has cancelled.
+        over: Ids of all that are cancelled or have ended, though their process may still live.
+        ended: Those that were ended just now, because their process is gone.
+    """
 
     cancelled: set[str]
     over: set[str]
@@ -38,7 +44,7 @@ class Runs(NamedTuple):
 
 
 async def all_credentials(log: Logger | LoggingAdapter) -> list[ProviderCredentials]:
-    """Whoever may have paid: every credentials block that is saved and can be used; the others are named in the log, and hurt nobody."""
+    """Load every saved credentials block that can be used; the others are named in the log and left out."""
     usable: list[ProviderCredentials] = []
     saved = await load_all(CREDENTIALS)
     for told in with_two_keys(as_saved(saved)).values():
@@ -47,7 +53,7 @@ async def all_credentials(log: Logger | LoggingAdapter) -> list[ProviderCredenti
         try:
             if isinstance(found, GenmediaError):
                 raise found
-            async with found.get_client():  # it sends nothing, and refuses what it could not send
+            async with found.get_client():  # it sends nothing, and refuses a key that cannot be sent
                 usable.append(found)
         except GenmediaError as error:
             log.warning("the block %s of %s is left out: %s", name, kind.provider, error)
@@ -55,7 +61,7 @@ async def all_credentials(log: Logger | LoggingAdapter) -> list[ProviderCredenti
 
 
 async def cancel_jobs(flow: Flow[..., Any], flow_run: FlowRun, state: State[Any]) -> None:
-    """A hook: end the jobs of a run that a person has cancelled, as far as its own process did not; see `genmedia.purchasing.cancel`."""
+    """Cancel the jobs of a run that a person has cancelled, unless its own process did; a hook. See `genmedia.purchasing.cancel`."""
     del state
     log = flow_run_logger(flow_run, flow)  # a hook runs outside of the run
     run, store = str(flow_run.id), (flow_run.parameters or {}).get("store", "default")
@@ -80,12 +86,12 @@ async def cancel_jobs(flow: Flow[..., Any], flow_run: FlowRun, state: State[Any]
 
 @task(task_run_name="harvest-jobs")
 async def harvest_jobs(store: AssetStore, credentials: Sequence[ProviderCredentials], runs: Runs) -> list[Harvested]:
-    """Bring every open job that nobody works on as far as it goes now; see `genmedia.purchasing.recover`.
+    """Bring every open job that no process works on as far as it goes now; see `genmedia.purchasing.recover`.
 
     Args:
-        store: Where files go, and whose journal tells what is open.
-        credentials: Who pays.
-        runs: What Prefect says of the flow runs that have waited.
+        store: Store for the files; its journal has the open jobs.
+        credentials: The accounts that may have paid.
+        runs: The flow runs that have waited, from `ask_about_runs`.
     """
     async with AsyncExitStack() as held:
         files = await held.enter_async_context(store.get_store())
@@ -104,7 +110,7 @@ async def end_lost_runs() -> list[FlowRun]:
 
 @task(task_run_name="ask-about-runs")
 async def ask_about_runs(store: AssetStore) -> Runs:
-    """What Prefect says of the runs that have waited for open jobs; those that do so in no process that lives are ended.
+    """Ask Prefect about the runs that have waited for open jobs; end those that wait in no living process.
 
     A journal that several machines share knows which processes live on each of them.
     """
@@ -121,7 +127,7 @@ async def ask_about_runs(store: AssetStore) -> Runs:
 
 
 async def _runs(client: PrefectClient, ids: Collection[str]) -> Mapping[str, FlowRun]:
-    """By id; those that Prefect still knows."""
+    """Read the flow runs that Prefect still knows, by id."""
     known = [UUID(one) for one in sorted(ids) if one]  # a task may wait outside of any run
     found: list[FlowRun] = []
     for first in range(0, len(known), PAGE):
@@ -131,7 +137,7 @@ async def _runs(client: PrefectClient, ids: Collection[str]) -> Mapping[str, Flo
 
 
 def _is_lost(run: FlowRun, waiters: Sequence[Waiter]) -> bool:
-    """Whether no process that a run has been in since it was last started lives."""
+    """True if a run waits, and all its waiters have begun since its last start and have no living process."""
     began = run.start_time or (run.state and run.state.timestamp)
     waits = [one for one in waiters if not one.left]
     return began is not None and bool(waits) and all(not one.lives and one.since >= began for one in waits)

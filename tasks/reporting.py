@@ -1,4 +1,4 @@
-"""What a flow run shows in the Prefect UI: its tags, a line for each step in its log, and three artifacts. Kept to a few: each costs time."""
+"""Display of a flow run in the Prefect UI: its tags, a line for each step in its log, and three artifacts; not more, for each costs time."""
 
 import asyncio
 import base64
@@ -24,7 +24,7 @@ from genmedia.store import Store
 from genmedia.text.plain import for_markdown
 
 PLANNED = 200
-"""So many steps of a plan are shown."""
+"""Most steps of a plan that are shown."""
 
 
 async def tag_flow_run(*names: str) -> None:
@@ -34,14 +34,14 @@ async def tag_flow_run(*names: str) -> None:
 
 
 async def name_flow_run(name: str) -> None:
-    """Call the flow run that calls this by what it did."""
+    """Rename the flow run that calls this, so that its name says what it did."""
     async with get_client() as client:
         await client.update_flow_run(flow_run.id, name=name)
 
 
 @contextmanager
 def logging_ends() -> Generator[None]:
-    """In this block the flow run's log has a line for each step that is over."""
+    """Write a line into the flow run's log for each step that ends in this block."""
     log, listening = get_run_logger(), listener.get()
 
     def log_too(news: Progress) -> None:
@@ -57,13 +57,13 @@ def logging_ends() -> Generator[None]:
 
 
 async def publish_plan(name: str, foreseen: Sequence[Foreseen], plans: Mapping[str, Plan], marked: str) -> None:
-    """What is to be bought and what is there already, by provider in the log and with each step in the first artifact of the run.
+    """Show the purchases planned and those that exist, by provider in the log and by step in the first artifact of the run.
 
     Args:
-        name: The campaign.
+        name: Name of the campaign.
         foreseen: Its steps, in their order.
-        plans: What is to be bought, by provider.
-        marked: What is to be said of the marks that the run was given; empty without.
+        plans: The purchases planned, by provider.
+        marked: Sentence about the marks that the run was given; empty without marks.
     """
     by_provider: list[list[str]] = []
     for provider, plan in plans.items():
@@ -96,18 +96,18 @@ def _table(titles: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
 
 
 class Markdown(str):
-    """A text that is Markdown on purpose, such as a link to a file; what others wrote in it is escaped already."""
+    """A text that is Markdown on purpose, such as a link to a file; text of others in it is escaped already."""
 
     __slots__ = ()
 
 
 async def publish_table(rows: Sequence[Mapping[str, Any]], *, key: str, description: str) -> None:
-    """Make a table an artifact of the run that calls this: Prefect's page shows each cell as Markdown, so texts are escaped for it.
+    """Publish a table as an artifact of the run that calls this: Prefect's page shows each cell as Markdown, so texts are escaped for it.
 
     Args:
-        rows: Their cells by the title of the column.
-        key: Under which name the page has it.
-        description: What it is, as Markdown.
+        rows: Rows, each with its cells by the title of the column.
+        key: Key of the artifact.
+        description: Description of the table, as Markdown.
     """
     table = [
         {
@@ -120,14 +120,14 @@ async def publish_table(rows: Sequence[Mapping[str, Any]], *, key: str, descript
 
 
 def _key(name: str) -> str:
-    """As Prefect wants the keys of artifacts."""
+    """Turn a name into a key that Prefect accepts for an artifact."""
     return re.sub(r"[^a-z0-9-]+", "-", name.lower()).strip("-")
 
 
 async def publish_results(name: str, results: Sequence[Result], assets: AssetStore, store: Store) -> None:
-    """A table with a row a run, and a contact sheet of all results; both lead to the gallery, while one is served.
+    """Publish a table with a row for each step, and a contact sheet of all results; both link to the gallery, while one is served.
 
-    The sheet stands as a picture inside a markdown artifact of at most 200 kB, so that it shows without any server of ours.
+    The sheet is a picture inside a Markdown artifact of at most 200 kB, so that it is shown without any server of ours.
     """
     gallery = assets.in_gallery(campaign=name)
     link = f"[Open in the gallery]({gallery})" if gallery else ""
@@ -170,6 +170,6 @@ def _row(name: str, result: Result, assets: AssetStore, store: Store) -> dict[st
 
 
 def _link(campaign: str, path: str, assets: AssetStore, store: Store) -> str:
-    """Where a file is looked at, as Prefect's page shows it; its own address where no gallery is served."""
+    """Markdown link to a file in the gallery; the file's own address if no gallery is served."""
     shown = assets.in_gallery(campaign=campaign, asset=path)
     return f"[{for_markdown(path.rpartition('/')[2])}]({shown})" if shown else for_markdown(store.files.address(path))

@@ -1,4 +1,4 @@
-"""How the work of a campaign becomes task runs: each provider's tasks under the same names, and its client's calls as tasks."""
+"""Task runs for the work of a campaign: each provider's tasks under the same names, and its client's calls as tasks."""
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -24,8 +24,8 @@ class Listed(NamedTuple):
     """A table of an account's report.
 
     Attributes:
-        rows: Their cells by the title of the column; the newest or the most important first.
-        told: What the run's message says of them; how many there are, where it is empty.
+        rows: Rows, each with its cells by the title of the column; the newest or the most important first.
+        told: Text about them in the run's message; empty to give their number.
     """
 
     rows: Sequence[Mapping[str, Any]]
@@ -33,20 +33,20 @@ class Listed(NamedTuple):
 
 
 ReadList = Callable[[Any], Awaitable[Listed]]
-"""Reads one table of an account's report with its credentials, and buys nothing."""
+"""Function that reads one table of an account's report with its credentials, and buys nothing."""
 
 
 @dataclass(frozen=True)
 class Tasks:
-    """What a provider's module of tasks has.
+    """The tasks of a provider, as its module has them.
 
     Attributes:
         submit: Takes credentials, store, order and `Deliver`; gives the purchase.
         wait: Takes credentials, store, purchase, the step's name and `Patience`; gives the job that succeeded.
         store: Takes credentials, store, purchase and job; gives what was received.
         calls: Those calls of the client that are task runs of their own, by their names; each takes the credentials first.
-        lists: What the report of an account shows, by the names of its tables.
-        rename: Takes credentials and a new name of the account; None where that cannot be changed.
+        lists: Readers of the tables in an account's report, by the names of the tables.
+        rename: Takes credentials and a new name of the account; None if the name cannot be changed.
     """
 
     submit: AnyTask
@@ -67,19 +67,19 @@ class TaskRuns:
     """Carries out purchases as task runs; see `genmedia.purchasing.calls.Runner`."""
 
     async def submit(self, payer: Credentials, assets: Assets, order: Order, deliver: Deliver) -> Purchase:
-        """As the provider's task that submits."""
+        """Run the provider's task that submits."""
         return await unwrap(await tasks_of(payer.provider).submit(payer, assets, order, deliver))
 
     async def wait(self, payer: Credentials, assets: Assets, purchase: Purchase, step: str, patience: Patience) -> Job:
-        """As the provider's task that waits."""
+        """Run the provider's task that waits."""
         return await tasks_of(payer.provider).wait(payer, assets, purchase, step, patience)
 
     async def store(self, payer: Credentials, assets: Assets, purchase: Purchase, job: Job) -> Received:
-        """As the provider's task that stores."""
+        """Run the provider's task that stores."""
         return await tasks_of(payer.provider).store(payer, assets, purchase, job)
 
     def client(self, payer: Credentials, client: ProviderClient) -> Any:
-        """The client, some of whose calls are task runs of their own, so that the Prefect UI shows them."""
+        """Return the client with some of its calls as task runs, so that the Prefect UI shows them."""
         return _CallsAsTasks(client, payer)
 
 

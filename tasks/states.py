@@ -1,4 +1,4 @@
-"""States that say how a wish was met, and the way back from a state to its value."""
+"""States that say how an order was met or a campaign ended, and the way back from a state to its value."""
 
 from collections import Counter
 from collections.abc import Awaitable, Sequence
@@ -14,13 +14,13 @@ from genmedia.purchasing.buy import Purchase
 from genmedia.purchasing.result import REFUSED, Result, tell_spent
 
 TOLD = 5
-"""How many failures a state's message tells in full."""
+"""Most failures that a state's message tells in full."""
 
 T = TypeVar("T")
 
 
 async def met(purchase: Awaitable[Purchase]) -> State[Purchase]:
-    """How a wish was met, as the Prefect UI shows it: by its `Outcome`; or failed, as `Refused` for its content."""
+    """Return the state that says how an order was met: completed, named by its `Outcome`; or failed, named `Refused`, for its content."""
     listening = listener.get()
 
     def log_too(news: Progress) -> None:
@@ -45,11 +45,11 @@ async def unwrap(state: State[T] | T) -> T:
 
 
 def campaign_state(results: Sequence[Result], marked: str = "") -> State[Any]:
-    """How a whole campaign ended: completed, or failed and named `Partial` when something is missing, with the reasons.
+    """Return the state in which a campaign ends: completed, or failed and named `Partial` when something is missing, with the reasons.
 
     Args:
-        results: Of its parts.
-        marked: What is to be told of the marks that it was run by.
+        results: Results of its steps.
+        marked: Sentence about the marks that it was run by; empty without marks.
     """
     counts = Counter(result.status for result in results)
     summary = ", ".join(f"{count} {status.lower()}" for status, count in counts.items())

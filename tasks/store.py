@@ -1,4 +1,4 @@
-"""What is done to the store as a whole."""
+"""Tasks on the store as a whole."""
 
 from typing import Any
 
@@ -16,9 +16,9 @@ from tasks.telling import task
 
 @task(task_run_name="write-gallery")
 async def write_gallery(store: AssetStore) -> str | State[Any]:
-    """Write the page that shows everything in the store, and the list of it, beside the media; returns the page's address.
+    """Write the gallery page and the manifest of the store beside the media; returns the page's address.
 
-    Where they cannot be written, that is a warning and a state named `NotDrawn`: what was bought is stored, and shown in Prefect.
+    If they cannot be written, that is a warning and a state named `NotDrawn`: what was bought is stored, and shown in Prefect.
     """
     async with store.get_store() as files:
         try:

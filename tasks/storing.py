@@ -1,4 +1,4 @@
-"""The two ends of every purchase, whoever is paid: the order is met; its files are stored and told to Prefect, for automations."""
+"""First and last part of every purchase, at any provider: meet the order; store its files and send Prefect an event for each."""
 
 from contextlib import suppress
 
@@ -19,16 +19,16 @@ from tasks.states import met
 
 EVENT = "genmedia.asset.stored"
 PARENTS = 50
-"""So many inputs are named in an event; Prefect takes 100 related resources, and adds the flow run and what belongs to it."""
+"""Most inputs that an event names; Prefect takes 100 related resources, and adds the flow run and what belongs to it."""
 
 
 async def buy_as_state(client: ProviderClient, store: AssetStore, order: Order, deliver: Deliver) -> State[Purchase]:
-    """Buy what an order asks for, unless the journal knows that it is bought, and tell how it was met; see `meet_order`."""
+    """Buy what an order asks for, unless the journal knows that it is bought; returns the state that says how. See `meet_order`."""
     return await met(meet_order(client, store, order, deliver))
 
 
 async def store_outputs(client: ProviderClient, store: AssetStore, purchase: Purchase, job: Job) -> Received:
-    """Fetch, verify and store what a job gave, and tell of each file in an event; see `receive_outputs`."""
+    """Fetch, verify and store the outputs of a job, and emit an event for each file, for automations; see `receive_outputs`."""
     async with store.get_store() as files, store.get_journal() as journal:
         received = await receive_outputs(client, files, journal, purchase, job)
         for asset in received.assets:
@@ -38,7 +38,7 @@ async def store_outputs(client: ProviderClient, store: AssetStore, purchase: Pur
 
 
 def _tell_of(asset: StoredAsset, address: str) -> None:
-    """Hand the event to Prefect's own thread, which adds the flow run and sends it; a server that is gone holds nothing up."""
+    """Hand the event to Prefect's own thread, which adds the flow run and sends it; an unreachable server causes no delay here."""
     told = asset.sidecar
     parents = dict.fromkeys(one.sha256 for one in told.inputs if one.sha256)
     named = {"campaign", "step", "provider", "operation", "submission_key", "take", "cost"}

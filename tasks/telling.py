@@ -1,7 +1,7 @@
-"""Flows and tasks that end in words: an error of ours becomes a state that says what happened, and never a traceback.
+"""Flows and tasks that turn errors into states: an error of ours becomes a state that says what happened, without a traceback.
 
-Prefect logs whatever a flow or task raises with its traceback, and so it looks like a crash, be it a cap or a misspelt name. Each flow and
-task of this project is made here, returns a state in its stead, and raises the same error for whoever called it.
+Prefect logs every error that a flow or task raises with its traceback, so that even a cap or a misspelt name looks like a crash. Each flow
+and task of this project is made here and returns a state instead; its caller gets the same error raised.
 """
 
 import logging
@@ -26,7 +26,7 @@ from genmedia.text.plain import for_markdown
 from tasks.lost_runs import name_process
 
 TOLD = 5
-"""How many faults a state's message tells in full; the artifact has all of them."""
+"""Most faults that a state's message tells in full; the artifact has all of them."""
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -35,7 +35,7 @@ Function = Callable[P, Coroutine[Any, Any, R]]
 
 
 class _ToldOnce(logging.Filter):
-    """Prefect logs a failed state that a task returned twice, first with the traceback of nothing."""
+    """Drops a log line: Prefect logs a failed state that a task returned twice, the first time with an empty traceback."""
 
     def filter(self, record: logging.LogRecord) -> bool:
         return not str(record.msg).startswith("Task run failed with state")
@@ -50,16 +50,16 @@ class _Task(Task[P, R]):
         self.fn = _ending_in_words(cast("Function[..., Any]", function))
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        """What the function returns; an error of ours is raised again."""
+        """Return what the function returns; an error of ours is raised again."""
         ended: Any = cast("Any", super()).__call__(*args, **kwargs)
         return ended if kwargs.get("return_state") else _raised(ended)
 
 
 def task(*, task_run_name: str) -> Callable[[Function[P, R]], Task[P, Coroutine[Any, Any, R]]]:
-    """A Prefect task that is run each time, and ends in words.
+    """Make a Prefect task that is never cached and turns errors of ours into states.
 
     Args:
-        task_run_name: With parameters in braces.
+        task_run_name: Name of its runs, with parameters in braces.
     """
     return lambda function: _Task(function, task_run_name)
 
@@ -93,11 +93,11 @@ class _Flow(Flow[P, R]):
 def flow(
     *, name: str, flow_run_name: str | Callable[[], str], on_cancellation: Sequence[Callable[..., Any]] = ()
 ) -> Callable[[Function[P, R]], Flow[P, Coroutine[Any, Any, R]]]:
-    """A Prefect flow that says which process its run is in, reads its parameters as people write them, and ends in words.
+    """Make a Prefect flow that labels its run with its process, reads parameters as people write them, and turns errors of ours into states.
 
     Args:
-        name: The flow's.
-        flow_run_name: The runs', with parameters and their fields in braces.
+        name: Name of the flow.
+        flow_run_name: Name of its runs, with parameters and their fields in braces.
         on_cancellation: Hooks for a run that a person cancels.
     """
     named = flow_run_name if callable(flow_run_name) else lambda: _filled(flow_run_name) or name
@@ -105,7 +105,7 @@ def flow(
 
 
 def _filled(template: str) -> str:
-    """A run's name; its parameters may be anything as yet."""
+    """Fill a template for a run's name; the parameters are not checked yet and may be anything."""
 
     def value(found: re.Match[str]) -> str:
         one: Any = flow_run.parameters
@@ -137,7 +137,7 @@ def _reading_parameters(function: Function[..., State[Any]]) -> Function[..., St
 
 
 def _state_of(error: GenmediaError) -> State[Any]:
-    """Failed, with a name and a message that say what happened; a run that bought nothing is `Refused`."""
+    """Return a failed state whose name and message say what happened; a run that bought nothing is `Refused`."""
     if not error.bought_nothing:
         return Failed(message=" ".join(str(error).split("\n")), data=error)
     faults = error.faults if isinstance(error, InputError) else []
@@ -148,7 +148,7 @@ def _state_of(error: GenmediaError) -> State[Any]:
 
 
 async def _list_faults(error: GenmediaError) -> None:
-    """What is to be mended, as an artifact of the run: a list, for Prefect's page cuts off what is long in a table."""
+    """Publish the faults as an artifact of the run: as a list, for Prefect's page cuts off long texts in a table."""
     faults = error.faults if isinstance(error, InputError) else []
     listed = [f"- **{for_markdown(fault.place)}**: {for_markdown(fault.what)}" for fault in faults]
     lines = [f"# {for_markdown(error.money)}", for_markdown(sentence(error.what)), "\n".join(listed), for_markdown(error.advice)]

@@ -1,4 +1,4 @@
-"""What every task that waits for a job adds: its progress in the Prefect UI, and its end when a person cancelled the run."""
+"""Waiting for a job in a task: with its progress in the Prefect UI, and with its cancellation when a person cancels the run."""
 
 import asyncio
 from contextlib import suppress
@@ -21,19 +21,19 @@ from genmedia.purchasing.cancel import cancel
 from tasks.bars import Bar
 
 ASK_SECONDS = 10.0
-"""How long Prefect may take to say who cancelled a run. A worker leaves it 30 s to end; an answer that is missed loses a person's wish."""
+"""Longest wait, in seconds, for Prefect to say who cancelled a run. A worker gives a run 30 s to end; with no answer no job is cancelled."""
 
 
 async def wait_for_job(client: ProviderClient, store: AssetStore, purchase: Purchase, step: str, patience: Patience) -> Job:
     """Wait until a job has succeeded, with its progress in the Prefect UI and on the terminal; see `genmedia.purchasing.calls`.
 
-    When a person has cancelled the flow run, the job is ended at the provider, where it can be.
+    When a person has cancelled the flow run, the job is cancelled at the provider, if the provider can do that.
     """
     bar: Bar | None = None
 
     async def watch() -> Seen:
         nonlocal bar
-        bar = await Bar.of(step, purchase)  # a cancel while it is made must not be missed
+        bar = await Bar.of(step, purchase)  # not before the `try`: a cancellation while it is made must be handled
         return _showing(step, bar)
 
     async with store.get_journal() as journal:
@@ -44,7 +44,7 @@ async def wait_for_job(client: ProviderClient, store: AssetStore, purchase: Purc
                 await bar.end("not to be found")
             raise
         except asyncio.CancelledError:
-            await to_the_end(_cancel_if_wished(journal, client, purchase.attempt, bar))  # who cancels may do so again meanwhile
+            await to_the_end(_cancel_if_wished(journal, client, purchase.attempt, bar))  # a second cancellation waits for it
             raise
 
 
@@ -61,14 +61,14 @@ def _showing(step: str, bar: Bar) -> Seen:
 
 
 async def _cancel_if_wished(journal: Journal, client: ProviderClient, attempt_id: int, bar: Bar | None) -> None:
-    """Where a person has cancelled the run: end the job at the provider, and its bar with it."""
+    """If a person has cancelled the run, cancel the job at the provider and end its bar."""
     if await _was_cancelled_by_a_person() and await cancel(journal, client, attempt_id, {str(flow_run.id)}) and bar:
         await bar.end(JobStatus.CANCELLED.value)
 
 
 async def _was_cancelled_by_a_person() -> bool:
-    """A cancelled task is not a person's wish: a stopped worker, a failing sibling and a timeout cancel it too. Prefect knows which."""
-    with suppress(Exception):  # whatever hinders the question, the job stays: it is paid for and can be taken up again
+    """Ask Prefect whether a person cancelled the run: a stopped worker, a failing sibling and a timeout cancel a task too."""
+    with suppress(Exception):  # without an answer the job stays: it is paid for and can be taken up again
         async with asyncio.timeout(ASK_SECONDS), get_client() as client:
             state = (await client.read_flow_run(flow_run.id)).state
             return state is not None and state.type in ("CANCELLING", "CANCELLED")

@@ -1,1 +1,1 @@
-"""Steps that feed each other: what a person writes, the plan it comes to, how outputs are handed on, and how the plan is run."""
+"""Campaigns of steps that feed each other: the form that a person writes, the plan, the handing on of outputs, and the run of the plan."""

@@ -1,4 +1,4 @@
-"""What a run of a campaign is asked for: the steps, or what becomes steps; who pays, how much, and how it is gone about."""
+"""The brief of a campaign's run: its steps, or the form that becomes steps; the accounts that pay, the caps, and how it is carried out."""
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -12,28 +12,28 @@ from genmedia.purchasing.calls import Patience
 
 @dataclass(frozen=True, kw_only=True)
 class Brief:
-    """What a run of a campaign is asked for.
+    """Everything that a run of a campaign is asked to do.
 
     Attributes:
-        name: The campaign.
-        steps: As they are written; those with faults of their form tell them with the plan's.
-        draft: In their stead, what makes steps of a form; it raises an `InputError` with everything that is wrong, each with its place
+        name: Name of the campaign.
+        steps: Steps as they are written; faults in a step's form are reported together with those of the plan.
+        draft: Function that makes steps of a form, used instead of `steps`; it raises an `InputError` with all faults, each with its place
             in the form.
-        photo: Stands for `{photo}` in the steps.
-        prompt: Stands for `{prompt}` in them.
-        accounts: Who pays: the names of the accounts, by provider; of those of which there is no step nothing is asked.
-        store: Where everything goes, by its name.
+        photo: Value of `{photo}` in the steps; empty for none.
+        prompt: Value of `{prompt}` in the steps; empty for none.
+        accounts: Names of the accounts that pay, by provider; an account is used only if a step of its provider exists.
+        store: Name of the store for everything.
         max_credits: The most that each provider may be paid, or all of them together; None for no limit.
-        max_usd: The most that a provider may be paid that names its prices in USD.
-        labels: Whom it is bought for.
-        take: 1, 2, 3…: the same bought again on purpose.
+        max_usd: The most that a provider may be paid that names its prices in USD; None for no limit.
+        labels: Labels of the purchases, such as the client they are for.
+        take: Number of the take, from 1: a higher one buys the same again on purpose.
         marks: Marks, or the path of a file of them; empty for none.
-        buy_unmarked: With marks: whether what is neither stored nor marked is bought as well.
-        at_once: How many jobs may be under way; None where the accounts' open slots alone set the pace.
-        on_failure: Whether what does not depend on a step that failed is bought all the same.
-        attempts: How often each may be bought in all while its job fails.
-        patience: How long each may wait and take.
-        delete_after: Whether jobs are deleted at the provider, where it can, once their files are in the store.
+        buy_unmarked: With marks: True to buy as well what is neither stored nor marked.
+        at_once: Most jobs under way at once; None if the accounts' open slots alone set the pace.
+        on_failure: `continue` to buy what does not depend on a failed step; `stop` to buy nothing more.
+        attempts: Most purchases of each step while its job fails.
+        patience: Longest waits for each job to start and to run.
+        delete_after: True to delete jobs at the provider, where it can, once their files are in the store.
     """
 
     name: str

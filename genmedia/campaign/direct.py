@@ -16,12 +16,12 @@ from genmedia.store import Store
 
 
 class Direct:
-    """One run.
+    """One run of a campaign by plain calls.
 
     Args:
-        assets: Where everything goes, whatever the store is called.
-        payer: Who pays at a provider, by the account's name.
-        log: What a person may read of it.
+        assets: Store for everything, whatever name the brief gives.
+        payer: Finds the credentials that pay, by provider and account name.
+        log: Log of the run; the logger of this module by default.
     """
 
     def __init__(self, assets: Assets, payer: Callable[[str, str], Credentials], log: Log | None = None) -> None:
@@ -33,17 +33,17 @@ class Direct:
         self._paying: list[Credentials] = []
 
     async def load_store(self, name: str) -> Assets:
-        """The one there is."""
+        """Return the store of this run."""
         del name
         return self._assets
 
     async def load_payer(self, provider: str, name: str) -> Credentials:
-        """Whom the run was given."""
+        """Find the credentials that pay at a provider."""
         self._paying.append(payer := self._payer(provider, name))
         return payer
 
     async def cancel(self) -> None:
-        """End the run's jobs that have not ended, as far as their providers can: a person has cancelled it, and it is over here."""
+        """Cancel the run's open jobs where their providers can do that; call it when a person has cancelled the run and it has ended here."""
         async with AsyncExitStack() as held:
             journal = await held.enter_async_context(self._assets.get_journal())
             clients = [await held.enter_async_context(payer.get_client()) for payer in self._paying]
@@ -53,13 +53,13 @@ class Direct:
                     await cancel(journal, client, attempt.id, {self.run})
 
     async def begin(self, name: str, payers: Sequence[Credentials]) -> None:
-        """Nothing is tagged here."""
+        """Do nothing: there is nothing to tag here."""
 
     async def show_plan(self, name: str, foreseen: Sequence[Foreseen], plans: Mapping[str, Plan], marked: str) -> None:
-        """The progress tells it step by step."""
+        """Do nothing: the progress shows the plan step by step."""
 
     async def warn(self, assets: Assets, keys: Collection[str]) -> None:
-        """No other journal is known here."""
+        """Do nothing: no other journal is known here."""
 
     async def show_results(self, name: str, results: Sequence[Result], assets: Assets, store: Store) -> None:
-        """They are returned."""
+        """Do nothing: the results are returned to the caller."""

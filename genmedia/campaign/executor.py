@@ -1,4 +1,4 @@
-"""Running a plan: what a run's inputs are once its feeders are done, what is bought already, and in which order things happen."""
+"""Running a plan: the inputs of each run once its feeders are done, the purchases that exist already, and the order of the runs."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
@@ -22,11 +22,11 @@ from genmedia.purchasing.result import NOT_STARTED, Result, missing
 from genmedia.store import Store
 
 Outputs = Mapping[str, ResolvedInput]
-"""What a run gave, by output id."""
+"""Outputs of a run, by output id."""
 
 
 async def outputs_of(run: str, assets: Iterable[StoredAsset], store: Store, job: Job | None = None) -> Outputs:
-    """What a run gave, at hand for the runs after it: in the store, and by the provider's own links, which `job` tells best."""
+    """Return a run's outputs for the runs after it: from the store, and with the provider's own links, those of `job` first."""
     links = {output.id: output.url for output in reversed(job.outputs)} if job else {}
     at_hand: dict[str, ResolvedInput] = {}
     for asset in assets:
@@ -67,7 +67,7 @@ async def _at_hand(run: str, asset: StoredAsset, store: Store, url: str) -> Reso
 
 
 def feed(run: PlannedStep, outputs: Mapping[str, Outputs]) -> PlannedStep:
-    """The run with what those that feed it have given so far.
+    """Return the run with the inputs that its feeders have given so far.
 
     Raises:
         InputError: A video ends before the picture that is asked for.
@@ -93,7 +93,7 @@ def _feed(source: PendingInput, outputs: Mapping[str, Outputs]) -> Input:
 
 
 def inputs_of(run: PlannedStep, outputs: Mapping[str, Outputs]) -> list[ResolvedInput]:
-    """The run's inputs, once every run that feeds it has given something.
+    """Return the run's inputs, once every run that feeds it has given its output.
 
     Raises:
         InputError: A video ends before the picture that is asked for.
@@ -108,13 +108,13 @@ def inputs_of(run: PlannedStep, outputs: Mapping[str, Outputs]) -> list[Resolved
 
 
 def order_for(run: PlannedStep, inputs: Sequence[ResolvedInput], account: Account, take: int) -> Order:
-    """The wish for this run: texts as they are, files by hash and preparation. What is bought again is none of the plan's own takes.
+    """Return the order of this run: texts as they are, files by hash and preparation. A retake of it is none of the plan's own takes.
 
     Args:
         run: The run, which may be a later take of its own.
-        inputs: What feeds it.
-        account: Who pays.
-        take: That of the whole.
+        inputs: Its inputs.
+        account: Account that pays.
+        take: Take of the whole campaign.
     """
     order = run.operation.kind.order(run.operation, inputs, account, run.take + take - 1)
     return replace(order, stride=order.stride * run.takes)
@@ -128,13 +128,13 @@ async def runs_to_buy(
     journal: Journal,
     store: Store,
 ) -> tuple[list[PlannedStep], dict[str, Outlook]]:
-    """What is to become of the runs, as far as can be told before the first one is bought.
+    """Tell what will become of the runs, as far as it is known before the first one is bought.
 
     Returns:
-        The runs to buy that the journal does not answer for, fed with what is there; and what becomes of the others, by their names.
+        The runs to buy that the journal does not answer for, with the inputs that exist; and the outlook of the others, by their names.
 
     Raises:
-        InputError: A video that is there ends before the picture that is asked for, or a file of the store was changed since it was stored.
+        InputError: A stored video ends before the picture that is asked for, or a file of the store was changed or removed for good.
     """
     outputs: dict[str, Outputs] = {}
     feeders = {name for run in runs for name in run.feeds}
@@ -149,7 +149,7 @@ async def runs_to_buy(
             faults += error.faults
             continue
         if lost := next((one for name in fed.feeds if (one := outlook.get(name)) in LOST), None):
-            outlook[run.name] = lost  # nor can it be bought
+            outlook[run.name] = lost  # without its input it cannot be bought either
             continue
         if fed.feeds and not selection.may_buy(run.name):
             outlook[run.name] = Outlook.NOT_BOUGHT
@@ -164,7 +164,7 @@ async def runs_to_buy(
             wished.add(order.key)
             to_buy.append(fed)
             continue
-        # Of two that are one wish, the second reuses what the first gives.
+        # Of two runs with the same order, the second reuses the outputs of the first.
         outlook[run.name] = Outlook.REUSED if order.key in wished else outlook_of(attempt, order.withheld)
         if attempt and attempt.state is AttemptState.STORED and run.name in feeders:
             assets = await journal.assets(attempt.id)
@@ -177,7 +177,7 @@ async def runs_to_buy(
 
 
 async def _unusable(runs: Iterable[PlannedStep], store: Store) -> list[Fault]:
-    """Inputs of the runs that were removed for good, or that are in the store and are not what was stored; each file is looked at once."""
+    """Faults of inputs that were removed for good, or whose file was changed since it was stored; each file is checked once."""
     given = [(run.name, one) for run in runs for one in run.inputs if isinstance(one, ResolvedInput)]
     stored = {(one.asset, one.stored_as) for _, one in given if one.asset and not one.gone}
     changed = {one: await store.why_changed(*one) for one in stored}
@@ -186,10 +186,10 @@ async def _unusable(runs: Iterable[PlannedStep], store: Store) -> list[Fault]:
 
 
 def check_apart(plan: Sequence[PlannedStep], payers: Mapping[str, Account]) -> None:
-    """Refuse runs that ask for the very same: it would be bought once.
+    """Refuse runs with the same order: it would be bought only once.
 
     Raises:
-        InputError: Each of them, and which one is the same.
+        InputError: Each such run, with the run whose order it repeats.
     """
     first: dict[str, str] = {}
     faults: list[Fault] = []
@@ -203,7 +203,7 @@ def check_apart(plan: Sequence[PlannedStep], payers: Mapping[str, Account]) -> N
 
 
 def first_orders(plan: Sequence[PlannedStep], payers: Mapping[str, Account]) -> dict[str, Order]:
-    """What each run asks for, before anything is bought: an input that is not there yet is told by where it will come from."""
+    """Return the order of each run before anything is bought; an input that does not exist yet is named by its source."""
     found: dict[str, Order] = {}
     for run in plan:
         inputs = [_named(source) if isinstance(source, PendingInput) else source for source in run.inputs]
@@ -212,14 +212,14 @@ def first_orders(plan: Sequence[PlannedStep], payers: Mapping[str, Account]) -> 
 
 
 def _named(source: PendingInput) -> ResolvedInput:
-    """What is not there yet, told from everything else by where it will come from."""
+    """Stand-in for an input that does not exist yet; its source distinguishes it from all other inputs."""
     name = f"{source.output} of step {source.run}"
     return ResolvedInput(source.id, source.type, text=name, sha256=name, at=source.at)
 
 
 @dataclass(frozen=True, kw_only=True)
 class RunResult(Result):
-    """How one planned run ended, with what it gave for the runs after it."""
+    """Result of one planned run, with its outputs for the runs after it."""
 
     outputs: Outputs = field(default_factory=dict[str, ResolvedInput])
 
@@ -232,14 +232,14 @@ Perform = Callable[[PlannedStep, list[ResolvedInput]], Awaitable[RunResult]]
 async def run_plan(
     runs: Sequence[PlannedStep], perform: Perform, *, at_once: int | None, on_failure: OnFailure = "continue"
 ) -> list[RunResult]:
-    """Perform each run as soon as those that feed it are done. One that fails keeps back what it feeds.
+    """Perform each run as soon as those that feed it are done. The runs that a failed one feeds are not started.
 
     Args:
-        runs: In an order in which each comes after those that feed it.
+        runs: Runs in an order in which each comes after those that feed it.
         perform: Buys one run and waits for it; raises `GenmediaError` when it fails.
-        at_once: How many may be under way; None for all.
-        on_failure: Whether the others go on when one has failed, or nothing more is started. Runs under way are waited for in any case:
-            they are paid for. Content that is refused concerns what it feeds, and nothing else.
+        at_once: Most runs under way at once; None for no limit.
+        on_failure: `continue` to go on with the others when one has failed, `stop` to start nothing more. Runs under way are waited for in
+            any case: they are paid for. Refused content stops only the runs that it feeds.
     """
     slots, failed = asyncio.Semaphore(at_once) if at_once else nullcontext(), False
     started: dict[str, asyncio.Task[RunResult]] = {}

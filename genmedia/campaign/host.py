@@ -1,4 +1,4 @@
-"""Where a run of a campaign takes place: a flow run of Prefect, or this process alone."""
+"""The host of a campaign's run: a flow run of Prefect, or this process alone."""
 
 from collections.abc import Collection, Mapping, Sequence
 from typing import Protocol, TypeVar
@@ -14,7 +14,7 @@ A = TypeVar("A", bound=Assets)
 
 
 class Host(Protocol[A]):
-    """What a run of a campaign is given where it takes place, and what is shown of it there."""
+    """Environment of a campaign's run: it gives the store, the credentials and the runner, and shows the plan and the results."""
 
     @property
     def run(self) -> str:
@@ -23,16 +23,16 @@ class Host(Protocol[A]):
 
     @property
     def log(self) -> Log:
-        """What a person may read of the run."""
+        """Log of the run, for the person who started it."""
         ...
 
     @property
     def runner(self) -> Runner:
-        """Carries out the purchases."""
+        """Runner that carries out the purchases."""
         ...
 
     async def load_store(self, name: str) -> A:
-        """The store of this name.
+        """Load the store of this name.
 
         Raises:
             SettingsError: There is none, or it cannot be used.
@@ -40,25 +40,25 @@ class Host(Protocol[A]):
         ...
 
     async def load_payer(self, provider: str, name: str) -> Credentials:
-        """Who pays at a provider, by the account's name.
+        """Load the credentials that pay at a provider, by the account's name.
 
         Raises:
-            SettingsError: There is nobody of this name.
+            SettingsError: There is no account of this name.
         """
         ...
 
     async def begin(self, name: str, payers: Sequence[Credentials]) -> None:
-        """A campaign is planned, and about to be priced; those pay."""
+        """Take note that a campaign is planned and will be priced next; `payers` pay for it."""
         ...
 
     async def show_plan(self, name: str, foreseen: Sequence[Foreseen], plans: Mapping[str, Plan], marked: str) -> None:
-        """What becomes of each step of a campaign, what is to be bought by provider, and what is to be said of the marks."""
+        """Show the outlook of each step of a campaign, the purchases planned by provider, and a sentence about the marks."""
         ...
 
     async def warn(self, assets: A, keys: Collection[str]) -> None:
-        """Say what a person should know before those submissions are bought."""
+        """Warn a person of what to know before those submissions are bought."""
         ...
 
     async def show_results(self, name: str, results: Sequence[Result], assets: A, store: Store) -> None:
-        """How the steps of a campaign ended."""
+        """Show how the steps of a campaign ended."""
         ...

@@ -1,4 +1,4 @@
-"""What a person thought of the assets in the gallery, read back from what the gallery exports or copies, and what a run buys by it."""
+"""A person's marks on the assets in the gallery, read from what the gallery exports or copies, and the purchases that a run makes by them."""
 
 import json
 from collections.abc import Mapping
@@ -24,7 +24,7 @@ SAME_AGAIN = (
 )
 
 TOLD = 3
-"""Of so many retakes that are not the run's it is told why."""
+"""Most retakes for which the reason is given why they are not the run's."""
 
 _Digest = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 
@@ -34,15 +34,15 @@ class _Written(BaseModel):
 
 
 class MarkedAsset(_Written):
-    """One asset, and what was thought of it.
+    """One asset and its mark.
 
     Attributes:
         mark: Keep it, buy it again as another take, or do not use it.
-        path: Where it stood below the store's root.
-        sha256: Of its bytes.
-        submission_key: Of the submission that gave it.
-        output: Which of that submission's outputs it is.
-        seed: The seed to ask with, where what is to be bought again was asked for with another.
+        path: Its path below the store's root at that time.
+        sha256: Hash of its bytes.
+        submission_key: Key of the submission that gave it.
+        output: Name of the output that it is of that submission.
+        seed: Seed for the retake, if it is to be bought with another one than before; None for no other.
     """
 
     mark: Literal["keep", "retake", "reject"]
@@ -57,8 +57,8 @@ class Marks(_Written):
     """All marks of one export.
 
     Attributes:
-        marks: The version of the file's form.
-        made: When it was exported.
+        marks: Version of the file's format.
+        made: Time of the export.
         assets: Every asset that was marked.
     """
 
@@ -78,13 +78,13 @@ class Marks(_Written):
 
 @dataclass
 class Selection:
-    """What a run may buy: everything, or by a file of marks what is marked retake there. What is there is reused in any case.
+    """The purchases that a run may make: all, or by a file of marks those marked retake. Stored outputs are reused in any case.
 
     Attributes:
-        campaign: The run's.
-        marks: None where the run was given none.
+        campaign: Campaign of the run.
+        marks: The marks; None if the run was given none.
         known: The latest attempt for each marked submission that the journal knows, by its key.
-        buy_unmarked: Whether the run buys what is not marked as well.
+        buy_unmarked: True if the run buys what is not marked as well.
     """
 
     campaign: str = ""
@@ -96,13 +96,13 @@ class Selection:
     _same: dict[str, str] = field(default_factory=dict[str, str], init=False)
 
     def choose(self, order: Order, fed_step: str = "") -> Order:
-        """The wish as the run may make it: for what is marked retake the first further take, or the same with another seed.
+        """Return the order that the run may make: for a retake the first further take, or the same take with another seed.
 
-        One for which nothing may be bought says why, as `Order.withheld`.
+        If nothing may be bought for it, its `withheld` says why.
 
         Args:
-            order: What the run asks for.
-            fed_step: The step that asks for it, where another one feeds it; see `may_buy`.
+            order: The run's order.
+            fed_step: Name of the step, if another one feeds it, else empty; see `may_buy`.
         """
         if self.marks is None:
             return order
@@ -113,18 +113,18 @@ class Selection:
         return replace(chosen, withheld=REJECTED) if {chosen.key, _asked(chosen)} & self._rejects else chosen
 
     def may_buy(self, fed_step: str = "") -> bool:
-        """Whether the run may buy what no mark names by its submission.
+        """True if the run may buy a submission that has no mark.
 
         Args:
-            fed_step: The step that asks for it, where another one feeds it: with another take of that one it asks for something new, which
-                is bought where what the step gave before is marked retake.
+            fed_step: Name of the step, if another one feeds it, else empty. Another take of its feeder makes its order a new one, which is
+                bought if an earlier output of the step is marked retake.
         """
         asked_for = {key for key in self._retakes if self._was_made_for(fed_step, key)} if fed_step else set[str]()
         self._found |= asked_for
         return self.marks is None or self.buy_unmarked or bool(asked_for)
 
     def tell(self) -> str:
-        """How many retakes are the run's, and why others are not, such as `1 retake, 0 of it known here: …`; empty without marks."""
+        """Sentence on how many retakes are the run's, and why others are not: `1 retake, 0 of it known here: …`; empty without marks."""
         if self.marks is None:
             return ""
         strangers = [key for key in self._retakes if key not in self._found]
@@ -143,7 +143,7 @@ class Selection:
 
     @cached_property
     def _rejects(self) -> set[str]:
-        """The keys of what is rejected, and what was asked for then: the same of another account is rejected as well."""
+        """Keys of the rejected submissions, and their requests: the same request by another account is rejected as well."""
         keys = self.marks.rejects() if self.marks else set[str]()
         return keys | {_asked(self.known[key]) for key in keys if key in self.known}
 
@@ -152,7 +152,7 @@ class Selection:
         return max((self.known[key].take for key in self._retakes if key in self.known), default=0)
 
     def _retaken(self, asked: Order) -> Order:
-        """The first further wish that no mark wants to have bought again; the same where no take of it is marked so."""
+        """Return the first further order that is not marked retake; the same order if no take of it is marked so."""
         order, passed = asked, set[str]()
         while marked := self._marked_take(order, passed):
             mark, seed = self._retakes[marked.key], seed_of(marked.request)
@@ -166,7 +166,7 @@ class Selection:
         return order
 
     def _marked_take(self, order: Order, passed: set[str]) -> Order | None:
-        """The last take of a wish that is marked retake, and was not met before."""
+        """Return the last take of an order that is marked retake and is not in `passed`; add all takes found so to `passed`."""
         takes = [replace(order, take=take) for take in range(order.take, max(order.take, self._last_take) + 1, order.stride)]
         marked = [one for one in takes if one.key in self._retakes.keys() - passed]
         self._found |= {one.key for one in marked}
@@ -174,9 +174,9 @@ class Selection:
         return marked[-1] if marked else None
 
     def _was_made_for(self, step: str, key: str) -> bool:
-        """Whether a submission was bought for this step of the campaign.
+        """True if a submission was bought for this step of the campaign.
 
-        A form's items were called by their place before their words once, such as `01-cup`: a journal of that time still says so.
+        Once the names of a form's items had their place before their words, such as `01-cup`: journals of that time still have such names.
         """
         attempt = self.known.get(key)
         if attempt is None or attempt.campaign != self.campaign:
@@ -199,7 +199,7 @@ class Selection:
 
 
 def seed_of(request: Mapping[str, Any]) -> int | None:
-    """The seed with which a request gives the same again; None where it names none."""
+    """Seed with which a request gives the same again; None if it names none."""
     return next(
         (fields["seed"] for fields in (request, request.get("parameters", {})) if isinstance(fields.get("seed"), int)), None
     )
@@ -211,7 +211,7 @@ def _with_seed(request: Mapping[str, Any], seed: int | None) -> dict[str, Any]:
 
 
 def _asked(wish: Order | Attempt) -> str:
-    """What is asked for, whoever pays."""
+    """Text that identifies what is asked for, whichever account pays."""
     return json.dumps([wish.operation, wish.take, wish.request], sort_keys=True, allow_nan=False)
 
 
@@ -221,7 +221,7 @@ def _named(account: str) -> str:
 
 
 def read_marks(named: str) -> Marks:
-    """Read marks that the gallery gave.
+    """Read marks that the gallery exported or copied.
 
     Args:
         named: The path of a file of marks that it exported, or the marks themselves, as it copied them.

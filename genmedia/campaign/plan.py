@@ -1,4 +1,4 @@
-"""The steps to buy that written steps come to, checked as a whole before the first credit is spent."""
+"""The plan: steps to buy, made of written steps and checked as a whole before the first credit is spent."""
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
@@ -18,11 +18,11 @@ from genmedia.transport.origins import Origins, why_no_address
 
 
 def named_files(steps: Iterable[AnyStep], origins: Mapping[str, Origins]) -> list[str]:
-    """Every file that the steps name, in any way; the plan says what is wrong with a `url` that is none.
+    """List every file that the steps name, in any way, without invalid addresses: the plan reports those.
 
     Args:
-        steps: As they are written.
-        origins: By provider, which addresses are listed besides the documented ones.
+        steps: Steps as they are written.
+        origins: Rules for the addresses of files, by provider.
     """
     found: list[str] = []
     for step in steps:
@@ -44,14 +44,14 @@ def plan_steps(
     origins: Mapping[str, Origins],
     faults: Sequence[Fault] = (),
 ) -> list[PlannedStep]:
-    """The runs that steps come to, in an order in which each comes after those that feed it.
+    """Turn steps into runs, in an order in which each comes after those that feed it.
 
     Args:
-        steps: As they are written.
-        operations: What each step buys, by its name, as the providers describe it now; or what is wrong with it.
-        files: Every file that the steps name, looked at.
-        origins: By provider, which addresses are listed besides the documented ones.
-        faults: What else is wrong, to be told with it.
+        steps: Steps as they are written.
+        operations: Operation that each step buys, by its name, as the providers describe it now; or the faults of the step.
+        files: Facts about every file that the steps name.
+        origins: Rules for the addresses of files, by provider.
+        faults: Other faults, to be reported with those of the plan.
 
     Raises:
         InputError: Everything that is wrong, each with its step and input.
@@ -136,7 +136,7 @@ class _Planner:
         ]
 
     def _resolve(self, place: str, name: str, source: Source, operation: Operation) -> list[Input]:
-        """What an input stands for: one source, several where the step is run for each, none where there is a fault."""
+        """Resolve an input: to one source, to several if the step is run for each, to none if there is a fault."""
         match source:
             case Text():
                 return [ResolvedInput(name, "text", text=source.text, source="the chain")]
@@ -159,7 +159,7 @@ class _Planner:
         if at is not None and facts.kind != "video":
             self.faults.append(Fault(place, f"names a picture with `at`, but {key} is no video"))
             return []
-        # Read by its own address is what needs no transfer, and nothing done to it.
+        # The provider reads a file at its own address if the file needs no upload and no conversion.
         listed = self._origins.get(operation.provider)
         reads = bool(one.url) and at is None and listed is not None and operation.kind.reads(one.url, listed)
         url = one.url if reads and not conversion(facts.media_type, facts.mode or "", operation.media_types) else ""
@@ -215,12 +215,12 @@ class _Planner:
 
 
 async def explain(plan: Sequence[PlannedStep], clients: Mapping[str, Any], store: Store) -> list[str]:
-    """A sentence for each input of a plan: how it will get to the provider.
+    """Return a sentence for each input of a plan on how it will get to the provider.
 
     Args:
-        plan: What is to be bought.
-        clients: Of the accounts that pay, by provider.
-        store: Where assets are.
+        plan: The planned steps.
+        clients: Clients of the accounts that pay, by provider.
+        store: Store of the assets.
     """
     by_name = {step.name: step for step in plan}
     told: list[str] = []

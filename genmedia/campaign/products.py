@@ -1,4 +1,4 @@
-"""Photos of products by looks: the steps that a list of photos and a list of looks come to."""
+"""Photos of products by looks: the steps made of a list of photos and a list of looks."""
 
 import itertools
 import mimetypes
@@ -15,24 +15,24 @@ from genmedia.providers.genova.steps import GenovaStep
 from genmedia.store.named_files import IN_STORE, bare_name, local_path
 
 PICTURE_INPUT = "input_image"
-"""What techniques that make something of one picture call it."""
+"""Name of the input of techniques that take one picture."""
 
 _WORD = re.compile(r"[A-Za-z0-9._-]+\Z")
 _NAME = 22
-"""How many characters of a photo's and of a look's name stand in the name of what is made of them: all together are at most 60."""
+"""Most characters of a photo's name, and of a look's, in the name of their step, which may have at most 60."""
 
 
 def names_of_store(places: Iterable[str]) -> bool:
-    """Whether any of the photos may be in the store."""
+    """True if any of the photos may be in the store."""
     return any(bare_name(place).startswith(IN_STORE) for place in places)
 
 
 def photos_of(places: Iterable[str], stored: Iterable[str] = ()) -> tuple[list[str], list[str]]:
-    """Every photo that is named, each folder standing for the pictures in it; and what is in those folders and is no picture.
+    """List every photo that is named, a folder as the pictures in it; and the other files of folders on this machine.
 
     Args:
         places: Files as people name them, and folders, of the store as well.
-        stored: The paths of all that is in the store, where a place may be a folder in it; its sidecars are passed over.
+        stored: Paths of all files in the store, if a place may be a folder in it; files that are no pictures are skipped.
 
     Raises:
         InputError: A folder has no picture in it, or cannot be read; or nothing is named.
@@ -73,14 +73,14 @@ def photos_of(places: Iterable[str], stored: Iterable[str] = ()) -> tuple[list[s
 def product_steps(
     photos: Sequence[str], looks: Sequence[str], *, takes: int, model: str, ratio: str | None
 ) -> list[Step | GenovaStep]:
-    """One step for each photo, look and take, named by them.
+    """Make one step for each photo, look and take, named after them.
 
     Args:
         photos: Paths, assets and addresses.
-        looks: Each is the name of a technique of FLORA, or a prompt for Genova, which has a space in it.
-        takes: How many of each.
-        model: Genova's, for the prompts.
-        ratio: The shape of what Genova makes; None to leave it to Genova.
+        looks: Looks; one of a single word is the name of a technique of FLORA, any other is a prompt for Genova.
+        takes: Number of takes of each.
+        model: Genova's model for the prompts.
+        ratio: Shape of Genova's pictures; None to leave it to Genova.
 
     Raises:
         InputError: A look cannot be used, or none is named.
@@ -91,7 +91,7 @@ def product_steps(
     of_photos = _apart([_short(Path(photo.partition("?")[0]).stem) for photo in photos])
     of_looks = _apart([_short(look) for look in wanted])
     cells = list(itertools.product(zip(photos, of_photos, strict=True), zip(wanted, of_looks, strict=True), range(1, takes + 1)))
-    # Of a photo `cup-blue` and a look `mug`, and of `cup` and `blue-mug`, the names would be one.
+    # A photo `cup-blue` with a look `mug`, and `cup` with `blue-mug`, would give the same name.
     names = _apart([f"{product}-{style}" + (f"-take-{take}" if take > 1 else "") for (_, product), (_, style), take in cells])
     steps: list[Step | GenovaStep] = []
     faults: list[Fault] = []
@@ -109,7 +109,7 @@ def product_steps(
 def product_places(
     steps: Sequence[Step | GenovaStep], photos: Sequence[str], looks: Sequence[str], takes: int
 ) -> dict[str, Place]:
-    """Where each of those steps stands among photos, looks and takes, by its name."""
+    """Place of each of those steps among photos, looks and takes, by its name."""
     names = [[Path(photo.partition("?")[0]).name for photo in photos], _given(looks), [f"{take}" for take in range(1, takes + 1)]]
     cells = itertools.product(*(enumerate(some, 1) for some in names))
     return {step.name: placed(photo=photo, look=look, take=take) for step, (photo, look, take) in zip(steps, cells, strict=True)}
@@ -135,7 +135,7 @@ def _short(name: str) -> str:
 
 
 def _apart(names: Sequence[str]) -> list[str]:
-    """The names, numbered where several are the same, with no number that makes another one of them."""
+    """Make names unique: equal ones get a number, but none that makes another of the names."""
     given, taken = set(names), dict[str, None]()
     for name in names:
         numbered = (f"{name}-{number}" for number in itertools.count(2))

@@ -1,4 +1,4 @@
-"""A campaign from what is asked for to its results: planned as a whole, priced, bought and stored, wherever it runs."""
+"""A campaign from its brief to its results: planned as a whole, priced, bought and stored, on any host."""
 
 import asyncio
 from collections import defaultdict
@@ -52,11 +52,11 @@ UNIT = "credits"
 
 @dataclass(frozen=True)
 class Ended:
-    """How a run of a campaign ended.
+    """End of a run of a campaign.
 
     Attributes:
-        results: Of its steps, in their order.
-        marked: What is to be said of the marks that it was run by; empty without.
+        results: Results of its steps, in their order.
+        marked: Sentence about the marks that it was run by; empty without marks.
     """
 
     results: Sequence[RunResult]
@@ -64,14 +64,14 @@ class Ended:
 
 
 async def run_campaign(brief: Brief, host: Host[Any]) -> Ended:
-    """Plan what is asked for, buy what is not bought yet, and keep everything it gives.
+    """Plan a brief, buy what is not bought yet, and keep all outputs.
 
     Raises:
         InputError: Everything that is wrong with the steps, each with its step and input; nothing was bought.
-        HeldError: One of those who are to pay spends nothing now.
+        HeldError: One of the accounts that pay is held.
         BudgetError: It would cost more than the run's cap, than a cap of an account leaves, or than an account has; or there is a cap, and
-            nobody knows what it would cost. All of that is told at once.
-        SettingsError: The store, or of a form the account, is not there.
+            a price is not known. All of that is reported at once.
+        SettingsError: There is no such store or, if a form makes the steps, no such account.
         StoreError: There is something to buy, and the store takes no files.
     """
     assets = await host.load_store(brief.store)
@@ -91,12 +91,12 @@ async def run_campaign(brief: Brief, host: Host[Any]) -> Ended:
 
 @asynccontextmanager
 async def _naming_paid_work(name: str, assets: Assets) -> AsyncGenerator[None]:
-    """In this block nothing is bought yet: an error says so, and names the paid work that earlier runs of the campaign left under way."""
+    """Add to an error of this block that nothing was bought, and the paid work that earlier runs of the campaign left under way."""
     try:
         yield
     except GenmediaError as error:
         error.bought_nothing, error.money = True, NOTHING_BOUGHT
-        with suppress(GenmediaError):  # what is refused has to be told, whatever else cannot be read
+        with suppress(GenmediaError):  # the error has to be raised, even if the journal cannot be read
             async with assets.get_journal() as journal:
                 error.money = await work_under_way(journal, name) or error.money
         raise
@@ -104,7 +104,7 @@ async def _naming_paid_work(name: str, assets: Assets) -> AsyncGenerator[None]:
 
 @contextmanager
 def _logging_ends(log: Log) -> Generator[None]:
-    """In this block the log has a line for each step that is over."""
+    """Write a line into the log for each step that ends in this block."""
     listening = listener.get()
 
     def log_too(news: Progress) -> None:
@@ -121,7 +121,7 @@ def _logging_ends(log: Log) -> Generator[None]:
 
 @dataclass
 class _Run:
-    """One run of a campaign. It is what its form is drafted with as well; see `genmedia.campaign.brief.Drafting`."""
+    """One run of a campaign. A form is drafted with it as well; see `genmedia.providers.drafts.Drafting`."""
 
     brief: Brief
     host: Host[Any]
@@ -142,7 +142,7 @@ class _Run:
 
     @property
     def log(self) -> Log:
-        """The run's."""
+        """Log of the run."""
         return self.host.log
 
     @property
@@ -154,7 +154,7 @@ class _Run:
         return {provider: self._client(provider) for provider in self.payers}
 
     def _client(self, provider: str) -> Any:
-        """An account's client, as the host has its calls made."""
+        """Client of an account, with its calls made by the host's runner."""
         return self.host.runner.client(self.payers[provider], self._clients[provider])
 
     # Before there is a plan
@@ -189,7 +189,7 @@ class _Run:
         return await look_at(await self.held.enter_async_context(files_at_hand(names, self.store, http)), kind)
 
     async def make_plan(self) -> None:
-        """Make the plan, with all that it needs held.
+        """Make the plan; the clients and files that it needs stay open until the run ends.
 
         Raises:
             InputError: Everything that is wrong.
@@ -212,7 +212,7 @@ class _Run:
         self._places = self._places or {run.name: placed(step=(number, run.name)) for number, run in enumerate(self.plan, 1)}
 
     async def _select(self) -> Selection:
-        """What the run may buy: everything where there are no marks.
+        """Return what the run may buy: everything if there are no marks.
 
         Raises:
             InputError: They cannot be read, or are no marks.
@@ -225,7 +225,7 @@ class _Run:
             return Selection(brief.name, read, await journal.latest(read.retakes().keys() | read.rejects()), brief.buy_unmarked)
 
     async def _load_payers(self, steps: Sequence[AnyStep | Unreadable]) -> list[Fault]:
-        """Have those who pay for the steps; what only those could plan of whom there is no account waits for them, all else is told."""
+        """Load the credentials of the accounts that pay for the steps; returns a fault for each account that does not exist."""
         faults: list[Fault] = []
         for provider in sorted({kind_of(step).provider for step in steps if not isinstance(step, Unreadable)}):
             try:
@@ -236,7 +236,7 @@ class _Run:
         return faults
 
     async def _planned(self, steps: Sequence[AnyStep | Unreadable], faults: Sequence[Fault]) -> list[PlannedStep]:
-        """What the steps come to, with their files held; of a step that nobody pays for, what can be told without its provider.
+        """Plan the steps and keep their files open; a step without an account is checked as far as its provider is not needed.
 
         Raises:
             InputError: Everything that is wrong.
@@ -254,7 +254,7 @@ class _Run:
         return plan_steps(written, operations, files, origins, faults)
 
     async def _describe(self, steps: Sequence[AnyStep]) -> Mapping[str, Operation | Sequence[Fault]]:
-        """What each step buys, as the providers describe it now; asked for once each."""
+        """Return the operation that each step buys, by its name, as the providers describe it now; each is asked for once."""
         for kind in kinds():
             if mine := [step for step in steps if kind_of(step) is kind and step.name not in self._operations]:
                 payer = self.payers.get(kind.provider)
@@ -263,7 +263,7 @@ class _Run:
         return self._operations
 
     def _named(self, plan: Sequence[PlannedStep]) -> list[PlannedStep]:
-        """The plan, with what marks have asked for with another seed under the name that tells it."""
+        """Return the plan with new names for the steps to which marks give another seed, so that the names show the seed."""
         named = {run.name: run.name for run in plan}
         for run in plan:
             if not run.feeds:
@@ -276,7 +276,7 @@ class _Run:
         return [replace(run, name=named[run.name], inputs=tuple(map(fed, run.inputs))) for run in plan]
 
     def _warn_of_look_alikes(self) -> None:
-        """Say in the log, before anything is bought, which steps ask for nearly the same: each is bought."""
+        """Warn in the log, before anything is bought, of steps that ask for nearly the same: each is bought."""
         wishes = first_orders(self.plan, self._accounts)
         asked = {name: (f"{wish.account} {wish.operation} {wish.take}", wish.request) for name, wish in wishes.items()}
         for sentence in look_alike(asked):
@@ -285,11 +285,11 @@ class _Run:
     # Before anything is bought
 
     async def price(self, journal: Journal) -> list[Foreseen]:
-        """See that what is not bought yet may be bought, and show it; what becomes of each step.
+        """Check that what is not bought yet may be bought, and show the plan; returns the outlook of each step.
 
         Raises:
-            BudgetError: It may not be paid for.
-            InputError: What would go into a step was changed since it was stored, or removed for good.
+            BudgetError: A budget, a cap, a hold or the balance of an account does not allow it.
+            InputError: An input of a step was changed since it was stored, or removed for good.
             StoreError: There is something to buy, and the store takes no files.
         """
         try:
@@ -306,7 +306,7 @@ class _Run:
         await self.host.show_plan(self.brief.name, foreseen, self._plans, self.selection.tell())
         await check_plans(journal, [(plan, self._clients[provider]) for provider, plan in self._plans.items()])
         if any(plan.prices for plan in self._plans.values()):
-            await self.store.check()  # that the store takes a file, before anything is bought for it
+            await self.store.check()  # the store must take a file, before anything is bought for it
         await self.host.warn(self.assets, {key for plan in self._plans.values() for key in plan.keys})
         return foreseen
 
@@ -319,7 +319,7 @@ class _Run:
         )
 
     async def _caps(self, journal: Journal) -> dict[str, float | None]:
-        """What may be spent at each provider, in the unit of its prices; None for no limit.
+        """Return the cap at each provider, in the unit of its prices; None for no limit.
 
         Raises:
             BudgetError: A cap is in another unit than the prices, or all of it would cost more than one budget for all providers.
@@ -338,10 +338,10 @@ class _Run:
         return caps
 
     async def _shares(self, budget: float, runs: Mapping[str, Sequence[PlannedStep]], journal: Journal) -> dict[str, float]:
-        """What this run may pay each provider whose prices are in credits; see `shares`.
+        """Return the share of each provider whose prices are in credits; see `shares`.
 
         Raises:
-            BudgetError: All of it would cost more than the budget, or nobody knows what it would cost.
+            BudgetError: All of it would cost more than the budget, or a price is not known.
         """
         costs = {
             one: _costs(self.payers[one], some) for one, some in runs.items() if all(run.operation.unit == UNIT for run in some)
@@ -352,10 +352,10 @@ class _Run:
     # Buying
 
     async def buy(self) -> list[RunResult]:
-        """Buy what the plan says, and await and store it.
+        """Buy what is planned, wait for its jobs, and store their outputs.
 
         Raises:
-            InputError: An input, there or not yet, cannot get to its provider.
+            InputError: An input, stored or still to be made, cannot get to its provider.
         """
         async with _naming_paid_work(self.brief.name, self.assets):
             for sentence in await explain(self.plan, self._clients, self.store) if self.to_buy else ():
@@ -364,10 +364,10 @@ class _Run:
         return await run_plan(staged, self._perform, at_once=self.brief.at_once, on_failure=self.brief.on_failure)
 
     async def _stage(self) -> list[PlannedStep]:
-        """The plan, with what is there brought to where its provider reads it, before the first credit is spent.
+        """Return the plan with its existing inputs brought to where their providers read them, before the first credit is spent.
 
         Raises:
-            InputError: An input, there or not yet, cannot get to its provider.
+            InputError: An input, stored or still to be made, cannot get to its provider.
         """
         by_name = {step.name: step for step in self.plan}
         staged: dict[str, PlannedStep] = {}
@@ -377,12 +377,12 @@ class _Run:
         return [staged.get(step.name, step) for step in self.plan]
 
     def _wish(self, run: PlannedStep, inputs: Sequence[ResolvedInput]) -> Order:
-        """What is asked for, as the marks have it."""
+        """Return the order of a run, as the marks change it."""
         order = order_for(run, inputs, self.payers[run.operation.provider].payer, self.brief.take)
         return self.selection.choose(order, run.name if run.name in self._fed else "")
 
     def _order(self, run: PlannedStep, inputs: Sequence[ResolvedInput]) -> Order:
-        """The same as this run makes it."""
+        """Return the order of a run with the purpose, caps and patience of this run of the campaign."""
         brief, provider = self.brief, run.operation.provider
         payer, plan = self.payers[provider], self._plans[provider]
         return replace(
@@ -420,7 +420,7 @@ class _Run:
             job = await runner.wait(payer, self.assets, purchase, run.name, self.brief.patience)
             return await runner.store(payer, self.assets, purchase, job)
 
-        async with self._locks[order.key]:  # inputs that come out equal make one wish of two runs: the second reuses
+        async with self._locks[order.key]:  # equal inputs give two runs the same order: the second reuses
             acquired = await acquire(run.name, self.assets, self._plans[provider].spare, submit, finish, self.log)
         if self.brief.delete_after and acquired.assets:
             await self._delete(kind, client, run.name, acquired.purchase.job_id)
@@ -439,7 +439,7 @@ class _Run:
         )
 
     async def _delete(self, kind: StepKind[Any], client: Any, name: str, job_id: str) -> None:
-        """Delete a job whose files are safe; where that fails, only its storage at the provider is not given up."""
+        """Delete a job at the provider once its files are stored; a failure is only a warning, for the job's storage there just remains."""
         try:
             await kind.delete(client, job_id)
         except GenmediaError as error:
@@ -447,7 +447,7 @@ class _Run:
 
 
 def _unpaid(step: AnyStep, files: Files) -> Unreadable:
-    """A step whose provider nobody can ask, with what is wrong with its files."""
+    """Replace a step without an account, whose provider cannot be asked, by one with the faults of its files."""
     named = [(name, source.file) for name, source in kind_of(step).sources(step) if isinstance(source, File)]
     return Unreadable(
         step.name, tuple(Fault(f"input {name}", f"{file} {files.wrong[file]}") for name, file in named if file in files.wrong)
@@ -455,7 +455,7 @@ def _unpaid(step: AnyStep, files: Files) -> Unreadable:
 
 
 def _costs(payer: Credentials, runs: Sequence[PlannedStep]) -> list[float | None]:
-    """What each run counts as, as far as anybody knows."""
+    """Price of each run, or the price that its account assumes; None if neither is known."""
     return [payer.assumed_price if run.operation.price is None else run.operation.price for run in runs]
 
 

@@ -1,4 +1,4 @@
-"""A campaign as a person writes it down: steps in order, of any provider, and what feeds them."""
+"""A campaign as a person writes it down: steps in order, of any provider, and their inputs."""
 
 from typing import TYPE_CHECKING, Annotated, Union
 

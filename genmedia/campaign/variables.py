@@ -1,4 +1,4 @@
-"""What is given for a run and stands in for marks in its steps, so that a form need not be a chain: `{photo}` and `{prompt}`."""
+"""Values of a run that replace `{photo}` and `{prompt}` in its steps, so that a person need not fill in a whole chain in the form."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any, cast
@@ -14,15 +14,15 @@ PHOTO, PROMPT = "{photo}", "{prompt}"
 
 
 def stand_in(steps: Sequence[AnyStep | Unreadable], *, photo: str, prompt: str) -> tuple[list[AnyStep | Unreadable], list[str]]:
-    """The steps as they are meant, and a sentence for what was given and is asked for by none of them.
+    """Return the steps with their values filled in, and a sentence for each given value that no step asks for.
 
-    A step that asks for what was not given, or does not work with what was, has faults of its form.
+    A step that asks for a value that is not given, or is invalid with it, is returned as `Unreadable` with its faults.
 
     Args:
-        steps: As they are written: a file may be `{photo}`, and a text or a prompt may have `{prompt}` in it. A reference that is `{photo}`
-            is left out where no photo is given.
-        photo: What stands for `{photo}`; empty for none.
-        prompt: What stands for `{prompt}`; empty for none.
+        steps: Steps as they are written: a file may be `{photo}`, and a text or a prompt may have `{prompt}` in it. A reference that is
+            `{photo}` is left out if no photo is given.
+        photo: Value of `{photo}`; empty for none.
+        prompt: Value of `{prompt}`; empty for none.
     """
     given = {PHOTO: photo.strip(), PROMPT: prompt.strip()}
     used: set[str] = set()
@@ -49,7 +49,7 @@ def _meant(step: AnyStep, given: Mapping[str, str], used: set[str]) -> AnyStep |
 
 
 def _filled(value: Any, given: Mapping[str, str], used: set[str], lacking: set[str]) -> Any:
-    """A written value with its marks replaced; tells which of them were used, and which have nothing that stands in."""
+    """Replace `{photo}` and `{prompt}` in a written value; adds those replaced to `used`, and those without a value to `lacking`."""
     if isinstance(value, dict):
         return {
             name: _told(name, one, given, used, lacking) if isinstance(one, str) else _filled(one, given, used, lacking)

@@ -1,1 +1,1 @@
-"""The command line `genmedia`; what needs the project's rooms finds them at run time."""
+"""The command line `genmedia`; it loads the project's flows, tasks, blocks and deployments at run time."""

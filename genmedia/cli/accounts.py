@@ -1,4 +1,4 @@
-"""The accounts of a person: what they offer (`genmedia providers`), and how their keys are saved (`genmedia setup`)."""
+"""Commands about a person's accounts: show their offers (`genmedia providers`), and save their keys (`genmedia setup`)."""
 
 import asyncio
 import os
@@ -23,7 +23,7 @@ from genmedia.providers.offers import Offer, Saved, asked
 
 
 def show_offers(project: Project, *, sandbox: str, as_json: bool, console: Console) -> int:
-    """Print what each account offers, or why it cannot be told; returns the exit code: 3 when a provider did not tell.
+    """Print what each account offers, or why that is not known; returns the exit code: 3 when a provider gave no answer.
 
     Args:
         project: The checkout.
@@ -93,22 +93,22 @@ def _price(product: Mapping[str, Any]) -> str:
 
 
 def set_up(project: Project, *, name: str, sandbox: str, force: bool, console: Console) -> int:
-    """Save the keys that a person has, once the providers take them, and say what is ready; returns the exit code.
+    """Save a person's keys, once the providers take them, and print what is ready; returns the exit code.
 
-    Keys come from a sandbox, or from the environment (`FLORA_API_KEY` and so on); on a terminal the missing ones are asked for. What
-    else stands in a block that is saved is kept, as long as it is for the same address.
+    Keys come from a sandbox, or from the environment (`FLORA_API_KEY` and so on); on a terminal the missing ones are asked for. The other
+    fields of a saved block are kept; see `deployments.bootstrap.merged`.
 
     Args:
         project: The checkout.
-        name: What the blocks are called.
-        sandbox: Take the keys of accounts in the sandbox at this address.
-        force: Save keys that are refused or could not be tried, even over others; one that cannot be sent is never saved, and a
-            sandbox's goes over no other.
-        console: Where it is told.
+        name: Name of the blocks.
+        sandbox: Address of a sandbox whose accounts' keys are saved; empty for the person's own keys.
+        force: True to save keys that are refused or could not be tried, even over others; a key that cannot be sent is never saved, and a
+            sandbox's key replaces no other.
+        console: Console for the messages.
 
     Raises:
-        InputError: Something given cannot be used.
-        SettingsError: The sandbox's keys would go over one that a person saved.
+        InputError: A given value cannot be used.
+        SettingsError: The sandbox's keys would replace one that a person saved.
         UnreachableError: No Prefect server or no sandbox answers.
     """
     check_block_name(name)
@@ -159,7 +159,7 @@ async def _save(
     )
     faults = {provider: answer for provider, answer in answers.items() if isinstance(answer, GenmediaError)}
     hopeless = {provider for provider in new if provider in faults and not await _can_be_sent(new[provider].credentials)}
-    # A key that could not be tried may be good; it goes where there is no other.
+    # A key that could not be tried may be good; it is saved where there is no other.
     left = hopeless | {
         provider
         for provider in new
@@ -190,12 +190,12 @@ async def _save(
 
 
 def _holds_another_key(known: Any, given: Any) -> bool:
-    """Whether a key stands in a saved block that is not the given one; true of a block that cannot be read."""
+    """True if a saved block holds another key than the given one, or cannot be read."""
     return known is not None and (isinstance(known, GenmediaError) or known.api_key != given.api_key)
 
 
 async def _can_be_sent(credentials: Any) -> bool:
-    """Whether requests can carry the key at all; a client refuses one that they cannot before it sends any."""
+    """True if requests can carry the key; a client refuses a key that they cannot carry before it sends any request."""
     try:
         async with credentials.get_client():
             return True
@@ -204,7 +204,7 @@ async def _can_be_sent(credentials: Any) -> bool:
 
 
 async def _store_fault(store: Any) -> str:
-    """Why nothing can be bought for the store of a block; empty when a file could be put there and the journal is known."""
+    """Reason why nothing can be bought for the store of a block; empty if it takes a file and its journal is known."""
     try:
         if isinstance(store, GenmediaError):
             raise store

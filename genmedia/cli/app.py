@@ -32,7 +32,7 @@ EXIT_CODES = {
 }
 
 _EXTRAS = {"prefect": "prefect", "uvicorn": "sandbox", "httptools": "sandbox"}
-"""Which extra of genmedia brings a module that some commands need."""
+"""Modules that some commands need, each with the extra of genmedia that installs it."""
 
 app = App(
     name="genmedia",
@@ -53,7 +53,7 @@ AsJson = Annotated[bool, Parameter(name="--json", negative=(), help="Print JSON.
 @Parameter(name="*")
 @dataclass(frozen=True)
 class OneStore:
-    """The options of what is about one store."""
+    """Options of commands about one store."""
 
     store: Annotated[str, Parameter(help="The Asset Store block.")] = "default"
     folder: Annotated[
@@ -62,7 +62,7 @@ class OneStore:
     project: ProjectFolder = None
 
     def find(self) -> "Where":
-        """The store that is meant."""
+        """Return the store that the options mean."""
         from genmedia.cli.where import Where  # noqa: PLC0415
 
         _mute_prefect()
@@ -72,7 +72,7 @@ class OneStore:
 @Parameter(name="*")
 @dataclass(frozen=True)
 class AnyStore(OneStore):
-    """The options of what is about the journals of all stores, or of one."""
+    """Options of commands about the journals of all stores, or of one."""
 
     store: Annotated[
         str,
@@ -368,14 +368,14 @@ def set_caps(
     """Set what an account may spend; caps that are not named stay as they are.
 
     Args:
-        account: Whose.
+        account: The account.
         day: In a day, which begins at midnight in the zone that GENMEDIA_TIME_ZONE names, such as Europe/Berlin; UTC by default.
         month: In a month.
         campaign: For any one campaign.
         total: For everything, from the beginning of the journal.
         failures: How many failures in a row that cost something hold the account; 5 by default, 0 for never.
         unit: What the amounts are in: USD where the provider names its prices in that, as FLORA does today.
-        where: In which journals.
+        where: The journals.
     """
     from genmedia.cli.money import Scope, set_caps  # noqa: PLC0415
 
@@ -473,10 +473,10 @@ def _project(folder: Path | None) -> "Project":
 
 
 def _mute_prefect() -> None:
-    """Prefect reads these when it is imported: commands speak for themselves, and nothing calls home."""
+    """Set variables that Prefect reads when it is imported: it prints no log lines among a command's own, and sends no telemetry."""
     os.environ.setdefault("PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL", "CRITICAL")
     os.environ.setdefault("DO_NOT_TRACK", "1")
-    # At the end of a command it counts the events that it still sends, to nobody's use.
+    # At the end of a command it logs how many events it still has to send, which is of no use here.
     logging.getLogger("EventsWorker").setLevel(logging.ERROR)
 
 
@@ -494,7 +494,7 @@ def _switches(given: tuple[str, ...], providers: Collection[str]) -> dict[str, d
 
 
 def main() -> None:
-    """Run one command; errors are told in a line or two, never as a traceback."""
+    """Run one command; errors are told in a line or two, without a traceback unless GENMEDIA_TRACEBACK is set."""
     Output.install()
     try:
         _run_command()
@@ -519,12 +519,12 @@ def _run_command() -> None:
         sys.exit(130)
     except ModuleNotFoundError as error:
         sys.exit(_tell_missing(error))
-    except Exception as error:  # noqa: BLE001 # what nobody foresaw is told in a line as well
+    except Exception as error:  # noqa: BLE001 # unforeseen errors are told in a line as well
         sys.exit(_tell_unforeseen(error))
 
 
 def _tell_missing(error: ModuleNotFoundError) -> int:
-    """Say which extra of genmedia brings what is not installed."""
+    """Print which extra of genmedia installs a missing module; returns the exit code."""
     module = (error.name or "").partition(".")[0]
     if module not in _EXTRAS:
         return _tell_unforeseen(error)
@@ -541,7 +541,7 @@ def _tell_unforeseen(error: Exception) -> int:
         complain(redact("".join(format_exception(error))))
         return 1
     what = redact(f"{type(error).__name__}: {error}").partition("\n")[0]
-    if isinstance(error, HTTPError):  # of a provider it would be an ApiError
+    if isinstance(error, HTTPError):  # an error of a provider would be an ApiError
         complain(f"genmedia: the Prefect server does not answer as it should ({what}). Run again once it does.")
         return 3
     complain(f"genmedia: {what}\nThis is a fault of genmedia; with GENMEDIA_TRACEBACK=1 it says where.")

@@ -24,7 +24,7 @@ from genmedia.progress import Progress, listener
 from genmedia.store import Place
 
 LIVE = "demo"
-"""The name of the blocks and of the accounts of a live run, beside those that people use."""
+"""Name of the blocks and of the accounts of a live run, apart from those that people use."""
 
 ACCOUNT = "default"
 """The sandbox's account that the demo pays with: that of the deployments of `genmedia up`, so that each reuses what the other bought."""
@@ -37,10 +37,10 @@ PROVIDERS = {
     "poster": "flora",
     "3d-models": "generio",
 }
-"""The presets of prefect.yaml that the demo runs, and who is paid for each."""
+"""The presets of prefect.yaml that the demo runs, each with its provider."""
 
 SOURCE, FED = "pictures", ("poster", "3d-models")
-"""The picture of the first goes into the others."""
+"""The preset whose picture is an input, and the presets that take it."""
 
 
 def run_demo(project: Project, console: Console, *, live: bool) -> int:
@@ -95,8 +95,8 @@ def run_demo(project: Project, console: Console, *, live: bool) -> int:
 def _show(
     project: Project, console: Console, prefect: services.Service | None, store: str, ended: Sequence[Any], seconds: float
 ) -> tuple[int, bool]:
-    """Show how it ended, and ask at a terminal whether what was started for it is to go on; the exit code, and the answer."""
-    others = prefect is None or not prefect.fresh  # somebody has the server, and keeps it
+    """Show how it ended, and ask at a terminal whether the started servers should go on; returns the exit code, and the answer."""
+    others = prefect is None or not prefect.fresh  # a person or another command runs the server, and keeps it
     asking = not others and console.is_terminal and sys.stdin.isatty()
     page = f"{project.module('deployments.local_run').ui_url()}{ended[0].page}"
     code = report(
@@ -132,7 +132,7 @@ def _check_prefect(api_url: str) -> None:
 async def _run_all(
     project: Project, console: Console, environment: Mapping[str, str], *, live: bool
 ) -> tuple[str, Sequence[Any]]:
-    """Run all parts; the name of the store that took what they made, and how their runs ended, in the order of the parts."""
+    """Run all parts; returns the name of the store that took their files, and the ends of their runs, in the order of the parts."""
     bootstrap = project.module("deployments.bootstrap")
     blocks, account = (LIVE, LIVE) if live else (bootstrap.SANDBOX, ACCOUNT)
     payers = bootstrap.credentials_from(environment, account)
@@ -166,7 +166,7 @@ async def _run_all(
 
 
 def _fed_with(parameters: dict[str, Any], picture: Path | None) -> dict[str, Any]:
-    """The parameters with a picture in the place of the first input."""
+    """Return the parameters with a picture as the photo, or as the only input."""
     if not picture:
         return parameters
     return parameters | ({"photo": str(picture)} if "photo" in parameters else {"inputs": [{"file": str(picture)}]})

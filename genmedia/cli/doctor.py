@@ -1,4 +1,4 @@
-"""Whether everything that a run needs is in place: `genmedia doctor`."""
+"""Check of everything that a run needs: `genmedia doctor`."""
 
 import asyncio
 import os
@@ -22,20 +22,20 @@ from genmedia.providers.offers import Saved, asked, with_two_keys
 from genmedia.store import Place, Store
 
 CLOCK_SECONDS = 60.0
-"""By how much this machine's clock may be wrong; signed links and tokens bear little more."""
+"""Largest error of this machine's clock, in seconds; signed links and tokens tolerate little more."""
 
 ROOM_BYTES = 2 * 10**9
-"""What a store should have room for."""
+"""Free space that a store should have, in bytes."""
 
 PICTURES = {"jpg": "JPEG", "zlib": "PNG", "webp": "WebP", "avif": "AVIF"}
-"""Pillow's names of what it needs to decode the pictures that are kept."""
+"""Pillow's names of the features that decode the types of pictures that are kept."""
 
 VIDEOS = ("h264", "hevc", "vp9", "av1")
 
 
 @dataclass(frozen=True)
 class Finding:
-    """One thing that was looked at, how it is, and what to do about it."""
+    """Result of one check: what was found, and what to do about it."""
 
     check: str
     status: Literal["ok", "warning", "failure"]
@@ -44,7 +44,7 @@ class Finding:
 
 
 def examine(folder: Path | None, *, as_json: bool) -> int:
-    """Look at everything that a run needs, and print a line for each; returns the exit code: 1 when something fails.
+    """Check everything that a run needs, and print a line for each check; returns the exit code: 1 when something fails.
 
     Nothing is bought. Each key is tried with a call that costs nothing.
 
@@ -134,10 +134,10 @@ def _accounts(accounts: Sequence[Saved], providers: Sequence[str]) -> Finding:
 
 
 async def _key(account: Saved) -> tuple[Finding, float | None]:
-    """Whether the provider takes the key, and by how much its clock is ahead."""
+    """Check that the provider takes the key; returns the finding, and the seconds by which its clock is ahead, None if not known."""
     check = f"{account.provider} {account.name}"
     ahead = await asked(account, lambda known: known.check())
-    if isinstance(ahead, SandboxAwayError):  # only what pays with it cannot run
+    if isinstance(ahead, SandboxAwayError):  # only runs that pay with this account are affected
         return Finding(check, "warning", ahead.what, ahead.advice), None
     if isinstance(ahead, GenmediaError):
         return _failed(check, ahead), None
@@ -145,7 +145,7 @@ async def _key(account: Saved) -> tuple[Finding, float | None]:
 
 
 def _clock(ahead: Sequence[float]) -> list[Finding]:
-    """Compared with the providers' own `Date`; the one that differs most tells."""
+    """Compare this machine's clock with the providers' own `Date`; the largest difference counts."""
     if not ahead:
         return []
     most = max(ahead, key=abs)
@@ -156,7 +156,7 @@ def _clock(ahead: Sequence[float]) -> list[Finding]:
 
 
 async def _stores(blocks: Mapping[str, Any], folder: Path) -> list[Finding]:
-    """Each store of the blocks once, and its journal; and which of them mean another folder for each process."""
+    """Check each store of the blocks once, with its journal; warn of blocks whose addresses mean another folder for each process."""
     findings: list[Finding] = []
     seen: set[tuple[Place, str]] = set()
     for name, block in blocks.items():
@@ -178,7 +178,7 @@ async def _stores(blocks: Mapping[str, Any], folder: Path) -> list[Finding]:
 
 
 async def _store(place: Place, journal: str = "") -> list[Finding]:
-    """Whether the store takes files, and its journal opens."""
+    """Check that the store takes files, and that its journal opens."""
     try:
         found = _folder(place.folder) if place.folder else await _bucket(place)
     except GenmediaError as error:

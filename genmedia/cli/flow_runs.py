@@ -31,17 +31,17 @@ CANCELLED = 130
 """The exit code after Ctrl-C."""
 
 WARNING_CHARACTERS = 160
-"""How much of a warning is shown; all of it stands in the table of results in Prefect, and in the gallery."""
+"""Most characters of a warning that are shown; the table of results in Prefect, and the gallery, have all of it."""
 
 _FLOWS, _PRESETS = Group("Flows", sort_key=1), Group("Presets", sort_key=2)
 
 
 @dataclass(frozen=True)
 class Directly:
-    """How a flow is run without Prefect.
+    """Options of a run without Prefect.
 
     Attributes:
-        sandbox: The address of the sandbox that is paid; empty for the keys of the environment.
+        sandbox: Address of the sandbox that is paid; empty to pay with the keys of the environment.
         folder: The store; empty for that of the environment, or of the project.
     """
 
@@ -54,9 +54,9 @@ def run(project: Project, words: Sequence[str], console: Console, directly: Dire
 
     Args:
         project: The checkout.
-        words: What was typed after `genmedia run`.
+        words: Words that were typed after `genmedia run`.
         console: Where help, progress and results are shown.
-        directly: How it is run without Prefect; None for a flow run of Prefect.
+        directly: Options of a run without Prefect; None for a flow run of Prefect.
 
     Raises:
         InputError: Everything that is wrong with the parameters.
@@ -107,7 +107,7 @@ def run(project: Project, words: Sequence[str], console: Console, directly: Dire
 
 
 def names(project: Project) -> list[str]:
-    """Everything that can be run."""
+    """Names of everything that can be run."""
     return list(_runnable(project))
 
 
@@ -144,7 +144,7 @@ class _Run:
         try:
             store, ended = asyncio.run(self._go_directly(self.directly) if self.directly else self._go(local))
         except local.Terminated:
-            raise KeyboardInterrupt from None  # nobody cancelled it: what was bought stays
+            raise KeyboardInterrupt from None  # no person cancelled it: what was bought stays
         finally:
             signal.signal(signal.SIGINT, signal.default_int_handler)
         page = local.ui_url() + ended.page if ended.page else ""
@@ -196,7 +196,7 @@ class _Run:
 
 
 class _Printed(logging.Handler):
-    """Shows what is to be read of a run above its progress."""
+    """Shows the log lines of a run above its progress."""
 
     def __init__(self, console: Console) -> None:
         super().__init__()
@@ -213,10 +213,10 @@ def _print_page(console: Console, page: str) -> None:
 
 
 def results_of(ended: Any) -> "list[Result]":
-    """What a flow run that got to its end bought; nothing for a flow that does not buy.
+    """Results of a flow run that reached its end; empty for a flow that does not buy.
 
     Raises:
-        GenmediaError: It did not get there.
+        GenmediaError: It did not reach its end.
     """
     if isinstance(ended.result, GenmediaError):
         raise ended.result
@@ -242,16 +242,16 @@ def report(
     """Show how flow runs ended: a table of what they made, why the rest is missing, and where all of it is; returns the exit code.
 
     Args:
-        console: Where.
+        console: Console for the output.
         ended: The runs, as `deployments.local_run` gives them.
-        seconds: How long it took.
-        store: Where the assets are; None where there is none.
-        gallery: The address at which its gallery is served; empty where that is to be opened from the store.
-        page: The address in the Prefect UI; empty where there is none.
-        marked: Whether they were run by marks, of which their states tell.
+        seconds: Duration of the runs.
+        store: Place of the assets; None if there is none.
+        gallery: Address at which its gallery is served; empty if the gallery is to be opened from the store.
+        page: Address in the Prefect UI; empty if there is none.
+        marked: True if they were run by marks; then the messages of their states are shown, which tell of the marks.
 
     Raises:
-        GenmediaError: One of them did not get to its end.
+        GenmediaError: One of them did not reach its end.
     """
     results = [result for one in ended for result in results_of(one)]
     whole = all(one.name == "Completed" for one in ended)

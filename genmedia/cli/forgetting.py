@@ -11,16 +11,16 @@ from genmedia.store.named_files import path_below
 
 
 def forget_asset(where: Where, file: str, *, yes: bool, console: Console) -> int:
-    """List what there is of an asset, and clear it away once a person says so; 1 where they do not, else 0.
+    """List all traces of an asset, and remove them once a person agrees; returns 1 if the person does not, else 0.
 
     Args:
         where: The store.
         file: A path in the store, or a file of it on this machine.
-        yes: Whether it is said already.
-        console: Where it is listed.
+        yes: True if the person has agreed already.
+        console: Console for the list.
 
     Raises:
-        SettingsError: It is no asset of the store, or nobody can be asked.
+        SettingsError: It is no asset of the store, or there is no terminal to ask at.
         StoreError: The store refused.
     """
     return asyncio.run(_forget(where, file, yes=yes, console=console))

@@ -35,7 +35,7 @@ def show_open(where: Where, *, in_doubt: bool, as_json: bool, console: Console) 
 
 
 def show_paid_without_file(where: Where, *, as_json: bool, console: Console) -> None:
-    """Print every purchase that is paid for and whose file is not had, with what the provider said last.
+    """Print every purchase that is paid for and has no file in the store, with the provider's last answer.
 
     Raises:
         SettingsError: There is no such store.
@@ -67,17 +67,17 @@ def _cells(one: Attempt) -> Sequence[str]:
 
 
 def resolve(where: Where, key: str, *, job: str | None, not_bought: bool, lost: bool, console: Console) -> None:
-    """Write down what a person found out about a purchase in doubt, or that one that is paid for will give no file.
+    """Write into the journal what a person found out about a purchase in doubt, or that a paid purchase will give no file.
 
     Raises:
-        SettingsError: Not one thing is said, no key is named, or it fits no one purchase that has this key.
-        JobError: It is not so any more, or the job is another's.
+        SettingsError: Not exactly one answer is given, no key is named, or not exactly one purchase that the answer fits has this key.
+        JobError: The purchase has changed meanwhile, a run waits for it, or the job belongs to another purchase.
     """
     said = [Resolution.BOUGHT] * (job is not None) + [Resolution.NOT_BOUGHT] * not_bought + [Resolution.LOST] * lost
     if len(said) != 1 or (job is not None and not job.strip()):
         raise SettingsError("it is not said what became of it", money="", advice="Name one of --job ID, --not-bought and --lost.")
 
-    if not key.strip():  # every key begins so
+    if not key.strip():  # every key begins with an empty text
         raise SettingsError(
             "no purchase is named", money="", advice="`genmedia journal` lists their keys; the beginning of one will do."
         )

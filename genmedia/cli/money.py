@@ -52,18 +52,18 @@ def show_caps(where: Where, *, as_json: bool, console: Console) -> int:
 
 
 def _foreign(units: Mapping[str, str], account: str) -> dict[str, str]:
-    """The unit of an account's caps, where it is not the usual one."""
+    """The unit of an account's caps, as a field of the output, if it is not credits."""
     return {"unit": units[account]} if units.get(account, "credits") != "credits" else {}
 
 
 def set_caps(where: Where, name: str, amounts: Mapping[Scope, float | None], console: Console, *, unit: str = "credits") -> int:
-    """Set caps of an account in every journal, or take them away where they are None, and print what it has.
+    """Set caps of an account in every journal, or remove those that are None, and print the caps that it has.
 
     Returns:
         3 when a journal could not be written, else 0.
 
     Raises:
-        SettingsError: There is no such account, nothing is set, or an amount is none.
+        SettingsError: There is no such account, no cap is named, or an amount is invalid.
     """
     if not amounts:
         raise SettingsError("no cap is named", money="", advice="Name one, such as --day 50; see `genmedia caps set --help`.")
@@ -115,7 +115,7 @@ def hold(where: Where, name: str, reason: str, console: Console) -> int:
 
 
 def release(where: Where, name: str, console: Console) -> int:
-    """Let a held account spend again; 3 when a journal could not be written, 1 when it is held in none, else 0.
+    """Let a held account spend again; returns 3 when a journal could not be written, 1 when it is held in none, else 0.
 
     Raises:
         SettingsError: There is no such account.
@@ -131,7 +131,7 @@ def release(where: Where, name: str, console: Console) -> int:
 
 
 def _in_each(where: Where, name: str, do: Callable[[Journal, str], Awaitable[str]]) -> tuple[list[str], int]:
-    """Do something to an account in every journal; a line for each, and 3 when one could not be reached, else 0.
+    """Call `do` for an account with every journal; returns a line for each, and 3 when a journal could not be reached, else 0.
 
     Raises:
         SettingsError: There is no such account.
@@ -153,10 +153,10 @@ def _in_each(where: Where, name: str, do: Callable[[Journal, str], Awaitable[str
 
 
 def _asked(found: Mapping[str, T | GenmediaError]) -> tuple[dict[str, T], int]:
-    """What the journals that answered said; 3 when others did not, which is told, else 0.
+    """Return the answers of the journals, and 3 if some gave none, else 0; those are named on standard error.
 
     Raises:
-        GenmediaError: None answered.
+        GenmediaError: No journal answered.
     """
     failed = {names: one for names, one in found.items() if isinstance(one, GenmediaError)}
     answered = {names: one for names, one in found.items() if not isinstance(one, GenmediaError)}
@@ -168,14 +168,14 @@ def _asked(found: Mapping[str, T | GenmediaError]) -> tuple[dict[str, T], int]:
 
 
 def _tell_differences(what: str, by_journal: Mapping[str, object]) -> None:
-    """An account is one, whichever store it buys for; what was set in one journal alone, or before a store was saved, is not everywhere."""
+    """Warn if the journals differ: caps and holds are an account's, whichever store it buys for, but one journal may lack a change."""
     if any(one != first for first in [*by_journal.values()][:1] for one in by_journal.values()):
         sys.stderr.write(f"The {what} differ between the journals of {' and '.join(by_journal)}: set them once more.\n")
 
 
 @dataclass(frozen=True)
 class Form:
-    """How the ledger is printed."""
+    """Format in which the ledger is printed; a table by default."""
 
     json: bool = False
     csv: bool = False
@@ -186,14 +186,14 @@ def show_ledger(where: Where, *, by: str, since: date | None, until: date | None
 
     Args:
         where: The journal.
-        by: What makes a line: day, campaign, provider, operation, account, or the name of a label.
+        by: Grouping of the lines: day, campaign, provider, operation, account, or the name of a label.
         since: The first day; None for the beginning.
         until: The last day; None for today.
         form: As a table, as JSON or as CSV.
         console: Where a table is shown.
 
     Raises:
-        SettingsError: The time zone is none.
+        SettingsError: The time zone does not exist.
     """
     zone = time_zone()
     begin, end = _between(since, until, zone)
@@ -215,7 +215,7 @@ def show_ledger(where: Where, *, by: str, since: date | None, until: date | None
 
 
 def show_purchases(where: Where, *, since: date | None, until: date | None, form: Form, console: Console) -> None:
-    """Print a line for each purchase: whose it is, its job, when it was asked for, bought and over, what it cost, and why.
+    """Print a line for each purchase: its account, its job, its cost, the reason of its state, and the times of order, purchase and end.
 
     Args:
         where: The journal.
@@ -225,7 +225,7 @@ def show_purchases(where: Where, *, since: date | None, until: date | None, form
         console: Where a table is shown.
 
     Raises:
-        SettingsError: The time zone is none.
+        SettingsError: The time zone does not exist.
     """
     begin, end = _between(since, until, time_zone())
     found = [_purchase(one) for one in where.work(lambda journal: journal.purchases(begin, end))]
@@ -251,12 +251,12 @@ PURCHASE = (
 
 
 def _amount_or(name: str, value: Any, nothing: str | None) -> Any:
-    """A field of a purchase; where there is none, that it is unknown of an amount, and `nothing` of all else."""
+    """A field of a purchase; in place of None `unknown` for an amount, and `nothing` for all other fields."""
     return value if value is not None else UNKNOWN if name in ("price", "charged") else nothing
 
 
 def _purchase(one: Attempt) -> dict[str, Any]:
-    """As programs read it, by the names of `PURCHASE`; times in UTC."""
+    """Fields of a purchase for programs, by the names in `PURCHASE`; times in UTC."""
     times = {"asked": one.intended_at, "bought": one.bound_at, "ended": one.ended_at}
     told = {
         "provider": one.provider,
@@ -280,7 +280,7 @@ def _purchase(one: Attempt) -> dict[str, Any]:
 
 
 def _between(since: date | None, until: date | None, zone: tzinfo) -> tuple[datetime | None, datetime | None]:
-    """The first moment of a day, and the first after another."""
+    """Beginning of the day `since`, and end of the day `until`; None stays None."""
 
     def midnight(day: date) -> datetime:
         return datetime.combine(day, time.min, zone)
@@ -298,10 +298,10 @@ def _cells(line: Line, group: str) -> list[str]:
 
 
 def check_ledger(where: Where, *, as_json: bool, console: Console) -> int:
-    """Print how the ledger goes with what the providers say is left, since the last check.
+    """Compare the ledger with the credits that the providers say are left, since the last check, and print the result.
 
     Returns:
-        1 when credits are gone that no purchase accounts for, 3 when a provider did not answer, else 0.
+        1 when credits are gone that no purchase accounts for, 3 when a provider did not answer or an account has two keys, else 0.
 
     Raises:
         UnreachableError: No Prefect server answers.
@@ -336,7 +336,7 @@ def check_ledger(where: Where, *, as_json: bool, console: Console) -> int:
 
 
 def _compared(before: Balance | None, now: Balance) -> dict[str, Any]:
-    """What is gone beside what the ledger says; jobs under way may be paid for already, or not yet."""
+    """Compare the credits that are gone with the ledger; jobs under way may be charged already, or not yet."""
     row: dict[str, Any] = {"account": now.account, "balance": now.balance, "open": now.open}
     if before is None:
         return row
@@ -360,15 +360,15 @@ def _sentence(row: Mapping[str, Any]) -> str:
 
 
 async def _account(where: Where, bought: Iterable[str], name: str) -> str:
-    """The account that a person means: as the journal writes it, or a provider and the name of its block, such as `flora/studio`.
+    """Find the account that a person means: as the journal writes it, or a provider and the name of its block, such as `flora/studio`.
 
     Args:
-        where: Which journals.
+        where: The journals.
         bought: The accounts that the journals know.
-        name: As it was typed.
+        name: Name as it was typed.
 
     Raises:
-        SettingsError: There is none, or there are several.
+        SettingsError: No account fits the name, or several do.
     """
     provider, _, block = name.partition("/")
     known = {account: {account_name(account)} for account in bought}

@@ -1,4 +1,4 @@
-"""What commands print, when it cannot be written: a full disk, or a reader who has enough, ends no work that is paid for."""
+"""Standard output that may fail: neither a full disk nor a closed pipe ends work that is paid for."""
 
 import os
 import sys
@@ -6,20 +6,20 @@ from io import TextIOWrapper
 
 
 class Output(TextIOWrapper):
-    """Standard output that remembers why it failed, and goes on in silence: what is bought is brought to its end all the same."""
+    """Standard output that keeps the error by which it failed, and prints nothing after it, so that purchases are brought to their end."""
 
     failure: OSError | None = None
 
     @classmethod
     def install(cls) -> None:
-        """Put one in the place of standard output, where there is any."""
+        """Replace standard output by one of these, if there is a standard output."""
         plain = sys.stdout
         if isinstance(plain, TextIOWrapper):
             sys.stdout = cls(sys.stdout.buffer, plain.encoding, plain.errors, line_buffering=plain.line_buffering)
 
     @staticmethod
     def fault() -> str:
-        """Why standard output could not be written up to now; empty when it could, or when whoever read it had enough."""
+        """Reason why standard output could not be written; empty if it could, or if its reader closed the pipe."""
         output = sys.stdout
         if not isinstance(output, Output):
             return ""
@@ -27,7 +27,7 @@ class Output(TextIOWrapper):
         return "" if output.failure is None or isinstance(output.failure, BrokenPipeError) else str(output.failure.strerror)
 
     def write(self, text: str, /) -> int:
-        """Take a text, whether it can be written or not."""
+        """Write a text; an error is kept and not raised."""
         try:
             return super().write(text)
         except OSError as error:
@@ -35,7 +35,7 @@ class Output(TextIOWrapper):
             return len(text)
 
     def flush(self) -> None:
-        """Write what was taken, if it can be written."""
+        """Write out the buffer; an error is kept and not raised."""
         try:
             super().flush()
         except OSError as error:

@@ -1,4 +1,4 @@
-"""The parameters of a flow on the command line: their help, and their values from what was typed, all faults at once."""
+"""The parameters of a flow on the command line: their help, and their values as they were typed, with all faults at once."""
 
 import inspect
 import re
@@ -21,7 +21,7 @@ _WORDS = {"string": "TEXT", "integer": "INTEGER", "number": "NUMBER", "boolean":
 
 
 class _Yaml(yaml.SafeLoader):
-    """YAML whose plain words are texts unless JSON knows them: YAML 1.1 makes 8 of `010`, 750 of `12:30` and a yes of `on`."""
+    """YAML whose plain words are texts unless JSON knows them: YAML 1.1 reads `010` as 8, `12:30` as 750 and `on` as true."""
 
     yaml_implicit_resolvers = {}  # noqa: RUF012 # pyyaml's own, which the next lines fill
 
@@ -36,13 +36,13 @@ for _tag, _form, _first in (
 
 
 class Parameters:
-    """What a flow takes, read from its signature.
+    """The parameters of a flow, read from its signature.
 
-    A text, a number, a yes or no is taken as it is typed, with nothing or `null` for none; a list of them is typed one by one;
-    everything else is YAML 1.2, of which JSON is a part, and what has a structure may stand in a file: `@shots.yaml`.
+    A text, a number or a boolean is taken as it is typed; for a number or boolean an empty text or `null` is None. A list of them is typed
+    one by one. Everything else is YAML 1.2, of which JSON is a part; a structure may also be in a file: `@shots.yaml`.
 
     Args:
-        function: The flow's own function; its docstring tells the parameters' meaning, their annotations what they may be.
+        function: The flow's own function; its docstring gives the parameters' meanings, its annotations their types.
         preset: Values for parameters that are not typed.
     """
 
@@ -55,10 +55,10 @@ class Parameters:
         self._preset = dict(preset)
 
     def command(self) -> Callable[..., None]:
-        """A function with an option for each parameter, for cyclopts to bind what was typed to: texts, for `read`."""
+        """Make a function with an option for each parameter, to which cyclopts binds the typed texts, for `read`."""
 
         def bind(**_: Any) -> None:
-            """Nothing is done here."""
+            """Do nothing."""
 
         bind.__doc__ = None
         options = {name: self._option(name, schema) for name, schema in self._schemas.items()}
@@ -72,12 +72,12 @@ class Parameters:
         return bind
 
     def read(self, typed: Mapping[str, Any], strays: Sequence[str] = (), reading: Reading | None = None) -> dict[str, Any]:
-        """The values for the flow, as what they are: what was typed over the preset.
+        """Return the values for the flow, in their own types; typed ones replace those of the preset.
 
         Args:
-            typed: By parameter: a text, several texts, or a yes or no; None for what was not typed.
-            strays: What could not be bound to a parameter.
-            reading: Is told of names that became others.
+            typed: Typed values by parameter: a text, several texts, or a boolean; None if it was not typed.
+            strays: Words that could not be bound to a parameter.
+            reading: Gets the names that became others.
 
         Raises:
             InputError: Everything that is wrong, each with its parameter.
@@ -105,7 +105,7 @@ class Parameters:
         return checked
 
     def _is_for_the_plan(self, values: Mapping[str, Any]) -> bool:
-        """Whether nothing is wrong but steps of a campaign: the flow tells their faults with those of the plan, in one round."""
+        """True if only steps of a campaign have faults: the flow reports these together with those of the plan."""
         try:
             self._model.model_validate(values, context=Reading(plans=True))
         except ValidationError:
@@ -118,7 +118,7 @@ class Parameters:
         return given if isinstance(given, bool) else self._one(schema, given)
 
     def _one(self, schema: Schema, text: str) -> Any:
-        text.encode()  # bytes that are no UTF-8 come as surrogates, which nothing can write down
+        text.encode()  # bytes that are not UTF-8 come as surrogates, which cannot be written
         if self._may_be_text(schema):
             return text
         if self._is_scalar(schema):
@@ -135,7 +135,7 @@ class Parameters:
         return Fault(repr(word), "belongs to no parameter; a list is typed as --name A --name B")
 
     def _option(self, name: str, schema: Schema) -> Any:
-        """The parameter's option. Nothing is required or checked by cyclopts: it would stop at the first fault."""
+        """Make the parameter's option. cyclopts requires and checks nothing: it would stop at the first fault."""
         choices = self._choices(self._plain(schema["items"]) if self._is_typed_one_by_one(schema) else schema)
         wanted = name not in self._preset and "default" not in schema
         text = " ".join(
@@ -178,7 +178,7 @@ class Parameters:
         return "TEXT" if self._may_be_text(schema) else _WORDS.get(schema.get("type", ""), "YAML")
 
     def _plain(self, schema: Schema) -> Schema:
-        """A schema with its reference followed, and without the null that stands for nothing."""
+        """Return a schema with its reference resolved, and without the alternative null of an optional value."""
         if "$ref" in schema:
             schema = {**self._definitions[schema["$ref"].rpartition("/")[2]], **schema}
         others = [one for one in schema.get("anyOf", ()) if one.get("type") != "null"]
@@ -191,7 +191,7 @@ class Parameters:
         return any(one.get("type") == "string" for one in self._members(schema))
 
     def _is_scalar(self, schema: Schema) -> bool:
-        """Whether pydantic makes of a text what it stands for; of a choice it does not."""
+        """True if pydantic converts a text into the value; for a choice it does not."""
         return not self._choices(schema) and all(one.get("type") in _WORDS for one in self._members(schema))
 
     def _has_structure(self, schema: Schema) -> bool:
@@ -205,12 +205,12 @@ class Parameters:
         )
 
     def _choices(self, schema: Schema) -> list[str]:
-        """What a value may be, where each of them is named."""
+        """Values that are allowed, if each of them is named; else empty."""
         named = [one.get("enum") or ([one["const"]] if "const" in one else []) for one in self._members(schema)]
         return list(dict.fromkeys(str(value) for values in named for value in values)) if all(named) else []
 
     def _outline(self, schema: Schema) -> str:
-        """The form of a structure: `[{prompt, model?, references?: [...]}]`."""
+        """Outline of a structure, such as `[{prompt, model?, references?: [...]}]`."""
         return " | ".join(filter(None, map(self._form, self._members(schema))))
 
     def _form(self, schema: Schema) -> str:

@@ -1,4 +1,4 @@
-"""How commands print: tables for people, JSON and CSV for programs. What others wrote is shown as text: no markup, no control characters."""
+"""Output of commands: tables for people, JSON and CSV for programs. Text of others is shown without markup and control characters."""
 
 import csv
 import json
@@ -14,13 +14,13 @@ from genmedia.text.plain import for_cell, for_json, for_screen
 
 
 class Console(rich.console.Console):
-    """A terminal that shows text as it is; colours are said by `style`."""
+    """A terminal that shows text as it is; only `style` sets colours."""
 
     def __init__(self, **options: Any) -> None:
         super().__init__(markup=False, emoji=False, highlight=False, **options)
 
     def render(self, *args: Any, **options: Any) -> Iterable[Segment]:
-        """What is printed, whatever it is made of, without characters that a terminal would obey."""
+        """Render an object without the characters in its texts that would control the terminal."""
         for one in super().render(*args, **options):
             yield one if one.control else one._replace(text=for_screen(one.text))
 
@@ -31,14 +31,14 @@ def complain(text: str) -> None:
 
 
 def print_csv(columns: Sequence[str], lines: Iterable[Sequence[str | float | None]]) -> None:
-    """Print lines for a spreadsheet, below one with the names of the columns."""
+    """Print CSV lines for a spreadsheet, below a line with the names of the columns."""
     written = csv.writer(sys.stdout)
     written.writerow(columns)
     written.writerows(map(for_cell, line) for line in lines)
 
 
 def print_json(told: object) -> None:
-    """Print one JSON value, readable and whole."""
+    """Print one JSON value, indented."""
     sys.stdout.write(for_json(json.dumps(told, indent=2, ensure_ascii=False, allow_nan=False)) + "\n")
 
 
@@ -48,10 +48,10 @@ def print_table(
     """Print a table.
 
     Args:
-        console: Where.
-        titles: Of its columns.
-        rows: A cell for each title.
-        numbers: The titles of columns that are read from the right, and are never broken: a narrow terminal breaks the others.
+        console: Console for the table.
+        titles: Titles of its columns.
+        rows: Rows with a cell for each title.
+        numbers: Titles of columns that are right-aligned and never broken: a narrow terminal breaks the others.
     """
     table = Table(box=None, header_style="dim", padding=(0, 2, 0, 0))
     for title in titles:
@@ -63,5 +63,5 @@ def print_table(
 
 
 def number(value: float | None) -> str:
-    """A number in a column that says what it counts, or a dash where there is none."""
+    """Text of a number in a column whose title gives the unit, or a dash for None."""
     return "-" if value is None else f"{value:.10g}"

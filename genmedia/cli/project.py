@@ -1,4 +1,4 @@
-"""Finding the project that holds the flows: the wheel ships the library only, the rooms run from a checkout."""
+"""Finding the project that holds the flows: the wheel has the library only; flows, tasks, blocks and deployments run from a checkout."""
 
 import importlib
 import sys
@@ -30,7 +30,7 @@ class Deployment:
 
 @dataclass(frozen=True)
 class Project:
-    """A checkout: the folder with prefect.yaml and the rooms."""
+    """A checkout: the folder with prefect.yaml, flows, tasks, blocks and deployments."""
 
     folder: Path
 
@@ -41,7 +41,7 @@ class Project:
 
     @property
     def presets(self) -> list[Deployment]:
-        """All deployments in prefect.yaml, and what it keeps beside them for the command line alone."""
+        """All deployments in prefect.yaml, and its presets for the command line alone."""
         return self._declared("deployments") + self._declared("presets")
 
     def _declared(self, what: str) -> list[Deployment]:
@@ -63,17 +63,17 @@ class Project:
         raise SettingsError(f"{self.folder / 'prefect.yaml'} has no deployment and no preset {name!r}")
 
     def load(self, entrypoint: str) -> Any:
-        """What an entrypoint such as `flows/technique_chain.py:technique_chain` names.
+        """Load the object that an entrypoint such as `flows/technique_chain.py:technique_chain` names.
 
         Raises:
-            SettingsError: The room comes from somewhere else, for instance from another package of that name.
+            SettingsError: The module comes from somewhere else, for instance from another package of that name.
         """
         file, _, name = entrypoint.partition(":")
         module = self.module(file.removesuffix(".py").replace("/", "."))
         return getattr(module, name)
 
     def module(self, name: str) -> Any:
-        """A module of a room, by its dotted name."""
+        """Import a module of the project, by its dotted name."""
         if "prefect" not in sys.modules:
             from genmedia.cli.services import join_prefect  # noqa: PLC0415 # the list of flows should not wait for what it needs
 
@@ -87,10 +87,10 @@ class Project:
 
 
 def find_project(folder: Path | None = None) -> Project:
-    """The project in `folder`, or upwards from the working directory.
+    """Find the project in `folder`, or upwards from the working directory.
 
     Raises:
-        SettingsError: There is no prefect.yaml with the rooms beside it.
+        SettingsError: There is no prefect.yaml with a folder `flows` beside it.
     """
     start = (folder or Path.cwd()).resolve()
     for candidate in [start] if folder else [start, *start.parents]:

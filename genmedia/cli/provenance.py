@@ -23,10 +23,10 @@ from genmedia.store.private import opener
 
 DAY_SECONDS = 24 * 3600.0
 LINK_DAYS = 7
-"""Signatures of version 4 end after a week, as S3 documents."""
+"""Longest life of a signed link, in days: signatures of version 4 end after a week, as S3 documents."""
 
 SHOWN_CHARACTERS = 100
-"""How much of a text is shown in a tree."""
+"""Most characters of a text that are shown in a tree."""
 
 
 def show_lineage(where: Where, file: str, *, as_json: bool, console: Console) -> None:
@@ -39,7 +39,7 @@ def show_lineage(where: Where, file: str, *, as_json: bool, console: Console) ->
         console: Where trees are shown.
 
     Raises:
-        SettingsError: Nothing in the store is meant by it.
+        SettingsError: No file of the store fits, or the digits fit several SHA-256.
     """
     trees = asyncio.run(_trees(where, file))
     if as_json:
@@ -133,7 +133,7 @@ async def _manifest(where: Where) -> str:
 
 
 def rebuild(where: Where, console: Console) -> int:
-    """Make the journal of a store from its sidecars, and say what came of it; 1 when one of them could not be read, else 0."""
+    """Rebuild the journal of a store from its sidecars, and print the result; returns 1 when a sidecar could not be read, else 0."""
     rebuilt = asyncio.run(_rebuilt(where))
     over = len(rebuilt.passed_over) + len(rebuilt.left_out)
     lines = [f"{rebuilt.found} sidecars found, {rebuilt.added} added to the journal, {over} passed over"]

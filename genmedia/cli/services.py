@@ -1,4 +1,4 @@
-"""Servers on this machine that a command needs: found when they run already, else started, and stopped by whoever started them."""
+"""Servers on this machine that commands need: found when they run already, else started, and stopped by the last command that uses them."""
 
 import asyncio
 import fcntl
@@ -45,12 +45,12 @@ class Service:
     command that was killed leaves its server to the next one.
 
     Args:
-        name: What it is called in messages and file names.
-        folder: Where its state and its log are kept.
-        command: How it is started; `{port}` stands for its port, here and in the environment.
+        name: Its name in messages and file names.
+        folder: Folder for its state and its log.
+        command: Command line that starts it; `{port}` stands for its port, here and in the environment.
         port: The port it should have, unless it had another the last time; any free one when that is taken.
         health: The path that answers 200 once it is ready.
-        environment: Added to this process's environment.
+        environment: Variables that are added to this process's environment.
     """
 
     name: str
@@ -68,12 +68,12 @@ class Service:
 
     @property
     def url(self) -> str:
-        """Where it answers."""
+        """Address of the server."""
         return f"http://127.0.0.1:{self.port}"
 
     @property
     def log(self) -> Path:
-        """What it printed."""
+        """File with the output of the server."""
         return self.folder / f"{self.name}.log"
 
     def start(self) -> None:
@@ -86,7 +86,7 @@ class Service:
                 self._spawn()
 
     def stop(self) -> None:
-        """End it, if nobody else uses it."""
+        """End it, if no other command uses it."""
         self._give_up_port()
         if self._use < 0:
             return
@@ -104,21 +104,21 @@ class Service:
             self._remember(0, "")
 
     def find(self) -> bool:
-        """Whether a command has it running, or starting; its port is the one that it has, or had the last time."""
+        """True if a command has it running, or starting; sets its port to the one that it has, or had the last time."""
         try:
             state = json.loads(self._state.read_text())
-            # The same port again: what a sandbox sold is remembered under its address.
+            # The same port again: journals know a sandbox's purchases by its address.
             port, self._pid, self._began = int(state["port"]), int(state["pid"]), str(state["began"])
         except (OSError, ValueError, LookupError, TypeError, OverflowError, RecursionError):
             return False
         if not 0 < port < 2**16:
             return False
         self.port = port
-        return self._is_alive()  # a busy one is slow to answer, and is there all the same
+        return self._is_alive()  # it is not asked, for a busy server is slow to answer
 
     @contextmanager
     def _alone(self) -> Generator[None]:
-        """One command at a time starts or stops it."""
+        """Hold the lock by which one command at a time starts or stops it."""
         with open(self.folder / f"{self.name}.lock", "w", opener=opener) as turn:  # a path's own takes no opener
             fcntl.flock(turn, fcntl.LOCK_EX)
             yield
@@ -173,7 +173,7 @@ class Service:
                 sleep(0.05)
 
     def _is_alive(self) -> bool:
-        """A number alone names nobody: once its process is gone, the system gives it to a stranger's."""
+        """True if its process runs. The start time is compared too, for the system gives the number of an ended process to another one."""
         return self._child.poll() is None if self._child else bool(self._began) and self._began == _began(self._pid)
 
     @property
@@ -189,11 +189,11 @@ class Service:
 
 @contextmanager
 def running(services: Sequence[Service], meanwhile: Callable[[], object] = list) -> Generator[None]:
-    """Have all of them running while the block runs.
+    """Keep services running while the block runs.
 
     Args:
-        services: Which.
-        meanwhile: What is done while they get ready.
+        services: The services, which are started if they do not run.
+        meanwhile: Function that is called while they get ready.
     """
     try:
         for service in services:
@@ -211,9 +211,9 @@ def running(services: Sequence[Service], meanwhile: Callable[[], object] = list)
 
 @contextmanager
 def alone(file: Path) -> Generator[TextIO | str]:
-    """Be the one command that holds a file, while the block runs, and give it, empty, to write what the next ones are to be told.
+    """Lock a file while the block runs, and yield it, empty, for a notice to the commands that come next.
 
-    Where another has it, what that has written is given. The kernel frees it when its command ends, however it ends.
+    If another command holds the lock, yield the text of its notice. The kernel frees the lock when its command ends, however it ends.
     """
     _make_own(file.parent)
     with open(file, "a+", opener=opener) as notice:  # a path's own takes no opener
@@ -228,7 +228,7 @@ def alone(file: Path) -> Generator[TextIO | str]:
 
 
 def write_off(sandbox: Service, store_root: Path) -> None:
-    """Let the journal know that a sandbox which was started anew has no job of the one before it."""
+    """Write off the jobs of an earlier sandbox in the journal, if the sandbox was started anew: it does not have them."""
     if not (sandbox.fresh and store_root.is_dir()):
         return
     place = Place(str(store_root))
@@ -250,8 +250,8 @@ def prefect_service(folder: Path, project: Path) -> Service:
     """A Prefect server with its database in the project; it sends no telemetry, and serves this machine's user alone.
 
     Args:
-        folder: Where its state and its key are kept.
-        project: The checkout, which has what starts it.
+        folder: Folder for its state and its key.
+        project: The checkout, which has the server's application.
     """
     command = [sys.executable, "-m", "uvicorn", "--factory", "deployments.local_server:create", "--app-dir", str(project)]
     command += ["--host", "127.0.0.1", "--port", "{port}", "--log-level", "warning"]
@@ -281,14 +281,14 @@ def prefect_environment(folder: Path) -> dict[str, str]:
 
 
 def addresses_of(prefect: Service) -> dict[str, str]:
-    """What tells a process where a Prefect server that was started here answers, and the galleries that it serves."""
+    """Environment variables with the addresses of a Prefect server that was started here, and of the galleries that it serves."""
     return {"PREFECT_API_URL": f"{prefect.url}/api", SERVED_AT: f"{prefect.url}/gallery"}
 
 
 def prefect_key(folder: Path) -> str:
-    """What a Prefect server that is started here asks everybody for: made once, and kept where only this user reads it.
+    """The password of the Prefect server that is started here, as `user:password`: made once, in a file that only this user can read.
 
-    Whoever can call Prefect's API can read every saved key and have a worker run any command.
+    A person who can call Prefect's API can read every saved key and have a worker run any command.
     """
     _make_own(folder)
     file = folder / _KEY
@@ -296,7 +296,7 @@ def prefect_key(folder: Path) -> str:
         if not file.read_text().strip():  # Prefect takes an empty one for none, and lets everybody in
             file.unlink()
     if not file.exists():
-        with NamedTemporaryFile("w", dir=folder) as new:  # nobody but its owner reads it, and nobody sees half of it
+        with NamedTemporaryFile("w", dir=folder) as new:  # only its owner can read it, and no process reads half of it
             new.write(f"genmedia:{secrets.token_urlsafe(24)}")  # as user and password, which every HTTP client can send
             new.flush()
             with suppress(FileExistsError):
@@ -305,9 +305,9 @@ def prefect_key(folder: Path) -> str:
 
 
 def join_prefect(folder: Path) -> None:
-    """Have this process talk to the Prefect server that `genmedia up` runs with its state in a folder, unless it is told of another.
+    """Have this process use the Prefect server that `genmedia up` runs with its state in a folder, unless its settings name another.
 
-    Prefect reads its settings when it is imported.
+    Call it before Prefect is imported, for Prefect reads its settings then.
     """
     if not (folder / _KEY).exists():
         return
@@ -319,7 +319,7 @@ def join_prefect(folder: Path) -> None:
 
 
 def _told_server() -> str | None:
-    """The server that the environment, or Prefect's profile, names."""
+    """Address of the server that the environment, or Prefect's profile, names; None if neither does."""
     if url := os.environ.get("PREFECT_API_URL"):
         return url.rstrip("/").replace("//localhost:", "//127.0.0.1:")
     home = Path(os.environ.get("PREFECT_HOME") or "~/.prefect").expanduser()
@@ -332,7 +332,7 @@ def _told_server() -> str | None:
 
 
 def _make_own(folder: Path) -> None:
-    """A folder whose content is this user's alone, whatever is shared around it."""
+    """Make a folder that only this user can open, whatever the rights of the folders above it."""
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     folder.chmod(0o700)
 
@@ -340,7 +340,7 @@ def _make_own(folder: Path) -> None:
 def open_accounts(sandbox: str, name: str = "default") -> dict[str, str]:
     """Open an account of this name at every provider of the sandbox at this address; see `accounts_of`.
 
-    The keys of a new one are the same in every sandbox, so that blocks which hold them are good for the next one too.
+    The keys of a new account are the same in every sandbox, so that blocks which hold them work with the next sandbox too.
     """
     sandbox = sandbox.rstrip("/")
     there = {(one["provider"], one["account"]): one["api_key"] for one in _ask(sandbox, "/accounts")}
@@ -372,7 +372,7 @@ def accounts_of(sandbox: str, name: str = "default") -> dict[str, str]:
 
 
 def _ask(sandbox: str, path: str, wish: Any = None) -> Any:
-    """What the sandbox's control plane tells; with a wish, once it has met it."""
+    """Answer of the sandbox's control plane to a GET, or to a POST of the wish."""
     address = f"{sandbox.rstrip('/')}/sandbox{path}"
     try:
         answer = httpx.post(address, json=wish, timeout=10) if wish else httpx.get(address, timeout=10)
@@ -386,9 +386,9 @@ def _ask(sandbox: str, path: str, wish: Any = None) -> Any:
 
 
 def _reserve(port: int) -> socket.socket:
-    """A socket that is bound to this port, or to a free one where another has it, and does not listen.
+    """Bind a socket, which does not listen, to this port, or to a free one if it is taken.
 
-    While it is open, a server of ours can listen there, and the system gives the port to no connection that goes out.
+    While the socket is open, a server of ours can listen on the port, and the system gives the port to no outgoing connection.
     """
     for wanted in (port, 0):
         bound = socket.socket()
@@ -404,7 +404,7 @@ def _reserve(port: int) -> socket.socket:
 
 @contextmanager
 def uninterrupted() -> Generator[None]:
-    """Let Ctrl-C, SIGTERM and SIGHUP wait until the block has ended: a child that was just started is one that is known, and is stopped.
+    """Delay Ctrl-C, SIGTERM and SIGHUP until the block has ended, so that a child that is started in it is known and can be stopped.
 
     Signals reach Python in its main thread only; in another there is nothing to do.
     """
@@ -426,15 +426,15 @@ def uninterrupted() -> Generator[None]:
 
 
 def signal_group(pid: int, sign: signal.Signals) -> None:
-    """Send a signal to a process of ours and its children; one that ended meanwhile hides nothing of why it was to end."""
+    """Send a signal to a process of ours and its children; no error is raised if they have ended meanwhile."""
     with suppress(ProcessLookupError):
         os.killpg(pid, sign)
 
 
 def _began(pid: int) -> str:
-    """When a process began, as the system tells it; empty where there is none, or one that has ended and that nobody has waited for.
+    """Start time of a process, as the system gives it; empty if there is none, or if it has ended and its parent has not waited for it.
 
-    With its number it names one process for ever.
+    With the number of the process it identifies one process for ever.
     """
     if not _BOOT.exists():  # no Linux
         command = ["ps", "-o", "lstart=", "-p", str(pid)]

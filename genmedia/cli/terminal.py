@@ -1,4 +1,4 @@
-"""Live progress on a terminal, plain lines in a pipe: since when, how many steps are over, and what each is doing."""
+"""Live progress on a terminal, plain lines in a pipe: the time since the start, the number of steps that are over, and the status of each."""
 
 from collections.abc import Generator
 from contextlib import contextmanager
@@ -15,7 +15,7 @@ from genmedia.cli.printing import Console
 from genmedia.progress import WAITING, Progress, listener
 
 FRAME_LINES = 3
-"""Of a terminal's height, what the steps leave: the line above them, and where the cursor stands."""
+"""Lines of a terminal that are not for steps: the line above them, and the place of the cursor."""
 
 
 @contextmanager
@@ -44,13 +44,13 @@ def showing_progress(console: Console) -> Generator[None]:
 
 @dataclass
 class _Board:
-    """The last news of every step, by part and name, in the order in which they were first told of."""
+    """The last news of every step, by part and name, in the order of their first news."""
 
     _begun: float = field(default_factory=monotonic)
     _parts: dict[str, dict[str, Progress]] = field(default_factory=dict[str, dict[str, Progress]])
 
     def hear(self, news: Progress) -> bool:
-        """Take the news in; whether there is anything new in it. Without a step's name it is about a part whose steps are not known yet."""
+        """Keep a piece of news; returns True if it changes anything. One without a step's name is about a part with steps not known yet."""
         steps = self._parts.setdefault(news.part, {})
         if news.step:
             steps.pop("", None)
@@ -66,12 +66,12 @@ class _Board:
 
     @property
     def count(self) -> str:
-        """How many steps are over, of all that are known of; with a plus while there will be more."""
+        """Number of steps that are over, of all that are known, such as `2/5`; with a plus while there will be more."""
         steps, unknown = self._steps()
         return f"{sum(one.over for one in steps)}/{len(steps)}{'+' * bool(unknown)}"
 
     def picture(self, lines: int) -> Group:
-        """What a terminal shows: what is left above a line for each step, or for each that is under way where there is no room for all."""
+        """Picture on a terminal: a summary above a line for each step, or for each that is under way if there is no room for all."""
         steps, unknown = self._steps()
         left = [one for one in steps if not one.over]
         rows = [one for steps in list(self._parts.values()) for one in list(steps.values())]
@@ -86,7 +86,7 @@ class _Board:
         return Group(Text(", ".join(told), style="bold"), table)
 
     def _steps(self) -> tuple[list[Progress], list[str]]:
-        """All steps, and the parts whose steps nobody knows yet."""
+        """All steps, and the parts whose steps are not known yet."""
         steps = [one for steps in list(self._parts.values()) for one in list(steps.values()) if one.step]
         return steps, [part for part, steps in list(self._parts.items()) if "" in steps]
 

@@ -29,7 +29,7 @@ def run_up(project: Project) -> int:
     Raises:
         SettingsError: A server did not start, or the deployments could not be made.
     """
-    if signal.getsignal(signal.SIGHUP) is signal.SIG_DFL:  # who closes the terminal wants an end of it too; nohup does not
+    if signal.getsignal(signal.SIGHUP) is signal.SIG_DFL:  # closing the terminal ends it too, unless nohup runs it
         signal.signal(signal.SIGHUP, signal.default_int_handler)
     own = project.folder / ".genmedia"
     with services.alone(own / "services" / "up") as notice:
@@ -94,7 +94,7 @@ def _make_pool(server: str, key: str) -> None:
 
 
 def _payers(said: str) -> str:
-    """Whose keys the deployments pay with, by what was said of the blocks."""
+    """Text on the accounts that the deployments pay with, from the output of `deployments.bootstrap`."""
     blocks = [line.partition("-credentials block default: ") for line in said.splitlines()]
     theirs = [provider for provider, _, what in blocks if what.startswith("yours")]
     if not theirs:
@@ -112,13 +112,13 @@ def _payers(said: str) -> str:
 
 
 def _cut_off(said: str) -> str:
-    """The runs that an earlier stop, or whatever ended their process, has cut off."""
+    """Text on the runs whose process has ended before them, from the output of `deployments.bootstrap`."""
     told = [line.removeprefix("runs: ") for line in said.splitlines() if line.startswith("runs: ")]
     return "".join(f"  Runs     {one}; the same again goes on from there\n" for one in told)
 
 
 def _run(project: Project, environment: Mapping[str, str], arguments: Sequence[str]) -> str:
-    """Returns what it printed."""
+    """Run a Python command in the project's folder; returns what it printed."""
     done = subprocess.run(  # noqa: S603 # our own commands
         [sys.executable, *arguments], cwd=project.folder, env=environment, capture_output=True, text=True, check=False
     )

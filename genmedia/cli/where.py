@@ -1,4 +1,4 @@
-"""Which store, and which journal, a command is about."""
+"""The store, and the journals, that a command is about."""
 
 import asyncio
 from collections import defaultdict
@@ -17,7 +17,7 @@ from genmedia.providers.offers import Saved
 from genmedia.store import Place, Store
 
 PATIENCE = 20.0
-"""Seconds after which a journal counts as one that cannot be reached: the others do not wait for it."""
+"""Longest wait for a journal, in seconds; after it the journal counts as unreachable."""
 
 OWN = ("default", "sandbox")
 """The Asset Store blocks that mean the project's own `media` until a person says otherwise."""
@@ -51,11 +51,11 @@ class _Folder:
 
 @dataclass(frozen=True)
 class Where:
-    """Which store a person means.
+    """The store that a person means.
 
     Attributes:
-        store: The name of a saved Asset Store block; empty, where a command is about the journals of all of them.
-        folder: In its stead, a folder on this machine; then neither Prefect nor a project is needed. See `local`.
+        store: Name of a saved Asset Store block; empty if a command is about the journals of all of them.
+        folder: A folder on this machine in place of the block; then neither Prefect nor a project is needed. See `local`.
         project: The project's folder; found upwards from here by default.
     """
 
@@ -65,10 +65,10 @@ class Where:
 
     @cached_property
     def local(self) -> Path | None:
-        """The folder that is meant in the stead of blocks; None where Prefect is to be asked.
+        """The folder that is used in place of blocks; None if Prefect is to be asked.
 
-        Where no Prefect server is named that would know the blocks, it is the project's `media`, in which `genmedia up` and `genmedia demo`
-        keep everything until a person says otherwise. That is told.
+        If no Prefect server is named that would know the blocks, it is the project's `media`, in which `genmedia up` and `genmedia demo`
+        keep everything by default. A line on standard error says so.
 
         Raises:
             SettingsError: There is no such project.
@@ -83,7 +83,7 @@ class Where:
         return own
 
     async def keeper(self) -> _Keeper:
-        """What hands out the store and its journal.
+        """Find the object that opens the store and its journal.
 
         Raises:
             SettingsError: There is no such folder or block.
@@ -100,10 +100,10 @@ class Where:
         return cast("_Keeper", block.below(project.folder))
 
     async def each(self, do: Callable[[Journal], Awaitable[T]]) -> dict[str, T | GenmediaError]:
-        """Have something done with every journal that is meant, each for itself.
+        """Call `do` with every journal that is meant, each on its own.
 
         Returns:
-            By the names of the stores whose journal it is: what came of it, or why nothing did.
+            The result, or the error, by the names of the stores whose journal it is.
 
         Raises:
             SettingsError: There is no such store, or none at all.
@@ -130,7 +130,7 @@ class Where:
         return {**done, **dict(await asyncio.gather(*map(one, by_journal.values())))}
 
     async def _all(self) -> "tuple[dict[str, _Keeper], dict[str, GenmediaError]]":
-        """Every saved store, by its name; those that can be used, and why the others cannot."""
+        """Return the saved stores that can be used, and the errors of the others, by name."""
         project = find_project(self.project)
         saved = await project.module("deployments.server").saved_stores()
         if not saved:
@@ -148,7 +148,7 @@ class Where:
         return await find_project(self.project).module("deployments.server").saved_credentials()
 
     def work(self, do: Callable[[Journal], Awaitable[T]]) -> T:
-        """Have something done with the journal.
+        """Call `do` with the journal, and return its result.
 
         Raises:
             SettingsError: There is no such store.
@@ -163,6 +163,6 @@ class Where:
 
     @asynccontextmanager
     async def open(self) -> AsyncGenerator[Store]:
-        """The store."""
+        """Open the store."""
         async with (await self.keeper()).get_store() as store:
             yield store

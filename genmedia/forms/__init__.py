@@ -1,1 +1,1 @@
-"""What people write down: fields, names and prompts, and what is said of a fault in them."""
+"""Forms that people fill in: their fields, names and prompts, and the messages about faults."""

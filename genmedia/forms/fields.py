@@ -1,4 +1,4 @@
-"""Fields of forms that people fill in: titles, help and examples in words, shown as they are meant by Prefect's page."""
+"""Form fields with titles, help and examples in words, in a schema that Prefect's page shows as intended."""
 
 from typing import Any
 
@@ -8,17 +8,17 @@ Schema = dict[str, Any]
 
 
 def field(title: str, about: str, *, example: Any = None, shown: Schema | None = None, **rules: Any) -> Any:
-    """A field of a form, for `Annotated` or as the value of a model's field.
+    """Return a field of a form, for `Annotated` or as the value of a model's field.
 
-    Prefect's page shows titles and descriptions, and no examples: so the description ends with the example. Prefect itself says both of a
-    flow's parameters anew, from their names and the docstring; only what is put into the schema at the end outlasts that.
+    Prefect's page shows titles and descriptions, but no examples: so the description ends with the example. Prefect replaces the title and
+    description of a flow's parameters by their names and the docstring; only the entries of `json_schema_extra` outlast that.
 
     Args:
-        title: What stands above it.
-        about: What it is for, in whole sentences.
-        example: A value that could stand in it; None where a choice or a default says it.
-        shown: What else the schema says.
-        rules: What else pydantic's `Field` takes, such as `default` and `ge`.
+        title: Text above the field.
+        about: Purpose of the field, in whole sentences.
+        example: A possible value; None where a choice or a default shows one.
+        shown: Further entries of the schema.
+        rules: Further arguments of pydantic's `Field`, such as `default` and `ge`.
     """
     examples = None if example is None else [example]
     told = about if example is None else f"{about} Example: {_as_typed(example)}"
@@ -27,17 +27,17 @@ def field(title: str, about: str, *, example: Any = None, shown: Schema | None =
 
 
 def show_plainly(schema: Schema) -> None:
-    """Change the schema of a model: what may be null is shown as what it is otherwise, and may be left out.
+    """Change the schema of a model: a field that may be null is shown as its other type, without a default, and may be left out.
 
-    Prefect's page makes two tabs of a value or null, and fills in a default of null as an answer; its server takes null for a field that is
-    neither required nor has a default.
+    Prefect's page makes two tabs of "a value or null", and fills in a default of null as an answer; its server accepts null for a field
+    that is not required and has no default.
     """
     for one in schema.get("properties", {}).values():
         show_value(one)
 
 
 def show_value(schema: Schema) -> None:
-    """The same for the schema of a field."""
+    """Change the schema of one field in the same way; see `show_plainly`."""
     members = schema.get("anyOf", [])
     others = [one for one in members if one.get("type") != "null"]
     if len(others) == len(members):
@@ -49,5 +49,5 @@ def show_value(schema: Schema) -> None:
 
 
 def _as_typed(example: Any) -> str:
-    """An example as a person types it."""
+    """Return an example as a person types it."""
     return ", ".join(map(str, example)) if isinstance(example, list) else str(example)  # pyright: ignore[reportUnknownArgumentType,reportUnknownVariableType] # of any kind

@@ -1,4 +1,4 @@
-"""What things are called: names that people give, and the part of a file's name that a text becomes."""
+"""Names: those that people give, and the parts of file names that are made from texts."""
 
 import unicodedata
 from collections import Counter
@@ -14,7 +14,7 @@ from genmedia.errors import Fault, InputError
 from genmedia.forms.validation import Reading
 
 Place = Sequence[Mapping[str, str | int]]
-"""Where something stands in what a run asked for: a `name`, `number` and `value` for each of its lists, the first list first."""
+"""Place of an item in what a run asked for: a `name`, `number` and `value` for each list of the form, the first list first."""
 
 _SPELLED = str.maketrans(
     {"ä": "ae", "ö": "oe", "ü": "ue", "ß": "ss", "æ": "ae", "ø": "o", "å": "a", "ł": "l", "đ": "d", "œ": "oe"}
@@ -23,18 +23,18 @@ _LONGEST_NAME = 60
 
 
 def placed(**lists: tuple[int, str]) -> Place:
-    """Where something stands in what a run asked for: which value of each list, by its number from 1.
+    """Return the place of an item in what a run asked for: for each list of the form, the number of its value, from 1, and the value.
 
-    A list that gets longer at its end moves nothing.
+    An entry added at the end of a list changes no other place.
     """
     return [{"name": name, "number": number, "value": value} for name, (number, value) in lists.items()]
 
 
 def check_block_name(name: str) -> None:
-    """Refuse what no block can be called: Prefect says so only in a pattern's text, once others are saved.
+    """Check the name of a block. Prefect would refuse it with a pattern's text only, after other blocks were saved.
 
     Raises:
-        InputError: It is no name, with one that would do.
+        InputError: No block can have the name; the fault names one that would do, where there is one.
     """
     try:
         if len(name) > _LONGEST_NAME:
@@ -45,7 +45,7 @@ def check_block_name(name: str) -> None:
 
 
 def as_name(text: str) -> str:
-    """What a name that a person wrote becomes in a path; empty for one without any letter or digit."""
+    """Turn a name that a person wrote into one for a path; empty for one without any letter or digit."""
     if match(rf"[A-Za-z0-9][A-Za-z0-9._-]{{0,{_LONGEST_NAME - 1}}}\Z", text):
         return text
     spelled = unicodedata.normalize("NFC", text).lower().translate(_SPELLED)
@@ -54,7 +54,7 @@ def as_name(text: str) -> str:
 
 
 def _as_name(value: Any, info: ValidationInfo) -> Any:
-    """A name as people write it, as one that can stand in a path, a tag and a chain; the reading is told where they differ."""
+    """Turn a name that a person wrote into one for a path, a tag and a chain; where they differ, `Reading.renamed` gets both."""
     if not isinstance(value, str):
         return value
     if not value.strip():
@@ -80,10 +80,10 @@ def _as_text_of_a_label(value: Any) -> Any:
 
 
 def _held_to(value: Any, allowed: str, first: str, what: str, joint: str) -> Any:
-    """The value, unless it is a text with another character.
+    """Return the value; a text must consist of the allowed characters.
 
     Raises:
-        ValueError: Which character is wrong, and a name that would do.
+        ValueError: It is empty or has another character; the message names the character, and a name that would do.
     """
     if not isinstance(value, str) or match(f"{first}{allowed}*\\Z", value):
         return value
@@ -115,15 +115,15 @@ Labels = Annotated[
     ],
     Field(max_length=16),
 ]
-"""Whom something is bought for: names such as `client`, `project` or `cost_centre`, and what they are."""
+"""Labels that say for whom a purchase is made: names such as `client`, `project` or `cost_centre`, with their values."""
 
 SLUG_CHARACTERS = 32
 
 
 def slug(text: str) -> str:
-    """The words of a text in lower case, joined by dashes and cut to a readable length; of another script than Latin, as they sound.
+    """Return the words of a text in lower case, joined by dashes and cut to a readable length; words of other scripts as they sound.
 
-    `untitled` for one without any letter or digit.
+    `untitled` for a text without any letter or digit.
     """
     words = sub(r"[^a-z0-9]+", "-", text.lower()).strip("-")
     if not search("[a-z]", words):
@@ -132,12 +132,12 @@ def slug(text: str) -> str:
 
 
 def item_names(items: Sequence[tuple[str, str]]) -> list[str]:
-    """What each of several items is called: by its words, and not by its place, so that one that is put in renames no other of other words.
+    """Return a name for each item, made from its words and not from its place: a new item renames no item with other words.
 
-    Those that would be called the same are told apart by a hash of what they are; the very same is called the same.
+    Different items with the same words are told apart by a hash of their content; equal items get the same name.
 
     Args:
-        items: Of each its words, and all that it is.
+        items: Words and whole content of each item.
     """
     names = [slug(words) for words, _ in items]
     differing = Counter(name for name, _ in {(name, item) for name, (_, item) in zip(names, items, strict=True)})

@@ -1,4 +1,4 @@
-"""What people write for a provider to make something of, in one form: texts that look alike are one request."""
+"""Prompts that people write, brought into one form: texts that look the same make the same request."""
 
 import unicodedata
 from collections.abc import Mapping, Sequence
@@ -7,20 +7,20 @@ from typing import Annotated, Any, cast
 from pydantic import BeforeValidator
 
 _BLANKS = "\u115f\u1160\u2800\u3164\uffa0"
-"""Letters and signs by their kind, which show nothing."""
+"""Characters that Unicode counts as letters or symbols, but that show nothing."""
 
 
 def clean(text: str) -> str:
-    """The text without space around it, in Unicode's composed form, with one kind of line break.
+    """Return the text without spaces around it, in Unicode's composed form (NFC), with one kind of line break.
 
     Raises:
-        ValueError: It has a control character, or nothing in it can be seen.
+        ValueError: It has a control character, or no visible one.
     """
     text = unicodedata.normalize("NFC", text.replace("\r\n", "\n")).strip()
     for number, one in enumerate(text, 1):
         if one not in "\n\t" and unicodedata.category(one) in ("Cc", "Cs"):
             raise ValueError(f"has the control character U+{ord(one):04X} as its character {number}")
-    # Letters, numbers, punctuation, symbols and a font's own signs; the rest is space, or changes how others look.
+    # Letters, numbers, punctuation, symbols and a font's own signs; all others are space, or change how their neighbours look.
     if not any(
         (one not in _BLANKS and unicodedata.category(one)[0] in "LNPS") or unicodedata.category(one) == "Co" for one in text
     ):
@@ -33,14 +33,14 @@ def _clean(value: Any) -> Any:
 
 
 Prompt = Annotated[str, BeforeValidator(_clean)]
-"""A text that goes to a provider."""
+"""A text that is sent to a provider."""
 
 
 def look_alike(requests: Mapping[str, tuple[str, Mapping[str, Any]]]) -> list[str]:
-    """A sentence for each request that differs from one before it by nothing but spaces or capitals: it may be bought by mistake.
+    """Return a sentence for each request that differs from an earlier one only by spaces or capitals: it may be bought by mistake.
 
     Args:
-        requests: By the name of the item, what is asked of whom, and the request.
+        requests: By the name of the item, a text with account, operation and take, and the request.
     """
     first: dict[str, tuple[str, Mapping[str, Any]]] = {}
     told: list[str] = []

@@ -1,4 +1,4 @@
-"""What is wrong with what people wrote, as pydantic finds it: in plain words, all at once, each with its place."""
+"""Faults in forms, as pydantic finds them: in plain words, all at once, each with its place."""
 
 import inspect
 import re
@@ -13,7 +13,7 @@ from pydantic_core import ErrorDetails, InitErrorDetails, PydanticCustomError
 from genmedia.errors import Fault, InputError
 
 SHOWN_CHARACTERS = 60
-"""So much is shown of a value that will not do."""
+"""Characters of an unfit value that are shown."""
 
 _WORDS = {
     "missing": "is missing",
@@ -44,11 +44,11 @@ _WORDS = {
 
 @dataclass
 class Reading:
-    """How an input is read: handed to pydantic as its context.
+    """Settings and results of reading an input; handed to pydantic as its context.
 
     Attributes:
-        plans: Whether the steps will be planned: one with faults is then kept, for them to be told with those of the plan.
-        renamed: Names as they were written, and what they became; filled while it is read.
+        plans: True if the steps will be planned: a step with faults is then kept, so that they are reported with those of the plan.
+        renamed: Names as they were written, with the names they became; filled while the input is read.
     """
 
     plans: bool = False
@@ -56,7 +56,7 @@ class Reading:
 
 
 def parameters_of(function: Callable[..., Any]) -> type[BaseModel]:
-    """A model with a field for each parameter of a function."""
+    """Return a model with a field for each parameter of a function."""
     hints = get_type_hints(function, include_extras=True)
     fields: dict[str, Any] = {
         one.name: (hints[one.name], ... if one.default is one.empty else one.default)
@@ -66,10 +66,10 @@ def parameters_of(function: Callable[..., Any]) -> type[BaseModel]:
 
 
 def read_parameters(function: Callable[..., Any], given: Mapping[str, Any], reading: Reading) -> dict[str, Any]:
-    """The parameters as the function takes them.
+    """Return the parameters as the function takes them.
 
     Raises:
-        InputError: Everything that is wrong with them; of steps that are to be planned, only where something else is wrong as well.
+        InputError: All faults; the faults of steps that will be planned only where something else is wrong as well.
     """
     model = parameters_of(function)
     try:
@@ -83,12 +83,12 @@ def read_parameters(function: Callable[..., Any], given: Mapping[str, Any], read
 
 
 def faults_in(error: ValidationError, given: Any, outermost: Callable[[str], str] = str) -> list[Fault]:
-    """Everything that is wrong, one fault for each place, with entries of lists counted and named as people do.
+    """Return all faults, one for each place, with entries of lists counted and named as people do.
 
     Args:
-        error: What pydantic found.
-        given: What was validated.
-        outermost: How a field of the outermost level is called.
+        error: The error that pydantic raised.
+        given: The value that was validated.
+        outermost: Returns the name that people know for a field of the outermost level.
     """
     found: dict[str, list[ErrorDetails]] = {}
     for one in error.errors(include_url=False):
@@ -97,19 +97,19 @@ def faults_in(error: ValidationError, given: Any, outermost: Callable[[str], str
 
 
 def told_again(fault: ErrorDetails) -> InitErrorDetails:
-    """A fault that a validator hands on beside one of its own."""
-    if fault["type"] in ("missing", "extra_forbidden", "literal_error"):  # of which `faults_in` reads more than the words
+    """Return a fault in the form in which a validator can hand it on beside its own."""
+    if fault["type"] in ("missing", "extra_forbidden", "literal_error"):  # `faults_in` reads more than the words of these
         return InitErrorDetails(type=fault["type"], loc=fault["loc"], input=fault["input"], ctx=fault.get("ctx", {}))
     return InitErrorDetails(type=found_by_us(in_words(fault)), loc=fault["loc"], input=fault["input"])
 
 
 def found_by_us(what: str) -> PydanticCustomError:
-    """A fault that pydantic does not know."""
+    """Return a fault with these words, of a type that pydantic does not know."""
     return PydanticCustomError("found_by_us", "{what}", {"what": what})
 
 
 def _place(fault: ErrorDetails, given: Any, outermost: Callable[[str], str]) -> str:
-    """The way to a fault through what was written; pydantic names the branches of unions on the way, which nobody wrote."""
+    """Return the way to a fault through the written value, without the branches of unions, which pydantic names as well."""
     way: list[str] = []
     value, many, in_a_list = given, "", False
     is_field = fault["type"] in ("missing", "extra_forbidden")
@@ -135,7 +135,7 @@ def _fields(value: Any) -> Mapping[str, Any]:
 
 
 def _entry(many: str, index: int, value: Any) -> str:
-    """An entry of a list, as a person finds it: `step 2 (film)`, `input prompt`, `seed 3`."""
+    """Return an entry of a list as a person finds it: `step 2 (film)`, `input prompt`, `seed 3`."""
     one, fields = many.removesuffix("s") or "entry", _fields(value)
     if fields.get("id") and isinstance(fields["id"], str):
         return f"{one} {fields['id']}"
@@ -144,14 +144,14 @@ def _entry(many: str, index: int, value: Any) -> str:
 
 
 def _told(faults: Sequence[ErrorDetails]) -> list[str]:
-    """What is wrong in one place, each thing once; a union of choices comes as a fault for each of its parts."""
+    """Return the faults of one place in words, each once; those of a union of choices, one for each part, are reported as one."""
     choices = [one for one in faults if one["type"] == "literal_error"]
     others = [in_words(one) for one in faults if one["type"] != "literal_error"]
     return list(dict.fromkeys([*([_choice(choices)] if choices else []), *others]))
 
 
 def in_words(fault: ErrorDetails) -> str:
-    """What is wrong in one place; the value itself is not told."""
+    """Return one fault in plain words; those of the validator or of pydantic where `_WORDS` has none."""
     if fault.get("ctx", {}).get("min_length") == 1:
         return "is empty"
     if fault["type"] in _WORDS:

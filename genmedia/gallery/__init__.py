@@ -1,1 +1,1 @@
-"""Pictures for people: the page that shows a whole store, models that turn, and contact sheets."""
+"""The gallery: the page that shows a whole store, the pages that turn 3D models, and contact sheets."""

@@ -1,4 +1,4 @@
-"""Where a person finds the gallery of a store in a browser, while a server on this machine serves it."""
+"""Address of a store's gallery in a browser, while a server on this machine serves it."""
 
 import os
 from urllib.parse import quote, urlencode

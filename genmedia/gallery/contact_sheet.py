@@ -1,4 +1,4 @@
-"""One small picture of many results, to be put where only a picture can go."""
+"""Contact sheets: one small picture of many results, for places that can only show a picture."""
 
 import math
 from collections.abc import Sequence
@@ -10,7 +10,7 @@ from PIL import Image, ImageDraw, ImageFont
 from genmedia.store.sidecar import Coordinate
 
 MAX_BYTES = 140_000
-"""Leaves room for base64 and some text in a Prefect artifact of at most 200 kB."""
+"""Largest sheet, in bytes: it leaves room for base64 and some text in a Prefect artifact of at most 200 kB."""
 
 _MOST_TILES = 160
 _LARGEST_TILE = 320
@@ -21,10 +21,10 @@ _BACKGROUND, _MISSING, _INK = (32, 33, 36), (72, 74, 79), (214, 216, 220)
 
 
 def columns_of(places: Sequence[Sequence[Coordinate]]) -> int | None:
-    """In how many columns a product of lists is a table, with a row for each value of the first list that varies.
+    """Number of columns in which a product of lists is a table, with a row for each value of the first list that varies.
 
     Returns:
-        None where what there is is no whole table.
+        None if the places are no complete table.
     """
     numbers = {tuple(one.number for one in place) for place in places}
     if len({tuple(one.name for one in place) for place in places}) != 1 or len(numbers) < len(places):
@@ -37,13 +37,13 @@ def columns_of(places: Sequence[Sequence[Coordinate]]) -> int | None:
 def make_contact_sheet(
     entries: Sequence[tuple[str, Path | None]], *, columns: int | None = None, max_bytes: int = MAX_BYTES
 ) -> bytes:
-    """All results at a glance, as one WebP picture: a grid of thumbnails, each with its label below.
+    """Draw all results into one WebP picture: a grid of thumbnails, each with its label below.
 
     Quality is lowered first, then size, until the picture fits. Of very many results the first are shown, and the rest counted.
 
     Args:
         entries: A label and a thumbnail for each result; one that is missing or does not decode gets a grey tile.
-        columns: How many stand side by side; None for what fits best.
+        columns: Number of columns; None for the best fit.
         max_bytes: The most bytes the picture may have.
 
     Raises:

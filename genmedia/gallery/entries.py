@@ -1,4 +1,4 @@
-"""What the gallery shows of each asset, as plain data: the known fields of its sidecar, and where its files are from the page."""
+"""Entries of the gallery, one for each asset, as plain data: the known fields of its sidecar, and the paths of its files from the page."""
 
 import hashlib
 import json
@@ -23,18 +23,18 @@ _ADDRESS = re.compile(r"https?://[^\s\"'<>|]+")
 
 
 def make_entry(path: str, read: Sidecar, thumbnails: Container[str]) -> Entry:
-    """What the page shows of an asset.
+    """Make the entry of an asset.
 
     Args:
-        path: The asset's, below the store's root: where its sidecar stands, whatever that says, for the store may have been moved.
+        path: The asset's path below the store's root, by the place of its sidecar; the path in the sidecar may be an older one.
         read: Its sidecar.
         thumbnails: The SHA-256 of all contents that have a thumbnail.
 
     Returns:
-        An entry. For a text, its beginning is still to be added as `text`.
+        The entry. If the asset is a text, the caller still has to add its beginning as `text`.
 
     Raises:
-        ValueError: The request holds a number that is none.
+        ValueError: The request holds NaN or an infinite number.
     """
     about: Entry = _bare(read.model_dump(mode="json", by_alias=True, exclude_none=True, exclude=_UNSHOWN))
     wish = json.dumps([read.account, read.operation, read.request], sort_keys=True, allow_nan=False)
@@ -52,7 +52,7 @@ def make_entry(path: str, read: Sidecar, thumbnails: Container[str]) -> Entry:
 
 
 def read_refused(path: str, evidence: bytes) -> Entry:
-    """What the page shows of a file in quarantine: why it was refused; nothing that would open the file.
+    """Make the entry of a file in quarantine: why it was refused, without any link that would open the file.
 
     Raises:
         ValueError: It does not read as evidence.
@@ -77,7 +77,7 @@ def read_refused(path: str, evidence: bytes) -> Entry:
 
 
 def is_evidence_of(evidence: bytes, key: str, output: str, number: int) -> bool:
-    """Whether evidence in quarantine is of this output of this submission."""
+    """True if evidence in quarantine is about this output of this submission."""
     try:
         read = Evidence.model_validate_json(evidence)
     except ValueError:
@@ -86,7 +86,7 @@ def is_evidence_of(evidence: bytes, key: str, output: str, number: int) -> bool:
 
 
 def thumbnail_of(digest: str) -> str:
-    """Where the thumbnail of the content with this SHA-256 stands, from the page."""
+    """Path from the page of the thumbnail of the content with this SHA-256."""
     return f".genmedia/thumbnails/{digest}.webp"
 
 
@@ -95,7 +95,7 @@ def _href(path: str) -> str:
 
 
 def _bare(value: Any) -> Any:
-    """The value with every address in its texts cut down to what may be shown: signatures stand in queries."""
+    """Return the value with every address in its texts cut down to what may be shown: queries may hold signatures."""
     if isinstance(value, str):
         return _ADDRESS.sub(lambda found: bare_url(found[0]) if set("?#@") & set(found[0]) else found[0], value)
     if isinstance(value, list):

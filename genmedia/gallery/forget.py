@@ -1,4 +1,4 @@
-"""A person removes an asset for good: what is left of it, and clearing that away. It is neither fetched nor bought again."""
+"""Removal of an asset for good, for a person: its traces are found and cleared away. It is neither fetched nor bought again."""
 
 from collections.abc import Iterable, Sequence
 from contextlib import nullcontext
@@ -21,17 +21,17 @@ from genmedia.store.store import SIDECAR_BYTES, forgotten_path, thumbnail_path
 
 @dataclass(frozen=True)
 class Traces:
-    """What there is of an asset.
+    """All traces of an asset.
 
     Attributes:
-        path: Where it stands, or stood.
-        asset: As the journal has it.
-        attempt: The purchase that it came of; None for what a person put into the store.
-        files: Everything in the store that goes, by path.
-        pages: What is written anew without it.
-        kept: Of its job's other outputs, those that stay.
-        equal: Files with the same content that came of other purchases, which stay.
-        made_of_it: Files that were made of it, which stay.
+        path: Its path in the store, now or before.
+        asset: The asset as the journal has it.
+        attempt: The purchase that gave it; None for an upload of a person.
+        files: Paths of all files in the store that are removed.
+        pages: Pages that are written anew without it.
+        kept: Paths of its job's other outputs, which stay.
+        equal: Paths of files with the same content from other purchases, which stay.
+        made_of_it: Paths of files that were made of it, which stay.
     """
 
     path: str
@@ -45,7 +45,7 @@ class Traces:
 
     @property
     def told(self) -> list[str]:
-        """What goes and what stays, in lines for a person."""
+        """Lines for a person on what goes and what stays."""
         lines = [f"goes   {path}" for path in self.files] + [f"anew   {path}" for path in self.pages]
         if self.attempt is None:
             lines.append("goes   for good: it cannot be fetched again")
@@ -64,11 +64,11 @@ class Traces:
 
 
 async def find_traces(store: Store, journal: Journal, path: str) -> Traces:
-    """Look for all that there is of an asset.
+    """Find all traces of an asset.
 
     Args:
-        store: Where it is.
-        journal: What is known of it.
+        store: Store of the asset.
+        journal: Journal of the store.
         path: Its path below the store's root.
 
     Raises:
@@ -90,7 +90,7 @@ async def find_traces(store: Store, journal: Journal, path: str) -> Traces:
         made = {made for digest in digests for made in (thumbnail_path(digest), page_of(digest))}
         files |= {name for name in there if name in made or any(name.startswith(handed_on(digest)) for digest in digests)}
     if PAGE not in there:
-        files |= {DATA} & there.keys()  # of a page that somebody removed: it tells all the page told
+        files |= {DATA} & there.keys()  # left over from a page that was removed: it has all that the page showed
     kept: list[str] = []
     if attempt:
         files |= await _evidence(store, contents, attempt, asset)
@@ -108,9 +108,9 @@ async def find_traces(store: Store, journal: Journal, path: str) -> Traces:
 
 
 async def _known(journal: Journal, path: str, standing: Asset | None) -> tuple[Attempt | None, StoredAsset]:
-    """What the journal knows of an asset: by what its sidecar says, for it may have been moved, else by its path.
+    """Find an asset in the journal: by its sidecar, for the file may have been moved, else by its path.
 
-    Of what a person put into the store it knows nothing: the sidecar is all there is.
+    The journal knows nothing of a person's uploads: there the sidecar is the only source.
     """
     if standing and standing.sidecar.is_upload:
         told = standing.sidecar
@@ -128,14 +128,14 @@ async def _known(journal: Journal, path: str, standing: Asset | None) -> tuple[A
 
 
 def _is_of(asset: Asset, attempt: Attempt, known: StoredAsset) -> bool:
-    """Whether a sidecar is that of an asset that the journal knows."""
+    """True if a sidecar is that of an asset that the journal knows."""
     told = asset.sidecar
     purchase, output = (told.submission_key, told.attempt), (told.output.id, told.output.number or known.number)
     return (purchase, output) == ((attempt.key, attempt.number), (known.output, known.number))
 
 
 async def _evidence(store: Store, contents: Contents, attempt: Attempt, asset: StoredAsset) -> set[str]:
-    """What was put into quarantine of the same output, with its evidence."""
+    """Paths of the files of the same output in quarantine, with their evidence."""
     notes = [
         one
         for one, size in contents.there.items()
@@ -153,13 +153,13 @@ def _made_of(others: Iterable[Asset], path: str, digests: set[str]) -> list[str]
 
 
 async def forget(store: Store, journal: Journal, traces: Traces) -> None:
-    """Clear an asset away for good. Whoever is interrupted does it again: what is gone already is passed over.
+    """Clear an asset away for good. After an interruption, call it again: what is gone already is passed over.
 
     Raises:
         StoreError: The store refused.
         JournalError: The journal cannot be written.
     """
-    # Whoever fetches its files at this moment is waited for: what they store goes too.
+    # A process that fetches its files at this moment is waited for: the files that it stores go too.
     attempt = traces.attempt
     busy = journal.claimed(attempt.id) if attempt and attempt.state.live else nullcontext()
     async with busy:
@@ -179,7 +179,7 @@ async def _clear_away(store: Store, journal: Journal, traces: Traces) -> None:
 
 
 async def _let_stand_for_it(store: Store, journal: Journal, attempt: Attempt, asset: StoredAsset, *, words: bool) -> None:
-    """Have the journal and the store know that it was bought and is not wanted."""
+    """Write into the journal and into the store that the asset was bought and that a person removed it."""
     if asset.forgotten_at is None:
         now = datetime.now(UTC)
         left = _without_words(asset.sidecar, now)
@@ -189,15 +189,15 @@ async def _let_stand_for_it(store: Store, journal: Journal, attempt: Attempt, as
             sidecar=left,
             forgotten_at=now.isoformat(timespec="milliseconds"),
         )
-        # First the journal: from here on nobody fetches or buys it again, whatever happens to the rest.
+        # First the journal: from here on no run fetches or buys it again, even if the rest fails.
         await journal.forget(attempt, asset, stands_for_it, words=words)
         asset = stands_for_it
-    # A store whose journal is lost knows by this that it was not lost.
+    # If the journal is lost, this file says that the asset was removed and not lost.
     await store.write_json(asset.path, asset.sidecar.write())
 
 
 def _without_words(sidecar: Sidecar, now: datetime) -> Sidecar:
-    """What is left of the sidecar of a file that is removed now: no text that a person or the provider wrote."""
+    """Return the sidecar of a file that is removed now, without any text that a person or the provider wrote."""
     return sidecar.model_copy(
         update={
             "place": tuple(one.model_copy(update={"value": ""}) for one in sidecar.place),

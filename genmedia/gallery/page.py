@@ -19,21 +19,21 @@ from genmedia.transport.origins import origin_of
 
 DATA = ".genmedia/gallery-data.js"
 LEFT_OUT = 500
-"""So many files that are not shown are named on the page."""
+"""Most files without an entry that the page names."""
 
 TEXT_CHARACTERS = 20_000
-"""How much of a text stands in the data; the rest is in its file."""
+"""Most characters of a text in the data; the rest is in its file."""
 
 
 async def write_gallery(store: Store, contents: Contents) -> str:
-    """Write `index.html` into the store's root and get its address: a page that opens from the disk, with no server and no network.
+    """Write `index.html` into the store's root and return its address: a page that opens from the disk, with no server and no network.
 
-    The page is small; what it shows stands in a script beside it (`DATA`), and each model in a page of its own. A sidecar that is
+    The page is small; its data are in a script beside it (`DATA`), and each model is in a page of its own. A sidecar that is
     damaged or without its file is left out and named on the page.
 
     Args:
         store: The store.
-        contents: What is in it now.
+        contents: Its contents now.
 
     Raises:
         StoreError: The store cannot be read or written.
@@ -47,12 +47,12 @@ async def write_gallery(store: Store, contents: Contents) -> str:
 
 
 async def write_linked_gallery(store: Store, folder: Path, seconds: float) -> Path:
-    """Write the gallery of a private bucket into a folder of this machine and get its page: what it shows is read by signed links.
+    """Write the gallery of a private bucket into a folder of this machine and return the page's path; it reads files by signed links.
 
     Args:
         store: The bucket.
-        folder: Where the page goes, with what its models need.
-        seconds: How long the links live; the page is to be written anew after that.
+        folder: Folder for the page and for the pages of its models.
+        seconds: Life of the links, in seconds; after that the page has to be written anew.
 
     Raises:
         SettingsError: The store signs no links.
@@ -75,7 +75,7 @@ async def write_linked_gallery(store: Store, folder: Path, seconds: float) -> Pa
 
 
 async def _draw_models(store: Store, assets: Iterable[Entry], write: Callable[[str, Iterable[str]], Awaitable[None]]) -> None:
-    """A page for each model among the assets, and what draws them."""
+    """Write a page for each model among the assets, and the page that draws them."""
     models = [asset for asset in assets if "turns" in asset]
     for asset in models:
         with (await store.files.copy(asset["path"])).open("rb") as model:
@@ -85,18 +85,18 @@ async def _draw_models(store: Store, assets: Iterable[Entry], write: Callable[[s
 
 
 def name_of(store: Store) -> str:
-    """What a page calls a store."""
+    """Name of a store on a page."""
     return store.label.rstrip("/").rpartition("/")[2]
 
 
 @dataclass(frozen=True)
 class Seen:
-    """What a page shows of a store.
+    """Contents of a store as a page shows them.
 
     Attributes:
-        assets: An entry for each asset, in the order they are shown; what is in quarantine comes last.
-        left_out: For each file that is not shown its `name` and `why`.
-        made: Each entry by its path, with all that it was made of.
+        assets: An entry for each asset, in the order they are shown; files in quarantine come last.
+        left_out: `name` and `why` of each file that is not shown.
+        made: Each entry by its path, with a value that changes when the files that it is made from change.
     """
 
     assets: list[Entry]
@@ -105,13 +105,13 @@ class Seen:
 
 
 def make_page(root: str, seen: Seen, origin: str = "", live: Mapping[str, str] | None = None) -> tuple[str, str]:
-    """The script with the data, and the page.
+    """Make the script with the data, and the page.
 
     Args:
         root: The store's name.
-        seen: What to show.
-        origin: Where pictures and videos may come from, besides from beside the page.
-        live: Of a page that a server keeps up to date: what it needs for that; see `genmedia.gallery.serving`.
+        seen: Contents to show.
+        origin: Origin that pictures and videos may come from as well; empty for none but the page's own.
+        live: Data by which a server keeps the page up to date; None without a server. See `genmedia.gallery.serving`.
 
     Returns:
         The text of `DATA`, which is one assignment of one string, and the text of `PAGE`.
@@ -126,16 +126,16 @@ def make_page(root: str, seen: Seen, origin: str = "", live: Mapping[str, str] |
     digest = hashlib.sha256(data.encode()).hexdigest()
     page = seal(read_template("gallery.html")).replace("%nonce%", digest[:32]).replace("%origin%", origin)
     page = page.replace("%connect%", "connect-src 'self'; " if live else "", 1)
-    return data, page.replace("%data%", f"{DATA}?{digest[:8]}", 1)  # a browser that keeps files keeps no old data for a new page
+    return data, page.replace("%data%", f"{DATA}?{digest[:8]}", 1)  # a browser's cache has no old data for a new page
 
 
 async def look_around(store: Store, contents: Contents, before: Seen | None = None) -> Seen:
-    """What a page shows of each asset, and the files that it leaves out, with the reason.
+    """Make the entries of a page, and list the files that it leaves out, with the reason.
 
     Args:
         store: The store.
-        contents: What is in it.
-        before: What was seen at an earlier look: an entry that would be equal is the very same.
+        contents: Its contents.
+        before: Result of an earlier look; entries that have not changed are the same objects.
 
     Raises:
         StoreError: The store cannot be read.

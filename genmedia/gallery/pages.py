@@ -9,13 +9,13 @@ _PART = re.compile(r"%([a-z]+\.(?:css|js))%")
 
 
 def read_template(name: str) -> str:
-    """A page of this package with its parts in it (`%name.css%`, `%name.js%`), and places marked `%name%` still to be filled in."""
+    """Read a page of this package and fill in its parts (`%name.css%`, `%name.js%`); the caller fills in places such as `%name%`."""
     text = files("genmedia.gallery").joinpath("web", name).read_text(encoding="utf-8")
     return _PART.sub(lambda part: read_template(part[1]), text)
 
 
 def seal(page: str) -> str:
-    """Let a page's policy allow the page's own script and style, by their hashes, and no other: `%script%` and `%style%`."""
+    """Fill the hashes of a page's own script and style into its policy, at `%script%` and `%style%`, so that it allows no others."""
     for tag in ("script", "style"):
         code = page.partition(f"<{tag}>")[2].partition(f"</{tag}>")[0]
         page = page.replace(f"%{tag}%", f"'sha256-{b64encode(sha256(code.encode()).digest()).decode()}'", 1)

@@ -1,7 +1,7 @@
-"""The galleries of saved stores over HTTP: the page that opens from disk, kept up to date while somebody looks at it, and uploads.
+"""The galleries of saved stores over HTTP: the page that opens from disk, kept up to date while it is open, and uploads.
 
 A browser gets what the page shows and nothing else of a store: pictures, videos, texts and models with a sidecar beside them, those
-sidecars, and thumbnails. No page and no script comes out of a store: what draws is made here.
+sidecars, and thumbnails. No page and no script comes out of a store: all pages are made here.
 """
 
 import hmac
@@ -49,10 +49,10 @@ LIVE = ".genmedia/live"
 UPLOADS = ".genmedia/uploads"
 
 LOOK_SECONDS = 2.0
-"""Between two looks at a store, at least."""
+"""Shortest time between two looks at a store, in seconds."""
 
 LOOK_SHARE = 10
-"""A look that takes long is taken as much more seldom: of a large store, or of one far away."""
+"""Shortest time between two looks, as a multiple of the time that a look takes: a large or distant store is looked at less often."""
 
 SIGNED_IN_SECONDS = 30 * 24 * 3600
 FORM_BYTES = 4_096
@@ -65,7 +65,7 @@ _HEADERS = {
     "cache-control": "no-store",
 }
 _AS_FILE = {"content-security-policy": "default-src 'none'; img-src 'self'; media-src 'self'; style-src 'unsafe-inline'; sandbox"}
-"""What came from a provider is a picture, whatever it is opened as: no script runs in it, and it is of no origin."""
+"""Headers of a file from a provider, however it is opened: no script runs in it, and it has no origin."""
 
 _AS_FRAME = {"content-security-policy": "frame-ancestors 'self'; sandbox allow-scripts"}
 _AS_PAGE = {"content-security-policy": "frame-ancestors 'none'"}
@@ -76,12 +76,12 @@ class Keeper(Protocol):
 
     @property
     def place(self) -> Place:
-        """Where it is."""
+        """Place of the store."""
         ...
 
     @property
     def journal_url(self) -> str:
-        """Where its journal is."""
+        """Address of its journal."""
         ...
 
     def get_store(self) -> AbstractAsyncContextManager[Store]:
@@ -94,14 +94,14 @@ class Keeper(Protocol):
 
 
 class Galleries:
-    """A web application, for whoever has the password; to be mounted, and closed with `aclose`.
+    """A web application for people who have the password; mount it, and close it with `aclose`.
 
     Args:
-        password: The password; it is good in a form once, which leaves a cookie, or in each request as HTTP Basic (`user:password`).
-        names: Asked for the names of all saved stores.
-        find: Asked for one of them; raises a `SettingsError` where there is none.
-        runs: The beginning of the address of a run's page, before its id; empty where runs have none.
-        kept_as: Under which name other pages of this origin keep the password in a browser, as base64; empty where none does.
+        password: The password; it is given in a form once, which leaves a cookie, or in each request as HTTP Basic (`user:password`).
+        names: Gives the names of all saved stores.
+        find: Gives one of them; raises a `SettingsError` if there is none.
+        runs: Beginning of the address of a run's page, before its id; empty if runs have no page.
+        kept_as: Name under which other pages of this origin keep the password in a browser, as base64; empty if none does.
     """
 
     def __init__(
@@ -145,7 +145,7 @@ class Galleries:
         while self._shown:
             await self._shown.popitem()[1].aclose()
 
-    # Who asks
+    # Sign-in
 
     def _is_known(self, request: Request) -> bool:
         kind, _, told = request.headers.get("authorization", "").partition(" ")
@@ -160,11 +160,11 @@ class Galleries:
         return hmac.compare_digest(told.encode(), self._password.encode())
 
     def _proof(self, ends: str) -> str:
-        """What only who has the password can say of this time; it tells nothing of the password."""
+        """Proof, for a time of expiry, that the password was known; it reveals nothing about the password."""
         return hmac.new(self._password.encode(), f"gallery until {ends}".encode(), "sha256").hexdigest()
 
     async def _sign_in(self, request: Request) -> Response:
-        """Ask for the password, where a page is wanted; who gives it comes back to the page that was wanted."""
+        """Ask for the password, if a page is requested; the right password leads back to that page."""
         if request.method not in ("GET", "HEAD", "POST") or not request.url.path.endswith("/"):
             return _plain("The password is missing.", 401)
         if request.method != "POST":
@@ -193,7 +193,7 @@ class Galleries:
         # A form on a page without referrers would come from the origin "null".
         return HTMLResponse(page, 401, {**_HEADERS, **_AS_PAGE, "referrer-policy": "same-origin"})
 
-    # What is answered
+    # Answers
 
     async def _list(self, request: Request) -> Response:
         names = await self._names()
@@ -207,7 +207,7 @@ class Galleries:
         name = request.path_params["store"]
         keeper = await self._find(name)
         shown = self._shown.get(name)
-        if shown is None or shown.keeper != keeper:  # somebody saved it anew
+        if shown is None or shown.keeper != keeper:  # it was saved anew
             if shown := self._shown.pop(name, None):
                 await shown.aclose()
             shown = await self._show(name, keeper)
@@ -242,7 +242,7 @@ class Galleries:
             return _plain("There is no such file.", 404)
 
     async def _shown_now(self, request: Request) -> "_Shown":
-        """The store that is asked for; found again where this server has not shown it yet."""
+        """Return the store that is asked for; open it if this server has not shown it yet."""
         name = request.path_params["store"]
         shown = self._shown.get(name)
         if shown is None:
@@ -259,7 +259,7 @@ class Galleries:
 
 
 class _Shown:
-    """A store as it is shown: what was seen of it, and what of that is new.
+    """A store as it is shown: its contents at the last look, and the version of each change.
 
     Args:
         keeper: The store.
@@ -282,15 +282,15 @@ class _Shown:
         self._written: tuple[int, tuple[str, str]] = -1, ("", "")
 
     async def open(self) -> None:
-        """Hold the store."""
+        """Open the store."""
         self.store = await self._held.enter_async_context(self.keeper.get_store())
 
     async def aclose(self) -> None:
-        """Let it go."""
+        """Close the store."""
         await self._held.aclose()
 
     async def look(self, *, at_once: bool = False) -> None:
-        """See what is in the store now, unless somebody has looked just before.
+        """Read what is in the store now, unless the last look was just before.
 
         Raises:
             StoreError: It cannot be read.
@@ -303,7 +303,7 @@ class _Shown:
             seen = await look_around(self.store, self._contents, before)
             new = [entry for path, (_, entry) in seen.made.items() if before.made.get(path, ("", None))[1] is not entry]
             await self._dress(new)
-            # From here on nothing waits: who asks meanwhile gets all of it or nothing.
+            # There is no await from here on: another request sees all of the change or nothing.
             self._seen = seen
             if new or before.made.keys() != seen.made.keys() or before.left_out != seen.left_out:
                 self._version += 1
@@ -315,7 +315,7 @@ class _Shown:
             self._next = now + max(LOOK_SECONDS, LOOK_SHARE * (now - begun))
 
     async def _dress(self, entries: Sequence[Entry]) -> None:
-        """Fit new entries for this: what is in quarantine opens nowhere, and each says which run bought it, as far as the journal knows."""
+        """Adapt new entries: those in quarantine lose the link to their evidence, and each gets its run's id, if the journal has it."""
         for entry in entries:
             if entry.get("quarantined"):
                 del entry["sidecar"]
@@ -337,7 +337,7 @@ class _Shown:
         return self._written[1]
 
     def since(self, token: str) -> dict[str, Any]:
-        """What a page that has the version of this token needs to be as new as this: nothing, what is new, or all."""
+        """Changes that bring a page with the version of this token up to date: none, the new entries, or all."""
         name, _, number = token.partition("-")
         has = int(number) if name == self._name and number.isdecimal() else 0
         if has == self._version:
@@ -355,10 +355,10 @@ class _Shown:
         return f"{self._name}-{self._version}"
 
     async def file(self, request: Request, path: str) -> Response:
-        """What stands at a path, if the page shows it.
+        """Answer with the file at a path, if the page shows it.
 
         Raises:
-            FileNotFoundError: It shows no such thing, or that is gone.
+            FileNotFoundError: The page shows no such file, or the file is gone.
             StoreError: It cannot be read.
         """
         if path in self._assets:
@@ -379,7 +379,7 @@ class _Shown:
         raise FileNotFoundError(path)
 
     async def _send(self, request: Request, path: str, kind: str, told: dict[str, str]) -> Response:
-        """A file, or the part of it that is asked for; nothing where the browser has it."""
+        """Answer with a file, or with the part of it that is asked for; with no content if the browser has it."""
         file = await self._own(path)
         found = file.stat()
         tag = f'"{found.st_mtime_ns:x}-{found.st_size:x}"'
@@ -389,7 +389,7 @@ class _Shown:
         return FileResponse(file, headers=headers, media_type=kind, stat_result=found)
 
     async def _own(self, path: str) -> Path:
-        """A local file with the content of a file of the store; a link that leads out of the store's folder leads nowhere."""
+        """Return a local file with the content of a file of the store; a symbolic link out of the store's folder counts as missing."""
         file, folder = await self.store.files.copy(path), self.keeper.place.folder
         if folder and not file.resolve().is_relative_to(folder.resolve()):
             raise FileNotFoundError(path)
@@ -405,19 +405,19 @@ def _model_page(file: Path) -> AsyncIterator[str]:
 
 
 def _as_id(run: str) -> str:
-    """The id of a run that has a page; empty for a run that was told otherwise."""
+    """Id of a run that has a page in Prefect; empty if the text is no such id."""
     with suppress(ValueError):
         return str(UUID(run))
     return ""
 
 
 def _cookie(request: Request) -> str:
-    """Cookies do not know of ports: two servers of one machine are told apart by the name."""
+    """Name of the cookie, with the port in it: browsers share cookies among all ports of a machine."""
     return f"gallery-{request.url.port or 80}"
 
 
 def _within(request: Request) -> str:
-    """The address that was asked for, without its host: what follows the host cannot lead to another one."""
+    """Path of the request, as an address that cannot lead to another host."""
     return quote("/" + request.url.path.lstrip("/"))
 
 

@@ -1,4 +1,4 @@
-"""Pictures that a person puts into a store, to be named as inputs: `store:uploads/NAME`."""
+"""Pictures that a person uploads into a store, to be named as inputs: `store:uploads/NAME`."""
 
 import hashlib
 import json
@@ -16,24 +16,24 @@ from genmedia.store.files import explain
 from genmedia.store.sidecar import UPLOAD, VERSION, Cost, File, Output, Sidecar, Times
 
 LARGEST_BYTES = 100 * 10**6
-"""A picture that is longer is put up by nobody by accident; the store's own bound holds as well."""
+"""Largest picture that is accepted, in bytes; the store's own bound holds as well."""
 
 _TEMPLATE = "uploads/{output}.{ext}"
 
 
 async def take_in(store: Store, name: str, content: AsyncIterator[bytes]) -> str:
-    """Put a picture into the store, with a sidecar that says that a person did; nothing is written over.
+    """Put a picture into the store, with a sidecar that says that a person uploaded it; no file is overwritten.
 
     Args:
         store: The store.
-        name: What the person's file is called, perhaps with folders before it.
+        name: Name of the person's file, perhaps with folders before it.
         content: Its bytes.
 
     Returns:
-        Its path below the root, `uploads/NAME`: the same for the same picture under the same name, however often it is put up.
+        Its path below the root, `uploads/NAME`: the same for the same picture under the same name, however often it is uploaded.
 
     Raises:
-        InputError: It is too long, or no picture.
+        InputError: It is too large, or no picture that can be used.
         StoreError: The store refused.
     """
     name = PurePosixPath(name.replace("\\", "/")).name

@@ -1,7 +1,7 @@
-"""What lets a browser turn the models of a store from the disk: one page that draws, and one for each model that hands over its bytes.
+"""Pages by which a browser turns the models of a store from the disk: one page that draws, and one for each model with its bytes.
 
-A page that was opened from the disk may not read files, so a model's bytes stand in a page of their own, as base64. They load when the model
-is looked at, not before. The drawing is done by three.js, as the installed trimesh brings it along.
+A page that was opened from the disk may not read files, so a model's bytes are in a page of their own, as base64. That page is loaded when
+the model is looked at, not before. three.js, which comes with the installed trimesh, does the drawing.
 """
 
 import importlib.util
@@ -19,17 +19,17 @@ _READ_BYTES = 3 * 2**18  # a multiple of 3: base64 of the pieces is base64 of th
 
 
 def page_of(digest: str) -> str:
-    """Where the page of the model with this SHA-256 stands, below the store's root."""
+    """Path of the page of the model with this SHA-256, below the store's root."""
     return f"{FOLDER}/{digest}.html"
 
 
 def make_viewer_page() -> str:
-    """The page that draws; it stands at `VIEWER`."""
+    """Make the page that draws; its path is `VIEWER`."""
     return seal(read_template("viewer.html").replace("%three%", _three(), 1))
 
 
 def make_model_page(model: BinaryIO) -> Iterator[str]:
-    """The page of one model, in pieces, however large the model is; it stands at `page_of` its SHA-256."""
+    """Yield the page of one model in pieces, so that the model may be large; its path is `page_of` its SHA-256."""
     before, _, after = seal(read_template("model.html")).partition("%data%")
     yield before
     while piece := model.read(_READ_BYTES):
@@ -38,7 +38,7 @@ def make_model_page(model: BinaryIO) -> Iterator[str]:
 
 
 def _three() -> str:
-    """three.js and its reader of glTF; found without importing trimesh, which takes its time."""
+    """Source of three.js and its reader of glTF; found without importing trimesh, which is slow."""
     found = importlib.util.find_spec("trimesh")
     assert found
     assert found.origin

@@ -1,1 +1,1 @@
-"""What runs at a provider, and how its end is waited for."""
+"""Jobs at a provider, and the wait for their end."""

@@ -1,4 +1,4 @@
-"""The nouns of a remote job: whose it is, what it is doing, what it gave."""
+"""The types of a remote job: its account and buyer, its status, its outputs and its charge."""
 
 import json
 import sys
@@ -19,38 +19,38 @@ from genmedia.transport.redaction import bare_url
 from genmedia.transport.refusals import refuses_content
 
 LARGEST_AMOUNT = 1e12
-"""No job costs more; what is above is no price."""
+"""Largest number that counts as an amount: no job costs more."""
 
 
 def number(told: Any) -> float | None:
-    """What a provider told, where it is a finite number; None for all else."""
+    """Return the value that a provider told, if it is a finite number; else None."""
     numeric = isinstance(told, int | float) and not isinstance(told, bool)
     return told if numeric and abs(told) <= sys.float_info.max else None
 
 
 def amount(told: Any) -> float | None:
-    """What a provider told, where it is a number that can be spent; None for all else: it is not known then."""
+    """Return the value that a provider told, if it is an amount: 0 to `LARGEST_AMOUNT`; else None, for unknown."""
     known = number(told)
     return known if known is not None and 0 <= known <= LARGEST_AMOUNT else None
 
 
 UNKNOWN = "unknown"
-"""In the place of an amount that nobody says: nothing in its place would be read as nothing."""
+"""Word for an amount that is unknown: an empty text would be read as 0."""
 
 
 def priced(known: float | None, unit: str) -> str:
-    """An amount as people read it, such as `1 credit`, `2.5 USD`; `unknown` where nobody knows it."""
+    """Return an amount as people read it, such as `1 credit`, `2.5 USD`; `unknown` for None."""
     return UNKNOWN if known is None else f"{known:.10g} {unit.removesuffix('s') if known == 1 else unit}"
 
 
 def add_amounts(amounts: Iterable[tuple[str, float | None, str]]) -> str:
-    """What amounts come to, by provider and unit, which are never added: `flora 43 credits, genova 1 credit; generio unknown`.
+    """Sum amounts by provider and unit; different ones are never added: `flora 43 credits, genova 1 credit; generio unknown`.
 
     Args:
-        amounts: Who is paid, how much, None where nobody knows, and in which unit.
+        amounts: Provider that is paid, amount or None if it is unknown, and unit.
 
     Returns:
-        A sentence; empty where all of it is nothing.
+        A sentence; empty where all amounts are 0.
     """
     sums: dict[tuple[str, str], float] = {}
     unknown = set[str]()
@@ -64,7 +64,7 @@ def add_amounts(amounts: Iterable[tuple[str, float | None, str]]) -> str:
 
 
 Number = Annotated[float | None, BeforeValidator(number)]
-"""A field of an answer: what is no number there is unknown, and hurts nothing else that the answer says."""
+"""A number in an answer: a value that is no number is read as None, and the rest of the answer stays valid."""
 
 Amount = Annotated[float | None, BeforeValidator(amount)]
 """A price, a charge or a balance in an answer; see `Number`."""
@@ -72,12 +72,13 @@ Amount = Annotated[float | None, BeforeValidator(amount)]
 
 @dataclass(frozen=True)
 class Account:
-    """Who pays: a provider, the origin its API is reached at, and the name of its credentials block.
+    """Account that pays at a provider: the provider, the address of its API, and the name of the account.
 
-    The key is no part of it: rotating a key changes nothing, and a sandbox purchase never answers for a real one.
+    The key is no part of it, so that another key changes nothing; the origin of the address is, so that a purchase at a sandbox never
+    answers for a real one.
 
     Attributes:
-        block: The saved credentials block that it was read from, empty outside of blocks; no part of whose purchases they are.
+        block: Saved credentials block that it was read from, empty outside of blocks; equal accounts may have different blocks.
     """
 
     provider: str
@@ -90,18 +91,18 @@ class Account:
             raise SettingsError(f"{self.name!r} cannot be an account's name", advice="Use letters, digits and dashes.")
 
     def __str__(self) -> str:
-        """The form that submission keys and the journal use."""
+        """Return provider, origin and name, with `|` between them: the form in submission keys and in the journal."""
         return f"{self.provider}|{origin_of(self.base_url)}|{self.name}"
 
 
 def account_name(account: str) -> str:
-    """An account of the form that the journal writes, as people name it: `flora/default`."""
+    """Return the name for people of an account that is in the form of the journal: `flora/default`."""
     provider, _, rest = account.partition("|")
     return f"{provider}/{rest.rpartition('|')[2]}" if rest else account
 
 
 def account_names(accounts: Iterable[str]) -> dict[str, str]:
-    """Accounts as people name them; where two would be called the same, with the host of each: `flora/default@127.0.0.1:4280`."""
+    """Return the name for people of each account; where two would be the same, with the host of each: `flora/default@127.0.0.1:4280`."""
     known = list(dict.fromkeys(accounts))
     alike = [account_name(one) for one in known]
     return {
@@ -112,11 +113,11 @@ def account_names(accounts: Iterable[str]) -> dict[str, str]:
 
 @dataclass(frozen=True)
 class Buyer:
-    """Whose key buys or looks: two keys under one account's name may belong to two customers of the provider.
+    """The key with which a job is bought or looked at: two keys under one account's name may belong to two customers of the provider.
 
     Attributes:
-        key_print: A fingerprint of the key, 16 hexadecimal digits, from which nothing of the key can be told; None where it is not known.
-        block: The saved credentials block that holds the key; empty outside of blocks.
+        key_print: Fingerprint of the key, 16 hexadecimal digits, from which the key cannot be told; None if it is unknown.
+        block: Saved credentials block that holds the key; empty outside of blocks.
     """
 
     key_print: str | None = None
@@ -124,37 +125,37 @@ class Buyer:
 
     @classmethod
     def of(cls, account: Account, key: str) -> "Buyer":
-        """Who pays for this account with this key."""
-        # Bytes of the environment that are no UTF-8 come as surrogates: such a key is refused where it would be sent.
+        """Return the buyer with this key for this account."""
+        # Bytes of the environment that are not UTF-8 come as surrogates: such a key is refused where it would be sent.
         return cls(sha256(f"{account.provider}|{key}".encode(errors="surrogateescape")).hexdigest()[:16], account.block)
 
     def may_miss(self, job_of: "Buyer") -> bool:
-        """Whether a job is gone where this one does not see it: it has the key that bought it, or its block held that key.
+        """True if a job that this buyer does not see is gone: this buyer has the key that bought it, or its block held that key.
 
-        Of a job of which nobody wrote down who bought it, everyone's look counts.
+        True also for a job whose buyer was not written down.
         """
         return job_of.key_print in (None, self.key_print) or (self.block != "" and self.block == job_of.block)
 
 
 SAID_OUTPUTS = 20
-"""Of so many outputs it is kept what the provider said of a job."""
+"""Most outputs that `Job.said` lists."""
 
 NOBODY = Buyer()
-"""Whoever buys without saying whose the key is."""
+"""Buyer whose key and block are unknown."""
 
 
 @dataclass(frozen=True)
 class Counter:
-    """What a provider says an account has used so far, and when it said so by its own clock."""
+    """Amount that a provider says an account has used so far, and the time of that by the provider's clock."""
 
     used: float
     at: datetime
 
 
 class JobStatus(StrEnum):
-    """What a remote job is doing, in the words every provider's own words are turned into.
+    """Status of a remote job; the words of every provider are translated into these.
 
-    `UNSTARTED`: it is there and waits for a start that nobody has paid for.
+    `UNSTARTED`: the job was made and never started; nothing was paid for it.
     """
 
     QUEUED = "queued"
@@ -167,18 +168,18 @@ class JobStatus(StrEnum):
 
     @property
     def terminal(self) -> bool:
-        """Whether the job will not change any more by itself."""
+        """True if the job will not change any more by itself."""
         return self not in (JobStatus.QUEUED, JobStatus.RUNNING)
 
 
 @dataclass(frozen=True)
 class Output:
-    """One thing a job gave: a file behind a link, or a text.
+    """One output of a job: a file at an address, or a text.
 
     Attributes:
         id: The provider's name for it.
         kind: `image`, `video` or `text`; other kinds are kept as the provider names them.
-        url: Where the file can be fetched; None for a text.
+        url: Address of the file; None for a text.
         text: The text itself; None for a file.
     """
 
@@ -190,15 +191,15 @@ class Output:
 
 @dataclass(frozen=True)
 class Job:
-    """One look at a remote job.
+    """A remote job as one look saw it.
 
     Attributes:
-        progress: 0 to 100; None when the provider does not tell, or tells what cannot be.
-        charged: What the provider says it took, in `unit`; None until it says so, or where it says what cannot be.
-        unit: Such as `credits`; empty for that of whatever was ordered, where the provider has one only.
-        error: Why it failed, in the provider's words.
-        code: The provider's code for that, where it has one; it stands in `error` as well.
-        echo: What the provider says was asked for, by the names of the request, as far as it does.
+        progress: 0 to 100; None if the provider does not tell it, or tells an impossible value.
+        charged: Amount that the provider says it charged, in `unit`; None until it tells one that is possible.
+        unit: Unit of `charged`, such as `credits`; empty for the unit of the order, where the provider has only one.
+        error: Reason of the failure, in the provider's words.
+        code: The provider's code for the failure, where it has one; `error` contains it as well.
+        echo: Fields of the request as the provider repeats them, by their names, as far as it does.
         times: `created`, `started`, `completed` as ISO 8601 UTC, as far as known.
     """
 
@@ -214,11 +215,11 @@ class Job:
     unit: str = ""
 
     def charged_in(self, unit: str) -> float | None:
-        """What it took, in this unit; None while that is not known, and where the provider says it in another."""
+        """Return the amount charged in this unit; None while it is unknown, and where the provider tells it in another unit."""
         return self.charged if not self.charged or self.unit in ("", unit) else None
 
     def __post_init__(self) -> None:
-        """What cannot be is unknown: it could be written down nowhere, and no sum could be made with it. Reasons and times are bounded."""
+        """Replace impossible numbers by None: they could not be written down or summed. Cut a long error; drop times that are too long."""
         known = amount(self.progress)
         object.__setattr__(self, "progress", known if known is not None and known <= 100 else None)
         object.__setattr__(self, "charged", amount(self.charged))
@@ -228,7 +229,7 @@ class Job:
 
     @property
     def said(self) -> str:
-        """What the provider says of it, as JSON, without what signs a link: for whoever claims a refund."""
+        """The provider's answer about the job, as JSON, with links without signatures: for a claim for a refund."""
         outputs = [
             {"id": one.id, "kind": one.kind, **({"url": bare_url(one.url)} if one.url else {})}
             for one in self.outputs[:SAID_OUTPUTS]
@@ -249,5 +250,5 @@ class Job:
 
     @property
     def content_refused(self) -> bool:
-        """Whether it failed because the provider will not make what was asked for."""
+        """True if the job failed because the provider refuses to make what was asked for."""
         return self.status is JobStatus.FAILED and refuses_content(self.code, self.error)

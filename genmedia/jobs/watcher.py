@@ -1,6 +1,6 @@
-"""Waiting for remote jobs to end: one watcher for all jobs of an account, through faults and outages, with separate deadlines.
+"""The wait for remote jobs to end: one watcher for all jobs of an account, through faults and outages, with separate deadlines.
 
-Poll is the truth, push is a hint: a hint brings news early, and nothing moves a job backwards.
+A job is polled until it ends; pushed news only comes earlier. A job never goes back to an earlier status.
 """
 
 import asyncio
@@ -18,13 +18,13 @@ from genmedia.jobs.job import Job, JobStatus
 from genmedia.transport.session import LONGEST_HOLD, asking_once
 
 ABSENCES = 4
-"""How many complete looks in a row must miss a job before it counts as vanished."""
+"""Number of complete looks in a row that must miss a job before it counts as vanished."""
 
 TROUBLE = 2
-"""How many looks in a row must fail before it is told: one alone is no news."""
+"""Number of looks in a row that must fail before the trouble is told; a single failure is not."""
 
 EARLY = 1000
-"""Of how many jobs it is remembered that their end was pushed, for those who begin to wait after it."""
+"""Most jobs whose pushed end is remembered, for a wait that begins after it."""
 
 LONGEST_PAUSE = 30.0
 
@@ -43,7 +43,7 @@ R = TypeVar("R", bound=Hashable)
 
 @dataclass(frozen=True)
 class Trouble:
-    """Why nothing can be seen of a job for the time being; told once, however long it lasts. The job is waited for all the same."""
+    """Reason why a job cannot be looked at now; told once, however long it lasts. The wait for the job goes on."""
 
     what: str
 
@@ -53,7 +53,7 @@ Seen = Callable[[Job | Trouble], Awaitable[None]]
 
 @dataclass(frozen=True)
 class Look(Generic[R]):
-    """What one look found and has not told yet: jobs by reference, references that are surely not there, what hindered others."""
+    """Result of one look, as far as it was not told before: jobs by reference, references that certainly do not exist, errors of others."""
 
     jobs: Mapping[R, Job]
     missing: frozenset[R] = frozenset()
@@ -61,11 +61,11 @@ class Look(Generic[R]):
 
 
 async def look_at_each(refs: Iterable[R], ask: Callable[[R], Awaitable[Job]], tell: Callable[[R, Job], None]) -> Look[R]:
-    """Look at jobs with one request for each, all at once; one that cannot be looked at neither hides the others nor keeps them waiting.
+    """Look at jobs with one request for each, all at once; a job that cannot be looked at neither hides the others nor delays them.
 
     Args:
         refs: The provider's references.
-        ask: Looks at one.
+        ask: Looks at one job.
         tell: Called with each job as soon as it is seen.
     """
     missing: set[R] = set()
@@ -86,7 +86,7 @@ async def look_at_each(refs: Iterable[R], ask: Callable[[R], Awaitable[Job]], te
 
 @dataclass(eq=False)
 class _Wait(Generic[R]):
-    """Somebody who waits for one job."""
+    """A wait for one job."""
 
     ref: R
     about: str
@@ -136,9 +136,9 @@ class _Wait(Generic[R]):
         self.news.put_nowait(kind(f"{what}; the last look failed: {self.trouble}" if self.trouble else what, job=self.about))
 
     def miss(self, asked: float, apart: float) -> None:
-        """Count an absence, unless the look was asked for too soon after the last that counts.
+        """Count an absence, unless the look began too soon after the last absence that counts.
 
-        A paid job is not given up in seconds: each absence makes the next count later, however often somebody looks.
+        A paid job is not given up within seconds: each absence makes the time until the next one counts longer, however many looks there are.
         """
         self.failures = 0
         if asked < self.missed_from:
@@ -150,15 +150,15 @@ class _Wait(Generic[R]):
 
 
 class Watcher(Generic[R]):
-    """Looks at all jobs of an account that somebody waits for, with as few requests as the provider's API allows.
+    """Looks at all jobs of an account that are waited for, with as few requests as the provider's API allows.
 
-    A look that fails in passing (no answer, 5xx, 429, an unreadable answer) is repeated with growing pauses for as long as the
+    A look that fails for the time being (no answer, 5xx, 429, an unreadable answer) is repeated with growing pauses for as long as the
     deadlines allow: an outage of the provider does not lose a job that is paid for.
 
     Args:
-        look: One look at the jobs that are due; may bring news of any others as well.
+        look: Looks once at the jobs that are due; it may return others as well.
         every: Shortest and longest pause between two looks at a job, in seconds; drawn anew each time, so that watchers spread.
-        clock_scale: By how much a sandbox's clock runs faster; every time here is divided by it.
+        clock_scale: Factor by which a sandbox's clock runs faster; every time here is divided by it.
     """
 
     def __init__(
@@ -184,9 +184,9 @@ class Watcher(Generic[R]):
         Args:
             ref: The provider's reference of the job.
             about: The job's names, for errors.
-            queue_seconds: How long it may wait before it starts.
-            run_seconds: How long it may run.
-            seen: Called with each news of it, for progress, and when looking begins to fail.
+            queue_seconds: Longest time before it starts, in seconds.
+            run_seconds: Longest time that it runs, in seconds.
+            seen: Called with each news of the job, for progress, and when looking begins to fail.
             first_after: Seconds before which a look would be wasted, as the provider estimates.
 
         Raises:
@@ -220,7 +220,7 @@ class Watcher(Generic[R]):
             wait.tell(job)
 
     def look_soon(self, ref: R | None = None) -> None:
-        """Look at a job now, because it may have ended; or at all, because news may have been missed."""
+        """Look at a job now, because it may have ended; without `ref` at all jobs, because news may have been missed."""
         if ref is not None:
             self._note_end(ref)
         for wait in self._waits if ref is None else self._of(ref):
@@ -253,7 +253,7 @@ class Watcher(Generic[R]):
             self._plan_next(looked_at, look)
 
     async def _look_at(self, due: frozenset[R]) -> Look[R]:
-        """One look, which may take long; deadlines that pass meanwhile are told."""
+        """Look once at the jobs that are due; that may take long, and deadlines that pass meanwhile are told."""
         deadlines = asyncio.create_task(self._keep_deadlines())
         try:
             with asking_once(), errors.contained("a look at all jobs that are waited for"):
@@ -276,7 +276,7 @@ class Watcher(Generic[R]):
                 wait.since = float("inf")
 
     async def _pause(self) -> bool:
-        """Sleep until the next look or deadline; whether anything but a look that is due ended it."""
+        """Sleep until the next look or deadline; return False, without sleep, if a look is due now, else True."""
         self._expire()
         now, scale = monotonic(), self._clock_scale()
         seconds = min(min(wait.due, wait.deadline(scale)) for wait in self._waits) - now
@@ -301,11 +301,11 @@ class Watcher(Generic[R]):
 
     def _plan_next(self, looked_at: Iterable[_Wait[R]], look: Look[R]) -> None:
         scale, longest = self._clock_scale(), max(LONGEST_PAUSE, self._every()[1])
-        # Jitter keeps many watchers from asking in step, and jobs that are looked at together stay so; no secret hangs on it.
+        # Jitter keeps many watchers from asking at the same time; jobs that are looked at together stay together. No secret depends on it.
         pause = random.uniform(*self._every())  # noqa: S311
         for wait in looked_at:
             error = look.failed.get(wait.ref)
-            # Who asked for a look while this one was under way gets another: it may have been answered too early.
+            # If a look was asked for while this one was under way, another follows: this one may have been answered too early.
             if wait.due == _UNDER_WAY:
                 seconds = min(pause * 2 ** min(wait.failures, 10), longest) * 2**wait.absences
                 wait.due = monotonic() + max(seconds, min(getattr(error, "retry_after", None) or 0.0, LONGEST_HOLD)) / scale

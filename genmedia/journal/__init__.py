@@ -1,4 +1,4 @@
-"""The journal: what was asked for, what was bought for it, and which files came of it. It is how nothing is ever paid for twice."""
+"""The journal of orders, of the purchases for them, and of their files. With it nothing is ever paid for twice."""
 
 from genmedia.journal.database import is_made
 from genmedia.journal.journal import Journal

@@ -1,7 +1,7 @@
-"""The journal's database: SQLite for one machine, PostgreSQL for several; brought to the newest form by itself, waited for when it is gone.
+"""The journal's database: SQLite for one machine, PostgreSQL for several. It is migrated by itself, and waited for while unreachable.
 
 On SQLite every change is on disk before the next step is taken (`synchronous=FULL`), and every transaction takes the write lock first
-(`BEGIN IMMEDIATE`), so that two processes never both win. On PostgreSQL the rules stand in unique indexes and in locks for the transaction.
+(`BEGIN IMMEDIATE`), so that two processes never both win. On PostgreSQL unique indexes and locks for the transaction enforce the rules.
 """
 
 import asyncio
@@ -29,23 +29,23 @@ from genmedia.errors import JournalError, JournalUnreachableError, SettingsError
 from genmedia.store.private import make_file, make_folder
 
 FIRST = NEWEST = "0005"
-"""The first and the last step in `migrations/versions`; a journal of an earlier number is from before the first release."""
+"""First and newest migration in `migrations/versions`; a journal with a lower number is from before the first release."""
 
 PATIENCE_SECONDS = 300.0
-"""How long a database that is gone is waited for: a restart or a failover, not a move."""
+"""Longest wait for an unreachable database, in seconds: enough for a restart or a failover, not for a move."""
 
 MIGRATION_LOCK = 0x67656E6D
 LOCK_SECONDS = 30
-"""How long a statement waits for what somebody else has locked."""
+"""Longest wait of a statement for a lock, in seconds."""
 
 PRAGMAS = (f"busy_timeout={LOCK_SECONDS * 1000}", "journal_mode=WAL", "synchronous=FULL", "secure_delete=ON", "foreign_keys=ON")
 _migrating = threading.Lock()
 _GONE = ("08", "57P", "55P03")
-"""Of PostgreSQL's error codes: connections that broke, servers that stop or start, locks that were waited for too long."""
+"""Beginnings of PostgreSQL's error codes for connections that broke, servers that stop or start, and locks waited for too long."""
 
 
 class Clock(FunctionElement[str]):
-    """The time by the database's own clock, in UTC, as times stand in the journal; a process whose clock is wrong writes no wrong ones."""
+    """Time by the database's own clock, in UTC and in the journal's format, so that a process whose clock is wrong writes no wrong times."""
 
     type = sa.String()
     inherit_cache = True
@@ -62,7 +62,7 @@ def _postgresql_clock(*_: Any, **__: Any) -> str:  # pyright: ignore[reportUnuse
 
 
 async def read_clock(connection: AsyncConnection) -> datetime:
-    """The time by the database's own clock."""
+    """Return the time by the database's own clock."""
     return datetime.fromisoformat((await connection.execute(sa.select(Clock()))).scalar_one())
 
 
@@ -71,10 +71,10 @@ T = TypeVar("T")
 
 
 def uncancellable(transact: Callable[P, Coroutine[Any, Any, T]]) -> Callable[P, Coroutine[Any, Any, T]]:
-    """For what must not be left half done: whoever is cancelled in it goes when it is over.
+    """Make a coroutine function not interruptible: a cancellation is raised only after it has ended.
 
-    A cancellation in a transaction can leave a connection to SQLite behind that holds the write lock, with nobody to close it; one
-    between two tries to write down a job's id would lose the job.
+    A cancellation in a transaction can leave a connection to SQLite open that holds the write lock; one between two tries to write down a
+    job's id would lose the job.
     """
 
     @wraps(transact)
@@ -85,24 +85,24 @@ def uncancellable(transact: Callable[P, Coroutine[Any, Any, T]]) -> Callable[P, 
 
 
 def retry_while_unreachable(transact: Callable[P, Coroutine[Any, Any, T]]) -> Callable[P, Coroutine[Any, Any, T]]:
-    """For what is one transaction and may be done again: waits while the database is gone."""
+    """Repeat one transaction while the database is unreachable, for `PATIENCE_SECONDS`. It must be one that may be done twice."""
     again = stamina.retry(on=JournalUnreachableError, attempts=None, timeout=PATIENCE_SECONDS, wait_initial=0.2, wait_max=5.0)
     return again(uncancellable(transact))
 
 
 def below(url: str, folder: Path) -> str:
-    """The address as it is meant: a relative SQLite file is below this folder."""
+    """Return the address, with a relative SQLite file taken as one below a folder."""
     try:
         named = make_url(url)
     except (ArgumentError, ValueError):
-        return url  # it is told when it is opened
+        return url  # opening it raises the error
     if named.get_backend_name() != "sqlite" or not named.database or Path(named.database).is_absolute():
         return url
     return named.set(database=str(folder / named.database)).render_as_string(hide_password=False)
 
 
 def is_made(url: str) -> bool:
-    """Whether there may be a journal at this address: False for a SQLite file that is not there, which opening it would make.
+    """True if there may be a journal at this address; False for a SQLite file that is not there, which opening would make.
 
     Raises:
         SettingsError: The address is of no database that can hold a journal.
@@ -112,14 +112,14 @@ def is_made(url: str) -> bool:
 
 
 class Database:
-    """Connections to it on one event loop.
+    """Connections to the database on one event loop.
 
     Args:
         url: A SQLAlchemy address of a SQLite file or of a PostgreSQL database.
 
     Raises:
         SettingsError: The address is of neither.
-        JournalError: The file cannot be used.
+        JournalError: The SQLite file cannot be used.
     """
 
     def __init__(self, url: str) -> None:
@@ -137,11 +137,11 @@ class Database:
 
     @asynccontextmanager
     async def transaction(self) -> AsyncGenerator[AsyncConnection]:
-        """One transaction; what stands in it is done wholly or not at all.
+        """Open a transaction; its changes are made completely or not at all.
 
         Raises:
-            IntegrityError: It goes against a rule of the tables.
-            JournalUnreachableError: There is no connection, or it broke; whether the transaction was done is not known.
+            IntegrityError: A change breaks a rule of the tables.
+            JournalUnreachableError: There is no connection, or it broke; it is not known if the transaction was done.
             JournalError: The database cannot be used.
         """
         try:
@@ -157,11 +157,11 @@ class Database:
             raise self._fault(error) from None
 
     async def copy_to(self, target: Path) -> None:
-        """Write what is in a SQLite file at this moment into another, while others go on with it.
+        """Copy a SQLite file as it is at this moment to another, while other processes use it.
 
         Raises:
-            SettingsError: It is no SQLite file, or the other is there already.
-            JournalError: It cannot be read, or the other not written.
+            SettingsError: The journal is no SQLite file, or the target is there already.
+            JournalError: The journal cannot be read, or the target cannot be written.
         """
         if not self.file:
             raise SettingsError(f"{self.label} is no file", money="", advice="Use PostgreSQL's own pg_dump.")
@@ -180,7 +180,7 @@ class Database:
             raise JournalError(f"{target} could not be written: {error}", money="") from None
 
     async def scrub(self) -> None:
-        """Leave nothing of what was cleared in a SQLite file's log, as far as nobody reads it at this moment."""
+        """Remove cleared data from the log of a SQLite file, unless another process reads the file at this moment."""
         if self.file:
             source = self.file
 
@@ -188,11 +188,11 @@ class Database:
                 with closing(sqlite3.connect(source)) as connection:
                     connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
 
-            with suppress(sqlite3.Error):  # the next that closes it does the same
+            with suppress(sqlite3.Error):  # the next process that closes the file does the same
                 await asyncio.to_thread(scrub)
 
     async def lock(self, connection: AsyncConnection, name: str) -> None:
-        """Hold off whoever wants the same name until the transaction ends; SQLite holds off everybody anyway."""
+        """Lock a name until the transaction ends; with SQLite a transaction excludes all others anyway."""
         if not self.file:
             await connection.execute(sa.select(sa.func.pg_advisory_xact_lock(sa.func.hashtextextended(name, 0))))
 
@@ -200,7 +200,7 @@ class Database:
         try:
             async with self._engine.begin() as connection:
                 version = await connection.run_sync(_version)
-        except (TypeError, ValueError) as error:  # of the driver, which says more than may be shown
+        except (TypeError, ValueError) as error:  # of the driver, whose message says more than may be shown
             raise SettingsError(
                 f"the address of the journal {self.label} has an option that its driver does not take ({type(error).__name__})",
                 advice="Leave it out of what comes after the `?`.",
@@ -235,7 +235,7 @@ class Database:
 def _check_url(url: str) -> URL:
     try:
         parsed = make_url(url.replace("postgres://", "postgresql://", 1))
-    except (ArgumentError, ValueError):  # of a port that is none
+    except (ArgumentError, ValueError):  # such as for a port that is no number
         parsed = None
     shown, kind = (_label(parsed), parsed.get_backend_name()) if parsed else ("what is given", "")
     if parsed and not 0 < (parsed.port or 1) < 2**16:
@@ -253,7 +253,7 @@ def _check_url(url: str) -> URL:
 
 
 def _label(url: URL) -> str:
-    """A database's address for people: which it is, as which user; of the query, where passwords may stand too, host and port alone."""
+    """Return a database's address for people, without the password; of the query, which may contain passwords too, only host and port."""
     place = {name: value for name, value in url.query.items() if name in ("host", "port")}
     return url.set(query=place).render_as_string(hide_password=True)
 
@@ -262,7 +262,7 @@ def _try_file(file: Path) -> None:
     """Refuse a file that cannot be used: aiosqlite would leave a thread behind that outlives the loop."""
     try:
         make_folder(file.parent)
-        make_file(file)  # those that SQLite adds get its mode
+        make_file(file)  # the files that SQLite adds get the same mode
         with closing(sqlite3.connect(file)) as probe:
             probe.execute("PRAGMA schema_version")
     except (OSError, sqlite3.Error) as error:
@@ -271,7 +271,7 @@ def _try_file(file: Path) -> None:
 
 def _engine(url: URL, *, migrating: bool = False) -> AsyncEngine:
     if url.get_backend_name() == "postgresql":
-        # A limit for locks alone: a COMMIT that waits for a standby must not be taken for done.
+        # Only waits for locks are limited: a COMMIT that waits for a standby must not be cut off and taken for done.
         limit = {} if migrating else {"server_settings": {"lock_timeout": f"{LOCK_SECONDS}s"}}
         return create_async_engine(
             url, pool_size=5, max_overflow=0, pool_timeout=PATIENCE_SECONDS, pool_pre_ping=True, connect_args=limit
@@ -314,7 +314,7 @@ async def _migrate(url: URL) -> None:
 
 
 def _version(connection: sa.Connection) -> str:
-    """The last migration that was done: empty where there are no tables, 0000 for tables from before there were migrations."""
+    """Return the last migration that was done: empty where there are no tables, 0000 for tables from before there were migrations."""
     found = sa.inspect(connection)
     if not found.has_table("alembic_version"):
         return "0000" if found.has_table("submissions") else ""

@@ -1,4 +1,4 @@
-"""The journal: what was asked for, what was bought for it, and which files came of it, in SQL."""
+"""The journal of orders, of the purchases for them, and of their files, in SQL."""
 
 import json
 from collections.abc import Sequence
@@ -23,36 +23,36 @@ from genmedia.journal.transitions import Transitions
 
 
 class Journal(Transitions):
-    """The tables, open on one event loop; get it with `Journal.lease`.
+    """The journal, open on one event loop; get it with `Journal.lease`.
 
-    While the database is gone its callers wait. Each change may be done twice: it finds what it has done.
+    Callers wait while the database is unreachable. Each change may be repeated: the second time it finds its own work.
     """
 
     @classmethod
     def lease(cls, url: str) -> AbstractAsyncContextManager["Journal"]:
-        """The journal at `url` on this event loop: shared while anybody holds it, closed with the last."""
+        """Lease the journal at `url`, on this event loop; leases share it, and the end of the last one closes it."""
         return leased(("journal", url), lambda: cls(url))
 
     async def copy_to(self, target: Path) -> None:
-        """Write all that the journal knows at this moment into a file; see `Database.copy_to`."""
-        await self.open_attempts()  # a journal that was not used yet is made by that
+        """Copy the journal as it is at this moment to a file; see `Database.copy_to`."""
+        await self.open_attempts()  # this makes a journal that was not used yet
         await self._database.copy_to(target)
 
     @retry_while_unreachable
     async def retell(self, asset: StoredAsset) -> None:
-        """Write down the sidecar of a stored file anew."""
+        """Replace the sidecar of a stored file."""
         known = assets.update().where(assets.c.path == asset.path, assets.c.sha256 == asset.sha256)
         async with self._database.transaction() as connection:
             await connection.execute(known.values(sidecar=json.dumps(asset.sidecar.write(), allow_nan=False)))
 
     async def forget(self, attempt: Attempt, asset: StoredAsset, left: StoredAsset, *, words: bool) -> None:
-        """Write down that a person removed a file for good, and clear what the journal knows of it, but for keys, hashes and sums.
+        """Write down that a person removed a file for good, and clear what the journal knows of it, except keys, hashes and sums.
 
         Args:
-            attempt: What it came of.
+            attempt: The attempt that gave the file.
             asset: The file.
-            left: What stands for it from now on.
-            words: Whether prompt, texts and the provider's answer are cleared as well, of every attempt at the submission.
+            left: The record that replaces that of the file.
+            words: True to clear prompt, texts and the provider's answer as well, of every attempt at the submission.
         """
         await self._forget(attempt, asset, left, words=words)
         await self._database.scrub()
@@ -72,13 +72,13 @@ class Journal(Transitions):
                     await connection.execute(cleared.values(origin=step, last_answer=None))
 
     async def write_off(self, origin: str, has: Has) -> int:
-        """Fail every attempt at an origin that is not wholly in the store; how many.
+        """Fail every live attempt at an origin whose files are not all in the store; return the number of these attempts.
 
-        For a sandbox that was started anew: it knows no job of the one before it.
+        For a sandbox that was started anew: it does not know the jobs of the sandbox before it.
 
         Args:
             origin: Scheme, host and port, as in an account.
-            has: Whether the store still holds a file.
+            has: Tells if the store still holds a file.
         """
         found = await self._find_all(attempts.c.account.contains(f"|{origin}|"), attempts.c.state.in_(LIVE))
         gone = {"state": AttemptState.FAILED, "owner": None, "ended_at": Clock(), "charged": 0}
@@ -91,12 +91,12 @@ class Journal(Transitions):
 
     @uncancellable
     async def restore(self, purchases: Sequence[PastPurchase]) -> dict[str, str]:
-        """Write down purchases made long ago; nothing that is written down already is changed.
+        """Write down purchases made long ago; records that are there already are not changed.
 
-        Where there are several for one submission, the latest answers for it, unless another does already.
+        Of several purchases for one submission the latest answers for it, unless another attempt does already.
 
         Returns:
-            The path of each file that is passed over, and why.
+            The path of each file that is left out, and the reason.
         """
         passed_over: dict[str, str] = {}
         async with self._database.transaction() as connection:

@@ -1,4 +1,4 @@
-"""Submission keys: the name under which a result is wished for, so that the same wish is never bought twice."""
+"""Submission keys: each identifies an order, so that the same order is never bought twice."""
 
 import hashlib
 from typing import Any
@@ -9,17 +9,17 @@ from genmedia.errors import Fault, InputError
 from genmedia.jobs.job import Account
 
 SCHEME = 1
-"""Part of every key. Raising it, or changing what stands in a key, would buy everything again."""
+"""Version of the keys, which is part of every key. To raise it, or to change the contents of a key, would buy everything again."""
 
 
 def submission_key(account: Account, operation: str, request: dict[str, Any], take: int) -> str:
-    """The key of one wish: SHA-256, in hex, over the RFC 8785 form of what defines it.
+    """Return the key of an order: the SHA-256, in hex, of the RFC 8785 form of what defines it.
 
     Args:
-        account: Who pays.
-        operation: What is bought, such as `technique:studio-blur`.
-        request: The fields the caller set, no defaults; a file stands in it as `media_reference`, never by its address.
-        take: 1, 2, 3…: the same request bought again on purpose.
+        account: Account that pays.
+        operation: Operation that is bought, such as `technique studio-blur`.
+        request: The fields that the caller set, no defaults; a file stands in it as `media_reference`, never by its address.
+        take: Number of the take: 1, or more where the same request is bought again on purpose.
 
     Raises:
         InputError: A value has no canonical form, such as NaN or an integer beyond 2^53.
@@ -32,5 +32,5 @@ def submission_key(account: Account, operation: str, request: dict[str, Any], ta
 
 
 def media_reference(sha256: str, preparation: str = "none") -> dict[str, str]:
-    """How a file stands in a request: the hash of its original bytes, and the name of what is done to it before it is sent."""
+    """Return the form of a file in a request: the hash of its original bytes, and the name of its preparation before it is sent."""
     return {"sha256": sha256, "preparation": preparation}

@@ -1,4 +1,4 @@
-"""The ledger: what was spent, is reserved and is in doubt, by day, campaign, provider, operation, account or label."""
+"""The ledger: amounts spent, reserved and in doubt, by day, campaign, provider, operation, account or label."""
 
 import json
 from collections import defaultdict
@@ -20,8 +20,8 @@ class Entry:
     """One purchase, as far as money is concerned; see `Attempt`.
 
     Attributes:
-        reserved: What it counts as until it is known what it was charged; None where nobody knows.
-        used_by: The campaigns that use what it gave, besides that which bought it.
+        reserved: Amount that it counts as until its charge is known; None if it is unknown.
+        used_by: The campaigns that use its files, besides the one that bought them.
     """
 
     account: str
@@ -37,23 +37,23 @@ class Entry:
 
     @property
     def provider(self) -> str:
-        """Who is paid."""
+        """Provider that is paid."""
         return self.account.partition("|")[0]
 
 
 @dataclass(frozen=True)
 class Line:
-    """What purchases that have something in common come to, in one unit; their whole is `counted`.
+    """Sums of the purchases of one group, in one unit; their total is `counted`.
 
     Attributes:
-        group: What they have in common; empty for those that have no such label.
-        jobs: How many there are; one that was refused is none.
-        spent: What was charged; for one that ended while nobody said so, what it was reserved for.
-        reserved: What those under way may cost.
-        in_doubt: What those may have cost of which nobody knows whether they were bought.
-        overcharged: What of `spent` is more than was reserved for it.
-        unknown: How many of them nobody knows the cost of: they are in no sum.
-        used_by: The campaigns that use what they gave, besides those which bought it and pay for it alone.
+        group: The value that they have in common; empty for purchases that have no such label.
+        jobs: Number of the purchases.
+        spent: Amount charged; for a purchase that ended without a known charge, the amount reserved.
+        reserved: Amount reserved for purchases under way.
+        in_doubt: Amount reserved for purchases in doubt.
+        overcharged: Part of `spent` that is above the amounts reserved.
+        unknown: Number of purchases whose cost is unknown: they are in no sum.
+        used_by: The campaigns that use the files, besides those that bought them, which pay for them alone.
     """
 
     group: str
@@ -68,18 +68,18 @@ class Line:
 
     @property
     def counted(self) -> float:
-        """What counts towards caps."""
+        """Total that counts towards caps."""
         return self.spent + self.reserved + self.in_doubt
 
     def told(self) -> dict[str, Any]:
-        """As programs read it; sums of prices such as 0.1 without what computers add to them. `spent` is None where nobody knows any cost."""
+        """Return the line for programs, with sums rounded to 9 decimal places. `spent` is None where no cost is known."""
         values = asdict(self) | {"counted": self.counted}
         if self.unknown == self.jobs:
             values["spent"] = None
         return {name: round(value, 9) if isinstance(value, float) else value for name, value in values.items()}
 
     def with_entry(self, entry: Entry) -> "Line":
-        """With one purchase more."""
+        """Return the line with one more purchase."""
         used_by = tuple(sorted({*self.used_by, *entry.used_by}))
         line = replace(self, jobs=self.jobs + 1, used_by=used_by)
         cost = entry.reserved if entry.charged is None else entry.charged
@@ -94,12 +94,12 @@ class Line:
 
 
 def add_up(entries: Iterable[Entry], by: str, zone: tzinfo) -> list[Line]:
-    """A line for each group and unit, in their order; credits of two providers are two units, and are never added.
+    """Return a line for each group and unit, sorted by them; credits of two providers are two units, and are never added.
 
     Args:
         entries: The purchases.
         by: `day`, `campaign`, `provider`, `operation`, `account`, or the name of a label; empty for all in one group.
-        zone: Where days begin at midnight.
+        zone: Time zone in which days begin at midnight.
     """
     lines: dict[tuple[str, str], Line] = {}
     for entry in entries:
@@ -125,7 +125,7 @@ def _group(entry: Entry, by: str, zone: tzinfo) -> str:
 
 
 async def read_entries(connection: AsyncConnection, since: datetime | None, until: datetime | None) -> list[Entry]:
-    """Every purchase that was not refused, by the time it was intended, from `since` to before `until`."""
+    """Return every purchase that was not refused and that was intended from `since` to before `until`."""
     columns = [column for column in attempts.c if column.name in {*Entry.__dataclass_fields__, "key"}]
     query = sa.select(*columns, submissions.c.operation).join(submissions).where(attempts.c.state != AttemptState.REFUSED)
     if since:

@@ -1,4 +1,4 @@
-"""Which process works on an attempt, and whether it still lives.
+"""Locks that tell which process works on an attempt, and if it still lives.
 
 Each process that buys holds an exclusive lock on a file of its own beside the journal. The kernel frees it when the process dies,
 however it dies, so an intent whose owner's lock can be taken has nobody working on it. This serves journals on one machine.
@@ -14,19 +14,19 @@ from uuid import uuid4
 from genmedia.store.private import make_folder, opener
 
 _IDENTITY = "identity"
-"""A file beside the locks whose content no other folder of locks has, on whichever machine."""
+"""Name of a file beside the locks; its content differs for every folder of locks on every machine."""
 
 _held: dict[Path, tuple[str, int]] = {}
-"""The name that this process has in a folder, and the descriptor of its lock."""
+"""Name of this process in each folder, and the descriptor of its lock there."""
 
 _own: dict[str, int] = {}
-"""Every name that this process has had, also one whose lock was removed, with its pid: a fork has none of its parent's."""
+"""Every name that this process has had, also one whose lock was removed, with the pid: a fork has none of its parent's names."""
 
 
 def own_name(folder: Path) -> str:
     """This process's name as an owner in `folder`; its lock is taken with the first call and held until the process ends.
 
-    One whose lock somebody has removed counts as dead to others: the process gets another name with the next call.
+    If somebody has removed its lock, other processes take it for dead: with the next call it gets another name.
     """
     if folder in _held:
         name, lock = _held[folder]
@@ -42,14 +42,14 @@ def own_name(folder: Path) -> str:
         path = folder / f"{name}.lock"
         lock = opener(path, os.O_CREAT | os.O_RDWR)
         fcntl.flock(lock, fcntl.LOCK_EX)
-        if path.exists():  # else another process took the new, not yet locked file for one of the dead
+        if path.exists():  # else another process took the new, not yet locked file for that of a dead process
             _held[folder], _own[name] = (name, lock), os.getpid()
             return name
         os.close(lock)
 
 
 def is_held(folder: Path, name: str) -> bool:
-    """Whether this process's name is `name`, and its lock is where other processes look for it."""
+    """True if this process's name is `name`, and its lock is where other processes look for it."""
     known, lock = _held.get(folder, ("", -1))
     if name != known or not _is_own(name):
         return False
@@ -60,7 +60,7 @@ def is_held(folder: Path, name: str) -> bool:
 
 
 def is_alive(folder: Path, name: str) -> bool:
-    """Whether the process that `own_name` named so still runs; this one does, whatever became of its lock."""
+    """True if the process that got this name from `own_name` still runs; always True for a name of this process, even without its lock."""
     if _is_own(name):
         return True
     try:
@@ -78,14 +78,14 @@ def is_alive(folder: Path, name: str) -> bool:
 
 
 def world_name(folder: Path) -> str:
-    """This process's name for processes anywhere: where its lock is, what tells that folder from one at the same place elsewhere, its name.
+    """Return this process's name for all machines: the folder of its lock, the identity of that folder, and its name there.
 
     Raises:
         OSError: The folder cannot be made or written.
     """
     make_folder(folder)
     if not (folder / _IDENTITY).exists():
-        with NamedTemporaryFile("w", dir=folder) as new:  # nobody sees half of it
+        with NamedTemporaryFile("w", dir=folder) as new:  # so that no process sees half of it
             new.write(uuid4().hex)
             new.flush()
             with suppress(FileExistsError):
@@ -94,7 +94,7 @@ def world_name(folder: Path) -> str:
 
 
 def is_gone(name: str) -> bool:
-    """Whether the process that `world_name` named so has surely ended; of one whose folder is not to be seen from here nobody knows."""
+    """True if the process that got this name from `world_name` has certainly ended; False also where its folder cannot be seen from here."""
     try:
         folder, identity, own = name.rsplit("|", 2)
         return (Path(folder) / _IDENTITY).read_text() == identity and not is_alive(Path(folder), own)

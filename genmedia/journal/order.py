@@ -1,4 +1,4 @@
-"""The order: the wish to own the result of one request, and why. Its submission key is what it is known by."""
+"""The order: what is asked of a provider, its price, and its purpose. Its submission key identifies it."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -10,11 +10,11 @@ from genmedia.journal.keys import submission_key
 from genmedia.media.conformance import Expected
 
 PATIENCE_SECONDS = 1800.0
-"""How long a purchase waits for an account that is busy, unless its run says so."""
+"""Longest wait of a purchase for an account that is busy, in seconds, unless its run sets another."""
 
 
 class Doubt(StrEnum):
-    """What a purchase that nobody can tell about means.
+    """Reaction to a purchase in doubt, where it is not known if the provider accepted it.
 
     `hold`: it is left to a person; everything else goes on. `resubmit`: it counts as spent, and is bought once more, if the run has a cap
     and that allows it. `abandon`: it counts as spent, and is not waited for; the next run buys it anew.
@@ -27,18 +27,18 @@ class Doubt(StrEnum):
 
 @dataclass(frozen=True)
 class Purpose:
-    """Why something is bought, for whom and by whom; no part of what is bought.
+    """Purpose of a purchase: its campaign, its labels and its run; no part of the submission key.
 
     Attributes:
-        campaign: For what the money is spent.
-        step: The part of it that wants the files.
-        inputs: What the sidecars tell of each input: its `id`, and its `text`, or the `sha256` of its file and where that came `from`; the
-            path of an `asset` of the store that it is. Where that is not told, the journal is asked.
-        labels: Whom it is spent for, such as a client or a cost centre.
-        run: The run that spends it.
-        cap: What that run may spend at the account; None for no limit.
-        spare: What it may spend beyond its plan, on what turns out dearer; None for nothing, where it has no cap.
-        place: Where it stands in what the run asked for, as the sidecars tell it; see `genmedia.forms.names.placed`.
+        campaign: Campaign that the money is spent for.
+        step: Step of the campaign that wants the files.
+        inputs: Facts of each input for the sidecars: its `id`, and its `text`, or the `sha256` of its file and its origin (`from`), and the
+            path of the `asset` of the store that it is. The journal is asked for an asset that is not told.
+        labels: Labels of the purchase, such as a client or a cost centre.
+        run: The run that spends the money.
+        cap: Most that the run may spend at the account; None for no limit.
+        spare: Most that the run may spend beyond its plan, on purchases that turn out dearer; None for nothing, where it has no cap.
+        place: Place of the files in what the run asked for, as the sidecars tell it; see `genmedia.forms.names.placed`.
     """
 
     campaign: str = ""
@@ -53,22 +53,22 @@ class Purpose:
 
 @dataclass(frozen=True)
 class Order:
-    """The wish to own the result of one request: whose account, which operation, and the fields the caller set.
+    """An order for the result of one request: the account, the operation, and the fields that the caller set.
 
     Args:
-        request: The fields the caller set, files by hash: what the provider is sent is made of it, and nothing else.
-        price: What it may cost in `unit`; None when nobody says.
-        expects: What its files should be, as far as the request says; no part of the wish.
-        fingerprint: What equal jobs cannot be told apart by, where the provider's list is all there is to ask after a lost answer.
-        assumed: What one of the account's jobs counts as while nobody says its price; None for unknown.
-        planned: What the run's plan took it to cost, where its price was asked for anew since; None where it is not held against that.
-        if_in_doubt: What is done when nobody can tell whether it was bought.
-        purpose: Why it is bought; no part of the wish either.
-        stride: How far the next take is: copies of one request have the takes in between.
-        repeat_window: For how many seconds the provider surely answers an equal submission with the job that exists; 0 for never.
-        patience: How many seconds it may wait while the account has too many requests or open jobs; that buys nothing and is no failure.
-        attempts: How often it may be bought in all while its job fails for the provider's reasons.
-        withheld: Why nothing is bought for it, though what is there is reused or taken up; empty where it may be bought.
+        request: The fields that the caller set, files by hash: the provider's request is made of it, and of nothing else.
+        price: Highest amount that it may cost, in `unit`; None if it is unknown.
+        expects: Expected properties of its files, as far as the request tells them; no part of the key.
+        fingerprint: Fingerprint that equal jobs share, where only the provider's list of jobs can be asked after a lost answer; else None.
+        assumed: Amount that a job of the account counts as while its price is unknown; None for unknown.
+        planned: Price in the run's plan, where the price was asked for again since; None where the price is not compared with the plan.
+        if_in_doubt: Reaction where it is not known if it was bought.
+        purpose: Purpose of the purchase; no part of the key either.
+        stride: Distance to the next take: copies of one request have the takes in between.
+        repeat_window: Time for which the provider certainly answers an equal submission with the job that exists, in seconds; 0 for never.
+        patience: Longest wait while the account has too many requests or open jobs, in seconds; it buys nothing and is no failure.
+        attempts: Most attempts in all, while its job fails for the provider's reasons.
+        withheld: Reason why nothing is bought for it, though files or a job that are there are reused; empty where it may be bought.
     """
 
     account: Account
@@ -90,13 +90,13 @@ class Order:
     withheld: str = ""
 
     def __post_init__(self) -> None:
-        """A price that is no amount is unknown."""
+        """Replace a price that is no amount by None."""
         for name in ("price", "assumed"):
             object.__setattr__(self, name, amount(getattr(self, name)))
 
     @property
     def reserved(self) -> float | None:
-        """What it counts as in `unit` until it is known what it was charged; None when nobody says."""
+        """Amount that it counts as until its charge is known, in `unit`; None if it is unknown."""
         return self.assumed if self.price is None else self.price
 
     @property

@@ -1,4 +1,4 @@
-"""Which process works on an attempt, and whether it still lives; never asked of Prefect, where a killed run stays running."""
+"""The processes that work on attempts, and if they still live. Prefect is never asked, because there a killed run stays running."""
 
 import asyncio
 import time
@@ -19,62 +19,62 @@ from genmedia.journal.tables import owners
 from genmedia.transport.pace import ANSWER_SECONDS
 
 LEASE_SECONDS = 1.5 * ANSWER_SECONDS
-"""Longer than an answer to a purchase may take: none is sent unless the lease outlives it."""
+"""Length of a lease, in seconds: longer than an answer to a purchase may take. No purchase is sent unless the lease outlives the answer."""
 
 RENEWALS = 9
-"""In the time of one lease."""
+"""Number of renewals in the time of one lease."""
 
 
 given_up = set[str | None]()
-"""Claims that this process works on no more, though that is not written down yet."""
+"""Claims that this process no longer works on, though that is not written down yet."""
 
 
 class Owners(Protocol):
     """The processes that share a journal."""
 
     async def me(self) -> str:
-        """This process's name; it counts as alive from now on."""
+        """Return this process's name; it counts as alive from now on."""
         ...
 
     async def lives(self, name: str) -> bool:
-        """Whether the process of that name may still be at work."""
+        """True if the process of that name may still be at work."""
         ...
 
     async def outlasts(self, name: str, seconds: float) -> bool:
-        """Whether this process surely counts as alive for so long under a name of its own, and has since it was named so."""
+        """True if this process has counted as alive since it got this name, and certainly will for `seconds` more."""
         ...
 
     async def aclose(self) -> None:
-        """Be known as gone."""
+        """End the lease of this process, if it has one."""
         ...
 
 
 class Locks:
-    """Of a file on this machine: each process holds a lock that the kernel frees when it dies, however it dies.
+    """Owners of a journal in a file on this machine: each process holds a lock that the kernel frees when it dies, however it dies.
 
     Args:
-        folder: Where the locks are.
+        folder: The folder of the locks.
     """
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
 
     async def me(self) -> str:
-        """This process's name; its lock is held until it ends."""
+        """Return this process's name; its lock is held until the process ends."""
         with self._in_words():
             return locks.own_name(self._folder)
 
     async def lives(self, name: str) -> bool:
-        """Whether its lock is held; a process that is stopped holds it too."""
+        """True if the process's lock is held; a process that is stopped holds it too."""
         with self._in_words():
             return locks.is_alive(self._folder, name)
 
     async def outlasts(self, name: str, seconds: float) -> bool:  # noqa: ARG002 # a lock that is there lasts as long as the process
-        """Whether the lock is still where other processes look for it: whoever removes the folder removes it."""
+        """True if the lock is still where other processes look for it; it is gone if somebody has removed the folder."""
         return locks.is_held(self._folder, name)
 
     async def aclose(self) -> None:
-        """The lock serves every journal of the process."""
+        """Do nothing: the lock serves every journal of the process."""
 
     @contextmanager
     def _in_words(self) -> Generator[None]:
@@ -90,9 +90,9 @@ class Locks:
 
 
 class Leases:
-    """Of a database that several machines share: each holds a row that is renewed on the database's clock.
+    """Owners of a database that several machines share: each process holds a row that is renewed by the database's clock.
 
-    A process that stands still for longer than a lease counts as dead, and finds that out before it sends a purchase.
+    A process that is stopped for longer than a lease counts as dead, and finds that out before it sends a purchase.
     """
 
     def __init__(self, database: Database) -> None:
@@ -104,7 +104,7 @@ class Leases:
 
     @retry_while_unreachable
     async def me(self) -> str:
-        """The name of this process's lease; of a new one where the last has run out."""
+        """Return the name of this process's lease; of a new one if the last has expired."""
         async with self._alone:
             if not self._name or _now() >= self._until:
                 await self._begin()
@@ -112,14 +112,14 @@ class Leases:
 
     @retry_while_unreachable
     async def lives(self, name: str) -> bool:
-        """Whether its lease runs."""
+        """True if the lease of that name has not expired."""
         query = sa.select(owners.c.name).where(owners.c.name == name, owners.c.expires_at > sa.func.clock_timestamp())
         async with self._database.transaction() as connection:
             return (await connection.execute(query)).first() is not None
 
     @retry_while_unreachable
     async def outlasts(self, name: str, seconds: float) -> bool:
-        """Whether that lease runs for so long, renewed if it must be."""
+        """True if `name` is this process's lease and lasts for `seconds` more; it is renewed for that if needed."""
         async with self._alone:
             if name != self._name:
                 return False
@@ -130,7 +130,7 @@ class Leases:
         if self._renewing:
             await end_task(self._renewing)
         if self._name:
-            with suppress(JournalError):  # it runs out by itself
+            with suppress(JournalError):  # the lease expires by itself
                 await self._end()
 
     @uncancellable
@@ -160,7 +160,7 @@ class Leases:
     async def _keep(self) -> None:
         while True:
             await asyncio.sleep(LEASE_SECONDS / RENEWALS)
-            with suppress(JournalError):  # the next may reach it; what was begun is finished under the lease there is
+            with suppress(JournalError):  # the next renewal may succeed; work goes on under the present lease
                 await self._renew_alone()
 
     @uncancellable
@@ -170,10 +170,10 @@ class Leases:
 
 
 def _now() -> float:
-    """Seconds on a clock that nobody sets, and that goes on while the machine sleeps, where there is one."""
+    """Return the seconds of a clock that nobody can set and that, where the system has one, goes on while the machine sleeps."""
     return time.clock_gettime(getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC))
 
 
 def process_of(claim: str | None) -> str:
-    """The name of the process that a claim is of."""
+    """Return the name of the process that holds a claim."""
     return (claim or "").partition("/")[0]

@@ -1,4 +1,4 @@
-"""What the journal tells: submissions, attempts, files, and who waits for what."""
+"""Reading the journal: submissions, attempts, files and waiters."""
 
 import json
 from collections.abc import Collection, Sequence
@@ -25,17 +25,17 @@ from genmedia.journal.tables import LIVE, OPEN, assets, attempts, submissions, u
 from genmedia.store.sidecar import Use
 
 KEYS_AT_ONCE = 500
-"""So many keys stand in one query: SQLite takes 999 values at least."""
+"""Most keys in one query: SQLite takes 999 values at least."""
 
 NO_OWNER = ""
-"""No process is named so: that of a run which waits no more."""
+"""Owner of a waiter that no longer waits; no process has this name."""
 
 LATE = timedelta(days=1)
-"""A job that was bought so long ago and gave no file is shown as one that is paid for without."""
+"""Age from which a job that was bought and gave no file is shown as paid without a file."""
 
 
 class Reading:
-    """Questions to a journal; they change nothing.
+    """Queries of a journal; they change nothing.
 
     Args:
         url: A SQLAlchemy address of a SQLite file or of a PostgreSQL database.
@@ -49,7 +49,7 @@ class Reading:
 
     @property
     def label(self) -> str:
-        """Where it is, for people; without a password."""
+        """Address of the journal for people, without the password."""
         return self._database.label
 
     async def aclose(self) -> None:
@@ -58,20 +58,20 @@ class Reading:
         await self._database.aclose()
 
     async def live_attempt(self, key: str) -> Attempt | None:
-        """The attempt that answers for the submission `key`; None when nothing was bought or all attempts failed."""
+        """Return the attempt that answers for the submission `key`; None when nothing was bought or all attempts ended without a result."""
         return await self._find(attempts.c.key == key, attempts.c.state.in_(LIVE))
 
     async def bought(self, key: str) -> Attempt | None:
-        """As `live_attempt`, and None as well where it was only intended: that is still to buy, as far as anybody knows."""
+        """Return the same as `live_attempt`, but None for an attempt that is only intended: it counts as still to buy."""
         attempt = await self.live_attempt(key)
         return None if attempt and attempt.state is AttemptState.INTENDED else attempt
 
     @uncancellable
     async def answered(self, keys: Collection[str]) -> set[str]:
-        """Those of these submissions that were bought, or may have been. Asked once: a database that is gone is not waited for.
+        """Return those of these submissions that were bought, or may have been. An unreachable database is not waited for.
 
         Raises:
-            JournalError: It cannot be asked.
+            JournalError: The database cannot be used.
         """
         asked, found = sorted(keys), set[str]()
         bought = attempts.c.state.in_(LIVE), attempts.c.state != AttemptState.CONTENT_REFUSED
@@ -82,7 +82,7 @@ class Reading:
         return found
 
     async def latest(self, keys: Collection[str]) -> dict[str, Attempt]:
-        """The latest attempt for each of these submissions that is known, by its key, however it ended."""
+        """Return the latest attempt at each of these submissions that the journal knows, by key, however it ended."""
         asked = sorted(keys)
         found: dict[str, Attempt] = {}
         for first in range(0, len(asked), KEYS_AT_ONCE):
@@ -91,7 +91,7 @@ class Reading:
         return found
 
     async def attempt(self, attempt_id: int) -> Attempt:
-        """The attempt of this number.
+        """Return the attempt with this id.
 
         Raises:
             JournalError: There is none.
@@ -102,15 +102,15 @@ class Reading:
         return found
 
     async def numbered_attempt(self, key: str, number: int) -> Attempt | None:
-        """The attempt at a submission that has this number."""
+        """Return the attempt at a submission that has this number; None if there is none."""
         return await self._find(attempts.c.key == key, attempts.c.number == number)
 
     async def attempt_of(self, path: str) -> Attempt | None:
-        """The attempt that gave the file at a path."""
+        """Return the attempt that gave the file at a path; None if there is none."""
         return await self._find(attempts.c.id.in_(sa.select(assets.c.attempt).where(assets.c.path == path)))
 
     async def unbound_equal(self, account: str, fingerprint: str) -> Attempt | None:
-        """The attempt of an equal job, of whichever submission, of which nobody knows yet what became of it."""
+        """Return the attempt of an equal job, of any submission, that is still intended; None if there is none."""
         mine = attempts.c.account == account, attempts.c.echo == fingerprint
         return await self._find(*mine, attempts.c.state == AttemptState.INTENDED)
 
@@ -123,14 +123,14 @@ class Reading:
             return await read_attempts(connection, *where)
 
     async def is_worked_on(self, attempt: Attempt) -> bool:
-        """Whether the attempt has an owner that still lives."""
+        """True if the attempt has an owner that still lives and has not given it up."""
         return attempt.owner not in (None, *given_up) and await self._owners.lives(process_of(attempt.owner))
 
     @retry_while_unreachable
     async def assets(self, attempt_id: int) -> list[StoredAsset]:
-        """The files that came of an attempt, in the order of its outputs.
+        """Return the files of an attempt, in the order of its outputs.
 
-        None where the sidecar of one of them does not read: then they are fetched again, and not bought again.
+        The list is empty if the sidecar of one of them cannot be read: then the files are fetched again, and not bought again.
         """
         query = sa.select(assets).where(assets.c.attempt == attempt_id).order_by(assets.c.number, assets.c.id)
         async with self._database.transaction() as connection:
@@ -141,10 +141,12 @@ class Reading:
 
     @uncancellable
     async def runs(self) -> dict[tuple[str, int], str]:
-        """The run that began each attempt, by its submission and number. Asked once: a database that is gone is not waited for.
+        """Return the run of each attempt, by submission and number: the run that began it or took it over last.
+
+        An unreachable database is not waited for.
 
         Raises:
-            JournalError: It cannot be asked.
+            JournalError: The database cannot be used.
         """
         async with self._database.transaction() as connection:
             rows = await connection.execute(sa.select(attempts.c.key, attempts.c.number, attempts.c.run))
@@ -152,22 +154,22 @@ class Reading:
 
     @retry_while_unreachable
     async def paths_of(self, digest: str) -> list[str]:
-        """The paths of all files that have this content, or came with it, in the order they were stored."""
+        """Return the paths of all files that have this content, or came with it, in the order in which they were stored."""
         query = sa.select(assets.c.path).where(has_content(digest), assets.c.forgotten_at.is_(None)).order_by(assets.c.id)
         async with self._database.transaction() as connection:
             return [row.path for row in await connection.execute(query)]
 
     @retry_while_unreachable
     async def duplicates(self, digest: str, key: str, most: int) -> tuple[list[Duplicate], int]:
-        """The files with the same content that came of a different request, whatever its take, or of another account's.
+        """Return the files with the same content that came of another request, whatever its take, or of another account.
 
         Args:
-            digest: The content's SHA-256.
-            key: The submission that has it now.
-            most: So many are told.
+            digest: SHA-256 of the content.
+            key: The submission that has the content now.
+            most: Most files to return.
 
         Returns:
-            The first of them by path, and how many there are in all.
+            The first of them by path, and the number of all of them.
         """
         told = submissions.c.account, submissions.c.operation, submissions.c.request
         mine, theirs = sa.select(*told).where(submissions.c.key == key), sa.tuple_(*told)
@@ -185,7 +187,7 @@ class Reading:
 
     @retry_while_unreachable
     async def is_alone(self, attempt: Attempt) -> bool:
-        """Whether of no other attempt at the same operation of its account nobody knows what became of it."""
+        """True if no other attempt at the same operation of its account is intended or in doubt."""
         unsettled = attempts.c.state.in_([AttemptState.INTENDED, AttemptState.IN_DOUBT])
         others = submissions.c.operation == attempt.operation, attempts.c.account == attempt.account, attempts.c.id != attempt.id
         query = sa.select(attempts.c.id).join(submissions).where(unsettled, *others)
@@ -194,41 +196,41 @@ class Reading:
 
     @retry_while_unreachable
     async def owned_jobs(self, account: str) -> set[str]:
-        """The remote ids of all jobs of an account that belong to an attempt."""
+        """Return the remote ids of all jobs of an account that belong to an attempt."""
         query = sa.select(attempts.c.remote_id).where(attempts.c.account == account, attempts.c.remote_id.is_not(None))
         async with self._database.transaction() as connection:
             return {row.remote_id for row in await connection.execute(query)}
 
     @retry_while_unreachable
     async def entries(self, since: datetime | None = None, until: datetime | None = None) -> list[Entry]:
-        """Everything that was bought, or may have been, in a time: for the ledger.
+        """Return every purchase of a time that was or may have been made, for the ledger.
 
         Args:
-            since: The first moment; None for the beginning.
-            until: The first moment after; None for now.
+            since: First moment of the time; None for the beginning.
+            until: First moment after the time; None for now.
         """
         async with self._database.transaction() as connection:
             return await read_entries(connection, since, until)
 
     async def open_attempts(self) -> list[Attempt]:
-        """Every attempt that is neither stored nor over, the oldest first."""
+        """Return every attempt that is neither stored nor ended, the oldest first."""
         return await self._find_all(attempts.c.state.in_(OPEN))
 
     async def live_attempts(self, key: str) -> list[Attempt]:
-        """Every attempt that answers for a submission whose key begins so."""
+        """Return every attempt that answers for a submission whose key begins with `key`."""
         return await self._find_all(attempts.c.key.startswith(key, autoescape=True), attempts.c.state.in_(LIVE))
 
     async def purchases(self, since: datetime | None = None, until: datetime | None = None) -> list[Attempt]:
-        """Every attempt that was not refused, by the time it was intended, from `since` to before `until`."""
+        """Return every attempt that was not refused and that was intended from `since` to before `until`, the oldest first."""
         begun = [attempts.c.intended_at >= written(since)] if since else []
         over = [attempts.c.intended_at < written(until)] if until else []
         return await self._find_all(attempts.c.state != AttemptState.REFUSED, *begun, *over)
 
     async def paid_without_file(self) -> list[Attempt]:
-        """Every attempt that is paid for, as far as anybody knows, and whose file is not had: the oldest first.
+        """Return every attempt that is or may be paid for and has no file, the oldest first.
 
-        Its job ended and may have been charged; or it was bought long ago, or gave no file when it was asked for one. An attempt that was
-        stored is among them where its files were asked for again and not had: the store knows whether they are there.
+        Its job ended and may have been charged; or it was bought more than `LATE` ago, or gave no file when it was asked for one. A stored
+        attempt is among them if its files were asked for again and did not come: only the store can tell if they are there.
         """
         state, charged, told = attempts.c.state, attempts.c.charged, attempts.c.last_answer.is_not(None)
         bare = told | ~sa.exists().where(assets.c.attempt == attempts.c.id)
@@ -243,7 +245,7 @@ class Reading:
         )
 
     async def waiters(self, attempt_id: int) -> list[Waiter]:
-        """The runs that have waited for an attempt."""
+        """Return the runs that wait, or have waited, for an attempt."""
         rows = await self._interests(attempt_id)
         return [
             Waiter(row.run, await self._owners.lives(row.owner), datetime.fromisoformat(row.since), left=row.owner == NO_OWNER)
@@ -257,7 +259,7 @@ class Reading:
 
     @retry_while_unreachable
     async def uses(self, key: str) -> list[Use]:
-        """What uses a submission, in the order in which it was wanted."""
+        """Return the uses of a submission, in the order in which they began."""
         query = sa.select(uses).where(uses.c.key == key).order_by(uses.c.since, uses.c.campaign, uses.c.step)
         async with self._database.transaction() as connection:
             rows = await connection.execute(query)

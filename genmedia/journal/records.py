@@ -1,4 +1,4 @@
-"""What stands in the journal: attempts, assets, and purchases that only the store still tells of."""
+"""Records of the journal: attempts, assets, and purchases that only the store still knows."""
 
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -14,9 +14,9 @@ from genmedia.store.sidecar import Sidecar, Use, coordinates
 
 
 class AttemptState(StrEnum):
-    """Where one purchase stands; the first five are live: they answer for their submission.
+    """State of one purchase; the first five are live: the attempt answers for its submission.
 
-    `REFUSED`: nothing was bought. `CONTENT_REFUSED`: the provider will not make this, whoever asks again; it is not asked again.
+    `REFUSED`: nothing was bought. `CONTENT_REFUSED`: the provider refuses to make this, and is not asked again.
     """
 
     INTENDED = "intended"
@@ -30,18 +30,18 @@ class AttemptState(StrEnum):
 
     @property
     def in_words(self) -> str:
-        """As it is shown to people."""
+        """The state in words for people."""
         return {"intended": "asked for", "bound": "bought, no file yet"}.get(self.value, self.value.replace("_", " "))
 
     @property
     def live(self) -> bool:
-        """Whether it answers for its submission."""
+        """True if the attempt answers for its submission."""
         return self in _LIVE
 
 
 @dataclass(frozen=True)
 class Duplicate:
-    """A file that has the content of another, and what it was bought by."""
+    """A file that has the content of another, and the order that it was bought by."""
 
     path: str
     account: str
@@ -49,7 +49,7 @@ class Duplicate:
     request: Mapping[str, Any]
 
     def tell(self, order: Order) -> str:
-        """In what the purchase that gave it differs from an order whose file has the same content."""
+        """Return how its order differs from another order whose file has the same content, as the end of a sentence."""
         if (self.operation, self.request) == (order.operation, order.request):
             ours, theirs = str(order.account).split("|"), self.account.split("|")
             whose = f"{theirs[0]}/{theirs[2]}" if theirs[2] != ours[2] else f"{theirs[0]}/{theirs[2]} at {theirs[1]}"
@@ -62,13 +62,13 @@ class Duplicate:
 
 
 TOLERANCE = 1e-9
-"""Of sums of prices such as 0.1."""
+"""Largest difference between sums of prices such as 0.1 that counts as none."""
 
 NAMED = "a person named the job"
-"""The reason of an attempt that was in doubt and is bound by what a person said."""
+"""Reason of an attempt that was in doubt and is bound to the job that a person named."""
 
 NEVER_SENT = "it was interrupted before it was sent"
-"""The reason of an attempt that was written down and given up again."""
+"""Reason of an attempt that was written down and given up before it was sent."""
 
 
 @dataclass(frozen=True)
@@ -76,17 +76,17 @@ class Attempt:
     """One purchase for a submission.
 
     Attributes:
-        owner: Who works on it: a process, and the piece of work; None while it waits for anyone.
-        price: What it may cost in `unit`; None when nobody says.
-        reserved: What it counts as until it is known what it was charged.
-        charged: What it did cost in `unit`; None until that is known.
-        asked_at: When it was intended by the provider's clock; None in journals from before that was written down.
-        used: What the provider said was used of the account, at `used_at` by its clock; None where it does not say.
-        last_answer: What the provider said of the job last, where it ended without a file, or its file could not be had.
-        labels: Whom it was bought for.
+        owner: Claim of the process that works on it; None while no process does.
+        price: Price of the order, in `unit`; None if it is unknown.
+        reserved: Amount that it counts as until its charge is known, in `unit`; None if it is unknown.
+        charged: Amount charged, in `unit`; None until it is known.
+        asked_at: Time by the provider's clock at which it was intended; None in older journals, which do not have it.
+        used: Amount of the account that the provider said was used, at `used_at` by its clock; None if it does not say.
+        last_answer: Last answer of the provider about the job, if it ended without a file, or its file could not be fetched.
+        labels: Labels of the purchase.
         origin: The `step`, `inputs` and `place` of its purpose.
-        key_print: A fingerprint of the key that bought it; None in journals from before that was written down.
-        block: The credentials block that held the key; empty where it was in none.
+        key_print: Fingerprint of the key that bought it; None in older journals, which do not have it.
+        block: Credentials block that held the key; empty if it was in none.
     """
 
     id: int
@@ -120,40 +120,40 @@ class Attempt:
 
     @property
     def provider(self) -> str:
-        """Who is paid."""
+        """Provider that is paid."""
         return self.account.partition("|")[0]
 
     @property
     def at_stake(self) -> float | None:
-        """What it cost, or counts as; None when nobody knows."""
+        """Amount that was charged, else the amount that it counts as; None if both are unknown."""
         return self.reserved if self.charged is None else self.charged
 
     @property
     def excess(self) -> str:
-        """What is odd about its charge, for people; empty where it took no more than was reserved for it."""
+        """Message for people about a charge above the amount reserved; empty where it is not above."""
         if self.charged is None or self.reserved is None or self.charged <= self.reserved + TOLERANCE:
             return ""
         return f"job {self.remote_id} was charged {priced(self.charged, self.unit)}, and its price was {priced(self.reserved, self.unit)}"
 
     @property
     def counter(self) -> Counter | None:
-        """What the account had used before."""
+        """Amount that the account had used before; None if it is unknown."""
         return None if self.used is None or self.used_at is None else Counter(self.used, self.used_at)
 
     @property
     def buyer(self) -> Buyer:
-        """Whose key bought it."""
+        """The key that bought it, and its block."""
         return Buyer(self.key_print, self.block)
 
     def check_absence(self, buyer: Buyer, seen: str) -> None:
-        """Let a look that did not find the job count only if it was made by whoever bought it.
+        """Check that a look that did not find the job was made by the buyer of the job, for only then it counts.
 
         Args:
-            buyer: Who looked for it.
-            seen: What that one saw.
+            buyer: The buyer that looked for it.
+            seen: Result of that look, for the error.
 
         Raises:
-            OtherKeyError: It was bought with another key.
+            OtherKeyError: The job was bought with another key.
         """
         if buyer.may_miss(self.buyer):
             return
@@ -167,7 +167,7 @@ class Attempt:
 
     @property
     def purpose(self) -> Purpose:
-        """Why it was bought."""
+        """Purpose of the purchase."""
         step, inputs, place = self.origin.get("step", ""), self.origin.get("inputs", ()), self.origin.get("place", ())
         return Purpose(self.campaign, step, inputs, self.labels, self.run, place=place)
 
@@ -178,9 +178,9 @@ class Waiter:
 
     Attributes:
         run: The run.
-        lives: Whether the process that ran it then still does, and it still waits.
-        since: When it began to wait.
-        left: Whether it waits no more, though its process may live.
+        lives: True if the process of the run still lives, and the run still waits.
+        since: Time at which it began to wait.
+        left: True if it no longer waits, though its process may live.
     """
 
     run: str
@@ -195,10 +195,10 @@ class StoredAsset:
 
     Attributes:
         path: Its path below the store's root.
-        output: The provider's name for the output it is.
-        sha256: The hash of its content.
-        sidecar: Its sidecar; of a file that a person removed for good, what is left of that.
-        forgotten_at: When a person removed it for good, as ISO 8601; None where it is kept.
+        output: The provider's name for the output that it is.
+        sha256: SHA-256 of its content.
+        sidecar: Its sidecar; if a person removed the file for good, the rest of the sidecar that is kept.
+        forgotten_at: Time at which a person removed it for good, as ISO 8601; None while it is kept.
     """
 
     path: str
@@ -209,35 +209,35 @@ class StoredAsset:
 
     @property
     def number(self) -> int:
-        """Which of its job's outputs it is, from 1: two may have one name."""
+        """Number of the output in its job, from 1: two outputs may have one name."""
         return self.sidecar.output.number or 1
 
     @property
     def gone(self) -> str:
-        """What to say of a file that a person removed for good; empty where it is kept."""
+        """Message about a file that a person removed for good; empty while it is kept."""
         return f"was forgotten on {self.forgotten_at[:10]} by a person" if self.forgotten_at else ""
 
     def tells_use(self, purpose: Purpose) -> bool:
-        """Whether its sidecar says that this part of this campaign uses it; a file that is forgotten is used by nobody."""
+        """True if its sidecar names this step of this campaign as a use; always True for a forgotten file, which is told nothing."""
         return self.forgotten_at is not None or (purpose.campaign, purpose.step) in self.sidecar.used_by
 
     def tells_place(self, purpose: Purpose) -> bool:
-        """Whether its sidecar says where it stands in what its campaign asks for now; to another campaign it does not tell it."""
+        """True if its sidecar tells its place in what its campaign asks for now; always True for another campaign, which it does not tell."""
         mine = purpose.place and not self.forgotten_at and self.sidecar.campaign == purpose.campaign
         return not mine or self.sidecar.place == coordinates(purpose.place)
 
     @property
     def came_as(self) -> str:
-        """The SHA-256 of what the provider gave; another than the file's where the store has written into it."""
+        """SHA-256 of the file as the provider gave it; it differs from that of the file if the store has written into it."""
         return self.sidecar.file.original_sha256 or self.sha256
 
 
 Has = Callable[[str, int | None], Awaitable[bool]]
-"""Whether the store holds the file at a path, with so many bytes; see `Store.has`."""
+"""Function that tells if the store has the file at a path, with that many bytes; see `Store.has`."""
 
 
 async def are_there(stored: Iterable[StoredAsset], has: Has) -> bool:
-    """Whether there are files and the store holds each, with all its bytes; one that is forgotten is missed by nobody."""
+    """True if there are files and the store has each of them, with all its bytes; a forgotten file need not be there."""
     stored = list(stored)
     return bool(stored) and all(
         [asset.forgotten_at is not None or await has(asset.path, asset.sidecar.file.bytes) for asset in stored]
@@ -246,17 +246,17 @@ async def are_there(stored: Iterable[StoredAsset], has: Has) -> bool:
 
 @dataclass(frozen=True)
 class PastPurchase:
-    """A purchase that the store tells of, and the journal may not know.
+    """A purchase that the store tells of, and that the journal may not know.
 
     Attributes:
-        key: The submission.
-        number: Which attempt.
-        created: When it was bought, as ISO 8601.
-        stored: When its last file was stored.
-        whole: Whether all of its files were stored; else it is taken up again when it is next wished for.
+        key: The submission key.
+        number: Number of the attempt.
+        created: Time at which it was bought, as ISO 8601.
+        stored: Time at which its last file was stored, as ISO 8601.
+        whole: True if all of its files were stored; else the next order for it takes it up again.
         assets: Its files, in the order of its outputs.
-        labels: Whom it was bought for.
-        uses: By what it is used, as its sidecars tell, with that for which it was bought.
+        labels: Labels of the purchase.
+        uses: Its uses, as its sidecars tell them, with the one that it was bought for.
     """
 
     key: str
@@ -278,6 +278,6 @@ class PastPurchase:
     uses: Sequence[Use] = ()
 
     def __post_init__(self) -> None:
-        """What a sidecar tells that is no amount is unknown."""
+        """Replace a price or charge that is no amount by None."""
         for name in ("price", "charged"):
             object.__setattr__(self, name, amount(getattr(self, name)))

@@ -1,4 +1,4 @@
-"""Rows of the journal's tables: how records are read from them and written into them, within a transaction of another."""
+"""Rows of the journal's tables: records are read from them and written into them, within a transaction of the caller."""
 
 import json
 from collections.abc import Iterable, Sequence
@@ -24,14 +24,14 @@ from genmedia.store.sidecar import Sidecar, Use
 
 
 async def read_attempts(connection: AsyncConnection, *where: sa.ColumnElement[bool]) -> list[Attempt]:
-    """The attempts that these hold of, the oldest first."""
+    """Return the attempts that meet all of the conditions, the oldest first."""
     query = sa.select(attempts, submissions.c.operation, submissions.c.request, submissions.c.take).join(submissions)
     oldest = attempts.c.intended_at, attempts.c.id
     return [as_attempt(row) for row in await connection.execute(query.where(*where).order_by(*oldest))]
 
 
 async def know(connection: AsyncConnection, wanted: Order | PastPurchase, created: str) -> None:
-    """Write the submission down, unless it is."""
+    """Write down the submission, unless it is there already."""
     known = await connection.execute(sa.select(submissions.c.key).where(submissions.c.key == wanted.key))
     if known.first() is None:
         about = {
@@ -46,7 +46,7 @@ async def know(connection: AsyncConnection, wanted: Order | PastPurchase, create
 async def new_attempt(
     connection: AsyncConnection, order: Order, now: str, asked_at: datetime, counter: Counter | None, buyer: Buyer, claim: str
 ) -> dict[str, Any]:
-    """The values of a new attempt's row."""
+    """Return the values of a new attempt's row."""
     last = await connection.execute(sa.select(sa.func.max(attempts.c.number)).where(attempts.c.key == order.key))
     return {
         "key": order.key,
@@ -67,12 +67,12 @@ async def new_attempt(
 
 
 def use_of(purpose: Purpose) -> Use:
-    """What a purpose is, as a use that begins now."""
+    """Return a purpose as a use that begins now."""
     return Use(campaign=purpose.campaign, step=purpose.step, labels=dict(purpose.labels), since=datetime.now(UTC))
 
 
 async def note_uses(connection: AsyncConnection, key: str, wanted: Iterable[Use]) -> None:
-    """Write uses down that are not written down yet; a purchase that nobody names a campaign for has none."""
+    """Write down uses that are not there yet; one without a campaign is left out."""
     insert = (sqlite if connection.dialect.name == "sqlite" else postgresql).insert
     for use in wanted:
         if use.campaign:
@@ -82,7 +82,7 @@ async def note_uses(connection: AsyncConnection, key: str, wanted: Iterable[Use]
 
 
 def wanted_values(order: Order) -> dict[str, Any]:
-    """For whom and at what price an attempt is made."""
+    """Return the values of an attempt's row that its order decides: purpose and price."""
     purpose = order.purpose
     return {
         "campaign": purpose.campaign,
@@ -99,18 +99,18 @@ def wanted_values(order: Order) -> dict[str, Any]:
 
 
 async def note_interest(connection: AsyncConnection, attempt_id: int, run: str, owner: str) -> None:
-    """Write down that a run in this process wants an attempt, in place of what was known of that run."""
+    """Write down a run as a waiter for an attempt, in place of an earlier row of that run."""
     await connection.execute(waiters.delete().where(waiters.c.attempt == attempt_id, waiters.c.run == run))
     await connection.execute(waiters.insert().values(waiter_values(attempt_id, run, owner)))
 
 
 def waiter_values(attempt_id: int, run: str, owner: str) -> dict[str, Any]:
-    """The values of a row that says that a run waits for an attempt."""
+    """Return the values of a row that tells that a run waits for an attempt."""
     return {"attempt": attempt_id, "run": run, "owner": owner, "since": Clock()}
 
 
 async def insert_past(connection: AsyncConnection, past: PastPurchase, *, whole: bool) -> int:
-    """The id of the attempt that stands for it."""
+    """Write down the attempt of a past purchase; return its id."""
     await know(connection, past, past.created)
     live = sa.select(attempts.c.id).where(attempts.c.key == past.key, attempts.c.state.in_(LIVE))
     answered = (await connection.execute(live)).first() is not None
@@ -137,22 +137,22 @@ async def insert_past(connection: AsyncConnection, past: PastPurchase, *, whole:
 
 
 async def paths_among(connection: AsyncConnection, paths: Sequence[str]) -> set[str]:
-    """Those of these paths at which the journal knows a file."""
+    """Return those of these paths at which the journal knows a file."""
     return {row.path for row in await connection.execute(sa.select(assets.c.path).where(assets.c.path.in_(paths)))}
 
 
 def is_intended(attempt: Attempt) -> tuple[sa.ColumnElement[bool], ...]:
-    """An attempt for which nothing was sent, as far as is written down."""
+    """Return the conditions for this attempt, if it is only intended."""
     return attempts.c.id == attempt.id, attempts.c.state == AttemptState.INTENDED
 
 
 def is_ending(attempt_id: int) -> tuple[sa.ColumnElement[bool], ...]:
-    """An attempt whose job may be told as over: nobody has its files, or fetches them."""
+    """Return the conditions for this attempt, if its job may be ended: it is bound, and no process works on it."""
     return attempts.c.id == attempt_id, attempts.c.state == AttemptState.BOUND, attempts.c.owner.is_(None)
 
 
 def as_row(asset: StoredAsset) -> dict[str, Any]:
-    """The values of a file's row, but for its attempt."""
+    """Return the values of a file's row, without its attempt."""
     told = {"path": asset.path, "output": asset.output, "number": asset.number, "sha256": asset.sha256}
     return {
         **told,
@@ -163,18 +163,18 @@ def as_row(asset: StoredAsset) -> dict[str, Any]:
 
 
 def as_asset(row: sa.Row[Any]) -> StoredAsset:
-    """The file that a row tells of."""
+    """Return the file of a row."""
     sidecar = Sidecar.model_validate(json.loads(row.sidecar))
     return StoredAsset(row.path, row.output, row.sha256, sidecar, row.forgotten_at)
 
 
 def has_content(digest: str) -> sa.ColumnElement[bool]:
-    """Files that have this content, or came with it."""
+    """Return the condition for files that have this content, or came with it."""
     return (assets.c.sha256 == digest) | (assets.c.came_as == digest)
 
 
 def as_attempt(row: Any) -> Attempt:
-    """The attempt that a row tells of, joined with its submission."""
+    """Return the attempt of a row that is joined with its submission."""
     values: dict[str, Any] = {name: getattr(row, name) for name in Attempt.__dataclass_fields__}
     times = ("intended_at", "asked_at", "used_at", "bound_at", "ended_at")
     values |= {name: datetime.fromisoformat(values[name]) for name in times if values[name]}

@@ -1,8 +1,8 @@
-"""What an account may spend: caps, checked in the transaction that reserves, and holds, which stop all of it at once.
+"""Limits on the spending of an account: caps, checked in the transaction that reserves, and holds, which stop all spending at once.
 
-A purchase counts as what it was charged; until that is known as its price; where nobody says a price as what the account's jobs are
-assumed to cost. One that was refused counts nothing. So one that failed counts in full unless the provider says what it took, or that it
-bills no failures (then it is settled as 0), and one in doubt counts until a person has settled it.
+A purchase counts as its charge; until that is known, as its price; without a price, as the amount that the account's jobs are assumed to
+cost. A refused purchase counts nothing. So a failed one counts in full unless the provider tells its charge, or that it bills no failures
+(then it is settled as 0), and one in doubt counts until a person has settled it.
 """
 
 import os
@@ -24,14 +24,14 @@ from genmedia.journal.records import TOLERANCE, Attempt, AttemptState
 from genmedia.journal.tables import attempts, balances, caps, holds
 
 FAILURES = 5
-"""So many failures that cost something, without a success in between, hold an account; `Scope.FAILURES` of an account says otherwise."""
+"""Number of failures that cost something, without a success in between, that hold an account, unless it has a `Scope.FAILURES` of its own."""
 
 AHEAD = timedelta(days=2)
-"""A purchase that is dated further ahead than this was dated by a clock that was wrong: it says nothing of what time it is now."""
+"""Longest time that a purchase may be dated ahead: one dated later had a wrong clock, and is not used to tell the present time."""
 
 
 class Scope(StrEnum):
-    """What a cap is for. Days and months begin at midnight in the zone that GENMEDIA_TIME_ZONE names."""
+    """Scope of a cap. Days and months begin at midnight in the zone that GENMEDIA_TIME_ZONE names."""
 
     DAY = "day"
     MONTH = "month"
@@ -42,7 +42,7 @@ class Scope(StrEnum):
 
 @dataclass(frozen=True)
 class Hold:
-    """Why an account spends nothing, and since when."""
+    """A hold of an account, which spends nothing: its reason, and the time at which it began."""
 
     account: str
     reason: str
@@ -51,7 +51,7 @@ class Hold:
 
 @dataclass(frozen=True)
 class Balance:
-    """What a provider said was left, and what the journal said at that time: charged in all, and open."""
+    """Balance that a provider told, and the sums of the journal at that time: charged in all, and open."""
 
     account: str
     seen_at: str
@@ -64,7 +64,7 @@ class Money:
     """The caps and holds of a journal's accounts, and the balances that were last seen.
 
     Args:
-        database: The journal's.
+        database: The journal's database.
     """
 
     def __init__(self, database: Database) -> None:
@@ -72,7 +72,7 @@ class Money:
 
     @retry_while_unreachable
     async def caps(self) -> dict[str, dict[Scope, float]]:
-        """The caps of every account that has any, in its own unit."""
+        """Return the caps of every account that has any, in its own unit."""
         found: dict[str, dict[Scope, float]] = {}
         async with self._database.transaction() as connection:
             for row in await connection.execute(sa.select(caps).order_by(caps.c.account)):
@@ -81,22 +81,22 @@ class Money:
 
     @retry_while_unreachable
     async def cap_units(self) -> dict[str, str]:
-        """The unit of each account's caps, by account; an account's caps are all in one unit."""
+        """Return the unit of each account's caps, by account; the caps of an account are all in one unit."""
         query = sa.select(caps.c.account, caps.c.unit).where(caps.c.scope != Scope.FAILURES)
         async with self._database.transaction() as connection:
             return {row.account: row.unit for row in await connection.execute(query)}
 
     @retry_while_unreachable
     async def set_caps(self, account: str, amounts: Mapping[Scope, float | None], unit: str = "credits") -> None:
-        """Set caps of an account, and take away those that are None; the others stay as they are.
+        """Set caps of an account, and remove those that are None; the others stay as they are.
 
         Args:
-            account: Whose.
-            amounts: In `unit`.
-            unit: What the caps count: `credits`, or `USD` where the provider names its prices in that.
+            account: The account.
+            amounts: The caps, in `unit`; that for failures is their number.
+            unit: Unit of the caps: `credits`, or `USD` where the provider names its prices in that.
 
         Raises:
-            SettingsError: An amount is none, or the account's other caps count something else.
+            SettingsError: A cap is no amount, or the account's other caps are in another unit.
         """
         if any(cap is not None and amount(cap) is None for cap in amounts.values()):
             raise SettingsError(
@@ -120,21 +120,21 @@ class Money:
 
     @retry_while_unreachable
     async def holds(self) -> list[Hold]:
-        """The accounts that spend nothing now."""
+        """Return the holds of all accounts that spend nothing now."""
         query = sa.select(holds).where(holds.c.released_at.is_(None)).order_by(holds.c.account)
         async with self._database.transaction() as connection:
             return [Hold(row.account, row.reason, row.held_at) for row in await connection.execute(query)]
 
     @retry_while_unreachable
     async def hold(self, account: str, reason: str) -> None:
-        """Let an account spend nothing from now on; what it has bought goes on."""
+        """Stop an account from spending from now on; jobs that it has bought go on."""
         async with self._database.transaction() as connection:
             await self._database.lock(connection, account)
             await _hold(connection, account, reason)
 
     @retry_while_unreachable
     async def release(self, account: str) -> bool:
-        """Let a held account spend again; False when it is not held. Failures up to now are forgiven."""
+        """Let a held account spend again; return False when it is not held. Failures up to now no longer count."""
         held = holds.c.account == account, holds.c.released_at.is_(None)
         async with self._database.transaction() as connection:
             await self._database.lock(connection, account)
@@ -142,18 +142,18 @@ class Money:
 
     @retry_while_unreachable
     async def check_plan(self, account: str, cost: float | None, unit: str, purpose: Purpose, keys: Collection[str] = ()) -> None:
-        """See that an account may spend what is still to be bought, before any of it is.
+        """Check that an account may spend what is still to be bought, before any of it is bought.
 
         Args:
-            account: Who pays.
-            cost: All of it, in `unit`; None where nobody knows.
-            unit: In which the prices are.
-            purpose: For what; its cap is the run's own.
-            keys: Its submissions. What was only intended for one of them is still to be bought: it is in the plan, and not counted twice.
+            account: Account that pays.
+            cost: Cost of all that is still to be bought, in `unit`; None if it is unknown.
+            unit: Unit of the prices.
+            purpose: Purpose of the purchases; its cap is the run's own.
+            keys: Their submissions. An attempt at one of them that is only intended is part of the plan, and is not counted twice.
 
         Raises:
             HeldError: The account spends nothing now.
-            BudgetError: It is more than caps leave, each of which is named; or there is a cap and nobody knows.
+            BudgetError: The cost is more than caps leave, each of which is named; or there is a cap, and a cost is unknown.
         """
         async with self._database.transaction() as connection:
             await _check_hold(connection, account)
@@ -175,7 +175,7 @@ class Money:
 
     @retry_while_unreachable
     async def spent(self, account: str, unit: str, run: str | None = None) -> float:
-        """What the purchases at an account count as, of one run or of all; those of unknown cost are not in it."""
+        """Return the sum that the purchases at an account count as, of one run or of all; those of unknown cost are left out."""
         query = sa.select(sa.func.coalesce(sa.func.sum(cost_of()), 0.0))
         mine = (
             attempts.c.account == account,
@@ -188,14 +188,14 @@ class Money:
 
     @retry_while_unreachable
     async def accounts(self) -> list[str]:
-        """Every account that has bought something, or has a cap or a hold."""
+        """Return every account that has bought something, or has a cap or a hold."""
         names = sa.union(*(sa.select(table.c.account) for table in (attempts, caps, holds)))
         async with self._database.transaction() as connection:
             return sorted(row.account for row in await connection.execute(names))
 
     @retry_while_unreachable
     async def see_balance(self, account: str, balance: float) -> tuple[Balance | None, Balance]:
-        """Write down what a provider says is left of an account's credits; what was written down before, and now."""
+        """Write down the balance that a provider tells of an account; return the balance written down before, or None, and this one."""
         still_open = sa.case((attempts.c.charged.is_(None), attempts.c.reserved))
         query = sa.select(*(sa.func.coalesce(sa.func.sum(one), 0.0) for one in (attempts.c.charged, still_open)))
         async with self._database.transaction() as connection:
@@ -210,7 +210,7 @@ class Money:
 
 
 async def now_of(connection: AsyncConnection, account: str, unit: str) -> datetime:
-    """What time it is for an account's caps: by the database's clock, and never before the newest purchase, should that be set back."""
+    """Return the present time for an account's caps: that of the database, or of the newest purchase, if the database was set back."""
     now = await read_clock(connection)
     mine = attempts.c.account == account, attempts.c.unit == unit, attempts.c.intended_at <= written(now + AHEAD)
     newest = (await connection.execute(sa.select(sa.func.max(attempts.c.intended_at)).where(*mine))).scalar()
@@ -218,17 +218,17 @@ async def now_of(connection: AsyncConnection, account: str, unit: str) -> dateti
 
 
 async def check(connection: AsyncConnection, order: Order, attempt_id: int | None = None) -> None:
-    """See that an account may spend what a purchase may cost; the account is locked until it is written down.
+    """Check that an account may spend what a purchase may cost; a caller that reserves the amount holds the lock of the account.
 
     Args:
-        connection: In a transaction.
-        order: What is bought, and by which run.
+        connection: A connection, in a transaction.
+        order: The order, and in its purpose the run that buys.
         attempt_id: The attempt that is written down for it already; it is left out of what is spent and reserved.
 
     Raises:
         HeldError: The account spends nothing now.
-        BudgetError: It is more than a cap leaves, or there is a cap and nobody knows; or it is dearer than planned, and the run may not
-            spend so much beyond its plan.
+        BudgetError: The cost is more than a cap leaves, or there is a cap, and a cost is unknown; or the price is higher than planned, and
+            the run may not spend so much beyond its plan.
     """
     account, cost, unit = str(order.account), order.reserved, order.unit
     others = sa.true() if attempt_id is None else attempts.c.id != attempt_id
@@ -250,12 +250,12 @@ _ADVICE = "`genmedia ledger` says for what; `genmedia caps` shows and sets caps,
 
 @dataclass(frozen=True)
 class _Room:
-    """What a cap leaves.
+    """Room that a cap leaves.
 
     Attributes:
-        name: What it is for.
-        spent: What is spent or reserved under it.
-        unknown: How many purchases under it nobody knows the cost of.
+        name: Name of what the cap is for, such as `the day`.
+        spent: Amount that is spent or reserved under the cap.
+        unknown: Number of purchases under the cap whose cost is unknown.
     """
 
     cap: float
@@ -265,7 +265,7 @@ class _Room:
 
     @property
     def left(self) -> float:
-        """What may still be spent."""
+        """Amount that may still be spent."""
         return self.cap - self.spent
 
 
@@ -278,15 +278,18 @@ async def _rooms(
     counted: sa.ColumnElement[bool],
     assumed: float | None = None,
 ) -> list[_Room]:
-    """What every cap leaves that a purchase comes under.
+    """Return the room that is left by every cap that a purchase comes under.
 
     Args:
-        connection: In a transaction.
-        account: Who pays.
-        unit: In which the price of the purchase is.
-        purpose: For what it is made.
-        counted: Which attempts count.
-        assumed: What one counts as that was made when nobody said what the account's jobs may cost; None for unknown.
+        connection: A connection, in a transaction.
+        account: Account that pays.
+        unit: Unit of the price of the purchase.
+        purpose: Purpose of the purchase.
+        counted: Condition for the attempts that count.
+        assumed: Amount that an attempt of unknown cost counts as; None for unknown.
+
+    Raises:
+        BudgetError: A cap of the account is in another unit.
     """
     query = sa.select(caps.c.scope, caps.c.amount, caps.c.unit).where(caps.c.account == account)
     rows = [row for row in await connection.execute(query) if row.scope != Scope.FAILURES]
@@ -325,7 +328,7 @@ def _unknown(account: str, cost: float | None, unit: str, room: _Room) -> Budget
 
 
 async def _check_rise(connection: AsyncConnection, order: Order, counted: sa.ColumnElement[bool]) -> None:
-    """See that a purchase is no dearer than planned, or not by more than the run may spend beyond its plan."""
+    """Check that a price is not above the planned one, or not by more than the run may spend beyond its plan."""
     planned, cost, spare = order.planned, order.reserved, order.purpose.spare
     if planned is None or (cost is not None and cost <= planned + TOLERANCE):
         return
@@ -342,10 +345,10 @@ async def _check_rise(connection: AsyncConnection, order: Order, counted: sa.Col
 
 
 async def check_loss(connection: AsyncConnection, attempt_id: int, spare: float) -> None:
-    """See that a run may give up a purchase, and buy it again within what its plan left.
+    """Check that a run may give up a purchase and buy it again, within what it may spend beyond its plan.
 
     Raises:
-        BudgetError: With what the run spent beyond its plan before, it is more than `spare`.
+        BudgetError: Together with what the run has spent beyond its plan, it is more than `spare`, or its cost is unknown.
     """
     one = sa.select(attempts.c.account, attempts.c.run, cost_of()).where(attempts.c.id == attempt_id)
     account, run, cost = (await connection.execute(one)).one()
@@ -355,7 +358,7 @@ async def check_loss(connection: AsyncConnection, attempt_id: int, spare: float)
 
 
 def _beyond_plan(account: str, run: str) -> sa.Select[float]:
-    """What a run has spent beyond its plan: on what gave nothing, and on what was dearer than planned."""
+    """Return the query for the amount that a run has spent beyond its plan: on failed purchases, and on prices above the planned ones."""
     rise = sa.case((attempts.c.reserved > attempts.c.planned, attempts.c.reserved - attempts.c.planned), else_=0.0)
     beyond = sa.case((attempts.c.state == AttemptState.FAILED, cost_of()), else_=rise)
     mine = attempts.c.account == account, attempts.c.run == run, _counts()
@@ -363,13 +366,13 @@ def _beyond_plan(account: str, run: str) -> sa.Select[float]:
 
 
 async def hold_after_excess(connection: AsyncConnection, attempt: Attempt) -> None:
-    """Hold an account that was charged more than was reserved: what it pays for is not what was agreed."""
+    """Hold an account that was charged more than was reserved: the provider does not keep to the price."""
     if attempt.excess:
         await _hold(connection, attempt.account, attempt.excess)
 
 
 async def hold_after_failures(connection: AsyncConnection, account: str) -> None:
-    """Hold an account that has paid for nothing but failures for a while."""
+    """Hold an account if its last attempts all failed at a cost: `FAILURES` of them, or the number in its own cap."""
     own = sa.select(caps.c.amount).where(caps.c.account == account, caps.c.scope == Scope.FAILURES)
     told = (await connection.execute(own)).first()
     limit = int(told.amount) if told else FAILURES
@@ -389,17 +392,17 @@ async def hold_after_failures(connection: AsyncConnection, account: str) -> None
 
 
 def cost_of(assumed: float | None = None) -> sa.ColumnElement[Any]:
-    """What an attempt that counts counts as; null where nobody knows.
+    """Return the SQL expression for the amount that an attempt counts as; null if it is unknown.
 
     Args:
-        assumed: For one that was made when nobody said what the account's jobs may cost.
+        assumed: Amount that an attempt of unknown cost counts as; None for unknown.
     """
     known = attempts.c.charged, attempts.c.reserved
     return sa.func.coalesce(*known) if assumed is None else sa.func.coalesce(*known, assumed)
 
 
 def time_zone() -> tzinfo:
-    """Where days and months begin at midnight: as GENMEDIA_TIME_ZONE says, such as Europe/Berlin, else UTC.
+    """Return the time zone in which days and months begin at midnight: that in GENMEDIA_TIME_ZONE, such as Europe/Berlin, else UTC.
 
     Raises:
         SettingsError: There is no such zone.
@@ -414,7 +417,7 @@ def time_zone() -> tzinfo:
 
 
 def written(time: datetime) -> str:
-    """As times stand in the journal, whose order is theirs."""
+    """Return a time in the journal's format: ISO 8601 in UTC, which sorts in the order of time."""
     return time.astimezone(UTC).isoformat()
 
 

@@ -1,4 +1,4 @@
-"""The journal's tables. A change here needs a step in `migrations/versions`; a test holds the two against each other."""
+"""The journal's tables. A change here needs a step in `migrations/versions`; a test compares the two."""
 
 import sqlalchemy as sa
 
@@ -10,7 +10,7 @@ LIVE = ("intended", "bound", "in_doubt", "stored", "content_refused")
 """The states in which an attempt answers for its submission."""
 
 OPEN = LIVE[:3]
-"""The states in which nobody has what was bought yet."""
+"""The states in which an attempt has not ended and its files are not stored yet."""
 
 submissions = sa.Table(
     "submissions",
@@ -33,27 +33,27 @@ attempts = sa.Table(
     sa.Column("state", sa.String, nullable=False),
     sa.Column("owner", sa.String),
     sa.Column("remote_id", sa.String),
-    # What equal jobs cannot be told apart by where the provider lists them; null where it can be asked by something better.
+    # Fingerprint that equal jobs share in the list of the provider; null where the provider can be asked by something better.
     sa.Column("echo", sa.String(64)),
     sa.Column("campaign", sa.String, nullable=False, server_default=""),
     sa.Column("run", sa.String, nullable=False, server_default=""),
     sa.Column("labels", sa.Text, nullable=False, server_default="{}"),
-    # What the sidecars of its files tell, for whoever stores them.
+    # Step, inputs and place for the sidecars of its files, for the process that stores them.
     sa.Column("origin", sa.Text, nullable=False, server_default="{}"),
     sa.Column("price", sa.Float),
-    # What it counts as until it is known what it was charged: its price, or what the account's is assumed to be.
+    # Amount that it counts as until its charge is known: its price, or the amount assumed for the account.
     sa.Column("reserved", sa.Float),
     sa.Column("charged", sa.Float),
-    # What its run's plan took it to cost; what is reserved beyond that uses up what the run may spend beyond its plan.
+    # Price in its run's plan; an amount reserved above that uses up what the run may spend beyond its plan.
     sa.Column("planned", sa.Float),
     sa.Column("unit", sa.String, nullable=False),
-    # Whether a run has told its cost: of all that wait for the job, one does.
+    # True once a run has reported its cost: of all runs that wait for the job, one does.
     sa.Column("reported", sa.Boolean, nullable=False, server_default=sa.false()),
     sa.Column("reason", sa.Text, nullable=False, server_default=""),
     sa.Column("intended_at", sa.String, nullable=False),
-    # By the provider's clock, which nobody sets back.
+    # Time by the provider's clock, which is never set back.
     sa.Column("asked_at", sa.String),
-    # What the provider said was used of the account, before this; null where it does not say.
+    # Amount of the account that the provider said was used before; null if it does not say.
     sa.Column("used", sa.Float),
     sa.Column("used_at", sa.String),
     sa.Column("bound_at", sa.String),
@@ -61,7 +61,7 @@ attempts = sa.Table(
     # A fingerprint of the key that bought it, and the credentials block that held the key; null and empty where that was not written down.
     sa.Column("key_print", sa.String(16)),
     sa.Column("block", sa.String, nullable=False, server_default=""),
-    # What the provider said of the job last, cut to a bound; for whoever claims a refund.
+    # Last answer of the provider about the job, cut to a length; for a claim for a refund.
     sa.Column("last_answer", sa.Text),
     sa.UniqueConstraint("key", "number"),
     # Not a number and infinite are larger than every number in PostgreSQL, and text is in SQLite: the upper bound refuses them.
@@ -73,12 +73,12 @@ attempts = sa.Table(
 # The rule that decides a race between processes: at most one attempt of a submission is neither failed nor refused.
 _live = attempts.c.state.in_(LIVE)
 sa.Index("one_live_attempt", attempts.c.key, unique=True, sqlite_where=_live, postgresql_where=_live)
-# Of equal jobs that are under way at once, nobody could tell whose job a lost answer spoke of.
+# If two equal jobs were submitted at once, a lost answer could be that of either.
 _unbound = sa.and_(attempts.c.state == "intended", attempts.c.echo.is_not(None))
 sa.Index("one_unbound_echo", attempts.c.account, attempts.c.echo, unique=True, sqlite_where=_unbound, postgresql_where=_unbound)
 _open = attempts.c.state.in_(OPEN)
 sa.Index("open_attempts", attempts.c.intended_at, sqlite_where=_open, postgresql_where=_open)
-# Whole, so that a sum is answered from an index alone.
+# With all columns of a sum, so that it is answered from an index alone.
 _cost = attempts.c.state, attempts.c.charged, attempts.c.reserved
 sa.Index("spending", attempts.c.account, attempts.c.unit, attempts.c.intended_at, *_cost)
 sa.Index("spending_of_runs", attempts.c.account, attempts.c.unit, attempts.c.run, *_cost)
@@ -94,12 +94,12 @@ assets = sa.Table(
     sa.Column("attempt", sa.Integer, sa.ForeignKey("attempts.id"), nullable=False, index=True),
     sa.Column("output", sa.String, nullable=False),
     sa.Column("sha256", sa.String(64), nullable=False, index=True),
-    # What the provider gave: another than the file's where the store has written into it.
+    # SHA-256 of the file as the provider gave it; it differs if the store has written into the file.
     sa.Column("came_as", sa.String(64), nullable=False, index=True),
     sa.Column("sidecar", sa.Text, nullable=False),
-    # Which of its job's outputs it is, from 1: two may have one id.
+    # Number of the output in its job, from 1: two outputs may have one id.
     sa.Column("number", sa.Integer, nullable=False, server_default="1"),
-    # When a person removed it for good: it is neither fetched nor bought again. Null while it is kept.
+    # Time at which a person removed it for good: it is neither fetched nor bought again. Null while it is kept.
     sa.Column("forgotten_at", sa.String),
 )
 
@@ -135,7 +135,7 @@ caps = sa.Table(
     sa.Column("account", sa.String, primary_key=True),
     sa.Column("scope", sa.String(16), primary_key=True),
     sa.Column("amount", sa.Float, nullable=False),
-    # What it counts: a cap in one unit says nothing of purchases in another.
+    # Unit of the cap: a cap in one unit cannot be compared with purchases in another.
     sa.Column("unit", sa.String, nullable=False, server_default="credits"),
 )
 
@@ -145,7 +145,7 @@ holds = sa.Table(
     sa.Column("account", sa.String, primary_key=True),
     sa.Column("reason", sa.Text, nullable=False),
     sa.Column("held_at", sa.String, nullable=False),
-    # Null while it holds; failures before it are forgiven.
+    # Null while the hold is in force; failures before this time no longer count.
     sa.Column("released_at", sa.String),
 )
 
@@ -155,7 +155,7 @@ balances = sa.Table(
     sa.Column("account", sa.String, primary_key=True),
     sa.Column("seen_at", sa.String, nullable=False),
     sa.Column("balance", sa.Float, nullable=False),
-    # What the journal said at that time.
+    # Sums of the journal at that time.
     sa.Column("charged", sa.Float, nullable=False),
     sa.Column("open", sa.Float, nullable=False),
 )

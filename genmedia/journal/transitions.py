@@ -1,4 +1,4 @@
-"""How an attempt comes to be, who works on it, and what becomes of it: each step is one transaction."""
+"""Changes of an attempt: its intent, its owner, its job and its end. Each change is one transaction."""
 
 import asyncio
 from collections.abc import AsyncGenerator, Sequence
@@ -45,10 +45,10 @@ from genmedia.transport.pace import ANSWER_SECONDS
 from genmedia.transport.redaction import redact
 
 CLAIM_SECONDS = 0.2
-"""Between two looks at an attempt that somebody else works on."""
+"""Pause between two looks at an attempt that another process works on, in seconds."""
 
 SAID_CHARACTERS = 4_000
-"""So much is kept of what a provider said last."""
+"""Most characters that are kept of a provider's last answer."""
 
 
 class Transitions(Reading):
@@ -56,26 +56,26 @@ class Transitions(Reading):
 
     @retry_while_unreachable
     async def use(self, key: str, purpose: Purpose) -> None:
-        """Write down that a part of a campaign wants what a submission gives, unless that is written down."""
+        """Write down that a step of a campaign uses a submission, unless that is written down already."""
         async with self._database.transaction() as connection:
             await note_uses(connection, key, [use_of(purpose)])
 
     async def intend(
         self, order: Order, asked_at: datetime, counter: Counter | None = None, buyer: Buyer = NOBODY
     ) -> Attempt | None:
-        """Write down what is to be bought, before anything is sent; None when another attempt is live already, or an equal one unbound.
+        """Write down the intent to buy, before anything is sent; return None when another attempt is live, or an equal job is unbound.
 
-        What it may cost is reserved by that: of all processes none spends what is reserved.
+        That reserves what it may cost: no process spends a reserved amount.
 
         Args:
-            order: What is wanted, at its present price.
-            asked_at: The provider's time.
-            counter: What it said was used of the account, if it says so.
-            buyer: Whose key will buy it.
+            order: The order, at its present price.
+            asked_at: The present time by the provider's clock.
+            counter: Amount of the account that the provider said was used, if it says so.
+            buyer: The key that will buy it, and its block.
 
         Raises:
             HeldError: The account spends nothing now.
-            BudgetError: It may cost more than a cap leaves, or there is a cap and nobody knows.
+            BudgetError: It may cost more than a cap leaves, or there is a cap, and a cost is unknown.
         """
         claim = await self._claim_name()
         try:
@@ -101,20 +101,20 @@ class Transitions(Reading):
                     attempt = await new_attempt(connection, order, now, asked_at, counter, buyer, claim)
                     made = await connection.execute(attempts.insert().values(attempt).returning(attempts.c.id))
                     await note_uses(connection, order.key, [use_of(order.purpose)])
-                    # Whoever dies or is cancelled before it waits for the job has wanted it all the same.
+                    # A run that dies or is cancelled before it waits for the job counts as a waiter all the same.
                     if run := order.purpose.run:
                         await connection.execute(
                             waiters.insert().values(waiter_values(made.scalar_one(), run, process_of(claim)))
                         )
         except IntegrityError:
-            pass  # an equal job is unbound, or on a database that locks by row another was faster
+            pass  # an equal job is unbound, or, where the database locks by row, another process was faster
 
     async def take_over(self, attempt: Attempt, order: Order | None = None) -> Attempt | None:
-        """Become the owner of an attempt whose owner is gone; None when somebody else was faster.
+        """Become the owner of an attempt whose owner is gone; return None when another process was faster.
 
         Args:
-            attempt: Which.
-            order: For what it is wanted now: from then on it is spent by that run, under its cap; None to settle it only.
+            attempt: The attempt.
+            order: The order that it is for now: from then on that run spends its cost, under its cap; None to settle it only.
         """
         claim = await self._claim_name()
         try:
@@ -131,7 +131,7 @@ class Transitions(Reading):
         wanted = wanted_values(order) if order else {}
         async with self._database.transaction() as connection:
             if order and attempt.asked_at:
-                # By the caps of a day and a month it is spent now; its job is looked for since it was first asked for.
+                # For the caps of a day and a month it is spent now; its job is still looked for from `asked_at` on.
                 wanted["intended_at"] = written(await now_of(connection, str(order.account), order.unit))
             if not (await connection.execute(attempts.update().where(*mine).values(owner=claim, **wanted))).rowcount:
                 return None
@@ -142,15 +142,15 @@ class Transitions(Reading):
         return replace(attempt, owner=claim)
 
     async def assure(self, attempt: Attempt, order: Order) -> None:
-        """Make sure, just before what costs money is sent, that it may be, and that no other process takes the attempt for given up.
+        """Check, just before a paid request is sent, that it may be sent and that no other process takes the attempt for given up.
 
         Args:
-            attempt: Which.
-            order: For what it is bought; its cap is that of the run that buys.
+            attempt: The attempt.
+            order: The order that it is for; its cap is that of the run that buys.
 
         Raises:
-            SupersededError: Another process has it, or may have: this one stood still for too long, or its lock was removed.
-            HeldError, BudgetError: The account may not spend it any more.
+            SupersededError: Another process has the attempt, or may have it: this one was stopped for too long, or its lock was removed.
+            HeldError, BudgetError: The account may no longer spend the cost.
         """
         await self._check_mine(attempt, order)
         if not await self._owners.outlasts(process_of(attempt.owner), ANSWER_SECONDS):
@@ -167,7 +167,7 @@ class Transitions(Reading):
             await check(connection, order, attempt.id)
 
     async def release(self, attempt: Attempt) -> None:
-        """Give up an attempt that was interrupted, so that anyone may settle what became of it."""
+        """Give up the claim on an interrupted attempt, so that any process may settle it."""
         await self._let_go(attempt.owner, attempts.c.id == attempt.id)
 
     @uncancellable
@@ -179,16 +179,16 @@ class Transitions(Reading):
     @uncancellable
     @retry_while_unreachable
     async def bind(self, attempt: Attempt, remote_id: str, reason: str = "", buyer: Buyer = NOBODY) -> None:
-        """Write down which remote job the attempt is; from here on anyone can resume it.
+        """Write down the remote job of an attempt; from then on any process can take it up.
 
         Args:
-            attempt: Which attempt.
+            attempt: The attempt.
             remote_id: The provider's id of the job.
-            reason: `NAMED` where a person said so.
-            buyer: Whose key bought it, or sees it; another may have begun the attempt.
+            reason: `NAMED` if a person named the job.
+            buyer: The key that bought the job or sees it; another key may have begun the attempt.
 
         Raises:
-            SupersededError: Another process holds it to be another job.
+            SupersededError: Another process has settled the attempt meanwhile, with another job or without one.
         """
         unknown = (attempts.c.state == AttemptState.IN_DOUBT) | (attempts.c.state == AttemptState.INTENDED)
         same = (attempts.c.remote_id == remote_id) & attempts.c.state.in_(LIVE)
@@ -204,7 +204,7 @@ class Transitions(Reading):
         raise SupersededError(f"job {remote_id} came of a submission that another process has settled meanwhile")
 
     async def unbind(self, attempt_id: int) -> bool:
-        """Write down that the job of an attempt was never started, so that it is still to buy; False when it is another's work now."""
+        """Write down that the job of an attempt was never started, so that it is still to buy; return False when it has changed."""
         intended = {"state": AttemptState.INTENDED, "remote_id": None, "bound_at": None, "reason": ""}
         return await self._update(*is_ending(attempt_id), **intended)
 
@@ -213,24 +213,24 @@ class Transitions(Reading):
         await self._let_go(attempt.owner, *is_intended(attempt), state=AttemptState.REFUSED, reason=reason, ended_at=Clock())
 
     async def refuse_content(self, attempt: Attempt, reason: str) -> None:
-        """Write down that the provider would not take a submission for what it asks for: nothing was bought, nor is by asking again."""
+        """Write down that the provider refused a submission for its content: nothing was bought, and the provider is not asked again."""
         ended = {"state": AttemptState.CONTENT_REFUSED, "charged": 0, "reason": reason, "ended_at": Clock()}
         await self._let_go(attempt.owner, *is_intended(attempt), **ended)
 
     async def acquit(self, attempt: Attempt, reason: str) -> bool:
-        """Write down that an attempt in doubt was never accepted, and costs nothing; False when it is in doubt no more."""
+        """Write down that an attempt in doubt was never accepted, and costs nothing; return False when it is no longer in doubt."""
         mine = attempts.c.id == attempt.id, attempts.c.state == AttemptState.IN_DOUBT
         return await self._update(*mine, state=AttemptState.REFUSED, reason=reason, ended_at=Clock())
 
     async def doubt(self, attempt: Attempt, reason: str) -> None:
-        """Write down that nobody can tell whether it was bought; its price counts as spent."""
+        """Write down that an attempt is in doubt: it is not known if it was bought; its price counts as spent."""
         await self._let_go(attempt.owner, *is_intended(attempt), state=AttemptState.IN_DOUBT, reason=reason)
 
     @retry_while_unreachable
     async def charge(self, attempt_id: int, charged: float | None) -> None:
-        """Write down what a remote job cost, unless it was before; what is no amount stays unknown, and what is reserved counts.
+        """Write down the charge of a remote job, unless it is there already; a charge that is no amount stays unknown.
 
-        More than was reserved holds the account; see `Attempt.excess`.
+        While the charge is unknown, the reserved amount counts. A charge above it holds the account; see `Attempt.excess`.
         """
         if (known := amount(charged)) is None:
             return
@@ -243,10 +243,10 @@ class Transitions(Reading):
                 await hold_after_excess(connection, attempt)
 
     async def report(self, attempt_id: int, run: str = "") -> float | None:
-        """What a remote job cost, for a run to tell: of all runs that wait for it the one that bought it, as long as it does; else the first.
+        """Return the cost of a remote job for one run to report: the run that bought it, as long as it waits for it; else the first to ask.
 
         Returns:
-            What the ledger counts, once it is known or the job has ended; None where nobody knows; 0 where another run tells it.
+            Amount that the ledger counts, None if it is unknown; 0 where another run reports it, or the job is open and its charge unknown.
         """
         buyer = (await self.attempt(attempt_id)).run
         if buyer != run and any(one.run == buyer and one.lives for one in await self.waiters(attempt_id)):
@@ -264,11 +264,11 @@ class Transitions(Reading):
             return row[0] if row else 0.0
 
     async def note(self, attempt_id: int, said: str) -> None:
-        """Write down what the provider said last of a job that gave no file."""
+        """Write down the last answer of the provider about a job that gave no file."""
         await self._update(attempts.c.id == attempt_id, last_answer=cut(clean_text(redact(said)), SAID_CHARACTERS))
 
     async def want(self, attempt_id: int, run: str) -> None:
-        """Write down that a run waits for an attempt: as long as it lives, nobody else ends the job."""
+        """Write down that a run waits for an attempt: as long as the run lives, no other cancels the job."""
         await self._want(attempt_id, run, await self._owners.me())
 
     @retry_while_unreachable
@@ -278,21 +278,23 @@ class Transitions(Reading):
 
     @retry_while_unreachable
     async def leave(self, attempt_id: int, run: str) -> None:
-        """Write down that a run waits for an attempt no more, though its process lives."""
+        """Write down that a run no longer waits for an attempt, though its process lives."""
         mine = waiters.c.attempt == attempt_id, waiters.c.run == run
         async with self._database.transaction() as connection:
             await connection.execute(waiters.update().where(*mine).values(owner=NO_OWNER))
 
     async def give_up(self, attempt: Attempt, reason: str, again: Order | None = None) -> bool:
-        """Write down that an open attempt answers for nothing any more, and counts as spent; False when it is not as it was given.
+        """Write down that an attempt no longer answers for its submission, and counts as spent; return False when it has changed.
+
+        It returns False also when a process works on the attempt.
 
         Args:
-            attempt: Which; nobody may be at work on it.
-            reason: Why.
-            again: The order, where it is to be bought once more.
+            attempt: The attempt.
+            reason: The reason.
+            again: The order, if it is to be bought once more.
 
         Raises:
-            HeldError, BudgetError: What is ordered again may not be spent; nothing is written down.
+            HeldError, BudgetError: The cost of the order may not be spent again; nothing is written down.
         """
         return not await self.is_worked_on(attempt) and await self._give_up(attempt, reason, again)
 
@@ -312,14 +314,14 @@ class Transitions(Reading):
 
     @asynccontextmanager
     async def claimed(self, attempt_id: int) -> AsyncGenerator[Attempt]:
-        """Be the only one, in all processes, who works on an attempt that was bought; whoever is at it is waited for.
+        """Claim an attempt that was bought, so that no other process works on it inside the block; wait while another one does.
 
         Raises:
-            SupersededError: It was given up meanwhile; another answers for its submission, or none does.
+            SupersededError: The attempt was given up meanwhile; another attempt answers for its submission, or none does.
         """
         claim = await self._claim_name()
         try:
-            while (attempt := await self._claim(attempt_id, claim)) is None:  # noqa: ASYNC110 # it may be another process that lets go
+            while (attempt := await self._claim(attempt_id, claim)) is None:  # noqa: ASYNC110 # another process may give it up
                 await asyncio.sleep(CLAIM_SECONDS)
             yield attempt
         finally:
@@ -335,10 +337,10 @@ class Transitions(Reading):
 
     @retry_while_unreachable
     async def store(self, attempt: Attempt, stored: Sequence[StoredAsset]) -> None:
-        """Write down the files that came of an attempt that is claimed, and that it is done.
+        """Write down the files of an attempt that is claimed, and that it is stored.
 
         Raises:
-            SupersededError: It is claimed no more.
+            SupersededError: The attempt is no longer claimed.
         """
         rows = [{**as_row(asset), "attempt": attempt.id} for asset in stored]
         done = {"state": AttemptState.STORED, "ended_at": Clock(), "last_answer": None}
@@ -353,23 +355,23 @@ class Transitions(Reading):
                 await connection.execute(assets.insert(), rows)
 
     async def cancel(self, attempt_id: int) -> bool:
-        """Write down that a person has ended the remote job; False when its files are in the store, or somebody fetches them."""
+        """Write down that a person cancelled the remote job; return False when its files are in the store, or a process fetches them."""
         ended = {"state": AttemptState.CANCELLED, "ended_at": Clock(), "reason": "a person cancelled it"}
         return await self._update(*is_ending(attempt_id), **ended)
 
     async def vanish(self, attempt_id: int, reason: str, buyer: Buyer) -> bool:
-        """Write down that the provider knows the job no more; one that a person named is in doubt again, for the name may be wrong.
+        """Write down that the provider no longer knows the job; an attempt whose job a person named is in doubt again: the id may be wrong.
 
         Args:
-            attempt_id: Which attempt.
-            reason: What was seen.
-            buyer: Who looked for it.
+            attempt_id: The id of the attempt.
+            reason: Result of the looks.
+            buyer: The buyer that looked for it.
 
         Returns:
-            Whether it is in doubt.
+            True if it is in doubt.
 
         Raises:
-            OtherKeyError: Whoever looked for it has not bought it; nothing is written down.
+            OtherKeyError: The job was looked for with another key than the one that bought it; nothing is written down.
         """
         (await self.attempt(attempt_id)).check_absence(buyer, reason)
         named = (*is_ending(attempt_id), attempts.c.reason == NAMED)
@@ -380,26 +382,26 @@ class Transitions(Reading):
         return doubtful
 
     async def end_refused(self, attempt_id: int, reason: str) -> None:
-        """Write down that the remote job ended because the provider will not make what was asked for.
+        """Write down that the remote job ended because the provider refuses to make what was asked for.
 
-        That says nothing of the account: it is not held for it.
+        The account is not held for such a job.
         """
         ended = {"state": AttemptState.CONTENT_REFUSED, "ended_at": Clock(), "reason": reason}
         await self._update(*is_ending(attempt_id), **ended)
 
     @retry_while_unreachable
     async def fail(self, attempt_id: int, reason: str, spare: float | None = None) -> bool:
-        """Write down that the remote job ended without a result; False when its files are in the store, or somebody fetches them.
+        """Write down that the remote job ended without a result; return False when its files are in the store, or a process fetches them.
 
-        An account that pays for nothing but failures is held by that; see `money`.
+        An account that pays only for failures is held by that; see `hold_after_failures`.
 
         Args:
-            attempt_id: Which attempt.
-            reason: Why.
-            spare: Where it is given up in order to buy it again: what the run may lose by such, beyond its plan; None for no limit.
+            attempt_id: The id of the attempt.
+            reason: The reason.
+            spare: Most that the run may spend beyond its plan, if the job is given up in order to buy it again; None for no limit.
 
         Raises:
-            BudgetError: With it the run would lose more than `spare`; nothing is written down.
+            BudgetError: With this cost, the run would spend more than `spare` beyond its plan; nothing is written down.
         """
         ended = {"state": AttemptState.FAILED, "owner": None, "ended_at": Clock()}
         whose = sa.select(attempts.c.account).where(attempts.c.id == attempt_id)
@@ -416,7 +418,7 @@ class Transitions(Reading):
             return True
 
     async def _claim_name(self) -> str:
-        """A name for one piece of work of this process, which counts as alive from now on."""
+        """Return a claim for one piece of work of this process, which counts as alive from now on."""
         return f"{await self._owners.me()}/{uuid4().hex[:12]}"
 
     @retry_while_unreachable

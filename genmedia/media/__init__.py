@@ -1,1 +1,1 @@
-"""Pictures, videos and models: what a file is, whether it is sound, and what can be made of it."""
+"""Pictures, videos and models: inspection of files, conversion, and smaller pictures of them."""

@@ -6,22 +6,24 @@ from fractions import Fraction
 from genmedia.media.facts import MediaFacts
 
 RATIO_TOLERANCE = 0.04
-"""Models make sides in multiples of 8 to 64 pixels: for 16:9, 1344 x 768 (1.6 % less) and 1024 x 576 are usual, for 21:9 1536 x 640
-(2.9 % more). The nearest two of the usual ratios that one could take for one another, 5:4 and 4:3, are more than 6 % apart."""
+"""Largest relative difference between two ratios that counts as none. Models make sides in multiples of 8 to 64 pixels: for 16:9,
+1344 x 768 (1.6 % less) and 1024 x 576 are usual, for 21:9 1536 x 640 (2.9 % more). The two usual ratios that are nearest to each other,
+5:4 and 4:3, are more than 6 % apart."""
 DURATION_SECONDS, DURATION_SHARE = 0.25, 0.05
-"""Videos end with a whole picture, and models make them in groups of pictures: 81 at 16 a second are 5.06 s."""
+"""Largest difference in duration that counts as none, in seconds and as a share of the duration asked for; the larger one holds.
+Videos end with a whole picture, and models make pictures in groups: 81 pictures at 16 a second last 5.06 s."""
 
 
 @dataclass(frozen=True)
 class Expected:
-    """What was asked for; what was not is left empty.
+    """The properties that were asked for; a property that was not is left empty.
 
     Attributes:
         kind: `image`, `video`, `model` or `text`.
         width: Pixels, as shown.
         height: Pixels, as shown.
-        ratio: Width to height, `16:9`; what is not two numbers (`auto`) asks for nothing.
-        duration: Seconds.
+        ratio: Width to height, such as `16:9`; a text that is not two numbers, such as `auto`, asks for nothing.
+        duration: Length in seconds.
     """
 
     kind: str = ""
@@ -32,7 +34,7 @@ class Expected:
 
 
 def compare(facts: MediaFacts, expected: Expected) -> list[str]:
-    """A sentence for a person for each difference from what was asked for; none for a fact that the file does not tell."""
+    """Return a sentence for people for each difference from what was asked for; facts that are None are not compared."""
     if expected.kind and facts.kind != expected.kind:
         return [f"asked for {expected.kind}, came {facts.kind} ({facts.media_type})"]
     return [

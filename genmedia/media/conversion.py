@@ -1,4 +1,4 @@
-"""What is done to a picture that a provider does not take as it is: turned the way it is shown, in sRGB, as PNG or JPEG."""
+"""Conversion of pictures that a provider does not take as they are: to PNG or JPEG, in sRGB, turned the way they are shown."""
 
 from collections.abc import AsyncGenerator, Collection
 from contextlib import asynccontextmanager
@@ -13,20 +13,21 @@ from genmedia.media.probe import inspect_files
 LARGEST_SIDE = 8192
 QUALITY = 95
 PNG, JPEG = "png", "jpeg"
-"""The names of the conversions, as they stand in submission keys."""
+"""Names of the conversions, as submission keys contain them."""
 
 TYPES = {PNG: "image/png", JPEG: "image/jpeg"}
 _CLEAR = {"RGBA", "LA", "PA", "RGBa", "La"}
 _AS_PHOTO = {"image/heic", "image/tiff", "image/bmp"}
-"""What goes as JPEG where nothing in it is transparent; what was turned into PNG before these were taken still is, since keys say so."""
+"""Media types that are converted to JPEG where the picture has no transparency. All others are converted to PNG, as they were before
+these types were taken: submission keys contain the name of the conversion."""
 
 
 def conversion(media_type: str, mode: str, taken: Collection[str]) -> str:
-    """The name of what is done to a picture before it is sent: `png` or `jpeg`; empty where it goes as it is.
+    """Return the name of the conversion of a picture before it is sent: `png` or `jpeg`; empty where it is sent as it is.
 
     Args:
         media_type: The file's type by content.
-        mode: How it keeps its colours, in Pillow's words; empty where nobody knows.
+        mode: Its colour mode, as Pillow names it; empty if unknown.
         taken: The media types that the provider takes; empty for any.
     """
     known = {"image/jpeg" if one == "image/jpg" else one for one in taken}
@@ -40,18 +41,18 @@ def conversion(media_type: str, mode: str, taken: Collection[str]) -> str:
 async def converted(
     path: Path, how: str, max_bytes: int, origin: str, at: float | Literal["last"] | None = None, *, film: bool = False
 ) -> AsyncGenerator[Path]:
-    """A picture as it is sent, for as long as this block lasts.
+    """Convert a picture to the form in which it is sent; yield its path, which is valid inside the block.
 
     Args:
         path: The file.
-        how: As `conversion` names it; empty for PNG of a film's picture.
-        max_bytes: How large it may become.
-        origin: Where the file comes from, for a fault.
-        at: Of a film: the second that is taken, or its last picture; the one in the middle by default.
-        film: Whether it is a film.
+        how: Name from `conversion`; any other text, such as an empty one for a film, means PNG.
+        max_bytes: Size to stay below, in bytes: the quality of a JPEG is lowered for it, down to 20 of 100; a PNG is not limited.
+        origin: Origin of the file, for a fault.
+        at: Of a film: the second of the picture that is taken, or `last`; None for one from the middle.
+        film: True if the file is a film.
 
     Raises:
-        InputError: No picture can be made of it.
+        InputError: No picture can be made of the file.
     """
     form = JPEG if how == JPEG else PNG
     with TemporaryDirectory(prefix="genmedia-") as folder:

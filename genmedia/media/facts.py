@@ -1,4 +1,4 @@
-"""The facts of a media file, and how one is asked about. It imports little, so that the process that looks at files starts quickly."""
+"""Facts of a media file, and the request to inspect one. This module imports little, so that the process that inspects files starts fast."""
 
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -19,7 +19,7 @@ SUFFIXES = {
     "model/gltf-binary": "glb",
     "text/plain": "txt",
 }
-"""The types that are kept, and the suffix each gets in the store."""
+"""Media types that the store keeps, each with the suffix of its files."""
 
 
 @dataclass(frozen=True)
@@ -27,11 +27,11 @@ class MediaFacts:
     """The facts of a file; None where one does not apply.
 
     Sizes in pixels as shown (a photo that was turned is as wide as it looks), `duration` in seconds, `fps` in frames a second, `extents`
-    (width, height and depth of a model) in metres; `audio` is whether a video has sound, `mode` how a picture keeps its colours, in
-    Pillow's words (`RGB`, `RGBA`, `L`, `P`, `CMYK`, `I;16`).
+    (width, height and depth of a model) in metres; `audio` is True if a video has sound; `mode` is the colour mode of a picture, as Pillow
+    names it (`RGB`, `RGBA`, `L`, `P`, `CMYK`, `I;16`).
 
     Attributes:
-        warnings: What is odd about a file that is sound, such as a picture with nothing on it; sentences for a person.
+        warnings: Sentences for people about a sound file that is odd, such as a picture with nothing on it.
     """
 
     media_type: str
@@ -54,7 +54,7 @@ class MediaFacts:
         return self.media_type.split("/")[0]
 
     def facts(self) -> dict[str, Any]:
-        """The facts that are not None, by the names that sidecars give them, without the warnings."""
+        """Return the facts that are not None, by their names in sidecars, without the warnings."""
         return {name: value for name, value in asdict(self).items() if value is not None and name != "warnings"}
 
 
@@ -63,13 +63,13 @@ class SmallCopy:
     """A smaller picture to be made of a file: a thumbnail, or a reference within a provider's limits.
 
     Attributes:
-        path: Where it goes.
-        side: Its longest side in pixels, at most.
+        path: Path at which it is written.
+        side: Largest length of its longer side, in pixels.
         format: `WEBP`, `JPEG` or `PNG`.
-        max_bytes: How large it may become; quality gives way.
-        at: Of a video: the second that it shows, or its last picture; one from the middle by default.
-        quality: Of 100, at first.
-        clear: Whether what is transparent stays so; else it gets a neutral ground.
+        max_bytes: Size to stay below, in bytes: the quality is lowered for it, down to 20; a PNG is not limited.
+        at: Of a video: the second of the picture that it shows, or `last`; None for one from the middle.
+        quality: Quality that is tried first, of 100.
+        clear: True if transparent parts stay transparent; else they get a neutral ground.
     """
 
     path: Path

@@ -1,4 +1,4 @@
-"""GLB, the file form of glTF 2.0: a JSON document and the bytes it speaks of, taken apart without trusting a number in either.
+"""GLB, the file format of glTF 2.0: a JSON document and the bytes that it describes, read without trusting a number in either.
 
 Facts about the format: https://registry.khronos.org/glTF/specs/2.0/glTF-2.0.html.
 """
@@ -17,9 +17,9 @@ from pydantic.alias_generators import to_camel
 from genmedia.errors import DamagedMediaError, MediaLimitError, MediaTypeError
 
 JSON_BYTES = 8 * 2**20
-"""The longest document: parsed, its numbers take 16 times as much, within the memory that looking at a file may take."""
+"""Longest JSON document, in bytes: its parsed numbers take 16 times as much memory, which is within the limit for inspecting a file."""
 LIST_ITEMS = 100_000
-"""How many nodes, accessors and so on a document may list, of each."""
+"""Most items of one kind, such as nodes or accessors, that a document may list."""
 
 TRIANGLES, STRIP, FAN = 4, 5, 6
 COMPONENTS = {code: np.dtype(f"<{name}") for code, name in zip((*range(5120, 5124), 5125, 5126), "bBhHIf", strict=True)}
@@ -34,13 +34,13 @@ _List = Annotated[tuple[_Item, ...], Field(max_length=LIST_ITEMS)]
 
 
 class _Described(BaseModel):
-    """A part of the document: what is read of it."""
+    """A part of the document, with only the fields that are read."""
 
     model_config = ConfigDict(alias_generator=to_camel, allow_inf_nan=False)
 
 
 class _Extensions(BaseModel):
-    """What extensions say of a part of the document, each by its own name."""
+    """Data of the extensions in a part of the document, each under its own name."""
 
     model_config = ConfigDict(allow_inf_nan=False)
 
@@ -49,7 +49,7 @@ _MESHOPT = AliasChoices("EXT_meshopt_compression", "KHR_meshopt_compression")
 
 
 class Fallback(_Described):
-    """Whether a buffer stands in for what is compressed, and may be nowhere."""
+    """A flag: True if a buffer only stands in for compressed data, so that its bytes may be missing."""
 
     fallback: bool = False
 
@@ -59,7 +59,7 @@ class _BufferExtensions(_Extensions):
 
 
 class Buffer(_Described):
-    """Bytes: the file's own, or base64 in the document."""
+    """Bytes in the file itself, or as base64 in the document."""
 
     byte_length: _Size
     uri: str | None = None
@@ -67,7 +67,7 @@ class Buffer(_Described):
 
 
 class Stretch(_Described):
-    """A stretch of a buffer."""
+    """A range of bytes in a buffer."""
 
     buffer: _Index
     byte_offset: _Index = 0
@@ -79,7 +79,7 @@ class _ViewExtensions(_Extensions):
 
 
 class View(Stretch):
-    """A stretch of a buffer, with items in it; or what it is once another stretch is unpacked."""
+    """A range of bytes in a buffer that holds items; with meshopt, the range that the unpacked items would take."""
 
     byte_stride: int | None = Field(default=None, ge=4, le=252)
     extensions: _ViewExtensions = _ViewExtensions()
@@ -93,7 +93,7 @@ class Slice(_Described):
 
 
 class SparseIndices(Slice):
-    """Which items of an accessor are others than its view says."""
+    """Numbers of the items of an accessor that differ from its view."""
 
     component_type: Literal[5121, 5123, 5125]
 
@@ -121,16 +121,16 @@ class Accessor(_Described):
 
     @property
     def kind(self) -> np.dtype:
-        """What one number is."""
+        """NumPy type of one number."""
         return COMPONENTS[self.component_type]
 
     @property
     def item_bytes(self) -> int:
-        """How long one item is."""
+        """Size of one item, in bytes."""
         return self.kind.itemsize * WIDTHS[self.type]
 
     def reads(self, stride: int) -> Iterator[tuple[int, int]]:
-        """The views that it reads from, and up to which byte of each."""
+        """Yield the number of each view that it reads from, and the end of what it reads there, in bytes."""
         if self.buffer_view is not None:
             yield self.buffer_view, self.byte_offset + (self.count - 1) * stride + self.item_bytes
         if self.sparse:
@@ -140,7 +140,7 @@ class Accessor(_Described):
 
 
 class Draco(_Described):
-    """Where a primitive's numbers are, packed, and under which number each of its attributes is in there."""
+    """The view with a primitive's packed numbers, and the id that each of its attributes has in there."""
 
     buffer_view: _Index
     attributes: dict[str, _Index]
@@ -161,13 +161,13 @@ class Primitive(_Described):
 
 
 class Mesh(_Described):
-    """Primitives that go together."""
+    """Primitives that belong together."""
 
     primitives: _List[Primitive]
 
 
 class Node(_Described):
-    """A place in the scene, seen from the node above: a matrix, or else a move, a turn (a quaternion) and a scale."""
+    """A node of the scene, placed relative to its parent by a matrix, or by a translation, a rotation (a quaternion) and a scale."""
 
     mesh: _Index | None = None
     children: _List[_Index] = ()
@@ -178,20 +178,20 @@ class Node(_Described):
 
 
 class Scene(_Described):
-    """The nodes that are shown, with all below them."""
+    """The nodes that are shown, with all nodes below them."""
 
     nodes: _List[_Index] = ()
 
 
 class Picture(_Described):
-    """A PNG, a JPEG, or what an extension allows."""
+    """A PNG, a JPEG, or a picture in a format that an extension allows."""
 
     uri: str | None = None
     buffer_view: _Index | None = None
 
 
 class Source(_Described):
-    """Which picture."""
+    """The number of a picture."""
 
     source: _Index | None = None
 
@@ -202,19 +202,19 @@ class _TextureExtensions(_Extensions):
 
 
 class Texture(Source):
-    """A picture on a surface; of several forms of it, the one that extensions name may be the only one."""
+    """A picture on a surface, in one or several formats; the only one may be that of an extension."""
 
     extensions: _TextureExtensions = _TextureExtensions()
 
     @property
     def picture(self) -> int | None:
-        """Which picture; None where only an extension that is not read knows it."""
+        """Number of the picture; None where only an extension that is not read names it."""
         of = (self.source, self.extensions.webp.source, self.extensions.avif.source)
         return next((one for one in of if one is not None), None)
 
 
 class TextureUse(_Described):
-    """Which texture, laid on by which of the texture coordinates."""
+    """The number of a texture, and the number of the texture coordinates that place it."""
 
     index: _Index
     tex_coord: _Index = 0
@@ -228,7 +228,7 @@ class Surface(_Described):
 
 
 class Material(_Described):
-    """How light falls on a primitive; its colour is all that is read."""
+    """The material of a primitive; only its colour is read."""
 
     pbr_metallic_roughness: Surface = Surface()
 
@@ -238,7 +238,7 @@ class _Asset(_Described):
 
 
 class Document(_Described):
-    """A glTF document. Its parts name one another by number; nothing says that such a number is there."""
+    """A glTF document. Its parts name one another by number; a number may name a part that does not exist."""
 
     asset: _Asset
     scene: _Index = 0
@@ -254,12 +254,12 @@ class Document(_Described):
 
 
 def read_glb(path: Path) -> tuple[Document, memoryview]:
-    """The document of a GLB file, and the bytes behind it.
+    """Read the JSON document of a GLB file and the bytes after it.
 
     Raises:
-        DamagedMediaError: It breaks off, or its document is not glTF 2.0.
-        MediaLimitError: The document is too large.
-        MediaTypeError: It is of another version.
+        DamagedMediaError: The file is cut short, or its document is not glTF 2.0.
+        MediaLimitError: The document is too long, or lists too many items.
+        MediaTypeError: The file is not GLB of version 2.
     """
     chunks = list(_chunks(memoryview(path.read_bytes())))
     if not chunks or chunks[0][0] != b"JSON":
@@ -279,7 +279,7 @@ def read_glb(path: Path) -> tuple[Document, memoryview]:
 
 
 def _chunks(content: memoryview) -> Iterator[tuple[bytes, memoryview]]:
-    """The kind and the bytes of each chunk, if the file is whole."""
+    """Yield the kind and the bytes of each chunk; refuse a file that is cut short."""
     if len(content) < _HEADER.size:
         raise DamagedMediaError(f"it breaks off in its header, at byte {len(content)}")
     magic, version, length = _HEADER.unpack_from(content)
@@ -300,15 +300,15 @@ def _chunks(content: memoryview) -> Iterator[tuple[bytes, memoryview]]:
 
 
 def decode_inline(what: str, uri: str | None) -> bytes:
-    """The bytes of a data URI.
+    """Return the bytes of a data URI.
 
     Args:
-        what: What they are, for an error.
-        uri: None for bytes that are nowhere.
+        what: Name of the bytes, for an error.
+        uri: The data URI; None where the document has none.
 
     Raises:
-        DamagedMediaError: There are none.
-        MediaTypeError: The URI leads out of the file.
+        DamagedMediaError: There is no URI, or it is not base64.
+        MediaTypeError: The URI names another file.
     """
     if uri is None:
         raise DamagedMediaError(f"{what} is not there")
@@ -322,10 +322,10 @@ def decode_inline(what: str, uri: str | None) -> bytes:
 
 
 def pick(what: str, items: Sequence[_Item], index: int) -> _Item:
-    """One of a document's parts, by the number that another names.
+    """Return the part of a document that another part names by its number.
 
     Raises:
-        DamagedMediaError: It is not there.
+        DamagedMediaError: There is no part of that number.
     """
     if index >= len(items):
         raise DamagedMediaError(f"it names {what} {index} of {len(items)}")

@@ -1,4 +1,4 @@
-"""The hash by which files are told apart."""
+"""The hash that identifies the content of a file."""
 
 import hashlib
 from pathlib import Path

@@ -1,6 +1,6 @@
-"""The markers of a JPEG file: how it is encoded, how many scans it has, and whether it has an end.
+"""The markers of a JPEG file: its encoding, the number of its scans, and its end.
 
-Behind the end of a phone's picture there may be more: a second picture (MPO), a gain map, a film (motion photo). None of that is the picture.
+After the end of a phone's picture there may be more data: a second picture (MPO), a gain map, a film (motion photo). None of it is read.
 """
 
 import re
@@ -17,19 +17,19 @@ _SCAN, _END, _ALONE = 0xDA, 0xD9, {0x01, 0xD8}
 _FRAMES = {*range(0xC0, 0xD0)} - {0xC4, 0xC8, 0xCC}
 _READ = {0xC0, 0xC1, 0xC2, 0xC9, 0xCA}
 _FILLINGS = (bytes(range(1, 200)) * 20, bytes(range(250, 50, -1)) * 20)
-"""What cannot be taken for a marker, and is drawn as two different pictures."""
+"""Two sequences of bytes that contain no marker and decode to two different pictures."""
 _COMPARED = 2048
 
 
 @dataclass(frozen=True)
 class Jpeg:
-    """How a JPEG is made.
+    """The structure of a JPEG.
 
     Attributes:
-        bits: Of each colour.
-        frame: The marker that says how it is coded: 0xC0 to 0xCF.
-        scans: How often something is drawn over the whole of it.
-        ended: Whether it has its end marker.
+        bits: Bits of each colour.
+        frame: Marker that names the encoding: 0xC0 to 0xCF.
+        scans: Number of passes that draw the picture.
+        ended: True if it has its end marker.
     """
 
     bits: int = 8
@@ -38,10 +38,10 @@ class Jpeg:
     ended: bool = False
 
     def check_read(self) -> None:
-        """Refuse the kinds that are not read here, and hardly anywhere.
+        """Refuse a JPEG of a kind that is not read here; few other programs read it.
 
         Raises:
-            MediaTypeError: It is of such a kind.
+            MediaTypeError: It has other than 8 bits a colour, or is coded without loss.
         """
         if self.bits != 8 or self.frame not in _READ:
             kind = f"of {self.bits} bits a colour" if self.bits != 8 else "that is coded without loss"
@@ -49,7 +49,7 @@ class Jpeg:
 
 
 def read_jpeg(content: bytes) -> Jpeg:
-    """How a JPEG is made, by its markers.
+    """Read the structure of a JPEG from its markers.
 
     Args:
         content: The file, as bytes or mapped into memory.
@@ -69,9 +69,9 @@ def read_jpeg(content: bytes) -> Jpeg:
 
 
 def with_an_end(content: bytes) -> BytesIO:
-    """A JPEG with the end marker that it lacks.
+    """Return a JPEG with the end marker that it lacks.
 
-    Whether nothing else is missing is seen by what is drawn: what stands behind the last pixel changes none.
+    The picture is decoded with two different fillings at its end: if the results differ, part of the picture is missing.
 
     Raises:
         DamagedMediaError: Part of the picture is missing.

@@ -1,4 +1,4 @@
-"""3D models: what a GLB file shows once its nodes are in place, and how large that is."""
+"""3D models: the parts that a GLB file shows, placed by its nodes, and their size."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ from genmedia.media import glb
 from genmedia.media.glb import pick
 
 PLACED = 50_000_000
-"""How many vertices, and how many triangles, all parts together may have: few bytes can show a mesh very often."""
+"""Most vertices, and most triangles, of all parts together: a small file can show one mesh very often."""
 PARTS = 100_000
 
 Numbers = NDArray[Any]
@@ -21,13 +21,13 @@ Numbers = NDArray[Any]
 
 @dataclass(frozen=True)
 class Part:
-    """A primitive of triangles where a node puts it.
+    """A primitive of triangles, placed by a node.
 
     Attributes:
-        primitive: What the document says of it.
-        place: A matrix of 4 by 4.
-        triangles: How many it has.
-        vertices: How many it has.
+        primitive: Its description in the document.
+        place: Matrix of 4 by 4 that places it in the scene.
+        triangles: Number of its triangles.
+        vertices: Number of its vertices.
     """
 
     primitive: glb.Primitive
@@ -37,21 +37,21 @@ class Part:
 
 
 class Model:
-    """A 3D model that was found sound. Skins and morphs are at rest, animations before their start.
+    """A 3D model that has passed all checks. Skins and morphs are at rest, animations before their start.
 
     Attributes:
-        parts: What its scene shows.
-        triangles: How many, in all parts.
-        vertices: How many, in all parts.
-        low: The least x, y and z; metres, y is up.
-        high: The greatest.
-        pictures: The pictures on its surfaces, each as a file.
-        packed: Whether its numbers are packed in a way that is not read here (meshopt): how many it shows, and how large that is, is known.
+        parts: The parts that its scene shows.
+        triangles: Number of triangles of all parts.
+        vertices: Number of vertices of all parts.
+        low: Smallest x, y and z, in metres; y is up.
+        high: Largest x, y and z, in metres.
+        pictures: The pictures on its surfaces, each as the bytes of a file.
+        packed: True if numbers of it are packed with meshopt, which is not read here; its counts and its size are known all the same.
 
     Raises:
-        DamagedMediaError: It contradicts itself, or shows nothing.
-        MediaLimitError: It shows more than `PLACED`, or in more than `PARTS`.
-        MediaTypeError: It leans on other files.
+        DamagedMediaError: The model contradicts itself, or shows nothing.
+        MediaLimitError: It shows more than `PLACED` vertices or triangles, or more than `PARTS` parts.
+        MediaTypeError: It needs other files.
     """
 
     def __init__(self, document: glb.Document, binary: memoryview) -> None:
@@ -81,16 +81,16 @@ class Model:
 
     @property
     def extents(self) -> list[float]:
-        """Width, height and depth in metres."""
+        """Width, height and depth, in metres."""
         return [float(f"{size:.5g}") for size in self.high - self.low]
 
     def positions(self, primitive: glb.Primitive, place: Numbers, every: int = 1) -> Numbers:
-        """The vertices of a primitive, or every n-th of them, one a row: where a matrix of 4 by 4 puts them, as 32-bit floats."""
+        """Return the vertices of a primitive, or every n-th of them, placed by a matrix of 4 by 4: one a row, as 32-bit floats."""
         points, matrix = self.read(primitive.attributes["POSITION"])[::every], place.astype(np.float32)
         return points.astype(np.float32, copy=False) @ matrix[:3, :3].T.copy() + matrix[:3, 3]
 
     def faces(self, primitive: glb.Primitive) -> Numbers:
-        """The numbers of three vertices for each triangle."""
+        """Return the triangles of a primitive: the numbers of three vertices in each row."""
         if primitive.indices is None:
             corners: Numbers = np.arange(self._accessor(primitive.attributes["POSITION"]).count)
         else:
@@ -101,20 +101,20 @@ class Model:
         return np.stack([first, corners[1:-1], corners[2:]], axis=1)
 
     def read(self, accessor: int) -> Numbers:
-        """A table of numbers, one item a row; whole numbers that stand for fractions as fractions."""
+        """Return the numbers of an accessor, one item a row; normalized integers as fractions."""
         values = self._raw(accessor)
         if self._accessor(accessor).normalized and values.dtype.kind in "iu":
             return np.maximum(values / np.float32(np.iinfo(values.dtype).max), -1)
         return values
 
     def surface(self, primitive: glb.Primitive) -> glb.Surface:
-        """The colour in the material of a primitive."""
+        """Return the colour of a primitive's material; white where it has none."""
         if primitive.material is None:
             return glb.Surface()
         return pick("material", self._document.materials, primitive.material).pbr_metallic_roughness
 
     def picture_of(self, texture: int) -> int | None:
-        """The number of a texture's picture; None where only an extension knows it."""
+        """Return the number of a texture's picture; None where only an extension that is not read names it."""
         source = pick("texture", self._document.textures, texture).picture
         if source is not None:
             pick("picture", self.pictures, source)
@@ -225,7 +225,7 @@ class Model:
             mesh = cast("Any", DracoPy.decode(bytes(pick("view", self._views, draco.buffer_view))))
         except MemoryError:
             raise
-        except Exception as error:  # noqa: BLE001 # its errors have no class of their own in common
+        except Exception as error:  # noqa: BLE001 # its errors have no class in common
             raise DamagedMediaError(f"its triangles do not unpack (Draco): {error}") from None
         tables: dict[int, Numbers] = {one["unique_id"]: one["data"] for one in mesh.attributes}
         found: dict[int, Numbers | None] = {
@@ -275,7 +275,7 @@ class Model:
 
 
 def read_model(path: Path) -> Model:
-    """Read a GLB file; see `genmedia.media.glb.read_glb` and `Model` for what is refused."""
+    """Read a GLB file; see `genmedia.media.glb.read_glb` and `Model` for the errors raised."""
     return Model(*glb.read_glb(path))
 
 
@@ -302,5 +302,5 @@ def _matrix(node: glb.Node) -> Numbers:
 
 
 def box(points: Numbers) -> Numbers:
-    """The least and the greatest of each column."""
+    """Return the smallest and the largest value of each column, as two rows."""
     return np.stack([points.min(axis=0), points.max(axis=0)])

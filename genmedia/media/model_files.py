@@ -1,4 +1,4 @@
-"""Inspects a model file and the pictures on it, and draws it."""
+"""Inspection of a model file and the pictures on it, and its small picture."""
 
 from io import BytesIO
 from pathlib import Path
@@ -10,21 +10,21 @@ from genmedia.media.model_picture import draw_model
 from genmedia.media.picture import look_at_picture, save_small
 
 PIXELS = 2**27
-"""The pixels of all pictures on a model together: eight of 4096 x 4096."""
+"""Most pixels of all pictures on a model together: those of eight pictures of 4096 x 4096."""
 
 PACKED = "its triangles are packed with meshopt, which is not read here: they are counted, not looked at, and there is no small picture of it"
 
 _OTHER_TEXTURES = b"\xabKTX "
-"""Textures that only graphics cards decode."""
+"""First bytes of textures that only graphics cards decode."""
 
 
 def look_at_model(path: Path, media_type: str, small: SmallCopy | None) -> MediaFacts:
-    """What a model shows, once every number in it was checked and every picture on it decoded.
+    """Return the facts of a model, after its numbers were checked and the pictures on it decoded; draw its small picture, if asked for.
 
     Raises:
-        DamagedMediaError: It contradicts itself, or a picture on it does not decode.
+        DamagedMediaError: The model contradicts itself, or a picture on it does not decode.
         MediaLimitError: It shows too much.
-        MediaTypeError: It leans on other files.
+        MediaTypeError: It needs other files.
     """
     model = read_model(path)
     pixels = 0

@@ -1,4 +1,4 @@
-"""A picture of a 3D model, drawn without a graphics card: as it stands in a studio, seen from a little to its right and above.
+"""A picture of a 3D model, drawn without a graphics card: the model in a studio, seen from slightly to its right and above.
 
 The viewer cannot draw it: thumbnails and contact sheets are made where files are checked, in a process without a browser or WebGL.
 """
@@ -15,28 +15,28 @@ from genmedia.media.glb import Primitive, TextureUse
 from genmedia.media.model import Model, Numbers, Part, box
 
 PARTS, SIZE, FRAGMENTS = 5_000, 4_000_000, 16_000_000
-"""How much is drawn: of more parts the largest; of more than `SIZE` vertices the parts that come first, of more triangles every n-th, and
-also where triangles would try more pixels than `FRAGMENTS`."""
+"""Limits of what is drawn: at most `PARTS` parts, the largest first, until they have `SIZE` vertices together. Only every n-th triangle is
+drawn where there are more than `SIZE`, or where they would test more than `FRAGMENTS` pixels."""
 TEXTURE_PIXELS = 64_000_000
-"""How much of textures is decoded; what comes after is plain."""
+"""Most pixels of textures that are decoded; surfaces with further textures are drawn without them."""
 
 _FINER = 2
 _TEXTURE_SIDE = 1024
 _BATCH = 500_000
 _EDGE = 1e-4
 _AROUND, _ABOVE, _AWAY = math.radians(32), math.radians(20), 4.5
-"""Where the eye is: two angles, and its distance in half diagonals of the model."""
+"""Position of the eye: two angles, and its distance in half diagonals of the model."""
 _MARGIN, _RAISED = 0.12, 0.03
 _LIGHTS = (((-0.5, 0.7, 0.65), 0.6), ((0.85, 0.1, 0.4), 0.16), ((0.2, 0.6, -0.8), 0.16))
-"""Seen from the eye, to its right, up and towards it: a key light, a fill and a rim, and how strong each is."""
+"""A key light, a fill and a rim: the direction of each (to the right of the eye, up, towards the eye), and its strength."""
 _SKY, _GROUND = 0.38, 0.16
 _SHADOW, _SHADOW_FALLS = 0.45, (0.12, -0.25)
 _BACKDROP = (0.9, 0.68)
-"""Grey in the middle and in the corners: light and dark models both stand out from it."""
+"""Grey of the backdrop in the middle and in the corners, from 0 to 1: light and dark models both stand out from it."""
 
 
 class _Canvas:
-    """Pixels, and how near what is seen in each is: one by its distance, 0 for nothing."""
+    """Pixels, and the nearness of what each shows: 1 divided by its distance; 0 where there is nothing."""
 
     def __init__(self, width: int, height: int) -> None:
         self.width, self.height = width, height
@@ -44,14 +44,14 @@ class _Canvas:
         self._left = FRAGMENTS
 
     def fill(self, points: Numbers, faces: Numbers) -> Iterator[tuple[Numbers, Numbers, Numbers]]:
-        """Fill triangles where nothing nearer is.
+        """Fill the pixels of triangles in which nothing nearer was drawn.
 
         Args:
-            points: A row for each vertex: x and y in pixels, and how near.
+            points: A row for each vertex: x and y in pixels, and its nearness.
             faces: The numbers of three vertices for each triangle.
 
         Yields:
-            The pixels that were won, and for each the vertices of its triangle, and how much of each vertex it has.
+            The pixels that were filled, and for each the three vertices of its triangle, and the weight of each vertex in it.
         """
         for first in range(0, len(faces), _BATCH):
             some = faces[first : first + _BATCH]
@@ -91,7 +91,7 @@ class _Canvas:
 
 
 class _Studio:
-    """The model at a size that does not matter: all lengths are in half diagonals, from its centre."""
+    """The model as it is drawn: all lengths are in half diagonals of the model, from its centre, so that its size does not matter."""
 
     def __init__(self, model: Model, width: int, height: int) -> None:
         self._model, self._width, self._height = model, width, height
@@ -183,7 +183,7 @@ class _Studio:
         return values[:, :width] if values.shape[1] >= width else None
 
     def _texture(self, index: int) -> Numbers | None:
-        """A texture's colours, linear; None where it is none that is read here."""
+        """Return the colours of a texture, linear; None where it is not read here."""
         source = self._model.picture_of(index)
         if source is not None and source not in self._textures:
             self._textures[source] = self._decode(self._model.pictures[source])
@@ -225,6 +225,6 @@ def draw_model(model: Model, side: int) -> Image.Image:
 
 
 def _mix(table: Numbers, corners: Numbers, weights: Numbers) -> Numbers:
-    """What a pixel has of three rows of a table; a number that is none counts as 0."""
+    """Return for each pixel the weighted sum of three rows of a table; NaN and infinity count as 0."""
     rows = np.nan_to_num(table[corners].astype(float), posinf=0, neginf=0)
     return np.einsum("pcn,pc->pn", rows, weights)

@@ -1,7 +1,7 @@
-"""Pictures: whether each of their frames decodes, how large they are, whether there is anything on them, and smaller copies.
+"""Inspection of pictures: decoding of all frames, size, a check that there is anything on them, and smaller copies.
 
-The largest picture takes under 300 MiB: JPEG is decoded at an eighth of its size or at what a copy needs, and whatever comes
-after decoding is done in bands. A smaller copy is turned the way the picture is shown, and its colours are sRGB.
+The largest picture takes under 300 MiB of memory: JPEG is decoded at an eighth of its size or at the size that a copy needs, and all
+steps after decoding work on bands of rows. A smaller copy is turned the way the picture is shown, and its colours are sRGB.
 """
 
 import mmap
@@ -31,22 +31,22 @@ PIXELS = {
     "GIF": 2**24,
     "AVIF": 2**24,
 }
-"""The largest picture decoded, by format: decoding takes 4 bytes a pixel for PNG and BMP (8192 x 6144), 9 for HEIC (phones make 12 and 24
-million), up to 16 for the others (4096 x 4096), measured with Pillow 13. Pillow's own limit only warns."""
+"""Most pixels of a picture that is decoded, by format: decoding takes 4 bytes a pixel for PNG and BMP (8192 x 6144), 9 for HEIC (phones
+make 12 and 24 million), up to 16 for the others (4096 x 4096), measured with Pillow 13. Pillow's own limit only warns."""
 TIFF_BYTES = 230 * 2**20
-"""What decoding a TIFF may take: its pixels, and its largest strip or tile. Asked beforehand, for the same reason as with WebP."""
+"""Most bytes that decoding a TIFF may take: its pixels, and its largest strip or tile. Checked beforehand, for the same reason as WebP."""
 WEBP_BYTES = 268 * 2**20
-"""What decoding a WebP may take: its pixels, and the file twice. Asked beforehand, because Pillow does not tell a want of memory from
-damage."""
+"""Most bytes that decoding a WebP may take: its pixels, and the file twice. Checked beforehand, because Pillow reports a lack of memory
+as damage."""
 FRAMES, FRAMES_PIXELS = 1_000, 80_000_000
-"""How much of an animation is decoded: its first frames, and the pixels of them together (76 of 1024 x 1024)."""
+"""Limits of an animation that is decoded: the number of its first frames, and the pixels of them together (76 frames of 1024 x 1024)."""
 COEFFICIENT_BYTES = 2**28
-"""The largest progressive JPEG decoded: all of its coefficients are kept until the last scan."""
+"""Most bytes of coefficients of a progressive JPEG that is decoded: all of them are kept in memory until the last scan."""
 SCANNED_PIXELS = 10**9
-"""The pixels of all scans of a JPEG: a scan of a few bytes costs a walk over the whole picture."""
+"""Most pixels of all scans of a JPEG together: a scan of a few bytes costs a pass over the whole picture."""
 
 GROUND = (180, 180, 180)
-"""What is seen through a transparent picture: black and white both stand out from it."""
+"""Colour behind a transparent picture: black and white both stand out from it."""
 
 MANY_PAGES = "it has more pages than this one, which is the first"
 NO_END = "its end marker is missing, as when a copy broke off; the picture is whole"
@@ -56,22 +56,22 @@ _BAND_PIXELS = 2**20
 _ONE_COLOUR = 2
 _TURNED_BY_A_QUARTER = 5
 _PREVIEW, _MADE_BY, _RAW = 254, 271, 50706
-"""Tags of TIFF: what kind of page it is, the camera's maker, the version of DNG."""
+"""Tags of TIFF: the kind of page, the maker of the camera, the version of DNG."""
 _SPACES = {"RGB": "RGB", "GRAY": "L", "CMYK": "CMYK", "Lab": "LAB"}
-"""Colour spaces as profiles name them, and Pillow's modes for them."""
+"""Pillow's modes for the colour spaces, by their names in profiles."""
 
 
 def look_at_picture(file: Path | BytesIO, media_type: str, small: SmallCopy | None = None, *, closely: bool = True) -> MediaFacts:
-    """What a picture shows, once it was decoded with all its frames.
+    """Return the facts of a picture, after its frames were decoded, up to the limits of `FRAMES`; write the smaller picture, if any.
 
     Args:
         file: The picture.
-        media_type: What it should be.
+        media_type: Its media type, for the facts and for errors.
         small: The smaller picture to make of it, if any.
-        closely: Whether to see if there is anything on it, and to make the smaller picture: that costs as much as decoding.
+        closely: True to check that there is anything on it, and to make the smaller picture; that costs as much as decoding.
 
     Raises:
-        DamagedMediaError: It does not decode.
+        DamagedMediaError: The picture does not decode.
         MediaLimitError: It is too large.
         MediaTypeError: It is of a kind that is not read.
     """
@@ -83,7 +83,7 @@ def look_at_picture(file: Path | BytesIO, media_type: str, small: SmallCopy | No
     if media_type == "image/heic":
         import pillow_heif  # noqa: PLC0415 # it takes memory that no other picture needs
 
-        # An embedded smaller picture may show something else, and each thread sets memory aside.
+        # An embedded smaller picture may show something else, and each thread reserves memory.
         pillow_heif.register_heif_opener(thumbnails=False, depth_images=False, aux_images=False, decode_threads=1)
     try:
         jpeg, warnings = _read_jpeg(file), list[str]()
@@ -93,25 +93,25 @@ def look_at_picture(file: Path | BytesIO, media_type: str, small: SmallCopy | No
             file, warnings = with_an_end(file.read_bytes() if isinstance(file, Path) else file.getvalue()), [NO_END]
         with _open(file, jpeg) as picture:
             _check_cost(picture, jpeg)
-            picture.verify()  # notices a PNG without its end, which load() passes; for JPEG it is the other way round
+            picture.verify()  # detects a PNG without its end, which load() does not; for JPEG it is the other way round
         with _open(file, jpeg) as picture:
             facts = _decode(picture, media_type, small, closely=closely)
             return replace(facts, warnings=(*warnings, *facts.warnings))
     except (MemoryError, MediaError):
         raise
-    except UnidentifiedImageError:  # its own words name the path
+    except UnidentifiedImageError:  # its message names the path
         raise DamagedMediaError(
             f"it does not decode as {media_type}: its header is broken, or of a kind that is not read"
         ) from None
     except (OSError, SyntaxError, ValueError, LookupError, TypeError, EOFError, RuntimeError, struct.error) as error:
-        # Pillow lets all of these out of a broken file.
+        # Pillow raises all of these for a broken file.
         raise DamagedMediaError(f"it does not decode as {media_type}: {error}") from None
 
 
 def _open(file: Path | BytesIO, jpeg: Jpeg | None) -> ImageFile.ImageFile:
     if isinstance(file, BytesIO):
         file.seek(0)
-    if jpeg:  # Pillow takes one with more pictures behind it for an animation; the first one is the picture
+    if jpeg:  # Pillow reads one with more pictures after it as an animation; only the first is the picture
         return JpegImageFile(file)
     return Image.open(file, formats=[name for name in PIXELS if name in Image.OPEN or name != "HEIF"])
 
@@ -133,7 +133,7 @@ def _jpeg_in(content: bytes) -> Jpeg | None:
 
 
 def _check_webp(file: Path | BytesIO, size: int) -> None:
-    """Facts about the header: https://developers.google.com/speed/webp/docs/riff_container."""
+    """Refuse a WebP that is too large to decode. Its header: https://developers.google.com/speed/webp/docs/riff_container."""
     if isinstance(file, Path):
         with file.open("rb") as opened:
             start = opened.read(30)
@@ -167,11 +167,11 @@ def _check_cost(picture: ImageFile.ImageFile, jpeg: Jpeg | None) -> None:
 
 
 def _check_tiff(picture: ImageFile.ImageFile) -> None:
-    """Facts about the tags: TIFF 6.0, and Adobe's DNG specification."""
+    """Refuse a TIFF that is a raw photo, too large, or cut short. Its tags: TIFF 6.0, and Adobe's DNG specification."""
     tags: dict[int, Any] = getattr(picture, "tag_v2", {})
     if _RAW in tags or (tags.get(_PREVIEW, 0) & 1 and _MADE_BY in tags):
         raise MediaTypeError("it is a raw photo, as cameras keep it, which is not taken: save it as JPEG or PNG")
-    width, height, bits = int(tags[256]), int(tags[257]), sum(tags.get(258, (1,)))  # as it lies
+    width, height, bits = int(tags[256]), int(tags[257]), sum(tags.get(258, (1,)))  # as stored, not as shown
     across, down = (int(tags.get(tag, whole)) for tag, whole in ((322, width), (323, tags.get(278, height))))  # tiles, or strips
     block = across * min(down, height if 323 not in tags else down) * bits // 8
     if width * height * 4 + block > TIFF_BYTES:
@@ -200,7 +200,7 @@ def _decode(picture: ImageFile.ImageFile, media_type: str, small: SmallCopy | No
         shown, profile = _shrink(picture, side), picture.info.get("icc_profile")
         pages = picture.format == "TIFF" and getattr(picture, "is_animated", False)
         if stands:
-            picture.close()  # a copy as large as itself needs its memory
+            picture.close()  # a copy of the same size needs its memory
         shown, odd = to_srgb(shown, profile)
         shown.getexif()[ExifTags.Base.Orientation] = orientation
         ImageOps.exif_transpose(shown, in_place=True)
@@ -211,12 +211,12 @@ def _decode(picture: ImageFile.ImageFile, media_type: str, small: SmallCopy | No
         return facts
     frames, whole = _decode_frames(picture, width * height)
     if whole:
-        return replace(facts, frames=frames, warnings=())  # a plain beginning is no plain picture
+        return replace(facts, frames=frames, warnings=())  # warnings about the first frame do not hold for an animation
     return replace(facts, warnings=(f"only its first {frames} frames were decoded",))
 
 
 def _decode_frames(picture: Image.Image, pixels: int) -> tuple[int, bool]:
-    """How many there are, or were decoded; whether these are all."""
+    """Decode the frames of an animation; return the number of those decoded, and True if these are all."""
     for number in count(1):
         try:
             picture.seek(number)
@@ -229,7 +229,7 @@ def _decode_frames(picture: Image.Image, pixels: int) -> tuple[int, bool]:
 
 
 def _shrink(picture: Image.Image, side: int) -> Image.Image:
-    """A copy of no more than `side`, made without a second copy of the whole, in a mode of whole bytes that has all its colours."""
+    """Return a copy with sides of at most `side` pixels, in a mode of 8 bits a band; it is made in bands of rows, to save memory."""
     width, height = picture.size
     factor = max(1, max(width, height) // (2 * side))
     numbers = picture.mode.startswith(("I", "F"))
@@ -256,18 +256,18 @@ def _shrink(picture: Image.Image, side: int) -> Image.Image:
 
 
 def to_srgb(picture: Image.Image, profile: bytes | None) -> tuple[Image.Image, tuple[str, ...]]:
-    """A picture in sRGB, and what is odd about its colours.
+    """Convert a picture to sRGB; return it, and the warnings about its colours.
 
     Args:
         picture: In mode L, RGB, RGBA, CMYK or LAB.
-        profile: What its colours mean (ICC); None for sRGB, or for what is usual in its mode.
+        profile: ICC profile of its colours; None for sRGB, or for the usual colours of its mode.
     """
     clear, odd = picture.mode == "RGBA", tuple[str, ...]()
     try:
         if profile or picture.mode == "LAB":
             source = ImageCms.ImageCmsProfile(BytesIO(profile) if profile else ImageCms.createProfile("LAB"))
             mode = _SPACES[cast("Any", source.profile).xcolor_space.strip()]
-            if (mode == "CMYK") == (picture.mode == "CMYK"):  # else it is another picture's
+            if (mode == "CMYK") == (picture.mode == "CMYK"):  # else the profile belongs to another picture
                 mode = "RGBA" if clear and mode == "RGB" else mode
                 target = "RGBA" if mode == "RGBA" else "RGB"
                 change = ImageCms.buildTransform(source, cast("Any", ImageCms.createProfile("sRGB")), mode, target)
@@ -289,7 +289,7 @@ def _nothing_on(shown: Image.Image) -> tuple[str, ...]:
 
 
 def is_one_colour(picture: Image.Image, tolerance: int) -> bool:
-    """Whether the values of each band of a picture differ by no more than a tolerance, of 255."""
+    """True if the values within each band of a picture differ by no more than a tolerance, of 255."""
     return all(high - low <= tolerance for low, high in _extrema(picture))
 
 
@@ -303,10 +303,10 @@ def _extrema(picture: Image.Image) -> list[tuple[int, int]]:
 
 
 def save_small(picture: Image.Image, small: SmallCopy) -> None:
-    """Write a smaller copy, on a neutral ground where the picture is transparent.
+    """Write a smaller copy; where the picture is transparent, on a neutral ground, unless `small.clear`.
 
     Raises:
-        MediaLimitError: The disk took no more.
+        MediaLimitError: The copy could not be written.
     """
     picture.thumbnail((small.side, small.side))
     if picture.mode == "RGBA" and not small.clear:
@@ -316,7 +316,7 @@ def save_small(picture: Image.Image, small: SmallCopy) -> None:
     for quality in sorted({small.quality, 60, 40, 20}, reverse=True):
         try:
             picture.save(small.path, small.format, quality=quality)
-        except OSError as error:  # the file is sound; it is the disk that is not
+        except OSError as error:  # the fault is the disk's, not the file's
             raise MediaLimitError(f"a smaller copy of it could not be written: {error.strerror}") from None
         if small.format == "PNG" or Path(small.path).stat().st_size <= small.max_bytes:
             return

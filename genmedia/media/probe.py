@@ -1,8 +1,8 @@
-"""Inspects files: type by content, whether they decode, dimensions and duration, and a thumbnail.
+"""Inspection of files: media type by content, decoding, dimensions and duration, and a thumbnail.
 
 Files from a provider are decoded in a process of their own (`genmedia.media.worker`), low in priority, with limits on memory and
-computing for each file and a deadline for all, so that a hostile or broken file hurts neither the process that waits for jobs nor the
-verdict on its neighbours.
+computing for each file and a deadline for all, so that a hostile or broken file harms neither the process that waits for jobs nor the
+verdict on another file.
 """
 
 import asyncio
@@ -24,7 +24,7 @@ DEADLINE_SECONDS = 120.0
 AT_ONCE = 2
 
 SURROUNDINGS = ("PATH", "LANG", "LC_ALL", "LC_CTYPE", "TMPDIR", "LD_LIBRARY_PATH", "PYTHONPATH", "PYTHONHOME")
-"""The environment variables that a process that decodes strangers' files gets: where programs and libraries are. No key stands there."""
+"""Environment variables that the process that decodes files gets: they tell where programs and libraries are, and contain no key."""
 
 _slots: WeakKeyDictionary[asyncio.AbstractEventLoop, asyncio.Semaphore] = WeakKeyDictionary()
 
@@ -32,11 +32,11 @@ _slots: WeakKeyDictionary[asyncio.AbstractEventLoop, asyncio.Semaphore] = WeakKe
 async def inspect_files(
     candidates: Sequence[Candidate], *, deadline: float = DEADLINE_SECONDS
 ) -> list[MediaFacts | errors.MediaError]:
-    """Inspect files in a process of their own; returns for each, in order, its facts or the error that says what is wrong with it.
+    """Inspect files in a process of their own; return for each, in order, its facts or the error that names its fault.
 
     Args:
         candidates: The files.
-        deadline: Seconds for all of them together; then the process is ended and every file counts as too costly.
+        deadline: Longest time for all files together, in seconds; then the process is ended, and each result is a `MediaLimitError`.
     """
     wish = [asdict(candidate) for candidate in candidates]
     slot = _slots.setdefault(asyncio.get_running_loop(), asyncio.Semaphore(AT_ONCE))
@@ -48,7 +48,7 @@ async def inspect_files(
             stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.PIPE,
             env={name: os.environ[name] for name in SURROUNDINGS if name in os.environ},
-            start_new_session=True,  # it starts one more for each file, and all are ended together
+            start_new_session=True,  # it starts a child for each file, and all are ended together
         )
         try:
             async with asyncio.timeout(deadline):
@@ -57,7 +57,7 @@ async def inspect_files(
             return [errors.MediaLimitError(f"looking at the files took more than {deadline:g} s") for _ in candidates]
         finally:
             if process.returncode is None:
-                with suppress(ProcessLookupError):  # it may have ended just now; that hides nothing of why it was to end
+                with suppress(ProcessLookupError):  # it may have ended just now; the first error must not be replaced
                     os.killpg(process.pid, signal.SIGKILL)
                 await process.wait()
     if process.returncode:
@@ -72,7 +72,7 @@ async def inspect_file(path: Path) -> MediaFacts:
     """Inspect one file in a process of its own.
 
     Raises:
-        MediaError: What is wrong with it.
+        MediaError: The file is not sound, or of a type that is not taken.
     """
     (verdict,) = await inspect_files([Candidate(path)])
     if isinstance(verdict, errors.MediaError):

@@ -1,4 +1,4 @@
-"""A file's media type by its first bytes, and the message for a type that is not taken."""
+"""The media type of a file by its first bytes, and the message for a type that is not taken."""
 
 import re
 from typing import Any
@@ -31,7 +31,7 @@ _BRANDS = {
     "image/heic": re.compile(rb"hei[cxms]|hev[cxms]|mif1|msf1"),
     "image/x-raw": re.compile(rb"crx "),
 }
-"""What an ISO media file says it is, where that is no film; puremagic calls some of them films."""
+"""Brands of ISO media files that are no films, by media type; puremagic takes some of them for films."""
 
 _FILM = re.compile(rb"iso.|mp4\d|avc1|dash")
 _ALIASES = {"image/x-ms-bmp": "image/bmp"}
@@ -64,7 +64,7 @@ _TAKEN = "pictures are taken as JPEG, PNG, WebP, GIF, AVIF, HEIC, TIFF or BMP, f
 
 
 def media_type_of(start: bytes) -> str:
-    """The media type of a file by its first 64 KiB; `of no known type`, or `empty`."""
+    """Return the media type of a file by its first 64 KiB; `of no known type` where it is unknown, `empty` where there are no bytes."""
     own = [name for first, name in _FIRST.items() if start.startswith(first)]
     if start[4:8] == b"ftyp":
         brands = start[8 : int.from_bytes(start[:4])]
@@ -74,7 +74,7 @@ def media_type_of(start: bytes) -> str:
     elif start[:2] == b"II" and start[8:11] == b"CR\2":
         own.insert(0, "image/x-raw")
     elif start.startswith(b"\x1aE\xdf\xa3") and b"webm" not in start[:64]:
-        own.append("video/x-matroska")  # WebM is the part of it that browsers play
+        own.append("video/x-matroska")  # WebM is the part of Matroska that browsers play
     if own or not start:
         return own[0] if own else "empty"
     try:
@@ -88,7 +88,7 @@ def media_type_of(start: bytes) -> str:
 
 
 def why_not_taken(media_type: str, expected: str) -> str:
-    """The message for a file of this type; empty where the type is taken.
+    """Return the message that refuses a file of this type; empty where the type is taken.
 
     Args:
         media_type: As `media_type_of` names it.

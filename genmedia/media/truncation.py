@@ -1,4 +1,4 @@
-"""Finds videos whose file is shorter than its boxes say: players and FFmpeg pass over a missing end."""
+"""Detection of videos whose file is shorter than its boxes say: players and FFmpeg ignore a missing end."""
 
 from pathlib import Path
 from typing import BinaryIO
@@ -6,16 +6,16 @@ from typing import BinaryIO
 from genmedia.errors import DamagedMediaError
 
 BOXES = 100_000
-"""The most outermost parts of a file that are read: a film in fragments has two for each."""
+"""Most outermost boxes of a file that are read: a film in fragments has two boxes for each fragment."""
 
 _SEGMENT = b"\x18\x53\x80\x67"
 
 
 def check_length(path: Path, media_type: str) -> None:
-    """Refuse a video whose outermost parts end behind the file.
+    """Refuse a video whose outermost boxes reach beyond the end of the file.
 
     Raises:
-        DamagedMediaError: It breaks off.
+        DamagedMediaError: The file is cut short.
     """
     size = path.stat().st_size
     with path.open("rb") as file:
@@ -25,7 +25,10 @@ def check_length(path: Path, media_type: str) -> None:
 
 
 def _end_of_boxes(file: BinaryIO, size: int) -> int:
-    """Facts about the boxes of MP4 and QuickTime: ISO/IEC 14496-12, 4.2; a length of 0 reaches to the end, 1 stands for a long one."""
+    """Return the end of the last box of MP4 or QuickTime, in bytes; 0 where that is no box.
+
+    Facts about the boxes: ISO/IEC 14496-12, 4.2; a length of 0 reaches to the end of the file, 1 stands for a length of 64 bits.
+    """
     start = 0
     for _ in range(BOXES):
         file.seek(start)
@@ -34,13 +37,13 @@ def _end_of_boxes(file: BinaryIO, size: int) -> int:
         if length == 1:
             length = int.from_bytes(head[8:])
         if length < 8 or start + length >= size:
-            return start + length if head[4:8].islower() else 0  # what is no box was put behind the film
+            return start + length if head[4:8].islower() else 0  # bytes that are no box were added after the film
         start += length
     return start
 
 
 def _end_of_segment(file: BinaryIO) -> int:
-    """Facts about the elements of WebM: RFC 8794; of a length of ones only nothing is known."""
+    """Return the end of the segment of a WebM, in bytes; 0 where it is unknown. Its elements: RFC 8794; a length of only ones is unknown."""
     file.seek(4)
     header, _ = _length(file)
     file.seek(header, 1)
@@ -51,7 +54,7 @@ def _end_of_segment(file: BinaryIO) -> int:
 
 
 def _length(file: BinaryIO) -> tuple[int, bool]:
-    """A number whose leading zeros say how many bytes it has, and whether its value is known."""
+    """Read a number whose leading zero bits tell its size in bytes; return it, and True if its value is known."""
     first = file.read(1)
     more = 8 - first[0].bit_length() if first else 0
     bits = 7 * (more + 1)

@@ -1,4 +1,4 @@
-"""Videos: whether they are whole and decode, their duration, whether they have sound, and whether they are empty or frozen."""
+"""Inspection of videos: completeness, decoding, duration and sound, and warnings about empty or frozen pictures."""
 
 from bisect import bisect_right
 from collections.abc import Iterator
@@ -19,24 +19,24 @@ from genmedia.media.picture import highest, is_one_colour, save_small
 from genmedia.media.truncation import check_length
 
 PACKETS = 500_000
-"""The longest video: two hours of 60 pictures a second."""
+"""Most pictures of a video: more than two hours at 60 pictures a second."""
 PIXELS = 2**24
-"""The largest pictures decoded: more than 4K, less than 8K, which takes more memory than there is."""
+"""Most pixels of a picture that is decoded: more than 4K, less than 8K, which takes more memory than allowed."""
 SAMPLES = 8
 DECODED_PIXELS = 300_000_000
-"""The most pixels that are decoded to reach the samples (six seconds of 1920 x 1080); in a longer video samples are sought."""
+"""Most pixels decoded to reach the samples (six seconds of 1920 x 1080); in a longer video the samples are found by seeking."""
 
 _DEMUXERS = {"video/mp4": "mov", "video/quicktime": "mov", "video/webm": "matroska"}
-"""Named, because FFmpeg would otherwise take a file for a playlist that leads to other files, if it looks like one."""
+"""FFmpeg's demuxer for each media type. It is named, because FFmpeg could take a file for a playlist that leads to other files."""
 GOLDEN = 0.618
 _SAMPLE_SIZE = (64, 36)
 _ALIKE = 8
-"""The largest difference, of 255, between samples that count as equal: compression leaves a little noise."""
+"""Largest difference, of 255, between samples that count as equal: compression leaves a little noise."""
 
 
 @dataclass
 class _Stream:
-    """What the packets tell, in the stream's own units of time; `reach` in seconds is where the last of any stream ends."""
+    """Facts from the packets, in the stream's own units of time; `reach` is the end of the last packet of any stream, in seconds."""
 
     pictures: int
     keys: list[int]
@@ -47,12 +47,12 @@ class _Stream:
 
 
 def look_at_video(path: Path, media_type: str, small: SmallCopy | None) -> MediaFacts:
-    """What a video shows, once all of it was read and samples of it were decoded.
+    """Return the facts of a video, after all of it was read and samples of it were decoded; write the smaller picture, if any.
 
     Raises:
-        DamagedMediaError: It breaks off, or does not decode.
-        MediaLimitError: It has more than `PACKETS`.
-        MediaTypeError: It has sound only.
+        DamagedMediaError: The video is cut short, or does not decode.
+        MediaLimitError: It has more than `PACKETS` pictures, or pictures of more than `PIXELS`.
+        MediaTypeError: It has no pictures, only sound.
     """
     check_length(path, media_type)
     try:
@@ -104,7 +104,7 @@ def _demux(container: InputContainer, stream: VideoStream) -> _Stream:
             raise MediaLimitError(f"it has more than {PACKETS} pictures")
         if begin is not None and packet.is_keyframe:
             found.keys.append(begin)
-        if begin is not None and not packet.is_discard:  # an edit list leaves it out; others may need it
+        if begin is not None and not packet.is_discard:  # an edit list leaves this picture out; other pictures may need it
             times.append(begin)
             found.end = max(found.end, end)
     found.start, found.last = min(times, default=0), max(times, default=0)
@@ -115,7 +115,7 @@ def _demux(container: InputContainer, stream: VideoStream) -> _Stream:
 
 
 def _count_all(path: Path, media_type: str) -> int:
-    """The number of pictures in the file, with those that an edit list leaves out."""
+    """Return the number of pictures in the file, with those that an edit list leaves out."""
     options = {"ignore_editlist": "1"}
     with path.open("rb") as file, av.open(file, "r", format=_DEMUXERS[media_type], options=options) as container:
         return sum(1 for packet in container.demux(video=0) if packet.size)
@@ -133,7 +133,7 @@ def _duration(container: InputContainer, found: _Stream) -> float:
 def _look_at_samples(
     container: InputContainer, stream: VideoStream, found: _Stream, duration: float, small: SmallCopy | None
 ) -> tuple[bool, tuple[str, ...]]:
-    """Whether the video is shown turned by 90 degrees, and the warnings about it."""
+    """Return True if the video is shown turned by 90 degrees, and the warnings about it; write the smaller picture, if any."""
     samples: list[Image.Image] = []
     times: list[float] = []
     poster = None
@@ -161,7 +161,7 @@ def _look_at_samples(
 
 
 def _scaled(frame: VideoFrame, side: int) -> Image.Image:
-    """The picture as it is shown, at most so wide and high: whole, those of the largest films take too much memory."""
+    """Return the picture as it is shown, with sides of at most `side` pixels: at full size the largest would take too much memory."""
     scale = min(1.0, side / max(frame.width, frame.height))
     width, height = (max(1, round(pixels * scale)) for pixels in (frame.width, frame.height))
     picture = cast("Image.Image", frame.reformat(width, height, "rgb24", interpolation="AREA").to_image())
@@ -169,7 +169,7 @@ def _scaled(frame: VideoFrame, side: int) -> Image.Image:
 
 
 def _picture_at(container: InputContainer, stream: VideoStream, found: _Stream, duration: float, seconds: float) -> VideoFrame:
-    """The picture shown at a second of the video: the last one that begins no later."""
+    """Return the picture that is shown at a second of the video: the last one that begins no later."""
     assert stream.time_base
     if seconds > duration:
         raise DamagedMediaError(f"it has no picture at {seconds:g} s: it lasts {duration:g} s")
@@ -186,9 +186,9 @@ def _picture_at(container: InputContainer, stream: VideoStream, found: _Stream, 
 
 
 def _sample(container: InputContainer, stream: VideoStream, found: _Stream) -> Iterator[VideoFrame]:
-    """Pictures from each eighth of the video, or where that is too much to decode, from where a seek into it leads.
+    """Yield a picture from each eighth of the video; where that is too much to decode, a picture close to where a seek into it leads.
 
-    Never at equal distances, from each other or from the key before: what comes again and again would look as if nothing moved.
+    The pictures are never at equal distances, from each other or from the key picture before: a motion that repeats would look frozen.
     """
     codec, frames = stream.codec_context, cast("Iterator[VideoFrame]", iter(()))
     reached, left = -1, DECODED_PIXELS
@@ -207,7 +207,7 @@ def _sample(container: InputContainer, stream: VideoStream, found: _Stream) -> I
             more -= reached >= wanted
             if more < 0 or left < 0:
                 break
-        else:  # the last picture stands until the end
+        else:  # the last picture is shown until the end
             if reached < found.last:
                 raise DamagedMediaError("its last pictures do not decode")
         if frame is None:

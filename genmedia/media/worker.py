@@ -1,7 +1,7 @@
 """The process that inspects files: reads a list of candidates from standard input, writes a list of verdicts to standard output.
 
-Run by `genmedia.media.probe`; it never runs in the process that waits for jobs. Each file is looked at in a child of its own: what
-one file breaks or uses up is not missed by the next.
+Run by `genmedia.media.probe`; it never runs in the process that waits for jobs. Each file is inspected in a child of its own, so
+that one file cannot break or use up what the next file needs.
 """
 
 import json
@@ -23,9 +23,9 @@ from genmedia.media.picture import look_at_picture
 from genmedia.media.sniffing import media_type_of, why_not_taken
 
 MEMORY_BYTES = 284 * 2**20
-"""The most bytes that inspecting one file may allocate: with the libraries it stays below 300 MiB."""
+"""Most bytes that inspecting one file may allocate: with the libraries it stays below 300 MiB."""
 CPU_SECONDS = 20
-"""The most seconds of computing for one file. A large sound model takes a few."""
+"""Longest computing time for one file, in seconds. A large model without faults takes a few."""
 
 
 def _look(candidate: dict[str, Any]) -> dict[str, Any]:
@@ -48,7 +48,7 @@ def _facts(path: Path, expected: str, small: SmallCopy | None) -> MediaFacts:
     if why := why_not_taken(media_type, expected):
         raise errors.MediaTypeError(why)
     kind = media_type.split("/")[0]
-    # What is not a picture is read with libraries that double the start of this process.
+    # Videos and models need libraries that double the time in which this process starts.
     if kind == "video":
         from genmedia.media.video import look_at_video  # noqa: PLC0415 - see above
 
@@ -74,7 +74,7 @@ def _look_alone(candidate: dict[str, Any]) -> dict[str, Any]:
     reader, writer = os.pipe()
     child = os.fork()
     if not child:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stderr.fileno())  # libtiff speaks to the terminal
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stderr.fileno())  # libtiff writes to the terminal
         with os.fdopen(writer, "w") as answer:
             json.dump(_look(candidate), answer, allow_nan=False)
         sys.exit()
@@ -90,18 +90,18 @@ def _look_alone(candidate: dict[str, Any]) -> dict[str, Any]:
 
 
 def _main() -> None:
-    warnings.simplefilter("ignore")  # Pillow's words on what is odd in a file; ours stand in the facts
-    Image.MAX_IMAGE_PIXELS = None  # ours is lower than Pillow's own limit, and says so in our words
+    warnings.simplefilter("ignore")  # Pillow's own warnings about a file; ours are in the facts
+    Image.MAX_IMAGE_PIXELS = None  # our limit is lower than Pillow's, and has a message of its own
     AvifImagePlugin.DEFAULT_MAX_THREADS = 1
-    os.environ["OPENBLAS_NUM_THREADS"] = "1"  # numpy's: each thread sets memory aside
-    signal.signal(signal.SIGPIPE, signal.SIG_DFL)  # when whoever asked was killed, nobody wants to hear of it
+    os.environ["OPENBLAS_NUM_THREADS"] = "1"  # numpy's: each thread reserves memory
+    signal.signal(signal.SIGPIPE, signal.SIG_DFL)  # when the process that asked was killed, this one ends without a message
     os.nice(5)
     resource.setrlimit(resource.RLIMIT_DATA, (MEMORY_BYTES, MEMORY_BYTES))
     resource.setrlimit(resource.RLIMIT_CPU, (CPU_SECONDS, CPU_SECONDS + 1))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     try:
         wish = cast("list[dict[str, Any]]", json.load(sys.stdin))
-    except ValueError:  # whoever asked was killed before all of it was said
+    except ValueError:  # the process that asked was killed before it had sent the whole list
         sys.exit(1)
     json.dump([_look_alone(candidate) for candidate in wish], sys.stdout, allow_nan=False)
 

@@ -1,1 +1,1 @@
-"""Where everything in a store came from: its sidecars, read; their lineage; the journal and a list of files made from them."""
+"""Provenance of the files in a store: the reading of sidecars, the lineage, and the journal and the manifest made from sidecars."""

@@ -1,7 +1,7 @@
 """Provenance inside a picture: an XMP packet in the file itself; the bytes of its pixels stay as they are.
 
-Where a packet stands: XMP specification part 3 (JPEG: APP1; PNG: iTXt), WebP container specification (XMP chunk, VP8X). What says that a
-machine has made it: IPTC's digital source type.
+The place of a packet is from: XMP specification part 3 (JPEG: APP1; PNG: iTXt), WebP container specification (XMP chunk, VP8X). The field
+that says that a machine has made the picture is IPTC's digital source type.
 """
 
 import re
@@ -18,7 +18,7 @@ MADE_BY_MACHINE = "http://cv.iptc.org/newscodes/digitalsourcetype/trainedAlgorit
 NAMESPACE = "urn:genmedia:sidecar:1"
 
 _PROMPT_CHARACTERS = 10_000
-"""A packet must fit into one segment of a JPEG: 65,502 bytes, with up to 5 for a character."""
+"""Most characters of a prompt in a packet, which must fit into one segment of a JPEG: 65,502 bytes, with up to 5 for a character."""
 
 _NO_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 _JPEG_XMP = b"http://ns.adobe.com/xap/1.0/\0"
@@ -54,7 +54,7 @@ def embed(picture: Path, packet: bytes) -> bool:
     """Write a packet into a JPEG, PNG or WebP file.
 
     Returns:
-        Whether it was written. A file that has XMP or a signature (C2PA) of its own is left as it is, and so is one of another type.
+        True if it was written. A file that has XMP or a signature (C2PA) of its own is left as it is, and so is one of another type.
     """
     content = picture.read_bytes()
     writer = {b"\xff\xd8": _into_jpeg, b"\x89P": _into_png, b"RI": _into_webp}.get(content[:2])

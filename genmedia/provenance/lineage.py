@@ -11,10 +11,10 @@ from genmedia.provenance.reading import Asset
 from genmedia.store.sidecar import Input
 
 SHORTEST = 6
-"""The fewest digits of a SHA-256 that name a file."""
+"""Fewest digits of a SHA-256 that name a file."""
 
 LEVELS = 100
-"""The most steps that a lineage is followed."""
+"""Most steps that a lineage is followed."""
 
 _ADVICE = f"Name a path in the store, a file on this machine, or the first {SHORTEST} or more digits of a SHA-256."
 
@@ -28,14 +28,14 @@ class Branch:
     """One thing in a lineage.
 
     Attributes:
-        input: As which input it went into the operation; empty for the beginning of a tree.
+        input: Name of the input as which it went into the operation; empty for the beginning of a tree.
         kind: `asset`, `file`, `url` or `text`.
-        name: Of an asset its path in the store; of a file its path, of a text the text.
-        sha256: Of an asset or file.
-        provider: Of an asset, as what follows: who made it, and by what, as which take, for how much.
-        again: Whether it stands earlier in the tree, with its branches, which are left out here.
-        deeper: Whether its branches are left out because it is `LEVELS` steps from the beginning.
-        branches: What it was made of; or what was made of it.
+        name: An asset's path in the store, a file's path, an address, or a text itself.
+        sha256: Hash of an asset or file.
+        provider: Provider of an asset; only an asset has this and the five fields that follow.
+        again: True if it stands earlier in the tree, with its branches, which are left out here.
+        deeper: True if its branches are left out because it is `LEVELS` steps from the beginning.
+        branches: The things it was made of; or the things that were made of it.
     """
 
     input: str
@@ -94,7 +94,7 @@ class Lineage:
         return earlier[-1] if earlier else None
 
     def find(self, name: str) -> list[Thing]:
-        """The files that a name stands for; several where files have the same content.
+        """Find the files that a name stands for; several if files have the same content.
 
         Args:
             name: A path in the store; a file on this machine, told by its content; or the first digits of a SHA-256.
@@ -170,5 +170,5 @@ def _bare(name: str, thing: Thing) -> Branch:
 
 
 def _key(thing: Thing) -> str:
-    """What identifies it: the path of an asset, the SHA-256 of a file, the text itself."""
+    """Identifier of a thing: the path of an asset, the SHA-256 of a file, the text itself."""
     return thing.path if isinstance(thing, Asset) else thing.sha256 or f"text: {thing.text}"

@@ -36,7 +36,7 @@ COLUMNS = (
     "warnings",
     "used by",
 )
-"""`prompt` is the words it was made from. Price and cost are the whole job's, and stand in the first line of each job."""
+"""`prompt` is the text that the file was made from. `price` and `charged` are the whole job's, and are in the first line of each job."""
 
 BOM = "\ufeff"
 """Makes Excel read the file as UTF-8. Python's name of that encoding is utf-8-sig."""

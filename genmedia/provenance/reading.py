@@ -22,9 +22,9 @@ class Asset:
     """A file of a store and its sidecar.
 
     Attributes:
-        path: Where it stands below the root. Its sidecar may tell another path, if the store was moved.
+        path: Its path below the root. Its sidecar may have another path, if the store was moved.
         sidecar: Its sidecar.
-        present: Whether the file itself is there.
+        present: True if the file itself is there.
     """
 
     path: str
@@ -73,7 +73,7 @@ async def read_assets(store: Store, before: Contents | None = None) -> Contents:
         there[path], versions[path] = size, version
     notes = sorted(filter(may_be_sidecar, there))
     found: list[Asset] = []
-    # Of what is too long and stands beside no file, nobody has said that it is a sidecar.
+    # JSON that is too long is reported only if there is a file beside it: else it need not be a sidecar.
     left_out = [LeftOut(one, TOO_LONG) for one in notes if there[one] > SIDECAR_BYTES and one.removesuffix(".json") in there]
     notes = [one for one in notes if there[one] <= SIDECAR_BYTES]
     if len(notes) > SIDECARS:
@@ -93,13 +93,13 @@ async def read_assets(store: Store, before: Contents | None = None) -> Contents:
         except ForeignError:
             continue
         except ValueError as error:
-            if path in there:  # else it is somebody's own file
+            if path in there:  # else it is a file of another program
                 left_out.append(LeftOut(note, str(error)))
     return Contents(sorted(found, key=lambda one: f"{one.path}.json"), left_out, there, versions)
 
 
 def in_order(assets: Iterable[Asset]) -> list[Asset]:
-    """The assets, newest campaign first; in a campaign by place, and where there is none by the time at which the step's first file came."""
+    """Sort assets: the newest campaign first; in a campaign by place, and without a place by the time of the step's first file."""
     some = list(assets)
     newest: dict[str, datetime] = {}
     first: dict[tuple[str, str], datetime] = {}
@@ -119,7 +119,7 @@ def in_order(assets: Iterable[Asset]) -> list[Asset]:
 
 
 async def read_forgotten(store: Store, contents: Contents) -> list[Asset]:
-    """What is left in a store of the assets that a person removed for good: their sidecars without words.
+    """Read what is left in a store of the assets that a person removed for good: their sidecars without words.
 
     Raises:
         StoreError: The store cannot be read.

@@ -18,7 +18,7 @@ class Rebuilt:
 
     Attributes:
         found: The number of sidecars.
-        passed_over: Why a sidecar that reads was not written into the journal, by its path.
+        passed_over: Reason why a sidecar that reads was not written into the journal, by its path.
         left_out: The sidecars that do not read.
     """
 
@@ -86,7 +86,7 @@ def _output(asset: Asset) -> tuple[str, int, str, int]:
 
 
 def _place(asset: Asset) -> tuple[Any, ...]:
-    """Outputs without a number were stored one after the other."""
+    """Sort key of an output: its number, or for one without a number the time at which it was stored."""
     return asset.sidecar.output.number or 0, asset.sidecar.times.stored, asset.path
 
 

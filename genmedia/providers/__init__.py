@@ -1,1 +1,1 @@
-"""The APIs that sell media, one module each: typed client, request and response models, reconcile rule."""
+"""The APIs that sell media, one folder each: typed client, models of requests and answers, recovery of lost answers, kinds of steps."""

@@ -1,4 +1,4 @@
-"""What every provider's client can do for those who buy, wait, fetch and clear up without asking which provider it is."""
+"""Interface of every provider's client: callers buy, wait, fetch and clear up by it without asking which provider it is."""
 
 from collections.abc import AsyncGenerator, Hashable, Iterable
 from contextlib import asynccontextmanager
@@ -13,7 +13,7 @@ from genmedia.transport.session import Fetched, Session
 
 
 class ProviderClient(Protocol):
-    """An account's client."""
+    """Client of one account at a provider."""
 
     account: Account
     buyer: Buyer
@@ -22,50 +22,50 @@ class ProviderClient(Protocol):
 
     @property
     def watcher(self) -> Watcher[Any]:
-        """Waits for its jobs."""
+        """Watcher that waits for the account's jobs."""
         ...
 
     def reference(self, attempt: Attempt) -> Hashable:
-        """A job that was bought, as the watcher knows it."""
+        """Return the reference by which the watcher knows a bought job."""
         ...
 
     async def look(self, ref: Any) -> Job:
-        """A job as it is now, with links to its outputs that are as fresh as the provider gives them.
+        """Return a job as it is now, with links to its outputs that are as fresh as the provider gives them.
 
         Args:
-            ref: As `reference` names it.
+            ref: As `reference` gives it.
 
         Raises:
             NotFoundError: The account has no such job.
-            ApiError: It could not be asked about.
+            ApiError: The provider could not be asked about it.
         """
         ...
 
     async def recover(self, attempt: Attempt, journal: Journal) -> str | None:
-        """What became of an attempt whose answer was lost: its job's id, or None when it was surely not accepted.
+        """Find out what became of an attempt whose answer was lost: return its job's id, or None when it was surely not accepted.
 
         Raises:
             InDoubtError: The provider cannot tell.
-            ApiError: It could not be asked now.
+            ApiError: The provider could not be asked now.
         """
         ...
 
     async def cancel(self, ref: Any) -> Job | None:
-        """End a job, and return it as it ended; None where the provider can end none.
+        """Cancel a job, and return it as it is then; None where the provider cannot cancel.
 
         Args:
-            ref: As `reference` names it.
+            ref: As `reference` gives it.
 
         Raises:
-            ApiError: It could not be ended.
+            ApiError: It could not be cancelled.
         """
         ...
 
     async def balance(self) -> float | None:
-        """What is left of the account's credits; None where the provider does not tell.
+        """Return the credits left of the account; None where the provider does not tell.
 
         Raises:
-            ApiError: It could not be asked.
+            ApiError: The provider could not be asked.
         """
         ...
 
@@ -79,7 +79,7 @@ class ProviderClient(Protocol):
 
 
 def client_for(attempt: Attempt, clients: Iterable[ProviderClient]) -> ProviderClient | None:
-    """The client of an attempt's account, of several the one that bought it, by its key before its block; None where there is none."""
+    """Return the client of an attempt's account, None where there is none; of several the one that bought it, by key before block."""
     own = [one for one in clients if str(one.account) == attempt.account]
     own.sort(key=lambda one: one.buyer.key_print != attempt.key_print)
     return next((one for one in own if one.buyer.may_miss(attempt.buyer)), own[0] if own else None)
@@ -87,12 +87,12 @@ def client_for(attempt: Attempt, clients: Iterable[ProviderClient]) -> ProviderC
 
 @asynccontextmanager
 async def looking_for(journal: Journal, client: ProviderClient, attempt_id: int) -> AsyncGenerator[None]:
-    """While the job of an attempt is asked about in this block, write down that it has vanished, if it has.
+    """Write into the journal that the job of an attempt has vanished, if the look at it in this block finds that.
 
     Raises:
-        JobVanishedError: It has vanished.
-        InDoubtError: It has, but a person had named it, and may be wrong.
-        OtherKeyError: It has vanished or is refused for a key that did not buy it; nothing is written down.
+        JobVanishedError: The job has vanished.
+        InDoubtError: The job has vanished, but a person had named it, and may be wrong.
+        OtherKeyError: The job has vanished or is refused for a key that did not buy it; nothing is written down.
     """
     try:
         yield

@@ -1,4 +1,4 @@
-"""A form that becomes steps: what it may ask meanwhile, and what it comes to."""
+"""Drafts: the way from a form to steps, with the questions that a form may ask on it."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -13,20 +13,20 @@ from genmedia.store.named_files import Files
 
 
 class Drafting(Protocol):
-    """What a form can ask before it becomes steps, for nothing."""
+    """Questions that a form can ask at no cost before it becomes steps."""
 
     @property
     def store(self) -> Store:
-        """Where everything goes."""
+        """Store that all files go to."""
         ...
 
     @property
     def log(self) -> Log:
-        """What a person may read of the run."""
+        """Log of the run, for people."""
         ...
 
     async def client(self, provider: str) -> Any:
-        """The account's client, by the provider.
+        """Return the client of the run's account at a provider.
 
         Raises:
             SettingsError: There is no such account.
@@ -34,12 +34,12 @@ class Drafting(Protocol):
         ...
 
     async def look_at(self, names: Iterable[str], provider: str, kind: str = "") -> Files:
-        """What names stand for, looked at, and there until the run is over.
+        """Return the files that names stand for, inspected, and kept on this machine until the run is over.
 
         Args:
             names: As people wrote them.
-            provider: Within the rules of whose account what is behind addresses is fetched.
-            kind: What each should be; empty for anything.
+            provider: Provider of the account by whose rules files at addresses are fetched.
+            kind: Kind that each file should be; empty for any.
 
         Raises:
             SettingsError: There is no such account.
@@ -47,7 +47,7 @@ class Drafting(Protocol):
         ...
 
     async def describe(self, steps: Sequence[Any]) -> Mapping[str, Operation | Sequence[Fault]]:
-        """What each step buys, by its name, as its provider describes it now; or what is wrong with it, by what follows its place.
+        """Return, by step name, the operation that the provider describes now, or the step's faults, whose places follow the step's own.
 
         Raises:
             SettingsError: There is no such account.
@@ -57,11 +57,11 @@ class Drafting(Protocol):
 
 @dataclass(frozen=True)
 class Draft:
-    """What a form comes to.
+    """Result of a form.
 
     Attributes:
-        steps: In order.
-        places: Where each stands in what was asked for, by its name.
+        steps: The steps, in order.
+        places: Place of each step in what was asked for, by the step's name.
     """
 
     steps: Sequence[Any]

@@ -1,4 +1,4 @@
-"""Handing on: how the file of an input becomes what is sent to a provider.
+"""Handing on: turns the file of an input into the file that is sent to a provider.
 
 A picture of a type that the provider does not take is turned into PNG or JPEG first; see `genmedia.media.conversion`.
 """
@@ -17,20 +17,20 @@ FRAME_TYPE = "image/png"
 
 
 def sent_as(given: ResolvedInput, taken: Collection[str]) -> str:
-    """The name of what is done to an input that is not among the media types that are taken; see `conversion`."""
+    """Name of the conversion of an input whose type is not among those that are taken; empty for none. See `conversion`."""
     return conversion(given.media_type, given.mode, taken) if given.at is None else conversion(FRAME_TYPE, "RGB", taken)
 
 
 def handed_on(digest: str) -> str:
-    """How the paths begin of what was taken from a file with this SHA-256 and put where a provider reads it."""
+    """Beginning of the store paths of files that were made from a file with this SHA-256 for a provider to read."""
     return f"{HANDED_ON}{digest[:16]}-"
 
 
 async def check_unchanged(given: ResolvedInput, store: Store) -> None:
-    """See that an input that is an asset is still there, and what was stored: only that stands in submission keys.
+    """Check that an asset that is an input is still there, as it was stored: submission keys hold the hash of the stored file.
 
     Raises:
-        InputError: It is not.
+        InputError: It is gone, or was changed.
     """
     if why := given.gone or (given.asset and await store.why_changed(given.asset, given.stored_as)):
         error = InputError([Fault(given.source, why)])
@@ -40,12 +40,12 @@ async def check_unchanged(given: ResolvedInput, store: Store) -> None:
 
 @asynccontextmanager
 async def file_of(given: ResolvedInput, store: Store, how: str = "") -> AsyncGenerator[Path]:
-    """The file of an input on this machine: as it is, converted, or the picture that is taken from it.
+    """Hold the file of an input on this machine during the block: as it is, converted, or the picture that is taken from it.
 
     Args:
         given: The input.
-        store: Where it is, where it is an asset.
-        how: As `conversion` names it.
+        store: Store that holds the input, if it is an asset.
+        how: Name of the conversion, as `conversion` gives it; empty for none.
 
     Raises:
         InputError: No picture can be taken from it, or it was changed since it was stored.

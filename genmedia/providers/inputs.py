@@ -1,4 +1,4 @@
-"""The inputs of a planned step: those that are at hand, and those that another step will give."""
+"""Inputs of a planned step: those that are available, and those that another step will give."""
 
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -8,23 +8,23 @@ from genmedia.providers.sources import At
 
 @dataclass(frozen=True)
 class ResolvedInput:
-    """An input that is at hand.
+    """An input that is available.
 
     Attributes:
         type: `image`, `video`, `model`, `audio` or `text`.
         text: The text itself.
-        sha256: The hash of the file's bytes.
-        url: Where the file can be read, if it still can; tried first, because it costs no transfer.
+        sha256: SHA-256 of the file's bytes.
+        url: Address of the file, which may have expired; tried first, because it costs no transfer.
         file: The file on this machine.
-        asset: In its stead, the path of a file in the store.
-        stored_as: The SHA-256 that the asset was stored with, as the journal knows it; empty where it was not asked.
-        media_type: The file's type by content; empty where nobody looked.
-        mode: Of a picture: how it keeps its colours, in Pillow's words.
-        at: Of a video that stands for a picture: which one.
-        duration: Of a video: how many seconds it lasts, where that is known.
-        source: Where it comes from, for people: a path, an address, a step and its output.
-        sent: What is sent of it, where that was made before the first of the plan is bought.
-        gone: Why it can be fed on no more, though its hash is known.
+        asset: Path of a file in the store, in place of `file`.
+        stored_as: SHA-256 with which the asset was stored, by the journal; empty where the journal was not asked.
+        media_type: Type of the file by its content; empty where it was not inspected.
+        mode: Of a picture: its colour mode, in Pillow's words.
+        at: Of a video that stands for a picture: the place of that picture in the video.
+        duration: Of a video: its length in seconds; None where it is unknown.
+        source: Origin, for people: a path, an address, a step and its output.
+        sent: Bytes that are sent of it, where they are made before the plan's first purchase.
+        gone: Reason why it cannot be used any more, though its hash is known; empty where it can.
     """
 
     id: str
@@ -45,13 +45,13 @@ class ResolvedInput:
 
     @property
     def lack(self) -> str:
-        """What to say of a video that ends before the picture that it stands for; empty where it has it."""
+        """Fault of a video that ends before the picture that it stands for; empty where there is none."""
         if isinstance(self.at, float) and self.duration is not None and self.at > self.duration:
             return f"asks for the picture at {self.at:g} s, but {self.source} lasts {self.duration:g} s"
         return ""
 
     def about(self) -> dict[str, str]:
-        """What a sidecar says of it."""
+        """Return the input's fields in a sidecar."""
         known = {
             "id": self.id,
             "text": self.text,
@@ -65,7 +65,7 @@ class ResolvedInput:
 
 @dataclass(frozen=True)
 class PendingInput:
-    """An input that is an output of another run of the plan."""
+    """An input that is an output of another planned step."""
 
     id: str
     type: str

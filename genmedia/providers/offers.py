@@ -1,4 +1,4 @@
-"""What an account can buy, in words that all providers share, and what can be asked of its credentials for nothing."""
+"""Offers of an account, in words that all providers share, and the questions that its credentials answer at no cost."""
 
 import asyncio
 from collections import defaultdict
@@ -13,7 +13,7 @@ from genmedia.journal.order import Doubt
 from genmedia.transport.origins import is_loopback, origin_of
 
 PATIENCE = 30.0
-"""Seconds after which a provider counts as one that gives no answer."""
+"""Longest wait for a provider's answer, in seconds."""
 
 T = TypeVar("T")
 
@@ -24,10 +24,10 @@ class Product:
 
     Attributes:
         name: As a flow's parameter names it.
-        takes: What goes in, such as `input_image (imageUrl)`.
-        makes: What comes out.
-        price: In `unit`; None where nobody names one.
-        parameters: What it can be told, each with what it may be.
+        takes: Inputs, such as `input_image (imageUrl)`.
+        makes: Outputs.
+        price: Price in `unit`; None where the provider names none.
+        parameters: Parameters, each with its possible values.
     """
 
     name: str
@@ -40,13 +40,13 @@ class Product:
 
 @dataclass(frozen=True)
 class Offer:
-    """What an account can buy now.
+    """Products that an account can buy now.
 
     Attributes:
         products: All that the provider lists.
         plan: The account's plan; empty where there are none.
-        credits: What is left of them; None where the provider does not tell.
-        note: What to know about the list.
+        credits: Credits left; None where the provider does not tell.
+        note: Remark on the list.
     """
 
     products: tuple[Product, ...]
@@ -56,11 +56,11 @@ class Offer:
 
 
 class Credentials(Protocol):
-    """Who pays at a provider, and what can be asked with the key for nothing; the blocks are such.
+    """Credentials of an account at a provider, and the questions that they answer at no cost; the credentials blocks are such.
 
     Attributes:
-        assumed_price: What a job counts as while the provider names no price; None where nobody says.
-        if_in_doubt: What is done when nobody can tell whether something was bought.
+        assumed_price: Price that a job counts as while the provider names none; None where it is unknown.
+        if_in_doubt: Treatment of a purchase in doubt.
     """
 
     provider: ClassVar[Any]
@@ -71,30 +71,30 @@ class Credentials(Protocol):
 
     @property
     def payer(self) -> Account:
-        """Whose purchases these are in the journal."""
+        """Account that pays; the journal keeps purchases under it."""
         ...
 
     @property
     def buyer(self) -> Buyer:
-        """Whose key it is."""
+        """Buyer whose key it is."""
         ...
 
     def get_client(self) -> AbstractAsyncContextManager[Any]:
-        """The account's client on this event loop; see `genmedia.providers.base.ProviderClient`."""
+        """Lease the account's client on this event loop; see `genmedia.providers.base.ProviderClient`."""
         ...
 
     async def offer(self) -> Offer:
-        """What the account can buy now."""
+        """Return the products that the account can buy now."""
         ...
 
     async def check(self) -> float | None:
-        """Seconds by which the provider's clock is ahead, when it takes the key; None where clocks cannot be compared."""
+        """Check the key; return the seconds by which the provider's clock is ahead, None where clocks cannot be compared."""
         ...
 
 
 @dataclass(frozen=True)
 class Saved:
-    """Credentials under the name of their block, or why the block cannot be used."""
+    """Credentials under the name of their block, or the error that makes the block unusable."""
 
     provider: str
     name: str
@@ -102,7 +102,7 @@ class Saved:
 
 
 async def asked(account: Saved, question: Callable[[Credentials], Awaitable[T]]) -> T | GenmediaError:
-    """What a provider answers about an account, or why it does not; one that cannot be reached is no reason to stop."""
+    """Return a provider's answer about an account, or the error: one provider that cannot be reached does not stop the others."""
     if isinstance(account.credentials, GenmediaError):
         return account.credentials
     try:
@@ -122,7 +122,7 @@ async def asked(account: Saved, question: Callable[[Credentials], Awaitable[T]])
 
 
 def with_two_keys(saved: Iterable[Saved]) -> dict[str, str]:
-    """By account, what is to be said where several blocks hold different keys of it: they may belong to two customers."""
+    """Return a warning for each account of which several blocks hold different keys: the keys may belong to two customers."""
     blocks: defaultdict[str, dict[str, str | None]] = defaultdict(dict)
     for one in saved:
         if not isinstance(one.credentials, GenmediaError):

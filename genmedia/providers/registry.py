@@ -1,7 +1,7 @@
-"""Which providers there are: those of this project, one line each, and those that installed packages bring.
+"""Registry of the providers: those of this project, one line each, and those of installed packages.
 
-A package brings one by an entry point of the group `genmedia.providers`, whose name is the provider's and whose value is a package of
-its own with the modules that `Provider` names.
+A package registers a provider by an entry point of the group `genmedia.providers`, whose name is the provider's and whose value is a package
+with the modules that `Provider` names.
 """
 
 from collections.abc import Mapping
@@ -26,7 +26,7 @@ BUILT_IN = (
 
 @dataclass(frozen=True)
 class Provider:
-    """Where everything that is about one provider is found.
+    """Modules of one provider.
 
     Attributes:
         name: As it stands in journals and sidecars.
@@ -42,26 +42,26 @@ class Provider:
 
     @property
     def kinds(self) -> tuple[StepKind[Any], ...]:
-        """What of it may stand in a campaign."""
+        """Kinds of steps that a campaign may have of this provider."""
         return import_module(self.steps).KINDS
 
     @property
     def cap_note(self) -> str:
-        """What follows `In …'s own credits` where a person names a cap; empty for nothing."""
+        """Text that follows `In …'s own credits` in the form where a person names a cap; empty for none."""
         return getattr(import_module(self.steps), "CAP_NOTE", "")
 
     @property
     def title(self) -> str:
-        """What people call it."""
+        """Name of the provider for people."""
         return import_module(self.steps).TITLE
 
 
 @cache
 def providers() -> Mapping[str, Provider]:
-    """Every provider by its name.
+    """Return every provider by its name.
 
     Raises:
-        SettingsError: Two have one name.
+        SettingsError: Two providers have the same name.
     """
     found = {name: Provider(name, f"genmedia.providers.{name}.steps", f"blocks.{name}", f"tasks.{name}") for name in BUILT_IN}
     for one in entry_points(group=GROUP):
@@ -73,10 +73,10 @@ def providers() -> Mapping[str, Provider]:
 
 @cache
 def kinds() -> tuple[StepKind[Any], ...]:
-    """The kinds of steps of all providers.
+    """Return the kinds of steps of all providers.
 
     Raises:
-        SettingsError: Two are told apart from others by one field.
+        SettingsError: Two kinds have the same `tag`.
     """
     found: dict[str, StepKind[Any]] = {}
     for kind in (kind for provider in providers().values() for kind in provider.kinds):
@@ -90,5 +90,5 @@ def _two(what: str, name: str, first: str, second: str) -> SettingsError:
 
 
 def kind_of(step: Any) -> StepKind[Any]:
-    """The kind that a step is of, as it is written."""
+    """Return the kind of a step, by the class of its form."""
     return next(kind for kind in kinds() if type(step) is kind.form)

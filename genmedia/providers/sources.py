@@ -1,4 +1,4 @@
-"""What every step as it is written has in common, and what may feed it. A misspelt field is a fault, never ignored."""
+"""Parts that the forms of all steps share, and the sources of their inputs. A misspelt field is a fault, never ignored."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -32,7 +32,7 @@ EVERY = "*"
 
 
 def _told_once(value: Any, check: Callable[[Any], Any]) -> Any:
-    """One fault for a value that is neither, not one for each."""
+    """Report one fault for a value that fits no choice, not one fault for each choice."""
     try:
         return check(value)
     except ValidationError:
@@ -52,16 +52,16 @@ def _fields(value: Any) -> list[str]:
 
 
 class Kinds(NamedTuple):
-    """Tells the kinds in a union apart by the field that only one of them has: what is wrong is then told of this kind alone."""
+    """Tells the kinds in a union apart by the field that only one of them has: faults are then reported for this kind only."""
 
     names: tuple[str, ...]
 
     def of(self, value: Any) -> str | None:
-        """The field, which is the kind's tag as well."""
+        """Return the field of the value's kind, which is its tag as well; None for a value of no kind."""
         return next((name for name in self.names if name in _fields(value)), None)
 
     def check(self, value: Any) -> Any:
-        """The value, if it is of any of the kinds."""
+        """Return the value, if it is of one of the kinds; else raise ValueError."""
         if self.of(value) is None:
             given = ", ".join(_fields(value)) or "no fields"
             raise ValueError(f"has {given}; it needs one of {', '.join(self.names)}")
@@ -69,14 +69,14 @@ class Kinds(NamedTuple):
 
 
 class Written(BaseModel):
-    """What a person writes: a field that there is not is a fault."""
+    """Base of the forms that people write: an unknown field is a fault."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, json_schema_extra=show_plainly)
 
     @model_validator(mode="wrap")
     @classmethod
     def _knows_every_field(cls, value: Any, check: ModelWrapValidatorHandler[Self]) -> Self:
-        """A misspelt field is told with those that there are, and not once more as one that is missing; what else is wrong, beside it."""
+        """Report a misspelt field with the fields that exist, and not once more as a missing field; report other faults beside it."""
         unknown = [name for name in _fields(value) if name not in cls.model_fields]
         if not unknown:
             return check(value)
@@ -127,7 +127,7 @@ class Address(Written):
 
 
 class FedBy(Written):
-    """What an earlier step gives."""
+    """An output of an earlier step."""
 
     step: Name = field("Step", "Name of a step above this one.", example="relight")
     output: str = field(
@@ -150,10 +150,10 @@ Picture = Annotated[
 
 @dataclass(frozen=True)
 class Unreadable:
-    """A step with faults of its form, where these are to be told with those of the plan.
+    """A step with faults in its form, kept so that they are reported with those of the plan.
 
     Attributes:
-        name: As it is written, for the steps that it feeds; empty where that cannot be told.
+        name: Name of the step, for the steps that it feeds; empty where it cannot be read.
     """
 
     name: str
@@ -161,7 +161,7 @@ class Unreadable:
 
 
 def kept_for_the_plan(value: Any, check: Callable[[Any], Any], info: ValidationInfo) -> Any:
-    """The value as `check` gives it; where plans are read and it has faults, `Unreadable`, for these are told with the plan's."""
+    """Return the value as `check` gives it; `Unreadable` where it has faults and the steps will be planned: the plan reports them."""
     try:
         return check(value)
     except ValidationError as error:
@@ -176,7 +176,7 @@ def kept_for_the_plan(value: Any, check: Callable[[Any], Any], info: ValidationI
 
 
 class StepForm(Written):
-    """What every kind of step has."""
+    """The fields that every kind of step has."""
 
     if TYPE_CHECKING:
         take: int  # the last field of every form
@@ -188,4 +188,4 @@ TAKE = field("Take", "2, 3 and so on ask for the same once more; leave it at 1 o
 
 
 Source = File | Text | Address | FedBy
-"""Where an input of a step comes from, as it is written."""
+"""Source of an input of a step, as it is written."""

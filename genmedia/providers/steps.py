@@ -1,6 +1,6 @@
-"""Kinds of steps: what of a provider may stand in a campaign, and all that a campaign asks about it.
+"""Kinds of steps that a campaign may have, and all questions that a campaign asks about them.
 
-Each provider's own kinds are in its `steps.py`; nothing outside of it asks which provider a step belongs to.
+Each provider's own kinds are in its `steps.py`; no code outside of it asks which provider a step belongs to.
 """
 
 from abc import ABC, abstractmethod
@@ -24,30 +24,30 @@ F = TypeVar("F", bound=StepForm)
 T = TypeVar("T")
 
 Submit = Callable[[str, Gate], Awaitable[str]]
-"""Sends an order once, under the given idempotency key, and returns the remote id of what is paid for.
+"""Sends an order once, under the given idempotency key, and returns the remote id of the job that is paid for.
 
-Each call that leaves something at the provider is made inside of the gate, and so is above all the one that costs money.
+Each call that makes or starts a job at the provider, above all the one that costs money, is made inside the gate.
 """
 
 Deliver = Callable[[AsyncExitStack], Awaitable[Submit]]
 """Brings the inputs of an order to where the provider reads them, at no cost; called only when there is something to submit.
 
-What has to be there until the order was sent, such as files, is held by the stack.
+The stack holds files and the like that are needed until the order is sent.
 """
 
 
 @dataclass(frozen=True)
 class Operation:
-    """What a step buys, as its provider describes it now.
+    """The operation that a step buys, as its provider describes it now.
 
     Attributes:
         kind: The kind of the step.
-        name: What people call it: a technique, a model, a template.
-        price: What it costs at most, in `unit`; None when nobody says.
+        name: Name for people: of a technique, a model, a template.
+        price: Highest price, in `unit`; None when it is unknown.
         takes: Each input and the media that it may be: `image`, `video`, `model`, `audio`, `text`.
         gives: Each output and its medium.
         optional: The inputs that may be left out.
-        asked: What is told to the provider besides the inputs, as the kind has it; nobody else reads it.
+        asked: The request besides the inputs, in the kind's own form; only the kind reads it.
         media_types: The types of pictures, or of all files, that may be sent; empty for any.
     """
 
@@ -63,15 +63,15 @@ class Operation:
 
     @property
     def provider(self) -> str:
-        """Who is paid."""
+        """Provider that is paid."""
         return self.kind.provider
 
     def check_inputs(self, place: str, given: Mapping[str, str]) -> list[Fault]:
-        """Every input that is missing, unknown or of the wrong medium, by its place.
+        """Return a fault for every input that is missing, unknown or of the wrong medium.
 
         Args:
-            place: Where the inputs stand, for the faults.
-            given: Input ids and the media that are given for them; an empty one fits everywhere.
+            place: Place of the inputs, for the faults.
+            given: Input ids and the media that are given for them; an empty medium fits everywhere.
         """
         offer = ", ".join(f"{name} ({' or '.join(sorted(media))})" for name, media in self.takes.items()) or "no inputs"
         faults = [
@@ -95,10 +95,10 @@ class PlannedStep:
 
     Attributes:
         name: The step's name; with a number where the step is run once for each of several outputs.
-        operation: What is bought.
-        inputs: Where each input comes from.
-        take: 1, 2, 3…: which of several of the same.
-        takes: How many of the same the plan has, as far as the last of their takes.
+        operation: The operation that is bought.
+        inputs: The inputs, available or pending.
+        take: 1, 2, 3…: number of this one among several of the same.
+        takes: Highest take of the same in the plan.
     """
 
     name: str
@@ -109,22 +109,22 @@ class PlannedStep:
 
     @property
     def feeds(self) -> set[str]:
-        """The names of the steps that must be done before this one."""
+        """Names of the steps that must be done before this one."""
         return {source.run for source in self.inputs if isinstance(source, PendingInput)}
 
 
 class StepKind(ABC, Generic[F]):
     """One kind of step.
 
-    A client that is handed in is the account's, or has the same calls as task runs.
+    A `client` argument is the account's client, or an object that makes some of the same calls as task runs.
 
     Attributes:
-        provider: Who is paid.
+        provider: Provider that is paid.
         tag: The field that only this kind of step has.
-        form: What a person writes.
-        asks: Whether its provider has to be asked what a step gives; else it can be planned without an account.
-        reads_addresses: Whether its provider reads inputs at addresses by itself; which, `reads` says.
-        in_usd: Whether its provider may name prices in USD.
+        form: Form that a person writes.
+        asks: True if the provider must be asked what a step gives; else the step can be planned without an account.
+        reads_addresses: True if the provider reads inputs at some addresses itself; `reads` tells at which.
+        in_usd: True if the provider may name prices in USD.
     """
 
     provider: ClassVar[str]
@@ -139,21 +139,21 @@ class StepKind(ABC, Generic[F]):
 
     @abstractmethod
     def sources(self, step: F) -> list[tuple[str, Source]]:
-        """The step's inputs by their names, as they are written."""
+        """Return the step's inputs by their names, as they are written."""
 
     @abstractmethod
     async def describe(self, client: Any, steps: Sequence[F], payer: Any) -> Mapping[str, Operation | Sequence[Fault]]:
-        """What each step buys, by its name, or what is wrong with it; a fault's place is what follows the step's own.
+        """Return, by step name, the operation that each step buys, or its faults; the place of a fault follows the step's own.
 
         Args:
-            client: The account's; None where none is needed.
-            steps: Of this kind.
+            client: The account's client; None where none is needed.
+            steps: Steps of this kind.
             payer: The account's credentials, which may name prices.
         """
 
     @abstractmethod
     def order(self, operation: Operation, inputs: Sequence[ResolvedInput], account: Account, take: int) -> Order:
-        """The purchase as the journal knows it: texts as they are, files by hash and preparation."""
+        """Return the order for a purchase, as the journal knows it: texts as they are, files by hash and preparation."""
 
     @abstractmethod
     async def deliver(
@@ -165,15 +165,15 @@ class StepKind(ABC, Generic[F]):
         order: Order,
         held: AsyncExitStack,
     ) -> Submit:
-        """Bring the inputs to where the provider reads them, at no cost; returns what sends the order.
+        """Bring the inputs to where the provider reads them, at no cost, and return the function that sends the order.
 
         Args:
-            client: The account's.
-            store: Where inputs are that are assets.
-            operation: What is bought.
-            inputs: As they are.
-            order: What is sent.
-            held: Holds files that have to be there until the order was sent.
+            client: The account's client.
+            store: Store of the inputs that are assets.
+            operation: The operation that is bought.
+            inputs: The inputs, all available.
+            order: The order that is sent.
+            held: Stack that holds the files that are needed until the order is sent.
         """
 
     async def explain(
@@ -184,32 +184,32 @@ class StepKind(ABC, Generic[F]):
         source: Input,
         feeder: Operation | None,  # noqa: ARG002 # as above
     ) -> str:
-        """How an input that is no text will get to the provider, for people.
+        """Describe for people the way in which an input that is not a text will get to the provider.
 
         Args:
-            client: The account's.
-            store: Where assets are.
-            operation: What is bought.
+            client: The account's client.
+            store: Store of the assets.
+            operation: The operation that is bought.
             source: The input.
-            feeder: What gives it; None where it is at hand.
+            feeder: The operation that gives the input; None where the input is available.
         """
         done = self.conversion(operation, source) if isinstance(source, ResolvedInput) else ""
         return f"{frame_of(source)}in the request, {f'turned into a {done.upper()}' if done else 'whole'}"
 
     def conversion(self, operation: Operation, source: ResolvedInput) -> str:
-        """The name of what is done to a file before it is sent, as it stands in submission keys; empty for nothing."""
+        """Name of the conversion of a file before it is sent, as it stands in submission keys; empty for none."""
         return sent_as(source, operation.media_types)
 
     def reads(self, url: str, origins: Origins) -> bool:  # noqa: ARG002 # most providers read no addresses
-        """Whether the provider reads an input at this address by itself."""
+        """True if the provider reads an input at this address itself."""
         return False
 
     def name_of(self, step: PlannedStep, order: Order) -> str:  # noqa: ARG002 # most names say nothing of what is asked for
-        """The step's name, where it tells something that the order asks for otherwise."""
+        """Return the step's name, corrected where it tells something other than the order asks for."""
         return step.name
 
     async def delete(self, client: Any, job_id: str) -> None:
-        """Delete a job at the provider, with its files there, where that can be done; they are in the store by then."""
+        """Delete a job at the provider with its files there, where the provider can; the files are in the store by then."""
 
     async def stage(
         self,
@@ -218,28 +218,28 @@ class StepKind(ABC, Generic[F]):
         plan: Mapping[str, PlannedStep],  # noqa: ARG002 # as above
         steps: Sequence[PlannedStep],
     ) -> Sequence[PlannedStep]:
-        """The steps with their inputs brought to the provider, each once, before the first of the plan is bought.
+        """Return the steps with their inputs brought to the provider, each once, before the plan's first purchase.
 
         Args:
-            client: The account's.
-            store: Where assets are.
-            plan: All of it, by name.
-            steps: Those of this kind that are to be bought.
+            client: The account's client.
+            store: Store of the assets.
+            plan: All steps of the plan, by name.
+            steps: The steps of this kind that will be bought.
 
         Raises:
-            InputError: An input, there or not yet, cannot get to the provider.
+            InputError: An input, available or pending, cannot get to the provider.
         """
         return steps
 
 
 def preparation(source: ResolvedInput, operation: Operation) -> str:
-    """The name of all that is done to a file before it is sent, as it stands in submission keys."""
+    """Name of all that is done to a file before it is sent, as it stands in submission keys; `none` for nothing."""
     frame = "" if source.at is None else f"frame-{source.at}"
     return "+".join(filter(None, (frame, operation.kind.conversion(operation, source)))) or "none"
 
 
 def frame_of(source: Input) -> str:
-    """How a picture of a video is named in a sentence, with what follows it set off; empty for anything else."""
+    """Words that begin a sentence about a picture of a video, with a comma and a space at the end; empty for any other input."""
     if source.at is None:
         return ""
     named = {"poster": "the picture in the middle of the video, ", "last": "the last picture of the video, "}
@@ -247,7 +247,7 @@ def frame_of(source: Input) -> str:
 
 
 async def look_up(names: Iterable[str], ask: Callable[[str], Awaitable[T]]) -> dict[str, T | NotFoundError]:
-    """Each name as the provider describes it now; one that it does not know is a fault of the plan, to be told with the others."""
+    """Ask the provider for each name, once; a name that it does not know gets its error, which is reported with the plan's other faults."""
 
     async def found(name: str) -> T | NotFoundError:
         try:

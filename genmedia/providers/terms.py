@@ -1,4 +1,4 @@
-"""How purchases at a provider are made, as far as providers differ: what its client says of itself to whoever buys."""
+"""Terms of purchases at a provider, as far as providers differ; its client names them to the code that buys."""
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
@@ -12,26 +12,26 @@ if TYPE_CHECKING:  # it loads a database library, which clients do not need
 
 
 def _nothing() -> None:
-    """Most providers have nothing to do here, and nothing to tell."""
+    """Do nothing: most providers have nothing to do or to tell here."""
 
 
 async def _nothing_now() -> None:
-    """As above."""
+    """Do nothing; see `_nothing`."""
 
 
 @dataclass(frozen=True)
 class Terms:
-    """How purchases at a provider are made, as far as providers differ.
+    """Terms of purchases at a provider, as far as providers differ.
 
     Attributes:
-        not_charged: What is said of the money of a failed job for which the provider names no charge.
-        repeat_seconds: Between two submissions of one order, by the provider's clock; see `buy`.
-        reprice: Asks what an order costs now; None where the provider names no prices.
-        slots: Those of the account's open jobs.
-        listen: Begins to listen to what the provider pushes.
-        make_ready: Asks for what has to be known before an order is sent.
-        counter: What the provider last said was used of the account; None where it does not say.
-        first_look: In how many seconds a look at a new job is of use.
+        not_charged: Sentence on the money of a failed job for which the provider names no charge.
+        repeat_seconds: Seconds between two submissions of one order, by the provider's clock; see `buy`.
+        reprice: Asks for the present price of an order; None where the provider names no prices.
+        slots: Slots of the account's open jobs.
+        listen: Begins to listen to the messages that the provider pushes.
+        make_ready: Asks the provider for the facts that must be known before an order is sent.
+        counter: Returns what the provider last said the account has used; None where it does not say.
+        first_look: Returns the seconds before which a look at a new job is of no use.
     """
 
     not_charged: str

@@ -1,4 +1,4 @@
-"""Meeting one order to its end: bought, awaited, stored; tried again where a job fails or a file is refused, as far as that is allowed."""
+"""One order, carried out to its end: buy, wait, store; try again where a job fails or a file is refused, as far as that is allowed."""
 
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
@@ -24,7 +24,7 @@ from genmedia.purchasing.uses import tell_uses
 
 @dataclass(frozen=True)
 class Acquired:
-    """What became of one order: the purchase, its files, what it was charged, and why files were refused, if the store goes on."""
+    """Result of one order: the purchase, its files, its charge, and why files were refused, where the store goes on without them."""
 
     purchase: Purchase
     assets: tuple[StoredAsset, ...]
@@ -33,7 +33,7 @@ class Acquired:
 
     @property
     def status(self) -> str:
-        """That of its result."""
+        """Status for its result."""
         return QUARANTINED if self.refused else self.purchase.outcome
 
 
@@ -45,18 +45,18 @@ async def acquire(
     finish: Callable[[Purchase], Awaitable[Received]],
     log: Log,
 ) -> Acquired:
-    """Meet one order: buy it, await and store it. What a file that was refused means, the store's block says.
+    """Carry out one order: buy it, wait for its job, store its files. The store's block decides what happens where a file is refused.
 
     Args:
-        name: The item, for the progress.
-        assets: Where its files go.
-        spare: What the run may spend beyond its plan at whom it pays; None for no limit.
+        name: Name of the item, for the progress.
+        assets: The store of its files, and the journal.
+        spare: Most that the run may spend beyond its plan at the account that pays; None for no limit.
         submit: Buys it, or finds that it is bought.
-        finish: Brings it to its end: its files in the store, and what of its cost is to be reported.
-        log: Is told when it is bought again.
+        finish: Waits for the job and stores its files; returns them, and the part of the cost that this run reports.
+        log: Log for a message when it is bought again.
 
     Raises:
-        MediaError: A file is not what it should be, and the block says that this is a failure, or nothing more may be spent.
+        MediaError: A file is not what it should be, and by the block that is a failure, or nothing more may be spent.
     """
     tries = _Tries(name, assets, spare, log, again=assets.if_refused == "buy again")
     purchase: Purchase | None = None
@@ -80,7 +80,7 @@ async def acquire(
             except JobFailedError as error:
                 tries.repeat(purchase, error)
             except SupersededError as error:
-                tell(name, error.what)  # what answers for the wish now is taken up
+                tell(name, error.what)  # the attempt that answers for the order now is taken up
                 tries.charged = together(tries.charged, error.charged)
             else:
                 tell(name, "stored", 100, over=True)
@@ -93,12 +93,12 @@ async def acquire(
 
 @dataclass
 class _Tries:
-    """What was bought so far for one order, and whether it may be bought once more.
+    """The purchases for one order so far, and the decision to buy it once more.
 
     Attributes:
-        again: Whether it may be bought once more when its file is refused.
-        charged: What was paid before the present try; None where that is not known.
-        failures: Of the jobs before it.
+        again: True if it may be bought once more when its file is refused.
+        charged: Amount paid before the present try; None if it is unknown.
+        failures: Failures of the jobs before it.
     """
 
     name: str
@@ -110,7 +110,7 @@ class _Tries:
     failures: list[JobFailedError] = field(default_factory=list[JobFailedError])
 
     async def buy(self, submit: Callable[[], Awaitable[Purchase]]) -> Purchase:
-        """The purchase.
+        """Buy, and return the purchase.
 
         Raises:
             JobFailedError: The job before has failed, and the cap leaves no room for another.
@@ -126,7 +126,7 @@ class _Tries:
         """Go on to the next attempt.
 
         Raises:
-            JobFailedError: There is none, or another run has bought the job, or it is not the provider that has to do better.
+            JobFailedError: No attempt is left, or another run has bought the job, or the job was cancelled.
         """
         self.failures.append(error)
         final = isinstance(error, JobCancelledError) or purchase.outcome is Outcome.JOINED
@@ -139,9 +139,9 @@ class _Tries:
         """Give up a purchase whose file was refused.
 
         Raises:
-            MediaError: It is not to be bought once more.
+            MediaError: The order is not to be bought once more.
         """
-        # A job that was not bought here may be another's to fetch, and one more attempt is the most that the block allows.
+        # A job that was not bought here may be fetched by another run; the block allows one more attempt at most.
         if not self.again or purchase.outcome is not Outcome.BOUGHT or purchase.number != 1:
             raise error
         given_up, lost = await _give_up(self.assets, purchase, error, self.spare)
@@ -151,24 +151,24 @@ class _Tries:
 
 
 def _add_charge(error: Exception, charged: float | None) -> None:
-    """Have an error of ours tell what was paid before it as well."""
+    """Add the amount that was paid before to the charge of an error of genmedia."""
     if isinstance(error, GenmediaError):
         error.charged = together(charged, error.charged)
 
 
 async def _leave(assets: Assets, purchase: Purchase | None) -> None:
-    """Let others know that this run waits for a job no more: whoever comes next takes it up, and tells its cost."""
+    """Write down that this run no longer waits for a job: the next run takes it up, and reports its cost."""
     if purchase is None:
         return
-    with suppress(JournalError):  # what the run has to tell is something else
+    with suppress(JournalError):  # the run has another result to tell
         async with assets.get_journal() as journal:
             await journal.leave(purchase.attempt, purchase.order.purpose.run)
 
 
 async def _give_up(assets: Assets, purchase: Purchase, error: MediaError, spare: float | None) -> tuple[bool, float | None]:
-    """Give up a purchase whose file was refused, so that it can be bought again, and what of its cost is to be reported.
+    """Give up a purchase whose file was refused, so that it can be bought again; return True, and the part of its cost to report.
 
-    Not given up is what another process has fetched whole meanwhile, or is at.
+    Return False instead where another process has stored its files meanwhile, or works on it.
 
     Raises:
         MediaError: The run may not spend that much beyond its plan.

@@ -1,4 +1,4 @@
-"""What a plan may cost, checked whole before anything of it is bought."""
+"""Checks that a whole plan can be paid for, before anything of it is bought."""
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
@@ -11,26 +11,26 @@ from genmedia.journal import TOLERANCE, Attempt, AttemptState, Journal, Purpose
 from genmedia.providers.base import ProviderClient
 
 TOLD = 8
-"""How many prices an error tells, the highest first."""
+"""Number of prices that an error names, the highest first."""
 
 LESS = "Raise the budget, or ask for less."
-"""What to do where a plan costs more than its budget."""
+"""Advice where a plan costs more than its budget."""
 
 
 def run_cap(
     provider: str, units: Collection[str], max_credits: float | None, max_usd: float | None, *, to_buy: bool
 ) -> float | None:
-    """What a run may spend at a provider, in the unit in which that names its prices; None for no limit.
+    """Return the most that a run may spend at a provider, in the unit in which that names its prices; None for no limit.
 
     Args:
-        provider: Who is paid.
-        units: In which it names the prices of what is planned.
-        max_credits: What the run may spend in credits.
-        max_usd: What it may spend in USD; None for a provider that never names prices in that.
-        to_buy: Whether anything is still to be bought there.
+        provider: Provider that is paid.
+        units: Units in which it names the prices of what is planned.
+        max_credits: Most that the run may spend in credits; None for no limit.
+        max_usd: Most that it may spend in USD; None for no limit, or for a provider that never names prices in USD.
+        to_buy: True if anything is still to be bought there.
 
     Raises:
-        BudgetError: There is something to buy, and the only cap is in another unit, or no unit is that of all prices.
+        BudgetError: There is something to buy, and the only cap is in another unit, or the prices are in several units.
     """
     if len(units) > 1 and to_buy:
         raise BudgetError(
@@ -47,17 +47,17 @@ def run_cap(
 
 
 def shares(budget: float, prices: Mapping[str, Sequence[float | None]], spent: Mapping[str, float]) -> dict[str, float]:
-    """What a run may pay each provider, so that all together are paid no more than one budget.
+    """Return the share of each provider: the most that a run may pay it, so that all together are paid no more than one budget.
 
-    That is what it has paid already, its part of the plan, and a part of what is left.
+    A share is the amount that the run has paid already, the provider's part of the plan, and an equal part of what is left.
 
     Args:
-        budget: In credits, whoever is paid.
-        prices: By provider, what each purchase that is still to be made would cost; None where nobody knows.
-        spent: By provider, what the run has spent there: it may be run again, as Prefect's Retry does.
+        budget: The budget in credits, for all providers together.
+        prices: By provider, the price of each purchase that is still to be made; None if it is unknown.
+        spent: By provider, the amount that the run has spent there already: it may be run again, as Prefect's Retry does.
 
     Raises:
-        BudgetError: All of it would cost more, or nobody knows what it would cost.
+        BudgetError: All purchases would cost more than the budget, or a price is unknown.
     """
     unknown = sorted(provider for provider, each in prices.items() if None in each)
     if unknown:
@@ -82,7 +82,7 @@ def shares(budget: float, prices: Mapping[str, Sequence[float | None]], spent: M
 
 
 class Outlook(StrEnum):
-    """What is to become of one part of a plan, before anything of it is bought."""
+    """Outlook for one part of a plan, before anything of it is bought."""
 
     TO_BUY = "to buy"
     UNDER_WAY = "under way"
@@ -93,7 +93,7 @@ class Outlook(StrEnum):
 
 
 LOST = (Outlook.REFUSED, Outlook.NOT_BOUGHT)
-"""What is fed with one of these is not made either."""
+"""Outlooks of parts that give no file: a part that needs one of them is not made either."""
 
 _ANSWERED = {
     AttemptState.BOUND: Outlook.UNDER_WAY,
@@ -104,11 +104,11 @@ _ANSWERED = {
 
 
 def outlook_of(attempt: Attempt | None, withheld: str) -> Outlook:
-    """What is to become of a wish.
+    """Return the outlook for an order.
 
     Args:
-        attempt: What the journal has of it; None where it answers for nothing.
-        withheld: Why nothing may be bought for it, or nothing.
+        attempt: The attempt that answers for it in the journal; None if there is none.
+        withheld: Reason why nothing may be bought for it; empty where it may be bought.
     """
     if attempt is not None:
         return _ANSWERED.get(attempt.state, Outlook.TO_BUY)
@@ -120,11 +120,11 @@ class Foreseen:
     """One part of a plan, before anything of it is bought.
 
     Attributes:
-        name: The step or item.
-        provider: Who is paid.
-        operation: What is bought: a technique, a model.
-        price: What it would cost in `unit`; None where nobody knows.
-        key: Its submission; empty while its inputs are not known.
+        name: Name of the step or item.
+        provider: Provider that is paid.
+        operation: Operation that is bought: a technique, a model.
+        price: Price in `unit`; None if it is unknown.
+        key: Its submission key; empty while its inputs are not known.
     """
 
     name: str
@@ -138,12 +138,12 @@ class Foreseen:
 
 @dataclass(frozen=True)
 class Plan:
-    """What is still to be bought at one account.
+    """The purchases that are still to be made at one account.
 
     Attributes:
-        prices: What each purchase would cost in `unit`, by its name; None where nobody knows.
-        purpose: For what; its cap is the run's own.
-        keys: The submissions of those whose inputs are known already.
+        prices: Price of each purchase in `unit`, by its name; None if it is unknown.
+        purpose: Purpose of the purchases; its cap is the run's own.
+        keys: Submission keys of the purchases whose inputs are known already.
     """
 
     account: str
@@ -154,22 +154,22 @@ class Plan:
 
     @property
     def provider(self) -> str:
-        """Who is paid."""
+        """Provider that is paid."""
         return self.account.partition("|")[0]
 
     @property
     def cost(self) -> float:
-        """What the purchases cost together, as far as anybody knows."""
+        """Sum of the prices that are known."""
         return sum(price or 0 for price in self.prices.values())
 
     @property
     def known(self) -> bool:
-        """Whether somebody knows the price of each."""
+        """True if the price of each purchase is known."""
         return None not in self.prices.values()
 
     @property
     def told(self) -> str:
-        """What it costs, for people."""
+        """Cost of the plan, for people."""
         if self.known:
             return f"at most {priced(self.cost, self.unit)}" if self.cost else priced(0, self.unit)
         unknown = sum(price is None for price in self.prices.values())
@@ -179,14 +179,14 @@ class Plan:
 
     @property
     def spare(self) -> float | None:
-        """What the run may spend beyond it; None where it has no cap."""
+        """Amount that the run may spend beyond the plan; None where it has no cap."""
         return None if self.purpose.cap is None else self.purpose.cap - self.cost
 
     def check_cap(self) -> None:
-        """See that it costs no more than the run's cap.
+        """Check that the plan costs no more than the run's cap.
 
         Raises:
-            BudgetError: It does, or there is a cap and nobody knows.
+            BudgetError: It costs more, or there is a cap, and a price is unknown.
         """
         cap = self.purpose.cap
         if cap is None or not self.prices:
@@ -206,20 +206,20 @@ class Plan:
             )
 
     async def check_caps(self, journal: Journal) -> None:
-        """See that the caps of its account leave as much as it needs; see `Money.check_plan`."""
+        """Check that the caps of the account leave as much as the plan needs; see `Money.check_plan`."""
         cost = self.cost if self.known else None
         await journal.money.check_plan(self.account, cost, self.unit, self.purpose, self.keys)
 
     async def check_balance(self, client: ProviderClient) -> None:
-        """See that the account has as much as it needs, where its provider tells that for nothing.
+        """Check that the account has as much as the plan needs, where its provider tells the balance at no cost.
 
         Raises:
-            BudgetError: It has not.
+            BudgetError: The account has less.
         """
         try:
             left = await client.balance()
         except ApiError:
-            return  # whoever buys is told why
+            return  # the purchase itself raises the error
         if left is not None and left + TOLERANCE < self.cost:
             raise BudgetError(
                 f"{self.provider} has {priced(left, self.unit)} left, and the plan needs {self.cost:.10g}",
@@ -228,10 +228,10 @@ class Plan:
 
 
 async def check_plans(journal: Journal, plans: Sequence[tuple[Plan, ProviderClient]]) -> None:
-    """See that everything that is still to be bought can be paid for, at every account, before the first of it is bought.
+    """Check that everything that is still to be bought can be paid for, at every account, before the first purchase.
 
     Raises:
-        BudgetError: Everything that is not so.
+        BudgetError: Something cannot be paid for; the error names all such faults.
     """
     faults: list[BudgetError] = []
     for plan, client in plans:

@@ -33,16 +33,16 @@ from genmedia.transport.refusals import prompt_of
 from genmedia.transport.session import waiting_out
 
 REPEATS = 4
-"""How often a submission that may have been accepted is asked about again, where the provider recognises it."""
+"""Most repeats of a submission that may have been accepted, where the provider recognises it."""
 
 WATCH_SECONDS = 0.1
-"""Between two looks at an attempt that another process submits."""
+"""Pause between two looks at an attempt that another process submits, in seconds."""
 
 
 class Outcome(StrEnum):
-    """How an order was met; the words stand in the Prefect UI as state names.
+    """The way in which an order was met; the Prefect UI shows these words as state names.
 
-    `JOINED`: another run, which is at it now, has bought the job, and tells its cost. `REATTACHED`: an earlier one has, and is gone.
+    `JOINED`: another run, which waits for the job now, has bought it, and reports its cost. `REATTACHED`: an earlier run has, and is gone.
     """
 
     BOUGHT = "Bought"
@@ -54,10 +54,10 @@ class Outcome(StrEnum):
 
 @dataclass(frozen=True)
 class Purchase:
-    """What answers for an order: a remote job, or the files it gave long ago; nothing, where the outcome is `Not bought`.
+    """The job or the files that answer for an order: a remote job, or stored files; none, where the outcome is `Not bought`.
 
     Attributes:
-        attempt: Which, in the journal; 0 for none.
+        attempt: Id of the attempt in the journal; 0 for none.
         job_id: The provider's id of the job.
         assets: The stored files, when the outcome is `Reused`; else empty.
     """
@@ -72,7 +72,7 @@ class Purchase:
 
     @property
     def why_not(self) -> str:
-        """Why nothing was bought for it; empty where something answers for the order."""
+        """Reason why nothing was bought; empty where a job or files answer for the order."""
         return self.order.withheld if self.outcome is Outcome.NOT_BOUGHT else ""
 
     @property
@@ -82,13 +82,13 @@ class Purchase:
 
 
 Prepare = Callable[[], Awaitable[Submit]]
-"""Brings the inputs to where the provider reads them, at no cost; called only when there is something to submit."""
+"""Function that makes the inputs available to the provider, at no cost; called only when there is something to submit."""
 
 Reprice = Callable[[], Awaitable[float | None]]
-"""What an order costs now; None where the provider tells no price any more."""
+"""Function that asks for the present price of an order; None where the provider no longer tells a price."""
 
 Recover = Callable[[Attempt, Journal], Awaitable[str | None]]
-"""Finds out what became of an attempt whose answer was lost; see `ProviderClient.recover`."""
+"""Function that finds out what became of an attempt whose answer was lost; see `ProviderClient.recover`."""
 
 
 def _utc() -> datetime:
@@ -96,16 +96,16 @@ def _utc() -> datetime:
 
 
 def _uncounted() -> None:
-    """Most providers do not say what was used."""
+    """Return None, as for the providers that do not say what was used."""
 
 
 async def _price(order: Order, reprice: Reprice | None) -> Order:
-    """The order at its present price, beside what was planned for it."""
+    """Return the order at its present price, with the price that was planned for it."""
     return replace(order, price=await reprice(), planned=order.reserved) if reprice else order
 
 
 async def _intend(journal: Journal, order: Order, asked_at: datetime, counter: Counter | None, buyer: Buyer) -> Attempt | None:
-    """Write the intent down; None as `Journal.intend` says."""
+    """Write down the intent; return None where `Journal.intend` does."""
     try:
         return await journal.intend(order, asked_at, counter, buyer)
     except BudgetError as error:
@@ -128,35 +128,34 @@ async def buy(
 ) -> Purchase:
     """Meet an order without ever paying twice for it.
 
-    Stored: its files are reused. Live: the running job is taken up again. Neither: the intent is written down, the order is
-    submitted once, and the remote id is bound to it; unless the order is withheld: then nothing is bought.
+    If an attempt is stored, its files are reused. If one is live, the running job is taken up again. Else the intent is written down, the
+    order is submitted once, and the remote id is bound to the attempt; but if the order is withheld, nothing is bought.
 
     Args:
-        journal: Where intents and ids are written down.
-        order: What is wanted.
-        prepare: Makes ready to send it.
-        has: Whether the store still holds a file; what it lost, or holds cut short, is fetched again from the job that gave it, not bought
-            again.
-        recover: How the provider is asked about a lost answer, once it may no longer recognise an equal submission.
+        journal: The journal in which intents and ids are written down.
+        order: The order.
+        prepare: Makes the inputs available; returns the function that submits.
+        has: Tells if the store still has a file; a file that is lost or cut short is fetched again from its job, not bought again.
+        recover: Asks the provider about a lost answer, once it may no longer recognise an equal submission.
         repeat_pause: Seconds between two submissions under one idempotency key, so that they never run at the same time: as long as
             an answer may take.
-        clock: The provider's time.
-        counter: What the provider said was used of the account.
-        buyer: Whose key pays.
-        reprice: Asks for the price just before it is bought, where the provider tells one: that is reserved. See `Purpose.spare` for what
-            turns out dearer than the order says.
+        clock: Returns the time by the provider's clock.
+        counter: Returns the amount of the account that the provider said was used.
+        buyer: The key that pays, and its block.
+        reprice: Asks for the price just before the order is bought, where the provider tells one; that price is reserved. See
+            `Purpose.spare` for a price above that of the order.
 
     Raises:
-        NotAcceptedError: The provider refused it; nothing was bought.
-        ContentRefusedError: The provider will not make it, or would not when it was asked before: then it is not asked again.
-        OtherKeyError: It was begun with another key, and this one cannot tell what became of it.
-        MaybeAcceptedError: No answer came, as often as it was asked for; the next call asks again.
-        HeldError, BudgetError: The account may not spend it.
-        InDoubtError: Nobody can tell whether it was bought, now or by an earlier run, and it is not to be bought once more.
+        NotAcceptedError: The provider refused the order; nothing was bought.
+        ContentRefusedError: The provider refuses to make it, now or when it was asked before: then it is not asked again.
+        OtherKeyError: The attempt was begun with another key, and with this one its end cannot be found out.
+        MaybeAcceptedError: No answer came, though it was asked for several times; the next call asks again.
+        HeldError, BudgetError: The account may not spend the price.
+        InDoubtError: It is not known if it was bought, now or by an earlier run, and it is not to be bought once more.
     """
     submission = _Submission(journal, order, recover, repeat_pause, clock, buyer)
     may_resubmit = order.if_in_doubt is Doubt.RESUBMIT and order.purpose.cap is not None and not order.withheld
-    # All that is asked for it waits out of the same patience, what is sent up and asked for before it is sent as well.
+    # All requests for the order share one patience, also uploads and questions before it is sent.
     with waiting_out(order.patience, lambda what: tell(order.purpose.step, what)):
         while _may_answer(order, attempt := await journal.live_attempt(order.key)):
             if attempt is None:
@@ -189,14 +188,14 @@ async def buy(
 
 
 def _may_answer(order: Order, attempt: Attempt | None) -> bool:
-    """Whether something may answer for the order: it may be bought, or is bought. What was only intended is still to buy."""
+    """True if the order may be bought, or is bought; an attempt that is only intended is still to buy."""
     return not order.withheld or (attempt is not None and attempt.state is not AttemptState.INTENDED)
 
 
 async def _answer_with(journal: Journal, order: Order, attempt: Attempt, has: Has) -> Purchase:
-    assert attempt.remote_id is not None  # only an intent and a doubt have none
+    assert attempt.remote_id is not None  # only an attempt that is intended or in doubt has none
     assets = tuple(await journal.assets(attempt.id))
-    # What their sidecars tell is written down already: a second run of the same campaign writes nothing.
+    # Uses that their sidecars tell are written down already: a second run of the same campaign writes nothing.
     if order.purpose.campaign and not (assets and all(asset.tells_use(order.purpose) for asset in assets)):
         await journal.use(order.key, order.purpose)
     if attempt.state is AttemptState.STORED and await are_there(assets, has):
@@ -211,7 +210,7 @@ def _purchase(order: Order, attempt: Attempt, job_id: str, outcome: Outcome, ass
 
 
 def refused(order: Order, what: str, *, money: str, job_id: str = "") -> ContentRefusedError:
-    """What to tell of an order that the provider will not make: why, what it asks for, and what that cost."""
+    """Return the error for an order that the provider refuses to make: the reason, the prompt, and the cost."""
     prompt = prompt_of(order.request)
     return ContentRefusedError(
         f"{what}; asked for was {prompt}" if prompt else what, job=describe(order, order.key, job_id), money=money
@@ -219,7 +218,7 @@ def refused(order: Order, what: str, *, money: str, job_id: str = "") -> Content
 
 
 async def end_without_result(journal: Journal, attempt_id: int, job: Job, run: str = "") -> float | None:
-    """Write down that a job ended and gave nothing; what of its cost this run is to report, as `Journal.report` says."""
+    """Write down that a job ended and gave nothing; return the part of its cost that this run reports; see `Journal.report`."""
     await journal.charge(attempt_id, job.charged_in((await journal.attempt(attempt_id)).unit))
     await journal.note(attempt_id, job.said)
     if job.content_refused:
@@ -230,15 +229,15 @@ async def end_without_result(journal: Journal, attempt_id: int, job: Job, run: s
 
 
 def say_excess(attempt: Attempt) -> str:
-    """What is said of the money when a job took more than its price; empty where it did not."""
+    """Return the sentence about a job that was charged more than its price; empty where it was not."""
     return f"{attempt.excess[0].upper()}{attempt.excess[1:]}: the account is held." if attempt.excess else ""
 
 
 async def _look_for(journal: Journal, attempt: Attempt, recover: Recover, buyer: Buyer) -> str | None:
-    """What became of an attempt. Who sees its job may be anybody; who does not see it has to be its buyer.
+    """Return the id of an attempt's job, or None if there is no job. Any key may find the job; only that of its buyer may miss it.
 
     Raises:
-        OtherKeyError: This one has not bought it, and does not see it.
+        OtherKeyError: The job was not found, with another key than the one that bought it.
     """
     try:
         job_id = await recover(attempt, journal)
@@ -251,11 +250,11 @@ async def _look_for(journal: Journal, attempt: Attempt, recover: Recover, buyer:
 
 
 async def settle(journal: Journal, attempt: Attempt, recover: Recover, buyer: Buyer) -> None:
-    """Find out what became of an attempt whose owner is gone, without its order at hand, and write it down, unless another does.
+    """Find out what became of an attempt whose owner is gone, without its order, and write it down, unless another process does.
 
     Raises:
         ApiError: The provider could not be asked; the attempt is given up.
-        OtherKeyError: It was begun with another key than this buyer's, who cannot tell; the attempt is given up.
+        OtherKeyError: It was begun with another key, and with this one its end cannot be found out; the attempt is given up.
     """
     mine = await journal.take_over(attempt)
     if mine is None:
@@ -281,8 +280,8 @@ class _Submission:
     """Sends one order, and finds out what became of what was sent.
 
     Attributes:
-        unsettled: Whether the provider may have accepted something that was sent for the attempt, and has not denied it since.
-        duplicate: Its answer that it has this submission; from then on the job is looked for, and never submitted again.
+        unsettled: True if the provider may have accepted a submission that was sent for the attempt, and has not denied it since.
+        duplicate: The provider's answer that it has this submission; from then on the job is looked for, and never submitted again.
     """
 
     journal: Journal
@@ -295,18 +294,22 @@ class _Submission:
     duplicate: DuplicateError | None = None
 
     def may_repeat(self, attempt: Attempt) -> bool:
-        """Whether the provider surely still answers an equal submission with the job that exists, for as long as asking takes."""
+        """True if the provider certainly still answers an equal submission with the job that exists, for as long as asking takes."""
         if attempt.asked_at is None or not self.buyer.may_miss(attempt.buyer):
             return False
         age = (self.clock() - attempt.asked_at).total_seconds()
-        return 0 <= age <= self.order.repeat_window - self.repeat_pause  # below 0 somebody has set a clock: no age is known
+        return 0 <= age <= self.order.repeat_window - self.repeat_pause  # below 0 a clock was set: the age is unknown
 
     async def meet_doubt(self, attempt: Attempt, *, again: bool) -> None:
-        """Give up an attempt in doubt if the order says so, and return if the order may be looked at anew.
+        """Give up an attempt in doubt if the order says so; return if the journal is to be asked again.
 
         Args:
-            attempt: In doubt.
-            again: Whether it may be bought once more.
+            attempt: An attempt in doubt.
+            again: True if the order may be bought once more.
+
+        Raises:
+            InDoubtError: The order leaves it to a person.
+            AbandonedError: It was given up, and is not bought once more.
         """
         about = self._about(attempt)
         if not again and self.order.if_in_doubt is not Doubt.ABANDON:
@@ -316,7 +319,7 @@ class _Submission:
             raise AbandonedError(f"it is not known whether it was accepted: {attempt.reason}", job=about)
 
     async def wait_for_equal(self) -> None:
-        """Wait until no equal job is unbound; settle one whose owner is gone."""
+        """Wait a moment while an equal job is unbound; settle one whose owner is gone."""
         equal = self.order.fingerprint and await self.journal.unbound_equal(str(self.order.account), self.order.fingerprint)
         if not equal or equal.key == self.order.key or await self.journal.is_worked_on(equal):
             await asyncio.sleep(WATCH_SECONDS)
@@ -325,13 +328,13 @@ class _Submission:
         await settle(self.journal, equal, self.recover, self.buyer)
 
     async def send(self, attempt: Attempt, present: Order, submit: Submit, *, first: bool) -> str | None:
-        """Submit the order, and bind what came of it; None when another process has taken it over, or it is in doubt.
+        """Submit the order, bind its job, and return the job's id; None when another process has taken it over, or it is in doubt.
 
         Args:
-            attempt: Held by this process.
+            attempt: An attempt that this process has claimed.
             present: The order at its present price.
             submit: Sends it.
-            first: Whether nothing was sent for the attempt yet.
+            first: True if nothing was sent for the attempt yet.
         """
         self.unsettled = not first
         try:
@@ -358,7 +361,7 @@ class _Submission:
         except BaseException as error:
             if isinstance(error, GenmediaError):
                 error.job = error.job or self._about(attempt)
-            with suppress(JournalError):  # what it cannot write down it knows itself; the cause is what has to be told
+            with suppress(JournalError):  # the cause has to be told; this process itself knows what it gave up
                 await self._let_go(attempt, NEVER_SENT)
             raise
         try:
@@ -375,14 +378,14 @@ class _Submission:
         return job_id
 
     async def _let_go(self, attempt: Attempt, reason: str) -> None:
-        """Give up an attempt: nothing was bought, unless something is unsettled, which anyone may settle then."""
+        """Give up an attempt: write down that nothing was bought; or, if a submission is unsettled, let any process settle it."""
         if self.unsettled:
             await self.journal.release(attempt)
         else:
             await self.journal.refuse(attempt, reason)
 
     async def _submit_until_known(self, attempt: Attempt, present: Order, submit: Submit) -> str:
-        """Submit; after a lost answer again only where an equal key gives the job that exists, or the provider says there is none."""
+        """Submit, and return the job's id; after a lost answer only where an equal key gives the existing job, or there is none."""
         lost = ""
         for left in reversed(range(REPEATS + 1)):
             try:
@@ -397,7 +400,7 @@ class _Submission:
         raise AssertionError("the last repeat returns or raises")
 
     async def _ask_or_submit(self, attempt: Attempt, present: Order, submit: Submit) -> str:
-        """Submit what was not sent, or is recognised, or was not accepted; else the job there is."""
+        """Submit if nothing was sent, or it is recognised, or it was not accepted; return the id of the new or the existing job."""
         if self.duplicate:
             return await self._existing(attempt, self.duplicate)
         if self.unsettled and not self.may_repeat(attempt):
@@ -407,10 +410,10 @@ class _Submission:
         try:
             return await submit(f"{attempt.key}:{attempt.number}", partial(self._gate, attempt, present, again=self.unsettled))
         except DuplicateError as duplicate:
-            self.unsettled, self.duplicate = True, duplicate  # there is a job, whatever asking for it gives
+            self.unsettled, self.duplicate = True, duplicate  # there is a job, even if it is not found
             return await self._existing(attempt, duplicate)
         except (NotAcceptedError, BudgetError) as refusal:
-            if self.unsettled:  # that one call was refused, or not sent, says nothing of those before it
+            if self.unsettled:  # a call that was refused, or not sent, says nothing of the calls before it
                 if found := await self._ask(attempt, refusal):
                     return found
                 self.unsettled = False
@@ -418,9 +421,9 @@ class _Submission:
 
     @asynccontextmanager
     async def _gate(self, attempt: Attempt, present: Order, *, again: bool) -> AsyncGenerator[None]:
-        """What is sent for an attempt is sent in here; `again`: after something that may have been accepted."""
+        """Check that an attempt may be sent, and send it inside the block; `again`: True after a submission that may have been accepted."""
         await self.journal.assure(attempt, present)
-        # It may have been held back until the provider recognises an equal one no more: then that has to be asked about first.
+        # It may have waited until the provider no longer recognises an equal one: then the earlier one has to be asked about first.
         if again and not self.may_repeat(attempt):
             raise NoAnswerError("an earlier submission may be forgotten by now")
         before, self.unsettled = self.unsettled, True
@@ -431,11 +434,11 @@ class _Submission:
             raise
 
     async def _ask(self, attempt: Attempt, refusal: GenmediaError | None = None) -> str | None:
-        """What became of what was sent before: its job's id; None when the provider says that nothing was bought.
+        """Ask what became of an earlier submission; return its job's id, or None when the provider says that nothing was bought.
 
         Args:
-            attempt: Held by this process.
-            refusal: Why it cannot be sent again, where that is so: who cannot be asked now is asked by the next run.
+            attempt: An attempt that this process has claimed.
+            refusal: The error for which it cannot be sent again, if any; a provider that cannot be asked now is then asked by the next run.
         """
         try:
             return await _look_for(self.journal, attempt, self.recover, self.buyer)
@@ -445,10 +448,10 @@ class _Submission:
             raise
 
     async def _existing(self, attempt: Attempt, duplicate: DuplicateError) -> str:
-        """The job that the provider says it has.
+        """Return the id of the job that the provider says it has.
 
         Raises:
-            DuplicateError: It is not found, or not yet.
+            DuplicateError: The job is not found, or not yet.
             InDoubtError: It cannot be looked for, or it is one of several.
         """
         try:
@@ -464,7 +467,7 @@ class _Submission:
 
 
 class _StillUnknownError(Exception):
-    """A repeat was refused, or not sent, and nobody could be asked about the submission before it."""
+    """A repeat was refused, or not sent, and the provider could not be asked about the submission before it."""
 
     def __init__(self, refusal: GenmediaError) -> None:
         super().__init__(refusal.what)
@@ -472,7 +475,7 @@ class _StillUnknownError(Exception):
 
 
 def describe(order: Order, key: str, job_id: str = "") -> str:
-    """An order's names for a message: provider, operation, remote id where known, submission key."""
+    """Return an order's names for a message: provider, operation, remote id if known, submission key."""
     return ", ".join(
         part
         for part in (f"{order.account.provider} {order.operation}", job_id and f"job {job_id}", f"submission {key[:12]}")

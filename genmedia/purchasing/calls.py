@@ -1,4 +1,4 @@
-"""The three parts of a purchase: its order is met, its job is waited for, its files are stored. `Calls` makes them in this process."""
+"""The three parts of a purchase: meet its order, wait for its job, store its files. `Calls` does them in this process."""
 
 from collections.abc import Awaitable, Callable
 from contextlib import AbstractAsyncContextManager, AsyncExitStack
@@ -22,26 +22,26 @@ from genmedia.store import Store
 
 @dataclass(frozen=True)
 class Patience:
-    """How long a job may wait before it starts, and how long it may run, in minutes."""
+    """Longest time that a job may wait before it starts, and longest time that it may run, in minutes."""
 
     queue_minutes: float
     run_minutes: float
 
 
 class Assets(Protocol):
-    """A store, and the journal of what was bought for it; the Asset Store block is such."""
+    """A store, and the journal of what was bought for it; the Asset Store block is one."""
 
     @property
     def if_refused(self) -> str:
-        """What is done when a file is not what it should be: `fail`, `buy again` or `go on`."""
+        """Reaction to a file that is not what it should be: `fail`, `buy again` or `go on`."""
         ...
 
     def get_store(self) -> AbstractAsyncContextManager[Store]:
-        """The store on this event loop."""
+        """Lease the store on this event loop."""
         ...
 
     def get_journal(self) -> AbstractAsyncContextManager[Journal]:
-        """The journal on this event loop."""
+        """Lease the journal on this event loop."""
         ...
 
 
@@ -53,15 +53,15 @@ class Runner(Protocol):
         ...
 
     async def wait(self, payer: Credentials, assets: Assets, purchase: Purchase, step: str, patience: Patience) -> Job:
-        """Wait until its job has succeeded; see `wait_for_job`."""
+        """Wait until the job has succeeded; see `wait_for_job`."""
         ...
 
     async def store(self, payer: Credentials, assets: Assets, purchase: Purchase, job: Job) -> Received:
-        """Put what the job gave into the store; see `receive_outputs`."""
+        """Put the outputs of the job into the store; see `receive_outputs`."""
         ...
 
     def client(self, payer: Credentials, client: ProviderClient) -> Any:
-        """The account's client, as steps are described and delivered with it."""
+        """Return the client with which the steps of the account are described and delivered."""
         ...
 
 
@@ -121,15 +121,15 @@ async def wait_for_job(
     """Wait until a job has succeeded, through outages of the provider and of the network.
 
     Args:
-        client: The account's.
-        journal: Where a failure is written down.
-        purchase: What the job was bought for.
-        step: Its name for people.
-        patience: How long to wait.
-        watch: Called once it is written down that this run waits; gives what is called with each news of the job.
+        client: The client of the account.
+        journal: The journal in which a failure is written down.
+        purchase: The purchase of the job.
+        step: Name of the step for people.
+        patience: Longest times to wait.
+        watch: Called once it is written down that this run waits; returns the function that is called with each news of the job.
 
     Raises:
-        ContentRefusedError: It failed because the provider will not make what was asked for.
+        ContentRefusedError: It failed because the provider refuses to make what was asked for.
         JobFailedError: The provider says that it failed or was cancelled.
         JobVanishedError: The provider no longer knows it.
         OtherKeyError: It was bought with another key than this account's, which does not see it.
@@ -180,7 +180,7 @@ async def wait_for_job(
 
 
 def _cost(attempt: Attempt, not_charged: str) -> str:
-    """What is said of the money when a job gave nothing."""
+    """Return the sentence about the cost of a job that gave nothing."""
     if attempt.excess:
         return say_excess(attempt)
     told = priced(attempt.at_stake, attempt.unit)
@@ -217,6 +217,6 @@ class Calls:
             return await receive_outputs(client, files, journal, purchase, job)
 
     def client(self, payer: Credentials, client: ProviderClient) -> Any:
-        """The client itself."""
+        """Return the client itself."""
         del payer
         return client

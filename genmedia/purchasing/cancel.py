@@ -1,4 +1,4 @@
-"""Ending jobs that a person has cancelled: where the provider can, and unless another run waits for them."""
+"""Cancelling jobs whose runs a person has cancelled, where the provider can, and unless another run waits for them."""
 
 from collections.abc import Collection
 
@@ -10,16 +10,16 @@ from genmedia.purchasing.buy import settle
 
 
 async def cancel(journal: Journal, client: ProviderClient, attempt_id: int, cancelled: Collection[str]) -> bool:
-    """End the job of an attempt at the provider; whether it has ended without a result. Where it cannot be ended it stays bought.
+    """Cancel the job of an attempt at the provider; return True if it ended without a result. Where it cannot be cancelled it stays bought.
 
-    One that was never started was not bought, and costs nothing.
+    A job that was never started was not bought, and costs nothing.
 
-    It counts as its price where the provider does not say what it charges for such a job.
+    A cancelled job counts as its price where the provider does not say what it charges for it.
 
     Args:
-        journal: Where the attempt is.
-        client: Of the account that pays.
-        attempt_id: Which attempt.
+        journal: The journal of the attempt.
+        client: The client of the account that pays.
+        attempt_id: The id of the attempt.
         cancelled: The runs that a person has cancelled, or that wait no more; a job that another living run waits for is left alone.
     """
     attempt = await journal.attempt(attempt_id)

@@ -53,7 +53,7 @@ class Received(NamedTuple):
 
     Attributes:
         assets: The files, in the order of the job's outputs.
-        charged: In the order's unit; 0 where another run that waits for the job reports it, None where nobody knows it.
+        charged: In the order's unit; 0 where another run that waits for the job reports it, None if it is unknown.
     """
 
     assets: tuple[StoredAsset, ...]
@@ -62,10 +62,10 @@ class Received(NamedTuple):
 
 @dataclass(frozen=True)
 class _Arrival:
-    """What was fetched of one output.
+    """One output that was fetched.
 
     Attributes:
-        number: Under which the output is stored, from 1: it tells it from others of the same name.
+        number: Number under which the output is stored, from 1: outputs of the same name have different numbers.
         place: Its place in the job's list as the provider gives it now, from 1.
     """
 
@@ -105,7 +105,7 @@ async def receive_outputs(client: ProviderClient, store: Store, journal: Journal
                 stored = sorted([*fetched, *left], key=lambda asset: asset.number)
     except GenmediaError as error:
         if not isinstance(error, StoreError | SupersededError | JournalError):
-            with suppress(JournalError):  # the cause is what has to be told
+            with suppress(JournalError):  # the cause has to be told
                 await journal.note(purchase.attempt, f"{job.said}, then: {error.what}")
         if not isinstance(error, JournalError):
             error.charged = await journal.report(purchase.attempt, purchase.order.purpose.run)
@@ -130,7 +130,7 @@ async def _check_there(asset: StoredAsset, store: Store, purchase: Purchase) -> 
 
 
 def _numbers(outputs: Sequence[Output], known: Sequence[StoredAsset]) -> list[int]:
-    """The number of each output, from 1: the one it was stored under, whatever its place in the list is now, else the lowest free one."""
+    """Return the number of each output, from 1: the one it was stored under, whatever its place is now, else the lowest free one."""
     stored: dict[str, list[int]] = {}
     for asset in sorted(known, key=lambda asset: asset.number):
         stored.setdefault(asset.output, []).append(asset.number)
@@ -157,7 +157,7 @@ async def _receive(
             advice=f"Run again to ask for them once more. {NO_FILE}",
         )
     wanted = purchase.order.purpose
-    bought_for = attempt.purpose  # whoever takes its job up is told among the uses
+    bought_for = attempt.purpose  # a campaign that takes the job up is told among the uses
     purpose = replace(
         wanted,
         campaign=bought_for.campaign or wanted.campaign,
@@ -263,14 +263,14 @@ async def _refuse(store: Store, purchase: Purchase, arrival: _Arrival, error: Me
 
 
 def _misheard(purchase: Purchase, job: Job) -> list[str]:
-    """A sentence for each field of the request that the provider repeats with another value."""
+    """Return a sentence for each field of the request that the provider repeats with another value."""
     provider, asked = purchase.order.account.provider, purchase.order.request
     heard = {name: value for name, value in job.echo.items() if name in asked and str(value) != str(asked[name])}
     return [cut(f"{provider} says that {name} was {value}, asked for was {asked[name]}") for name, value in heard.items()]
 
 
 def _odd_outputs(job: Job, place: int) -> Iterator[str]:
-    """A sentence where the job has more outputs than are stored, and one where an earlier output has the same name."""
+    """Yield a sentence if the job has more outputs than are stored, and one if an earlier output has the same name."""
     if len(job.outputs) > OUTPUTS:
         yield f"the job gave {len(job.outputs)} outputs; the first {OUTPUTS} are stored"
     first = next(other for other, one in enumerate(job.outputs, 1) if one.id == job.outputs[place - 1].id)
@@ -289,7 +289,7 @@ async def _publish(
     facts: MediaFacts,
 ) -> StoredAsset:
     now, output, digest = datetime.now(UTC), arrival.output, arrival.fetched.sha256
-    # A short text may well come twice; a picture that another request gave belongs to that one.
+    # Equal short texts are no surprise; a picture that another request gave before is.
     duplicates, equal = ([], 0) if output.text is not None else await journal.duplicates(digest, purchase.key, DUPLICATES)
     sidecar = Sidecar(
         genmedia=__version__,
@@ -342,7 +342,7 @@ async def _publish(
 
 
 def _embed(picture: Path, sidecar: Sidecar) -> Sidecar:
-    """Write the provenance into the picture; returns the sidecar with its new hash and size, or with a warning where it was not written."""
+    """Write the provenance into the picture; return the sidecar with its new hash and size, or with a warning where it was not written."""
     if not xmp.embed(picture, xmp.make_packet(sidecar)):
         kept = "the provenance is not in the picture: it has XMP or a signature of its own, which is kept"
         return sidecar.model_copy(update={"warnings": (*sidecar.warnings, kept)})
@@ -351,11 +351,11 @@ def _embed(picture: Path, sidecar: Sidecar) -> Sidecar:
 
 
 async def _traced(journal: Journal, given: Mapping[str, str]) -> Mapping[str, str]:
-    """The input as a sidecar tells it, with the path of the file of the store that has its content, if there is one."""
+    """Return an input for the sidecar, with the path of the file of the store that has its content, if there is one."""
     if given.get("asset") or not given.get("sha256"):
         return given
     paths = await journal.paths_of(given["sha256"])
-    # Of several that are the same, the one that was named; else the first that there was.
+    # Of several equal files, the one that was named; else the first that was stored.
     named = [path for path in paths if given.get("from", "").endswith(path)]
     return {**given, "asset": (named or paths)[0]} if paths else given
 

@@ -1,6 +1,6 @@
-"""What nobody works on any more is brought to its end: paid jobs are fetched and stored, lost answers asked about, cancelled jobs ended.
+"""The harvest of attempts that no process works on: fetch and store paid jobs, ask about lost answers, cancel jobs of cancelled runs.
 
-It buys nothing. Two that harvest at once do no harm: each job is claimed by one.
+It buys nothing. Two harvests at once do no harm: each job is claimed by one of them.
 """
 
 import asyncio
@@ -22,16 +22,16 @@ from genmedia.purchasing.receive import receive_outputs
 from genmedia.store import Store
 
 LOOK_SECONDS = 900.0
-"""How long a job is looked for: until it is sure that it has vanished, or that the provider cannot be asked."""
+"""Longest time that a job is looked for, in seconds: until it has certainly vanished, or the provider certainly cannot be asked."""
 
 AT_ONCE = 8
 
 NAMED_AT_ONCE = 5
-"""So many jobs under way are named in an error."""
+"""Most jobs under way that an error names."""
 
 
 class Fate(StrEnum):
-    """What harvesting made of an open attempt."""
+    """Result of a harvest for one open attempt."""
 
     STORED = "stored"
     ABORTED = "aborted"
@@ -46,18 +46,18 @@ class Fate(StrEnum):
 
     @property
     def ended(self) -> bool:
-        """Whether there was a job, and it is over."""
+        """True if there was a job, and it has ended."""
         return self in (Fate.STORED, Fate.ABORTED, Fate.FAILED, Fate.REFUSED, Fate.VANISHED)
 
 
 @dataclass(frozen=True)
 class Harvested:
-    """One open attempt, and what became of it.
+    """One open attempt, and its fate.
 
     Attributes:
-        attempt: As the journal has it now.
-        detail: What there is to say, such as why it was left.
-        assets: What was stored.
+        attempt: The attempt as the journal has it now.
+        detail: Explanation for people, such as why it was left.
+        assets: The files that were stored.
     """
 
     attempt: Attempt
@@ -67,7 +67,7 @@ class Harvested:
 
 
 async def work_under_way(journal: Journal, campaign: str) -> str:
-    """What earlier runs of a campaign have bought, or may have, and nobody has yet, in a sentence; empty where there is none."""
+    """Return a sentence about the open attempts of earlier runs of a campaign, which are or may be paid for; empty where there are none."""
     found = [one for one in await journal.open_attempts() if one.campaign == campaign]
     if not found:
         return ""
@@ -92,14 +92,14 @@ async def harvest(
     cancelled: Collection[str] = (),
     over: Collection[str] = (),
 ) -> list[Harvested]:
-    """Bring every open attempt that nobody works on as far as it goes now.
+    """Bring every open attempt that no process works on as far as it goes now.
 
     Args:
-        journal: Where the attempts are.
-        store: Where files go.
-        clients: Of all accounts; of several that share one name, the one that bought a job looks after it.
+        journal: The journal of the attempts.
+        store: The store of the files.
+        clients: The clients of all accounts; of several with one account name, the one that bought a job is used for it.
         cancelled: The runs that a person has cancelled.
-        over: All runs that have ended, though the process they were in may live on.
+        over: All runs that have ended, though the process that they were in may live on.
     """
     gone = {*cancelled, *over}
     slots = asyncio.Semaphore(AT_ONCE)
@@ -133,7 +133,7 @@ async def harvest(
 async def _bring_to_end(
     journal: Journal, store: Store, client: ProviderClient, attempt: Attempt, unwanted_by: Collection[str]
 ) -> Harvested:
-    """As far as it goes; `unwanted_by` are the runs that wait no more, where a person has cancelled one of them."""
+    """Bring one attempt as far as it goes; `unwanted_by` are the runs that no longer wait, if a person has cancelled one of them."""
     if attempt.state is AttemptState.INTENDED:
         attempt = await _settled(journal, client, attempt)
     if attempt.state is AttemptState.IN_DOUBT:
@@ -146,7 +146,7 @@ async def _bring_to_end(
 
 
 async def _settled(journal: Journal, client: ProviderClient, attempt: Attempt) -> Attempt:
-    """Of an attempt whose owner died before it knew the job's id: what became of it."""
+    """Find out what became of an attempt whose owner died before it knew the job's id; return the attempt as it is then."""
     await settle(journal, attempt, client.recover, client.buyer)
     return await journal.attempt(attempt.id)
 
@@ -178,7 +178,7 @@ async def _fetched(journal: Journal, store: Store, client: ProviderClient, attem
 
 
 async def _taken_back(journal: Journal, client: ProviderClient, attempt: Attempt) -> Harvested:
-    """Of an attempt whose job was made and never started: nothing was bought."""
+    """Write down that the job of an attempt was never started, and settle the attempt: nothing was bought."""
     if not await journal.unbind(attempt.id):
         return Harvested(attempt, Fate.IN_HAND)
     settled = await _settled(journal, client, await journal.attempt(attempt.id))
@@ -196,7 +196,7 @@ async def _stop_if_under_way(seen: Job | Trouble) -> None:
 
 
 def _purchase_of(client: ProviderClient, attempt: Attempt) -> Purchase:
-    told = attempt.purpose  # journals from before that was written down tell nothing
+    told = attempt.purpose  # older journals do not have it
     purpose = replace(told, campaign=told.campaign or "harvest", step=told.step or attempt.key[:12])
     order = Order(client.account, attempt.operation, attempt.request, attempt.price, attempt.unit, attempt.take, purpose=purpose)
     return Purchase(order, attempt.key, attempt.id, attempt.number, attempt.remote_id or "", Outcome.REATTACHED)

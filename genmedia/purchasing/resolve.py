@@ -1,4 +1,4 @@
-"""What a person says of a purchase that nobody else can tell about or can ask about, or that is paid for and gives no file."""
+"""Answers of a person about a purchase that is in doubt, that cannot be asked about, or that is paid for and gives no file."""
 
 from enum import StrEnum
 
@@ -7,33 +7,33 @@ from genmedia.journal import NAMED, Attempt, AttemptState, Has, Journal, are_the
 
 
 class Resolution(StrEnum):
-    """What became of it."""
+    """A person's answer about a purchase."""
 
     BOUGHT = "it was bought"
     NOT_BOUGHT = "it was not bought"
     LOST = "write it off"
 
     def fits(self, attempt: Attempt) -> bool:
-        """Whether it can be said of an attempt in this state; of one that is stored, once its files are gone."""
+        """True if the answer fits an attempt in this state; for a stored one the caller has to check that its files are gone."""
         return attempt.state is AttemptState.IN_DOUBT or (self is Resolution.LOST and attempt.state.live)
 
 
 async def has_file(journal: Journal, attempt: Attempt, has: Has) -> bool:
-    """Whether the store holds what came of an attempt."""
+    """True if the store has the files of an attempt."""
     return attempt.state is AttemptState.STORED and await are_there(await journal.assets(attempt.id), has)
 
 
 async def settle_doubt(journal: Journal, attempt: Attempt, resolution: Resolution, job_id: str = "") -> str:
-    """Write down what became of a purchase; says in a sentence what that means.
+    """Write down a person's answer about a purchase; return a sentence about its consequence.
 
     Args:
-        journal: Where it stands.
-        attempt: Which; the resolution fits it.
-        resolution: What became of it.
-        job_id: The provider's id of the job, where it was bought.
+        journal: The journal of the purchase.
+        attempt: The attempt; the resolution fits it.
+        resolution: The answer.
+        job_id: The provider's id of the job, if it was bought.
 
     Raises:
-        SupersededError: It is not as it was given any more, a run works on it, or the job belongs to another purchase.
+        SupersededError: The attempt has changed, a run works on it or waits for it, or the job belongs to another purchase.
     """
     about = f"{attempt.provider} {attempt.operation}, submission {attempt.key[:12]}"
     match resolution:

@@ -1,4 +1,4 @@
-"""How the parts of a campaign ended."""
+"""Results of the parts of a campaign."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -15,26 +15,25 @@ QUARANTINED = "Quarantined"
 
 
 def missing(error: GenmediaError) -> str:
-    """The status of what an error kept from being had."""
+    """Return the status of a part that ended with this error."""
     return REFUSED if isinstance(error, ContentRefusedError) else FAILED
 
 
 @dataclass(frozen=True, kw_only=True)
 class Result:
-    """How one purchase of a campaign ended.
+    """Result of one purchase of a campaign.
 
     Attributes:
-        name: The step or item.
-        operation: What was bought: a technique, a model.
+        name: Name of the step or item.
+        operation: Operation that was bought: a technique, a model.
         status: `Bought`, `Joined`, `Resumed` or `Reused`, as `Outcome` says; `Not bought`, where the run was not to buy it;
-            `Quarantined`, where the store goes on without files that are not what they should be; `Refused`, where the provider will not
+            `Quarantined`, where the store goes on without files that are not what they should be; `Refused`, where the provider refuses to
             make it; `Failed`; or `Not started`, because another part had failed.
-        seconds: From the order to the stored files; None when nothing was started.
-        provider: Who was paid.
-        unit: What `charged` counts.
-        charged: What it took, as the ledger has it, as far as no other flow run reports it; 0 for what was reused, None where nobody
-            knows.
-        error: Why it failed or was not to be bought, or why files were refused.
+        seconds: Time from the order to the stored files, in seconds; None when nothing was started.
+        provider: Provider that was paid.
+        unit: Unit of `charged`.
+        charged: Amount charged, as the ledger has it; 0 where another flow run reports it or files were reused, None if it is unknown.
+        error: Reason why it failed or was not to be bought, or why files were refused.
     """
 
     name: str
@@ -50,26 +49,26 @@ class Result:
 
     @property
     def warnings(self) -> list[str]:
-        """What is odd about its files, though they are stored: a person should look at them."""
+        """Warnings about its stored files: a person should check them."""
         return [f"{asset.output}: {warning}" for asset in self.assets for warning in asset.sidecar.warnings]
 
     @property
     def done(self) -> bool:
-        """Whether it needs nothing more: its files are in the store, or it goes on without them."""
+        """True if nothing more is needed: its files are in the store, or the campaign goes on without them."""
         return self.status not in (FAILED, REFUSED, NOT_STARTED, Outcome.NOT_BOUGHT)
 
     @property
     def left(self) -> bool:
-        """Whether the run was not to buy it, and so misses nothing."""
+        """True if the run was not to buy it, and so misses nothing."""
         return self.status == Outcome.NOT_BOUGHT
 
 
 def together(first: float | None, second: float | None) -> float | None:
-    """What two purchases in one unit took; None where nobody knows it of one of them."""
+    """Return the sum of two charges in one unit; None if one of them is unknown."""
     return None if first is None or second is None else first + second
 
 
 def tell_spent(results: Sequence[Result]) -> str:
-    """What they took; see `add_amounts`: `charged: flora 43 credits, genova 1 credit; generio unknown`."""
+    """Return a text of the charges of results; see `add_amounts`: `charged: flora 43 credits, genova 1 credit; generio unknown`."""
     told = add_amounts((one.provider, one.charged, one.unit) for one in results)
     return f"charged: {told}" if told else "nothing charged"

@@ -15,7 +15,7 @@ USES = 500
 
 
 def other_uses(uses: Iterable[Use], campaign: str, step: str) -> tuple[Use, ...]:
-    """The uses that the sidecar of a file of this campaign and step tells besides that."""
+    """Return the uses that the sidecar of a file tells besides the campaign and step that bought it: the first `USES`."""
     return tuple(use for use in uses if (use.campaign, use.step) != (campaign, step))[:USES]
 
 
@@ -45,7 +45,7 @@ async def tell_uses(store: Store, journal: Journal, purchase: Purchase) -> Purch
                 await store.retell(asset.path, {name: known[name] for name in fields if name in known})
             except StoreError:
                 return purchase
-            asset = replace(asset, sidecar=sidecar)  # noqa: PLW2901 # the same file, told anew
+            asset = replace(asset, sidecar=sidecar)  # noqa: PLW2901 # the same file, with its new sidecar
             await journal.retell(asset)
         told.append(asset)
     return replace(purchase, assets=tuple(told))

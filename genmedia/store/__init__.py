@@ -1,7 +1,7 @@
-"""The store: where paid files end up, whole or not at all, each with a sidecar that says where it came from.
+"""The store: the place for paid files, each stored completely or not at all, with a sidecar that tells its origin.
 
-`Store` knows names, sidecars and the order of things; `files` what any place for files can do; `local` is a folder, `remote` an S3 bucket
-or any other file system that fsspec knows.
+`Store` handles names, sidecars and the order of the steps; `files` is the interface of any place for files; `local` is a folder, `remote`
+an S3 bucket or any other file system that fsspec knows.
 """
 
 from genmedia.store.location import Place

@@ -1,4 +1,4 @@
-"""What any place for files can do for the store, and how its faults are told."""
+"""The interface of any place for files, and the errors for its faults."""
 
 import errno
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -12,33 +12,33 @@ from genmedia import errors
 class Files(Protocol):
     """Files by their paths below a root, with `/` between the parts.
 
-    Every method raises a `StoreError` that says what the place refused, `FileNotFoundError` where one file is asked for that is not there.
+    Every method raises a `StoreError` where the place refuses; `read` and `copy` raise `FileNotFoundError` where there is no such file.
 
     Attributes:
-        label: What people call the place: a folder's path, a bucket's address. Holds no secret.
-        scratch: A local folder for files on their way in.
+        label: Name of the place for people: a folder's path, a bucket's address. It contains no secret.
+        scratch: A local folder for incoming files.
     """
 
     label: str
     scratch: Path
 
     def turn(self) -> AbstractAsyncContextManager[None]:
-        """What is found free inside is still free when it is taken, as far as this place can promise."""
+        """Keep other writers out inside the block, as far as this place can: a path found free is still free when it is taken."""
         ...
 
     async def passable(self, path: str) -> str:
-        """The path of a file and, with `.json` behind it, its sidecar, with another name for each part that something else is in the way of.
+        """Return the path of a file, with another name for each part that something else blocks, also for its sidecar, the path with `.json`.
 
-        Where folders are real, that is a file in a folder's place, and whatever is no file in a file's.
+        Where folders are real, a file blocks a folder, and anything that is not a file blocks a file.
         """
         ...
 
     async def claim(self, path: str, identity: str) -> bool:
-        """Whether nobody with another identity is about to take this path; to be called in a turn."""
+        """Claim a path; return True if no other identity claims it. To be called in a turn, where others may want the path."""
         ...
 
     async def unclaim(self, path: str, identity: str) -> None:
-        """Give the claim back, once the path is taken or left alone."""
+        """Remove the claim, once the path is taken or not wanted."""
         ...
 
     async def put(self, source: Path, path: str) -> None:
@@ -46,15 +46,15 @@ class Files(Protocol):
         ...
 
     async def read(self, path: str, most: int | None = None) -> bytes:
-        """A small file's content; of one that is not empty and may be large, the first bytes: so many at most."""
+        """Read a small file; with `most`, of a file that is not empty and may be large, at most that many of its first bytes."""
         ...
 
     async def copy(self, path: str) -> Path:
-        """A local file with the content, to be read only."""
+        """Return the path of a local file with the content, only for reading."""
         ...
 
     async def remove(self, path: str) -> None:
-        """Remove a file, and what was copied of it to this machine; one that is not there is removed already."""
+        """Remove a file and its copy on this machine; a file that is not there is no error."""
         ...
 
     async def digest(self, path: str) -> str | None:
@@ -62,27 +62,27 @@ class Files(Protocol):
         ...
 
     async def size(self, path: str) -> int | None:
-        """How many bytes a file has; None when there is none."""
+        """Size of a file in bytes; None when there is none."""
         ...
 
     def walk(self) -> AsyncIterator[tuple[str, int, str]]:
-        """Every file, in order of path: its bytes, and what is another text once it has another content."""
+        """Yield every file, in order of path: its path, its size in bytes, and a text that changes when the content changes."""
         ...
 
     async def sweep(self, seconds: float) -> int:
-        """Remove what crashed processes left on its way in, once it is that old; how many."""
+        """Remove incoming files of crashed processes that are older than `seconds`; return the number of files removed."""
         ...
 
     def address(self, path: str) -> str:
-        """Where a person or a program finds the file; needs the right to read it."""
+        """Address of a file, for people and programs that have the right to read it."""
         ...
 
     async def link(self, path: str, seconds: float) -> str:
-        """An https address that anybody can read for so long; empty where there is none."""
+        """Return a web address that anybody can read for `seconds`; empty where the place makes none."""
         ...
 
     async def aclose(self) -> None:
-        """Free what it holds."""
+        """Close the connections, if there are any."""
         ...
 
 
@@ -95,26 +95,26 @@ _BY_NUMBER: dict[int | None, type[errors.StoreError]] = {
 }
 
 _DENIED = "Check who owns the folder and who may write there, or name another folder in the store's block."
-"""A folder has no key."""
+"""Advice for a folder: the general advice speaks of a key, and a folder has none."""
 
 
 def explain(what: str, error: OSError) -> errors.StoreError:
-    """The error by its cause.
+    """Return the error for a fault of the operating system, by its cause.
 
     Args:
-        what: What was tried, such as "media/a.png could not be stored".
-        error: What the operating system said.
+        what: The failure in words, such as "media/a.png could not be stored".
+        error: The fault.
     """
     kind = _BY_NUMBER.get(error.errno, errors.StoreError)
     return kind(f"{what}: {error.strerror or error}", advice=_DENIED if kind is errors.StoreDeniedError else None)
 
 
 async def go_around(path: str, stands_there: Callable[[str], Awaitable[str]]) -> str:
-    """The path of a file, with a dash added to each name in it that something else is in the way of.
+    """Return the path of a file, with a dash added to each name in it that something else blocks.
 
     Args:
-        path: Where the file, and its sidecar beside it, are to go.
-        stands_there: What is at a path: `file`, `directory`, another word for what is neither, or nothing.
+        path: Path wanted for the file; its sidecar goes beside it.
+        stands_there: Tells what is at a path: `file`, `directory`, another word for anything else, or an empty text for nothing.
     """
     *folders, name = PurePosixPath(path).parts
     way = PurePosixPath()

@@ -1,4 +1,4 @@
-"""A folder as the store's place: bytes to a temporary name on the same file system, then one rename."""
+"""A folder as the store's place: a file is written under a temporary name on the same file system, and renamed once."""
 
 import asyncio
 import fcntl
@@ -21,7 +21,7 @@ class LocalFiles:
     """A folder; see `Files`.
 
     Args:
-        root: The folder; it is made when something comes.
+        root: The folder; it is made when the first file comes.
     """
 
     def __init__(self, root: Path) -> None:
@@ -31,20 +31,20 @@ class LocalFiles:
 
     @asynccontextmanager
     async def turn(self) -> AsyncGenerator[None]:
-        """One at a time, in all processes."""
+        """Let in one writer at a time, across all processes."""
         file = self.root / ".genmedia" / "publishing.lock"
         try:
-            lock = open(file, "w", opener=opener)  # noqa: SIM115 # a path's own takes no opener; it is closed below
+            lock = open(file, "w", opener=opener)  # noqa: SIM115 # Path.open takes no opener; it is closed below
         except OSError as error:
             raise explain(f"{self.label} cannot be written", error) from None
         with lock:
-            # Asked for again and again: threads that wait for it would take those that its holder needs.
+            # Asked for repeatedly: threads that wait for the lock would use up those that its holder needs.
             while not _is_mine(lock):  # noqa: ASYNC110 # the kernel has no event for it
                 await asyncio.sleep(TURN_SECONDS)
             yield
 
     async def passable(self, path: str) -> str:
-        """The path, around what stands in the folder."""
+        """Return the path, with another name for each part that something else in the folder blocks."""
 
         async def stands_there(path: str) -> str:
             place = self.root / path
@@ -57,22 +57,22 @@ class LocalFiles:
         return await go_around(path, stands_there)
 
     async def claim(self, path: str, identity: str) -> bool:
-        """The turn is enough."""
+        """Return True: the turn keeps other writers out."""
         del path, identity
         return True
 
     async def unclaim(self, path: str, identity: str) -> None:
-        """There is nothing to give back."""
+        """Do nothing: a folder has no claims."""
 
     async def put(self, source: Path, path: str) -> None:
-        """Rename, and only bytes that are on the disk already."""
+        """Rename a file, after its bytes are written to the disk."""
         try:
             await asyncio.to_thread(_move, source, self.root / path)
         except OSError as error:
             raise explain(f"{path} could not be stored", error) from None
 
     async def read(self, path: str, most: int | None = None) -> bytes:
-        """A small file's content, or its beginning."""
+        """Read a small file, or the first bytes of a file."""
         try:
             return await asyncio.to_thread(_read, self.root / path, most)
         except FileNotFoundError:
@@ -81,7 +81,7 @@ class LocalFiles:
             raise explain(f"{path} could not be read", error) from None
 
     async def copy(self, path: str) -> Path:
-        """The file itself."""
+        """Return the path of the file itself."""
         if await self.size(path) is None:
             raise FileNotFoundError(path)
         return self.root / path
@@ -103,44 +103,44 @@ class LocalFiles:
             raise explain(f"{path} could not be read", error) from None
 
     async def size(self, path: str) -> int | None:
-        """How many bytes a file has; None when there is none."""
+        """Size of a file in bytes; None when there is none."""
         try:
             return _size(self.root / path)
         except OSError as error:  # such as a name longer than the file system takes
             raise explain(f"{path} could not be read", error) from None
 
     async def walk(self) -> AsyncIterator[tuple[str, int, str]]:
-        """Every file and its bytes, in order of path, with the time it was written and its number."""
+        """Yield every file, in order of path: its path, its size in bytes, and a text of its time of writing and its inode number."""
         for found in sorted(await asyncio.to_thread(lambda: list(_files_below(self.root)))):
             yield found
 
     async def sweep(self, seconds: float) -> int:
-        """Remove what crashed processes left on its way in, once it is that old; how many."""
+        """Remove incoming files of crashed processes that are older than `seconds`; return the number of files removed."""
         return await asyncio.to_thread(sweep_folder, self.scratch, seconds)
 
     def address(self, path: str) -> str:
-        """Its `file://` address."""
+        """Address of a file: `file://` and its path."""
         return (self.root / path).absolute().as_uri()
 
     async def link(self, path: str, seconds: float) -> str:
-        """A folder is read by nobody else."""
+        """Return an empty text: a folder has no links for others."""
         del path, seconds
         return ""
 
     async def aclose(self) -> None:
-        """A folder holds nothing open."""
+        """Do nothing: a folder has nothing open."""
 
 
 def sweep_folder(folder: Path, seconds: float) -> int:
-    """Remove the files of a folder that are so old; how many.
+    """Remove the files of a folder that are older than `seconds`; return the number of files removed.
 
     Raises:
-        StoreError: One cannot be removed.
+        StoreError: A file cannot be removed.
     """
     removed = 0
     try:
         for file in folder.glob("*"):
-            with suppress(FileNotFoundError):  # files come and go here while others work
+            with suppress(FileNotFoundError):  # other processes add and remove files here at the same time
                 if time() - file.stat().st_mtime > seconds:
                     file.unlink()
                     removed += 1
@@ -168,7 +168,7 @@ def _look_at(file: Path) -> os.stat_result | None:
 
 
 def _files_below(root: Path) -> Iterator[tuple[str, int, str]]:
-    """Links are followed, as they are when something is published behind them; a name that is no text was given by somebody else."""
+    """Yield every file below a folder. Links are followed, as in publishing; a name that is not valid UTF-8 is none of the store's."""
     seen = set[str]()
     for folder, folders, names in os.walk(root, followlinks=True):
         real = os.path.realpath(folder)
@@ -180,7 +180,7 @@ def _files_below(root: Path) -> Iterator[tuple[str, int, str]]:
             with suppress(UnicodeEncodeError):
                 below = path.relative_to(root).as_posix()
                 below.encode()
-                with suppress(OSError):  # a link that leads round in a circle
+                with suppress(OSError):  # such as a link that leads to itself
                     if found := _look_at(path):
                         yield below, found.st_size, f"{found.st_mtime_ns} {found.st_ino}"
 

@@ -1,4 +1,4 @@
-"""Where a store is: an address, and what is needed to get there."""
+"""The place of a store: its address, and the key and the options that are needed to open it."""
 
 import json
 import os
@@ -20,11 +20,11 @@ from genmedia.store.local import LocalFiles
 CONNECT_SECONDS, READ_SECONDS = 10, 30
 
 _REMOTE = {"s3", "s3a", "gs", "gcs", "az", "abfs", "abfss", "adl"}
-"""Buckets, as fsspec names them; elsewhere nothing need follow the protocol, as in `memory://`."""
+"""Protocols of buckets, as fsspec names them. After another protocol, such as `memory://`, nothing need follow."""
 
 _LOCAL = re.compile(r"^(?:file|local):(?://)?")
 _UNWRITABLE = re.compile("[\x00-\x1f\x7f\ud800-\udfff]")
-"""Control characters, and bytes that are no UTF-8, as they come from the command line and the environment."""
+"""Control characters, and the characters for bytes that are not UTF-8 in texts from the command line and the environment."""
 _ENDPOINT = re.compile(r"https?://[^/:\s]+", re.IGNORECASE)
 
 
@@ -34,13 +34,13 @@ class Place:
 
     Attributes:
         root: A local folder, or any address that fsspec reads, such as `s3://bucket/prefix`.
-        key: Of S3: the access key; without one, the usual AWS chain is asked (environment, profile, instance).
-        secret: Of S3: what belongs to the key.
-        endpoint: Of S3: the server, where it is not Amazon's.
-        region: Of S3: the bucket's.
-        encryption: Of S3: `AES256` or `aws:kms`, for the server to encrypt with; empty for the bucket's own setting.
-        kms_key: Of S3: which key of the key service.
-        options: Of everything else: fsspec's options as JSON.
+        key: For S3: the access key; without one, the usual AWS chain is asked (environment, profile, instance).
+        secret: For S3: the secret that belongs to the key.
+        endpoint: For S3: the address of the server, where it is not Amazon's.
+        region: For S3: the region of the bucket.
+        encryption: For S3: `AES256` or `aws:kms`, with which the server encrypts; empty for the bucket's own setting.
+        kms_key: For S3: the id of the key in the key service.
+        options: For all other places: fsspec's options as JSON.
 
     Raises:
         SettingsError: The address or the endpoint is mistyped.
@@ -56,7 +56,7 @@ class Place:
     options: str = field(default="{}", repr=False)
 
     def __post_init__(self) -> None:
-        """Refuse what would be understood as something else: a folder by the name of `s3:`, a server that nobody can reach."""
+        """Refuse an address that would be read as something else, such as a folder named `s3:`, and an endpoint that is no address."""
         protocol, colon, rest = self.root.partition(":")
         if colon and protocol.lower() in _REMOTE and not (rest.startswith("//") and rest[2:].partition("/")[0]):
             advice = f"Write {protocol}://bucket/folder, or the path of a local folder."
@@ -71,10 +71,10 @@ class Place:
             )
 
     def below(self, folder: Path) -> "Place":
-        """The place as it is meant: a relative folder is below this one.
+        """Return the place, with a relative folder taken as one below `folder`.
 
         Raises:
-            SettingsError: It is below the home of a user that this machine does not know.
+            SettingsError: The folder is below the home of a user that this machine does not know.
         """
         here = _LOCAL.sub("", self.root)
         try:
@@ -86,28 +86,28 @@ class Place:
 
     @property
     def is_address(self) -> bool:
-        """Whether it is given as an address, not as a path."""
+        """True if the root is an address, not a path."""
         return "://" in self.root
 
     @property
     def folder(self) -> Path | None:
-        """The folder, where it is one on this machine."""
+        """Path of the folder; None where the place is not a folder on this machine."""
         if self.is_address and not self.root.startswith(("file:", "local:")):
             return None
         return Path(cast("tuple[Any, str]", fsspec.url_to_fs(self.root))[1])
 
     def address(self, path: str) -> str:
-        """Where a person or a program finds a file, given the right to read it."""
+        """Address of a file, for people and programs that have the right to read it."""
         return (self.folder / path).absolute().as_uri() if self.folder else f"{self.root.rstrip('/')}/{quote(path)}"
 
     def journal_url(self, told: str = "") -> str:
-        """Where the journal of what is bought for this store is.
+        """Address of the journal of what is bought for this store.
 
         Args:
-            told: An address that somebody named; `GENMEDIA_JOURNAL_URL` by default, and for a folder a SQLite file in it.
+            told: The address in the settings; if empty, that in `GENMEDIA_JOURNAL_URL`, else for a folder a SQLite file in it.
 
         Raises:
-            SettingsError: The store is not on this machine and nothing names an address: a journal beside the work would die with it.
+            SettingsError: The store is not on this machine and no address is set: a journal beside the work would be lost with it.
         """
         named = told or os.environ.get("GENMEDIA_JOURNAL_URL")
         if named or self.folder:
@@ -119,7 +119,7 @@ class Place:
         )
 
     def open(self) -> Files:
-        """The place, on this event loop.
+        """Open the place on this event loop.
 
         Raises:
             SettingsError: The address cannot be used.
@@ -134,10 +134,10 @@ class Place:
             raise SettingsError(
                 f"{self.root!r} cannot be a store: {error}", advice="Use a local folder or s3://bucket/folder."
             ) from None
-        from genmedia.store.remote import RemoteFiles, S3Files  # noqa: PLC0415 # botocore takes a second that a folder need not wait
+        from genmedia.store.remote import RemoteFiles, S3Files  # noqa: PLC0415 # botocore takes a second to import, which a folder does not need
 
         if s3:
-            fs.retries = 2  # on top of botocore's own: five of them took a dead server 24 s to tell
+            fs.retries = 2  # on top of botocore's own: with five, a dead server was noticed after 24 s
             return S3Files(fs, base, self.root)
         return RemoteFiles(
             fs if isinstance(fs, AsyncFileSystem) and fs.asynchronous else AsyncFileSystemWrapper(fs, asynchronous=True),

@@ -1,11 +1,11 @@
-"""Files as people name them, wherever one may stand.
+"""Files as people name them: on this machine, in the store, or at an address.
 
 | written | means |
 | --- | --- |
 | `photos/mug.jpg`, `/data/mug.jpg`, `~/mug.jpg`, `file:///data/mug.jpg` | a file on this machine; in quotes as well |
 | `store:launch/look/output_image.png` | an asset of the store |
 | `launch/look/output_image.png`, `s3://bucket/launch/look/output_image.png` | the same, as the gallery shows it and as the store names it |
-| `https://cdn.example.com/mug.jpg` | what is behind an address: fetched, unless the provider reads it there |
+| `https://cdn.example.com/mug.jpg` | the file at an address: fetched, unless the provider reads it there |
 """
 
 import os
@@ -30,16 +30,16 @@ from genmedia.transport.redaction import bare_url
 from genmedia.transport.session import Session
 
 IN_STORE = "store:"
-"""Begins the name of an asset in the store."""
+"""Beginning of the name of an asset in the store."""
 
 HOW_NAMED = "a path from the project's folder, a path out of the gallery, or an https address."
-"""Says in a form how a file may be named."""
+"""Text for forms that tells how to name a file."""
 
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]+):/")
 
 
 def bare_name(name: str) -> str:
-    """A name without the spaces and the quotes around it that come along when it is copied."""
+    """Return a name without the spaces and the quotes around it that were copied with it."""
     name = name.strip()
     return name[1:-1] if len(name) > 1 and name[0] == name[-1] and name[0] in "\"'" else name
 
@@ -55,11 +55,11 @@ class NamedFile:
     """A file that a name stands for.
 
     Attributes:
-        path: Where it can be read on this machine, for as long as it is held there.
-        asset: Of an asset: its path below the store's root.
-        url: Of what is behind an address: that address.
-        sha256: Of its bytes; empty until it was looked at.
-        facts: What it shows; of no type until it was looked at.
+        path: Its path on this machine, valid inside the block of `files_at_hand`.
+        asset: Path below the store's root; empty where the file is not an asset.
+        url: Address it was fetched from; empty where it was not fetched.
+        sha256: SHA-256 of its bytes; empty until `look_at` has read them.
+        facts: Facts of the file; of no type until `look_at` has inspected it.
     """
 
     path: Path
@@ -70,35 +70,35 @@ class NamedFile:
 
     @property
     def origin(self) -> str:
-        """Where it comes from, for people."""
+        """Origin of the file, for people."""
         return bare_url(self.url) if self.url else f"{IN_STORE}{self.asset}" if self.asset else str(self.path)
 
 
 @dataclass(frozen=True)
 class Files:
-    """What names stand for, and what is wrong with the others, by the name as it was written."""
+    """The files that names stand for, and the faults of the other names, by the name as it was written."""
 
     found: Mapping[str, NamedFile] = field(default_factory=dict[str, NamedFile])
     wrong: Mapping[str, str] = field(default_factory=dict[str, str])
 
     def in_full(self, name: str) -> str:
-        """A name as it means the same from everywhere: a path of this machine is absolute; every other name is as it was written."""
+        """Return a name that means the same from every folder: a path of this machine is made absolute, another name is not changed."""
         one = self.found.get(name)
         return name if one is None or one.url or one.asset else str(one.path)
 
 
 class _UnusableError(Exception):
-    """What to say of a name, after it."""
+    """The fault of a name; in a message its text follows the name."""
 
 
 @asynccontextmanager
 async def files_at_hand(names: Iterable[str], store: Store, http: Session | None) -> AsyncGenerator[Files]:
-    """What names stand for, each on this machine for as long as this block lasts.
+    """Find the files that names stand for; each can be read on this machine inside the block.
 
     Args:
-        names: As people wrote them.
-        store: Where assets are.
-        http: Fetches what is behind addresses, within the rules of the account that it is for; None where nothing may be fetched.
+        names: Names as people wrote them.
+        store: The store of the assets.
+        http: Fetches files from addresses, by the rules of the account that it is for; None where nothing may be fetched.
     """
     with ExitStack() as held:
         found: dict[str, NamedFile] = {}
@@ -116,7 +116,7 @@ async def files_at_hand(names: Iterable[str], store: Store, http: Session | None
 
 
 async def look_at(files: Files, kind: str = "") -> Files:
-    """The files with their hashes and what they show; one that cannot be used, or is not of the kind that it should be, is wrong."""
+    """Return the files with their hashes and facts; one that cannot be used, or is of another kind than `kind`, is among the wrong ones."""
     verdicts = await inspect_files([Candidate(one.path, kind) for one in files.found.values()]) if files.found else []
     looked_at = dict(zip(files.found, verdicts, strict=True))
     wrong = {name: f"cannot be used: {why.what}" for name, why in looked_at.items() if isinstance(why, MediaError)}
@@ -129,7 +129,7 @@ async def look_at(files: Files, kind: str = "") -> Files:
 
 
 def path_below(name: str, store: Store) -> str:
-    """The path of an asset below the store's root, by any of its names; of another file of this machine, the file's own."""
+    """Return the path of an asset below the store's root, from any of its names; of another file of this machine, its own path."""
     root = f"{store.files.address('').rstrip('/')}/"
     local = local_path(name)
     address = local.absolute().as_uri() if local and local.exists() else name
@@ -139,7 +139,7 @@ def path_below(name: str, store: Store) -> str:
 
 
 def local_path(name: str) -> Path | None:
-    """The path on this machine that a name stands for; None for an asset's, an address, and what no machine knows."""
+    """Return the path on this machine that a name stands for; None for an asset, an address, another machine or an unknown user."""
     try:
         return _path_of(name)
     except _UnusableError:
@@ -147,7 +147,7 @@ def local_path(name: str) -> Path | None:
 
 
 def _path_of(name: str) -> Path | None:
-    """The path on this machine that a name is, if it is none of an asset and no address."""
+    """Return the path on this machine that a name is; None for an asset or an address."""
     scheme = _SCHEME.match(name)
     if name.startswith(IN_STORE) or (scheme and scheme[1].lower() != "file"):
         return None
@@ -178,7 +178,7 @@ async def _find(name: str, store: Store, http: Session | None, held: ExitStack) 
 
 
 def _is_text(name: str) -> bool:
-    """Whether a file system can be asked for it: no half of a pair of surrogates is in it, besides those that stand for odd bytes."""
+    """True if a file system can be asked for the name: it has no half of a surrogate pair, except those that stand for odd bytes."""
     try:
         os.fsencode(name)
     except UnicodeEncodeError:
@@ -219,7 +219,7 @@ async def _fetch(url: str, store: Store, http: Session | None, held: ExitStack) 
     try:
         if http is None:
             raise ForbiddenAddressError("nothing is fetched here")
-        http.origins.learn(origin_of(url))  # what a person names on this machine, a sandbox's customer may read
+        http.origins.learn(origin_of(url))  # an account of a sandbox may read an address of this machine that a person names
         path = held.enter_context(store.incoming()).path
         with path.open("wb") as sink:
             await http.fetch(url, sink, max_bytes=store.max_bytes)

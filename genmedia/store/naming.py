@@ -1,4 +1,4 @@
-"""Where an asset goes below the store's root: a template of a person's, filled in with names that are safe as paths."""
+"""The path of an asset below the store's root: a template that a person wrote, filled in with names that are safe as paths."""
 
 import re
 import string
@@ -9,22 +9,22 @@ from genmedia.errors import SettingsError
 
 DEFAULT_TEMPLATE = "{campaign}/{step}/{output}.{ext}"
 FIELDS = ("campaign", "step", "provider", "account", "operation", "output", "take", "key", "sha256", "date", "ext")
-"""What a path template may name. `key` and `sha256` are the first 8 hex digits; every value is cut down to letters, digits, `.`, `-`, `_`."""
+"""Fields of a path template. `key` and `sha256` are the first 8 hex digits; every value is cut down to letters, digits, `.`, `-`, `_`."""
 
 RESERVED = {".genmedia", "quarantine"}
-"""Names at the root that are the store's own."""
+"""Names at the root that the store keeps for itself."""
 
 SIDECAR = ".json"
-"""What is behind a file's name in that of its sidecar; no file of a store ends in it."""
+"""Ending that is added to a file's name for its sidecar; no other file of a store ends in it."""
 
 NAME_LENGTH = 150
-"""The longest name of a file or folder. File systems take 255, some object stores less; `.json` and a mark of whose file it is need some."""
+"""Longest name of a file or folder, in characters. File systems take 255, some object stores less; `.json` and an added hash need some."""
 
 PAGE = "index.html"
-"""Where the gallery's page stands, below the store's root."""
+"""Path of the gallery's page below the store's root."""
 
 MANIFEST = "manifest.csv"
-"""Where the list of all files stands, below the store's root."""
+"""Path of the list of all files below the store's root."""
 
 _UNSAFE = re.compile(r"[^A-Za-z0-9._-]+")
 _OURS = {*RESERVED, PAGE, MANIFEST}
@@ -34,20 +34,20 @@ _DEVICE = re.compile(r"(con|prn|aux|nul|com[0-9]|lpt[0-9])(\..*)?", re.IGNORECAS
 
 
 def is_own(path: str) -> bool:
-    """Whether a path below the root leads to what is the store's own, whatever the case: some file systems tell none."""
+    """True if a path below the root is one that the store keeps for itself; upper and lower case count as equal, as in some file systems."""
     return path.partition("/")[0].lower() in RESERVED
 
 
 def may_be_sidecar(path: str) -> bool:
-    """Whether a file's place is that of a sidecar; what is in it, only it can tell."""
+    """True if a path may be that of a sidecar; only the content of the file tells if it is one."""
     return path.endswith(SIDECAR) and path.partition("/")[0] not in RESERVED
 
 
 def check_template(template: str) -> str:
-    """The template, if it can be one.
+    """Return the template, if it is valid.
 
     Raises:
-        SettingsError: It names something unknown, ends in no name or without a suffix, leaves the root, or leads to what is the store's own.
+        SettingsError: It names an unknown field, has no name or suffix at its end, leaves the root, or uses a name of the store's own.
     """
     try:
         named = {name for _, name, _, _ in string.Formatter().parse(template) if name is not None}
@@ -66,16 +66,16 @@ def check_template(template: str) -> str:
 
 
 def _suffix_of(template: str) -> str:
-    """What is behind the last dot of its last name, with the dot."""
+    """Return the suffix of the template's last name, with its dot."""
     _, dot, suffix = template.rpartition("/")[2].rpartition(".")
     return dot + suffix
 
 
 def fill_in(template: str, names: Mapping[str, str]) -> str:
-    """The path for these names.
+    """Fill names into a template; return the path.
 
     Args:
-        template: One that was checked.
+        template: A template that was checked.
         names: A value for each of `FIELDS`.
     """
     filled = template.format(**{name: safe(names[name]) for name in FIELDS})
@@ -83,7 +83,7 @@ def fill_in(template: str, names: Mapping[str, str]) -> str:
 
 
 def _apart(name: str) -> str:
-    """The name of a file or folder, so that it is none of the store's own, no sidecar's, and no device's."""
+    """Return the name of a file or folder, changed where it would be one of the store's own, that of a sidecar or of a device."""
     name = name.rstrip(". ")
     if _DEVICE.fullmatch(name):
         first, dot, rest = name.partition(".")
@@ -95,11 +95,11 @@ def _apart(name: str) -> str:
 
 
 def _cut(name: str) -> str:
-    """The name, without what is too much before its ending."""
+    """Return the name, cut to `NAME_LENGTH` before its suffix."""
     suffix = PurePosixPath(name).suffix
     return f"{name.removesuffix(suffix)[: NAME_LENGTH - len(suffix)]}{suffix}"
 
 
 def safe(value: str) -> str:
-    """Names from a provider never become paths: what is not a plain character goes, and so do leading dots."""
+    """Return a value that is safe in a path: other characters become dashes, leading dots and dashes go, and 80 characters are kept."""
     return _UNSAFE.sub("-", value).lstrip(".-")[:80].rstrip(".") or "x"

@@ -1,7 +1,7 @@
-"""Files and folders that are nobody else's, whatever the umask says: they hold prompts and what was bought.
+"""Files and folders that others cannot read, whatever the umask says: they hold prompts and what was bought.
 
-The owner's alone; the group's too where the group, and not everybody, may write into the folder that they are made in: somebody has shared
-that on purpose. A folder that is there keeps its mode.
+Only their owner may use them. Their group may too where it, but not everybody, may write into the folder that they are made in: somebody
+has shared that folder on purpose. A folder that is there already keeps its mode.
 """
 
 import errno
@@ -28,12 +28,12 @@ def make_folder(folder: Path) -> None:
         raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), str(folder)) from None
     if _is_shared(folder.parent):
         with suppress(OSError):  # not every file system has modes
-            # What the system gave it stays, such as that files in it are the group's.
+            # Bits that the system has set stay, such as the one that gives files in it to the group.
             folder.chmod(folder.stat().st_mode | stat.S_IRWXG)
 
 
 def own_folder(folder: Path) -> Path:
-    """A folder where everybody may make some, such as `/tmp`: of this user, and of nobody else.
+    """Make a folder that only this user may use, where everybody may make folders, such as in `/tmp`; return it.
 
     Raises:
         PermissionError: Another user has made it first, or put a link in its place.
@@ -49,12 +49,12 @@ def own_folder(folder: Path) -> Path:
 
 
 def file_mode(folder: Path) -> int:
-    """The mode of a file in a folder."""
+    """Return the mode for a file in a folder: 0o660 where the folder is shared with its group, else 0o600."""
     return 0o660 if _is_shared(folder) else 0o600
 
 
 def opener(path: str | os.PathLike[str], flags: int) -> int:
-    """For `open`: a file that is written has the mode that `file_mode` says, also one that was there with another."""
+    """Open a file for `open`; one that is written gets the mode of `file_mode`, even if it was there with another."""
     descriptor = os.open(path, flags, 0o600)
     if flags & os.O_CREAT:
         _close_to_others(descriptor, Path(path).parent)
@@ -64,12 +64,12 @@ def opener(path: str | os.PathLike[str], flags: int) -> int:
 def _close_to_others(file: Path | int, folder: Path) -> None:
     found = os.stat(file)  # noqa: PTH116 # of a path or a descriptor
     if stat.S_ISREG(found.st_mode) and stat.S_IMODE(found.st_mode) != (mode := file_mode(folder)):
-        with suppress(OSError):  # another's file stays as it is
+        with suppress(OSError):  # a file of another user keeps its mode
             os.chmod(file, mode)  # noqa: PTH101 # as above
 
 
 def make_file(file: Path) -> None:
-    """Make an empty file where there is none; one that is there gets the mode that `file_mode` says.
+    """Make an empty file where there is none; one that is there gets the mode of `file_mode`.
 
     Raises:
         OSError: It cannot be made.

@@ -1,7 +1,7 @@
-"""Any file system that fsspec knows as the store's place, and what an S3 bucket can do besides.
+"""Any file system that fsspec knows as the store's place, and the further abilities of an S3 bucket.
 
 Nothing here trusts a server to refuse a second writer: conditional writes are ignored for multipart uploads by some servers and altogether by
-others (measured on Ceph RADOS Gateway 16 and rclone 1.75). Two writers see each other by the claims that they list.
+others (measured on Ceph RADOS Gateway 16 and rclone 1.75). Two writers notice each other by listing claims.
 """
 
 import asyncio
@@ -40,17 +40,17 @@ from genmedia.store.local import sweep_folder
 from genmedia.store.private import make_folder, own_folder
 
 PART_BYTES = 8 * 2**20
-"""A file of twice that goes up in parts."""
+"""Size of a part of an upload, in bytes; a file of at least twice that is uploaded in parts."""
 
 AT_ONCE = 3
-"""Parts on their way, and in memory, at a time."""
+"""Most parts that are uploaded, and kept in memory, at a time."""
 
 ANSWER_SECONDS = 60.0
 SLOWEST_BYTES = 2**20
-"""A transfer that is slower than this in a second, beyond `ANSWER_SECONDS`, counts as hanging."""
+"""Lowest speed of a transfer, in bytes a second: its time limit is `ANSWER_SECONDS` and its size divided by this."""
 
 TIDY_SECONDS = 5.0
-"""How long what failed may still take to tidy up; what it leaves is swept."""
+"""Longest time for tidying up after a failure, in seconds; the rest is left to `sweep`."""
 
 _CLAIMS = ".genmedia/claims"
 _UNREACHABLE = (EndpointConnectionError, ConnectionClosedError, HTTPClientError, ConnectionBrokenError, ConnectionError)
@@ -64,7 +64,7 @@ class RemoteFiles:
     Args:
         fs: The file system, on this event loop.
         base: The root as the file system names it, such as `bucket/prefix`.
-        label: What people call it, such as `s3://bucket/prefix`.
+        label: Its name for people, such as `s3://bucket/prefix`.
     """
 
     def __init__(self, fs: AsyncFileSystem, base: str, label: str) -> None:
@@ -82,11 +82,11 @@ class RemoteFiles:
 
     @asynccontextmanager
     async def turn(self) -> AsyncGenerator[None]:
-        """Claims take its place."""
+        """Do nothing: claims keep other writers out."""
         yield
 
     async def passable(self, path: str) -> str:
-        """The path, around what is there."""
+        """Return the path, with another name for each part that something else blocks."""
 
         async def stands_there(path: str) -> str:
             try:
@@ -98,9 +98,10 @@ class RemoteFiles:
         return await go_around(path, stands_there)
 
     async def claim(self, path: str, identity: str) -> bool:
-        """Whether no other identity claims the path.
+        """Claim the path; return True if no other identity claims it.
 
-        Each writer puts its claim and then lists them all: of two at once at least one sees the other. Both may; then neither takes it.
+        Each writer writes its claim and then lists all claims: of two writers at once at least one sees the other. If both do, neither takes
+        the path.
         """
         name, folder = self._claim(path, identity)
         async with self._asked(f"{path} could not be claimed", writes=True):
@@ -109,7 +110,7 @@ class RemoteFiles:
         return {str(one).rpartition("/")[2].partition("-")[0] for one in found} <= {identity}
 
     async def unclaim(self, path: str, identity: str) -> None:
-        """Give the claim back; one that stays keeps only others off this path, until it is swept."""
+        """Remove the claim; one that stays only keeps others off this path, until it is swept."""
         name, _ = self._claim(path, identity)
         async with self._tidying():
             await self.fs._rm_file(self._full(name))
@@ -119,7 +120,7 @@ class RemoteFiles:
         return f"{folder}/{identity}-{self._me}", folder
 
     async def put(self, source: Path, path: str) -> None:
-        """Upload, and look at what arrived."""
+        """Upload a file, and check that it arrived completely."""
         size, target, arrived = source.stat().st_size, self._full(path), False
         async with self._asked(f"{path} could not be stored", size=size, writes=True):
             tag = await self._upload(source, target, size)
@@ -135,18 +136,18 @@ class RemoteFiles:
             raise errors.StoreError(f"{path} is not in {self.label} as it was sent")
 
     async def _upload(self, source: Path, target: str, size: int) -> str | None:
-        """Returns the entity tag that tells that everything arrived, where the place gives one."""
+        """Upload a file; return the entity tag that it has if all of it arrived, or None where the place gives none."""
         del size
         await self.fs._put_file(str(source), target)
         return None
 
     async def read(self, path: str, most: int | None = None) -> bytes:
-        """A small file's content, or its beginning."""
+        """Read a small file, or the first bytes of a file."""
         async with self._asked(f"{path} could not be read"):
             return await self.fs._cat_file(self._full(path), **({} if most is None else {"start": 0, "end": most}))
 
     async def copy(self, path: str) -> Path:
-        """A copy in the scratch folder, fetched once for each content."""
+        """Return the path of a copy on this machine, which is fetched once for each content."""
         async with self._asked(f"{path} could not be read"):
             info = await self.fs._info(self._full(path))
         target = self._copy_of(path, info)
@@ -164,7 +165,7 @@ class RemoteFiles:
         return target
 
     def _copy_of(self, path: str, info: Mapping[str, Any]) -> Path:
-        """Where the copy of a file stands, as it is now."""
+        """Return the path on this machine for the copy of a file as it is now."""
         version = f"{path}|{info['size']}|{_version(info)}"
         return self._copies / f"{hashlib.sha256(version.encode()).hexdigest()}{Path(path).suffix}"
 
@@ -172,7 +173,7 @@ class RemoteFiles:
         await self.fs._get_file(source, str(target))
 
     async def remove(self, path: str) -> None:
-        """Remove a file, and its copy."""
+        """Remove a file and its copy on this machine."""
         with suppress(FileNotFoundError):
             async with self._asked(f"{path} could not be removed"):
                 info = await self.fs._info(self._full(path))
@@ -186,7 +187,7 @@ class RemoteFiles:
         return await asyncio.to_thread(hash_file, await self.copy(path))
 
     async def size(self, path: str) -> int | None:
-        """How many bytes a file has; None when there is none."""
+        """Size of a file in bytes; None when there is none."""
         try:
             async with self._asked(f"{path} could not be looked for"):
                 found = await self.fs._info(self._full(path))
@@ -195,7 +196,7 @@ class RemoteFiles:
         return int(found["size"]) if found["type"] == "file" else None
 
     async def walk(self) -> AsyncIterator[tuple[str, int, str]]:
-        """Every file and its bytes, in order of path, with its entity tag and time as far as the place gives them."""
+        """Yield every file, in order of path: its path, its size in bytes, and its entity tag and time as far as the place gives them."""
         found: dict[str, Any] = {}
         with suppress(FileNotFoundError):
             async with self._asked(f"{self.label} could not be listed"):
@@ -205,36 +206,36 @@ class RemoteFiles:
                 yield name, int(info["size"]), _version(info)
 
     async def sweep(self, seconds: float) -> int:
-        """Remove what crashed processes left on its way in, once it is that old; how many."""
+        """Remove incoming files and copies on this machine that are older than `seconds`; return the number of files removed."""
         return sweep_folder(self.scratch, seconds) + sweep_folder(self._copies, seconds)
 
     def address(self, path: str) -> str:
-        """Its address as fsspec reads it."""
+        """Address of a file, as fsspec reads it."""
         return f"{self.label}/{quote(path)}"
 
     async def link(self, path: str, seconds: float) -> str:
-        """Only some places can sign links."""
+        """Return an empty text: only some places can sign links."""
         del path, seconds
         return ""
 
     async def aclose(self) -> None:
-        """Most file systems hold nothing open."""
+        """Do nothing: most file systems have nothing open."""
 
     def _full(self, path: str) -> str:
         return f"{self.base}/{path}"
 
     @asynccontextmanager
     async def _tidying(self) -> AsyncGenerator[None]:
-        """What follows a failure never takes its place, nor much time."""
+        """Limit the time for tidying up after a failure, and ignore its errors, so that the first error is raised."""
         with suppress(errors.StoreError, FileNotFoundError):
             async with self._asked("tidying up"), asyncio.timeout(TIDY_SECONDS):
                 yield
 
     @asynccontextmanager
     async def _asked(self, what: str, *, size: int = 0, writes: bool = False) -> AsyncGenerator[None]:
-        """Ends what takes too long, and tells every layer's errors as ours.
+        """End a request that takes too long, and raise the errors of every layer as a `StoreError`.
 
-        `FileNotFoundError` passes where it is one file that is not there; on a write it is the root.
+        `FileNotFoundError` is passed on where one file is not there; on a write it means that the root is not there.
         """
         try:
             async with asyncio.timeout(ANSWER_SECONDS + size / SLOWEST_BYTES):
@@ -255,7 +256,7 @@ class RemoteFiles:
             if _answer(error).get("Code") in _FULL:
                 raise errors.StoreFullError(f"{what}: {_said(error)}") from None
             raise explain(what, OSError(error.errno, _said(error))) from None
-        except (BotoCoreError, ClientError, NotImplementedError) as error:  # the last says nothing: an address that is only read
+        except (BotoCoreError, ClientError, NotImplementedError) as error:  # the last has no text: the place can only be read
             raise errors.StoreError(f"{what}: {str(error) or f'{self.label} is of a kind that cannot do this'}") from None
 
 
@@ -263,11 +264,11 @@ class S3Files(RemoteFiles):
     """A bucket, or a folder of one, behind s3fs."""
 
     async def passable(self, path: str) -> str:
-        """The path: a bucket has no folders, and a file under every name beside those below it."""
+        """Return the path as it is: a bucket has no folders, so that nothing can block a name."""
         return path
 
     async def _upload(self, source: Path, target: str, size: int) -> str:
-        """The entity tag is made on the way, as S3 documents it: the content's MD5, or that of the MD5s of its parts."""
+        """Upload a file; return its entity tag as S3 documents it: the MD5 of the content, or of the MD5s of its parts."""
         bucket, key, _ = self.fs.split_path(target)
         kind, _ = guess_type(target)
         place, content_type = {"Bucket": bucket, "Key": key}, {"ContentType": kind} if kind else {}
@@ -294,9 +295,9 @@ class S3Files(RemoteFiles):
         try:
             await asyncio.gather(*senders)
             parts = [{"PartNumber": number, "ETag": tag} for number, tag in enumerate(tags, 1)]
-            with suppress(FileNotFoundError):  # it was ended already, and the answer was lost: what is there now tells
+            with suppress(FileNotFoundError):  # it was completed already, and the answer was lost: `put` checks what is there now
                 await self.fs._call_s3("complete_multipart_upload", MultipartUpload={"Parts": parts}, **upload)
-        except BaseException:  # a cancelled upload would be paid for as well, by the month
+        except BaseException:  # the parts of a cancelled upload would be paid for as well, by the month
             for sender in senders:
                 sender.cancel()
             await asyncio.gather(*senders, return_exceptions=True)
@@ -306,15 +307,15 @@ class S3Files(RemoteFiles):
         return f"{hashlib.md5(b''.join(digests), usedforsecurity=False).hexdigest()}-{count}"
 
     async def _download(self, source: str, target: Path) -> None:
-        """One connection: s3fs would hold ten blocks of 50 MiB in memory."""
+        """Download with one connection: s3fs would keep ten blocks of 50 MiB in memory."""
         await self.fs._get_file(source, str(target), max_concurrency=1)
 
     async def sweep(self, seconds: float) -> int:
-        """Besides what is on this machine: uploads in parts that nobody ended, which cost money and are seen by nobody, and claims."""
+        """Remove, besides files on this machine, old claims and uploads in parts that were never completed, which cost money unseen."""
         bucket, prefix, _ = self.fs.split_path(f"{self.base}/")
         latest, removed = datetime.now(UTC) - timedelta(seconds=seconds), await super().sweep(seconds)
         async with self._asked(f"{self.label} could not be swept", writes=True):
-            # In a bucket without a folder of the store's own, an open upload may be anybody's.
+            # Where the store has the whole bucket, without a folder of its own, an open upload may be another program's.
             answer = await self.fs._call_s3("list_multipart_uploads", Bucket=bucket, Prefix=prefix)
             for upload in answer.get("Uploads", []):
                 if prefix and upload["Initiated"] < latest:
@@ -328,7 +329,7 @@ class S3Files(RemoteFiles):
         return removed
 
     async def link(self, path: str, seconds: float) -> str:
-        """A signed link (version 4)."""
+        """Return a signed link (version 4)."""
         async with self._asked(f"a link to {path} could not be signed"):
             return await self.fs._url(self._full(path), expires=int(seconds))
 
@@ -344,7 +345,7 @@ def _version(info: Mapping[str, Any]) -> str:
 
 
 def _answer(error: OSError) -> dict[str, str]:
-    """What S3 answered, `Code` and `Message`, where it was S3 that refused."""
+    """Return the `Code` and `Message` of S3's answer; empty where S3 gave none."""
     response: Any = getattr(error.__cause__, "response", {})
     return response.get("Error", {})
 
@@ -359,7 +360,7 @@ def _base64(digest: bytes) -> str:
 
 
 def _read_part(file: Path, start: int, size: int) -> tuple[bytes, bytes]:
-    """Some of a file, and its MD5."""
+    """Read a part of a file; return it and its MD5."""
     with file.open("rb") as content:
         content.seek(start)
         part = content.read(size)

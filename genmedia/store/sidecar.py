@@ -38,9 +38,9 @@ _DIGEST = r"^[0-9a-f]{64}$"
 
 
 class _Clean:
-    """Marks a type as made of plain JSON when it is written: a lone surrogate, as in a file's name that is no text, becomes `?`.
+    """Marks a type whose values are made plain JSON: a lone surrogate, as in a file's name that is not UTF-8, becomes `?`.
 
-    What was read as JSON is that already.
+    Values that were read from JSON are plain already.
     """
 
     def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
@@ -61,60 +61,60 @@ class _Record(BaseModel):
 
 
 class Input(_Record):
-    """One thing that went into the request."""
+    """One input of the request."""
 
     id: Text
-    """The operation's name for it, such as `input_image`."""
+    """The operation's name for the input, such as `input_image`."""
     text: Text | None = None
-    """Of a text: the text itself."""
+    """The text itself, if the input is a text."""
     sha256: str | None = Field(default=None, pattern=_DIGEST)
-    """Of a file: the SHA-256 of its bytes, before anything was done to it for the provider."""
+    """SHA-256 of the file's bytes before it was prepared for the provider, if the input is a file."""
     source: Text = Field(default="", alias="from")
-    """Where it came from, for people: a path, an address, a step and its output."""
+    """Origin of the input, for people: a path, an address, a step and its output."""
     at: Text | None = None
-    """Of a video that stands for a picture: which one, in seconds, or `poster` for the one in the middle."""
+    """The picture that was taken from a video: its time in seconds, `poster` for the one in the middle, or `last`."""
     asset: Text | None = None
-    """Of what was made before: its path in this store."""
+    """Path of the file in this store, if it was made before."""
 
 
 class Coordinate(_Record):
-    """Which value of one of the lists that a run asked with."""
+    """A place in one of the lists that a run asked with."""
 
     name: Text
     """The list's name, such as `prompt` or `seed`; of a chain `step`."""
     number: int = Field(ge=1)
-    """Which of its values, from 1."""
+    """Number of the value in the list, from 1."""
     value: Text = ""
     """The value, for people."""
 
 
 def coordinates(place: Iterable[Mapping[str, str | int]]) -> tuple[Coordinate, ...]:
-    """A place as sidecars tell it; see `genmedia.forms.names.placed`."""
+    """Return a place in the form of sidecars; see `genmedia.forms.names.placed`."""
     return tuple(map(Coordinate.model_validate, place))
 
 
 class Cost(_Record):
-    """What the whole job cost; its other outputs name the same cost."""
+    """Cost of the whole job; the sidecars of its other outputs name the same cost."""
 
     price: float | None = None
-    """What it was said to cost before it was bought; null where nobody says."""
+    """Price of the job before it was bought; null if it is unknown."""
     charged: float | None = None
-    """What the provider says it took; null where it does not say."""
+    """Amount that the provider says it charged; null if it does not say."""
     unit: str = ""
-    """What both count, such as `credits`."""
+    """Unit of both amounts, such as `credits`."""
 
 
 class _Told(datetime):
-    """A time that was read from a text, which is written again: providers spell times differently."""
+    """A time that was read from a text. That text is written again, because providers spell times differently."""
 
     text: str
 
 
 def _keep_text(told: Any, read: ValidatorFunctionWrapHandler) -> datetime:
-    """The time in a text; of a time that is none yet, its milliseconds are kept, as they are written.
+    """Return the time in a text, with the text; another time is cut to milliseconds, as times are written.
 
     Raises:
-        ValueError: It is none, or is so near to the calendar's end that some time zone could not hold it.
+        ValueError: It is no time, or in the first or last year of the calendar, which some time zones cannot express.
     """
     time: datetime = read(told)
     if not MINYEAR < time.year < MAXYEAR:
@@ -137,17 +137,17 @@ _MOMENT = TypeAdapter[datetime](Moment)
 
 
 def _writable(request: dict[str, JsonValue]) -> dict[str, JsonValue]:
-    """The request, if JSON can hold it: the model's own setting does not look into it.
+    """Return the request, if it can be written as JSON: the model's own setting does not check inside it.
 
     Raises:
-        ValueError: It holds an infinite number.
+        ValueError: It contains an infinite number or NaN.
     """
     json.dumps(request, allow_nan=False)
     return request
 
 
 class Times(_Record):
-    """When it happened, as ISO 8601 with an offset; what the provider does not tell is left out."""
+    """Times of the job and of its stored file, as ISO 8601 with an offset; times that the provider does not tell are left out."""
 
     created: Moment | None = None
     started: Moment | None = None
@@ -156,7 +156,7 @@ class Times(_Record):
 
     @classmethod
     def of(cls, job: Mapping[str, str], stored: datetime) -> Self:
-        """A job's times, as far as they are ISO 8601, and when its file was stored; one without an offset is UTC."""
+        """Return the times of a job that are ISO 8601, and the time its file was stored; a time without an offset counts as UTC."""
         told: dict[str, datetime] = {}
         for name, text in job.items():
             with suppress(ValueError):
@@ -166,32 +166,32 @@ class Times(_Record):
 
 
 class Output(_Record):
-    """Which of the job's outputs the file is."""
+    """The output of the job that the file is."""
 
     id: Text
-    """The provider's name for it."""
+    """The provider's name for the output."""
     kind: Text = ""
     """`image`, `video`, `model` or `text`; other kinds as the provider names them."""
     source: Text | None = None
-    """The address it was fetched from, without what signs it; null for a text."""
+    """The address that it was fetched from, without its signature; null for a text."""
     number: int | None = Field(default=None, ge=1)
     """Its place among the job's outputs, from 1."""
     of: int | None = Field(default=None, ge=1)
-    """How many outputs the job gave. Where fewer sidecars name the job, the others were refused, or are lost."""
+    """Number of outputs of the job, 500 at most. Where fewer sidecars name the job, the others were refused, or are lost."""
 
 
 class File(_Record):
     """The file beside the sidecar."""
 
     sha256: str = Field(pattern=_DIGEST)
-    """Of the file as it stands in the store."""
+    """SHA-256 of the file as it is in the store."""
     original_sha256: str | None = Field(default=None, pattern=_DIGEST)
-    """Of what the provider gave, where the store has written the provenance into the file; else left out, for it is the same."""
+    """SHA-256 of the file as the provider gave it, if the store has written the provenance into it; left out if it is the same."""
     path: str = ""
-    """Where it was stored, below the store's root. In a store that was moved, the sidecar's own place is the truth."""
+    """Path at which it was stored, below the store's root. In a store that was moved, the path of the sidecar itself is right."""
     bytes: int
     media_type: str
-    """Found by looking into it, not by what the provider said."""
+    """Media type found in the content, not the one that the provider named."""
     width: int | None = Field(default=None, gt=0)
     """In pixels."""
     height: int | None = Field(default=None, gt=0)
@@ -202,9 +202,9 @@ class File(_Record):
     frames: int | None = None
     codec: str | None = None
     audio: bool | None = None
-    """Whether a video has sound."""
+    """True if a video has sound."""
     mode: str | None = None
-    """How a picture keeps its colours, in Pillow's words, such as `RGB`."""
+    """Colour mode of a picture, as Pillow names it, such as `RGB`."""
     triangles: int | None = None
     vertices: int | None = None
     extents: tuple[float, float, float] | None = None
@@ -212,37 +212,37 @@ class File(_Record):
 
     @property
     def came_as(self) -> str:
-        """The SHA-256 of what the provider gave."""
+        """SHA-256 of the file as the provider gave it."""
         return self.original_sha256 or self.sha256
 
 
 class Use(_Record):
-    """A part of a campaign that uses the file, besides that for which it was bought."""
+    """A step of a campaign that uses the file, besides the step for which it was bought."""
 
     campaign: Text
     step: Text
     labels: dict[Text, Text] = Field(default_factory=dict)
-    """Whom it is used for."""
+    """Labels of the use, such as a client, a project or a cost centre."""
     since: Moment
-    """When it was first wanted for that."""
+    """Time at which the file was first wanted for this use."""
 
 
 class Bought(_Record):
-    """Which purchase it is."""
+    """The purchase that a file came from."""
 
     provider: str
     account: str
     """Provider, origin of its address, and name of the account, with `|` between them. Never a key."""
     operation: Text
-    """What was bought, such as `technique studio-blur`."""
+    """The operation that was bought, such as `technique studio-blur`."""
     remote_id: Text
     """The provider's id of the job."""
     submission_key: str
-    """The name of the wish: the same request by the same account has the same key, and is not bought again."""
+    """Key of the order: the same request and take of the same account has the same key, and is not bought again."""
     attempt: int = Field(ge=1, le=LARGEST)
-    """1, or more where earlier purchases for the same wish failed."""
+    """Number of the attempt: 1, or more where earlier attempts at the same order failed."""
     take: int = Field(ge=1, le=LARGEST)
-    """1, 2, 3...: the same request bought again on purpose."""
+    """Number of the take: 1, or more where the same request was bought again on purpose."""
 
     @property
     def account_name(self) -> str:
@@ -251,36 +251,36 @@ class Bought(_Record):
 
 
 class Sidecar(Bought):
-    """Where a file in a genmedia store came from. Programs must pass over fields that they do not know."""
+    """Origin of a file in a genmedia store. Programs must ignore fields that they do not know."""
 
     genmedia: str
     """The version of genmedia that wrote it."""
     sidecar: int = Field(ge=1, le=VERSION)
-    """The version of this form."""
+    """The version of this format."""
     campaign: Text
     """The chain, batch or sheet that it was made for."""
     step: Text
-    """The part of the campaign that gave it."""
+    """The step of the campaign that gave it."""
     place: tuple[Coordinate, ...] = ()
-    """Where it stands in what the run asked for: a coordinate for each of its lists, the first list's first; left out where nobody says."""
+    """Place of the file in what the run asked for: a coordinate for each of the run's lists, in their order; left out if unknown."""
     labels: dict[Text, Text] = Field(default_factory=dict)
-    """Whom it was bought for, such as a client, a project or a cost centre."""
+    """Labels of the purchase, such as a client, a project or a cost centre."""
     uses: tuple[Use, ...] = ()
-    """What else uses it; left out where nothing does. The journal knows all, a sidecar the first 500."""
+    """Other uses of the file; left out if there are none. The journal has all of them, a sidecar the first 500."""
     request: Annotated[dict[str, JsonValue], _Clean(), AfterValidator(_writable)] = Field(default_factory=dict)
-    """The fields that the caller set; a file stands in it by its SHA-256 and what was done to it."""
+    """The fields that the caller set; a file is named by its SHA-256 and its preparation for the provider."""
     inputs: tuple[Input, ...] = ()
     cost: Cost
     times: Times
     output: Output
     file: File
     warnings: tuple[Text, ...] = ()
-    """What a person should look at."""
+    """Sentences about what a person should check."""
     forgotten: Moment | None = None
-    """Of a file that a person removed for good: when. Then this stands in `.genmedia/forgotten/`, without words; else left out."""
+    """Time at which a person removed the file for good; else left out. Its sidecar is then in `.genmedia/forgotten/`, without texts."""
 
     def write(self) -> dict[str, Any]:
-        """It as JSON: what nobody told is left out, and so are `place` and `uses` where they are empty."""
+        """Return the sidecar as JSON; fields that were not set are left out, and so are `place` and `uses` where they are empty."""
         told = self.model_dump(mode="json", by_alias=True, exclude_unset=True)
         if "inputs" in told:
             told["inputs"] = [_arranged(one, last=("from", "asset")) for one in told["inputs"]]
@@ -289,50 +289,50 @@ class Sidecar(Bought):
         return _arranged(told, ("genmedia", "sidecar", "campaign", "step", "place", "labels"), ("uses", "forgotten"))
 
     def at(self, path: str) -> Self:
-        """The same of a file that stands at this path."""
+        """Return the same sidecar for a file at this path."""
         return self.model_copy(update={"file": self.file.model_copy(update={"path": path})})
 
     @property
     def identity(self) -> tuple[str, str, int | None]:
-        """Which output of which submission it is of: the submission's key, the output's name, and its number where that is told."""
+        """The output that the file is: the submission key, the output's name, and its number, or None where that is not told."""
         return self.submission_key, self.output.id, self.output.number
 
     @property
     def is_upload(self) -> bool:
-        """Whether a person put the file into the store."""
+        """True if a person put the file into the store."""
         return self.provider == UPLOAD
 
     @property
     def used_by(self) -> list[tuple[str, str]]:
-        """Campaign and step of everything that uses it, its first buyer's first."""
+        """Campaign and step of every use, the one that it was bought for first."""
         return [(self.campaign, self.step), *((use.campaign, use.step) for use in self.uses)]
 
     @property
     def prompt(self) -> str:
-        """The words it was made from: the request's prompt, else the texts among its inputs; empty where there are none."""
+        """The prompt of the request, else the texts among its inputs, one a line; empty where there are none."""
         asked = self.request.get("prompt")
         return asked if isinstance(asked, str) else "\n".join(filter(None, (one.text for one in self.inputs)))
 
 
 class Evidence(Bought):
-    """What stands beside a file in quarantine: which output of which purchase it is, and why it was refused."""
+    """The JSON beside a file in quarantine: the purchase and the output that it is, and why it was refused."""
 
     output: Text
     """The provider's name for the output."""
     number: int | None = None
     """Its place among the job's outputs, from 1."""
     source: Text = ""
-    """The address it was fetched from, without what signs it."""
+    """The address that it was fetched from, without its signature."""
     sha256: str = Field(pattern=_DIGEST)
     bytes: int
     error: Text = ""
     """The name of the error."""
     what: Text
-    """What is wrong with it, for people."""
+    """The fault of the file, for people."""
 
 
 def _arranged(told: dict[str, Any], first: tuple[str, ...] = (), last: tuple[str, ...] = ()) -> dict[str, Any]:
-    """The fields with these in front and these at the end, in the order in which files have always had them."""
+    """Return the fields with `first` in front and `last` at the end: the order that sidecars have always had."""
     between = (name for name in told if name not in (*first, *last))
     return {name: told[name] for name in (*first, *between, *last) if name in told}
 
@@ -343,10 +343,10 @@ class _Version(_Record):
 
 
 def read_sidecar(content: bytes) -> Sidecar:
-    """The sidecar in these bytes.
+    """Read a sidecar from bytes.
 
     Raises:
-        ForeignError: They are JSON of another program.
+        ForeignError: The bytes are JSON of another program.
         ValueError: They are a damaged sidecar, or one of a later version; the text says which.
     """
     try:
@@ -359,7 +359,7 @@ def read_sidecar(content: bytes) -> Sidecar:
 
 
 def _may_be_ours(content: bytes) -> bool:
-    """Whether it is JSON that names genmedia, or no JSON, as a sidecar that was cut short."""
+    """True if the bytes are JSON that names genmedia, or no JSON, as a sidecar that was cut short."""
     try:
         told = from_json(content)
     except ValueError:
@@ -368,7 +368,7 @@ def _may_be_ours(content: bytes) -> bool:
 
 
 class ForeignError(ValueError):
-    """What was read is JSON without the name of genmedia."""
+    """The bytes are JSON that does not name genmedia."""
 
 
 class LaterVersionError(ValueError):
@@ -379,6 +379,6 @@ class LaterVersionError(ValueError):
 
 
 def schema() -> str:
-    """The JSON Schema of a sidecar, as it is published."""
+    """Return the JSON Schema of a sidecar, as it is published."""
     described = {"$schema": "https://json-schema.org/draft/2020-12/schema", **Sidecar.model_json_schema()}
     return json.dumps(described, indent=2, allow_nan=False) + "\n"

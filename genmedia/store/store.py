@@ -1,7 +1,7 @@
-"""Names, sidecars and the order of things.
+"""The store: names, sidecars, and the order of the steps in which a file is stored.
 
-The commit protocol: bytes to a temporary name, hashed while they stream in, verified, then one publish, then the sidecar `<file>.json`. A
-reader never sees half a file; a crash leaves at most an orphan that `sweep` removes.
+The commit protocol: the bytes are written under a temporary name and hashed meanwhile, verified, published in one step, and followed by the
+sidecar `<file>.json`. A reader never sees half a file; a crash leaves at most an orphan that `sweep` removes.
 """
 
 import asyncio
@@ -30,10 +30,10 @@ from genmedia.transport.session import DOWNLOAD_BYTES
 ORPHAN_SECONDS = 24 * 3600.0
 READ_AT_ONCE = 32
 CLAIM_SECONDS = (0.02, 0.2)
-"""Between two looks at what somebody else is about to write: at least, and at most."""
+"""Shortest and longest pause between two tries to claim a path that another writer claims, in seconds."""
 
 SIDECAR_BYTES = 4 * 2**20
-"""What is longer is no sidecar, and is read by nobody."""
+"""Longest sidecar, in bytes; a longer file is not read as one."""
 
 THUMBNAILS = ".genmedia/thumbnails/"
 FORGOTTEN = ".genmedia/forgotten/"
@@ -41,7 +41,7 @@ FORGOTTEN = ".genmedia/forgotten/"
 
 @dataclass(frozen=True)
 class Incoming:
-    """A file on its way in: bytes at `path`, a thumbnail at `thumbnail` once somebody made one."""
+    """An incoming file: its bytes at `path`, and at `thumbnail` a thumbnail, once it was made."""
 
     path: Path
     thumbnail: Path
@@ -52,9 +52,9 @@ class Store:
 
     Args:
         files: The place.
-        template: Where an asset goes below the root; see `FIELDS`.
-        max_bytes: The largest file taken in.
-        embed_provenance: Whether pictures get their provenance written into them (XMP).
+        template: Template of an asset's path below the root; see `FIELDS`.
+        max_bytes: Size of the largest file that is accepted, in bytes.
+        embed_provenance: True to write the provenance into pictures (XMP).
 
     Raises:
         SettingsError: The template names something unknown or leaves the root.
@@ -82,13 +82,13 @@ class Store:
         max_bytes: int = DOWNLOAD_BYTES,
         embed_provenance: bool = False,
     ) -> AbstractAsyncContextManager["Store"]:
-        """The store at a place on this event loop: shared while anybody holds it, closed with the last.
+        """Lease the store at a place, on this event loop; leases share it, and the end of the last one closes it.
 
         Args:
-            place: Where it is; a bare address stands for a place that needs nothing more.
-            template: Where an asset goes below the root; see `FIELDS`.
-            max_bytes: The largest file taken in.
-            embed_provenance: Whether pictures get their provenance written into them (XMP).
+            place: The place; an address alone, where the place needs nothing more.
+            template: Template of an asset's path below the root; see `FIELDS`.
+            max_bytes: Size of the largest file that is accepted, in bytes.
+            embed_provenance: True to write the provenance into pictures (XMP).
 
         Raises:
             SettingsError: The place or the template cannot be used.
@@ -105,12 +105,12 @@ class Store:
 
     @property
     def label(self) -> str:
-        """What people call the place."""
+        """Name of the place for people."""
         return self.files.label
 
     @contextmanager
     def incoming(self) -> Generator[Incoming]:
-        """A place on this machine for one file on its way in; whatever is still there at the end is removed.
+        """Make a place on this machine for one incoming file; files that are still there at the end are removed.
 
         Raises:
             StoreError: The folder cannot be written.
@@ -129,15 +129,15 @@ class Store:
             incoming.thumbnail.unlink(missing_ok=True)
 
     async def publish(self, incoming: Incoming, names: Mapping[str, str], sidecar: Sidecar, template: str = "") -> Sidecar:
-        """Give a verified file its name and write its sidecar; returns the sidecar as it was written, with `file.path`.
+        """Give a verified file its name and write its sidecar; return the sidecar as it was written, with `file.path`.
 
         A file of the same output that somebody has changed since it was stored is kept in quarantine, and a warning says so.
 
         Args:
             incoming: The file.
             names: A value for each of `FIELDS`.
-            sidecar: What is known about it.
-            template: Where it goes; by default where the store puts assets.
+            sidecar: The sidecar, still without the path.
+            template: Template of its path; by default the one that the store has for assets.
 
         Raises:
             StoreError: The place refused.
@@ -170,10 +170,10 @@ class Store:
             try:
                 while not await self.files.claim(note, identity):
                     await self.files.unclaim(note, identity)
-                    await asyncio.sleep(random.uniform(*CLAIM_SECONDS))  # noqa: S311 # so that two do not meet again
+                    await asyncio.sleep(random.uniform(*CLAIM_SECONDS))  # noqa: S311 # at random, so that two writers do not meet again
                 told = await self._read_json(note)
                 if _identity(told)[0] is not None and told != {**told, **fields}:
-                    with suppress(ValueError):  # a number in it that is none: no other program reads it either
+                    with suppress(ValueError):  # it has a number that JSON does not allow: no other program reads it either
                         await self.write_json(note, {**told, **fields})
             finally:
                 await self.files.unclaim(note, identity)
@@ -182,7 +182,7 @@ class Store:
         """Publish a text of the store's own, such as a sidecar or a page.
 
         Args:
-            path: Where it goes; what stands there is replaced.
+            path: Its path; a file that is there is replaced.
             parts: The text, one piece after the other.
 
         Raises:
@@ -190,7 +190,7 @@ class Store:
         """
         with self.incoming() as note:
             try:
-                # A name that is no text to its file system, such as an input's, is to keep nothing out of the store.
+                # A name that is not UTF-8, such as an input's, must not keep a file out of the store.
                 with note.path.open("w", encoding="utf-8", errors="replace") as file:
                     file.writelines(parts)
             except OSError as error:
@@ -202,14 +202,14 @@ class Store:
 
         Raises:
             StoreError: The place refused.
-            ValueError: It holds an infinite number.
+            ValueError: It contains an infinite number or NaN.
         """
         await self.write(path, [json.dumps(told, indent=2, ensure_ascii=False, allow_nan=False), "\n"])
 
     async def _free_path(self, wanted: str, sidecar: Sidecar, identity: str) -> str:
-        """`wanted`; with the hash added, and a number, where another asset has it, so that nothing paid for is written over.
+        """Return `wanted`; where another asset has that path, with the hash and then a number added, so that no paid file is written over.
 
-        The numbers begin with the output's own: a job's many equal outputs each find theirs at once.
+        The numbers begin with the output's own: each of a job's many equal outputs finds a free path at once.
         """
         path = PurePosixPath(wanted)
         marked = f"{path.stem}-{sidecar.file.sha256[:8]}"
@@ -227,17 +227,17 @@ class Store:
         raise AssertionError("the numbers never end")
 
     async def _holds_other(self, path: str, sidecar: Sidecar) -> bool:
-        """Whether another asset stands there. The same output of the same submission may be stored again, over itself."""
-        # A sidecar without its file keeps the place for it, should it come again.
+        """True if another asset has the path. The same output of the same submission may be stored again, over itself."""
+        # A sidecar without its file keeps the path for that file, in case it is fetched again.
         there = await self._read_json(f"{path}.json")
         if there is not None and not _is_same_output(there, sidecar):
             return True
         digest = await self.files.digest(path)
-        # Without a sidecar, its process died on the way; with another content than its sidecar tells, it will be put aside.
+        # A file without a sidecar is another asset, whose process died meanwhile; one that its sidecar does not match will be put aside.
         return digest not in (None, sidecar.file.sha256) and (there is None or digest == _digest_in(there))
 
     async def _put_aside(self, path: str, sidecar: Sidecar) -> str:
-        """Keep what stands at a path in quarantine, if it is another content than the asset's; what there is to tell of it, or nothing."""
+        """Copy the file at a path into quarantine, if its content is not the asset's; return a warning, or an empty text."""
         is_now = await self.files.digest(path)
         if is_now is None or is_now == sidecar.file.sha256:
             return ""
@@ -255,14 +255,14 @@ class Store:
         return f"{what}: what stood there is kept as {kept}, and the job's own file is there again"
 
     async def why_changed(self, path: str, stored_as: str = "") -> str:
-        """What to tell of an asset that is gone or another content than was stored; nothing where it is as it was, or nobody says.
+        """Return a message about an asset that is gone or was changed since it was stored; empty if it is as it was, or its hash is unknown.
 
         Args:
-            path: The asset's.
-            stored_as: The SHA-256 that it was stored with; empty for what its sidecar says, which somebody may have changed too.
+            path: The path of the asset.
+            stored_as: SHA-256 that it was stored with; empty for the one in its sidecar, which somebody may have changed too.
 
         Raises:
-            StoreError: It cannot be read.
+            StoreError: The asset cannot be read.
         """
         was, is_now = stored_as or _digest_in(await self._read_json(f"{path}.json")), await self.files.digest(path)
         if is_now is None:
@@ -275,7 +275,7 @@ class Store:
         )
 
     async def quarantine(self, incoming: Incoming, evidence: Evidence) -> str:
-        """Keep a file that was refused, with what was wrong with it; returns its path below the root.
+        """Keep a file that was refused, with the evidence of its fault; return its path below the root.
 
         Raises:
             StoreError: The place refused.
@@ -286,7 +286,7 @@ class Store:
         return name
 
     async def check(self) -> None:
-        """Put a small file there as an asset is put, and read it back.
+        """Write a small file as an asset is written, and read it back.
 
         Raises:
             StoreError: The place refuses.
@@ -300,20 +300,20 @@ class Store:
             await self.files.unclaim(path, identity)
 
     async def has(self, path: str, size: int | None = None) -> bool:
-        """Whether the asset and its sidecar are there.
+        """True if the asset and its sidecar are there.
 
         Args:
-            path: The asset's.
-            size: How many bytes it must have; None for any number.
+            path: The path of the asset.
+            size: Size that the asset must have, in bytes; None for any size.
         """
         found = await self.files.size(path)
         return found is not None and size in (None, found) and await self.files.size(f"{path}.json") is not None
 
     async def asset(self, path: str) -> Path:
-        """A local file with the content of an asset, to be read only.
+        """Return the path of a local file with the content of an asset, only for reading.
 
         Raises:
-            FileNotFoundError: There is none under this path, or it leads out of the store or into what is the store's own.
+            FileNotFoundError: There is no asset at this path, or the path leads out of the store or to a name of the store's own.
         """
         parts = PurePosixPath(path).parts
         if path.startswith("/") or ".." in parts or not parts or is_own(path):
@@ -321,14 +321,14 @@ class Store:
         return await self.files.copy(path)
 
     async def thumbnail(self, digest: str) -> Path | None:
-        """A local file with the thumbnail of the content with this SHA-256, if it has one."""
+        """Return the path of a local file with the thumbnail of the content with this SHA-256; None if there is none."""
         try:
             return await self.files.copy(thumbnail_path(digest))
         except FileNotFoundError:
             return None
 
     async def read_all(self, paths: Iterable[str]) -> AsyncIterator[tuple[str, bytes]]:
-        """The content of many small files, in the order asked for; those that are gone meanwhile are passed over."""
+        """Yield the path and the content of many small files, in the order asked for; files that are gone are left out."""
         asked = iter(paths)
         while some := list(islice(asked, READ_AT_ONCE)):
             for path, content in zip(some, await asyncio.gather(*map(self._read, some)), strict=True):
@@ -342,11 +342,11 @@ class Store:
             return None
 
     async def sweep(self) -> int:
-        """Remove what crashed processes left on its way in, once it is a day old; returns how many."""
+        """Remove incoming files of crashed processes that are more than a day old; return the number of files removed."""
         return await self.files.sweep(ORPHAN_SECONDS)
 
     async def _read_json(self, path: str) -> Any:
-        """None for what is gone, and an empty object for what is no sidecar: other people's files are no concern of the store."""
+        """Read JSON; return None for a file that is gone, and an empty object for one that is no JSON or too long: it is not the store's."""
         size = await self.files.size(path)
         content = b"" if size is None or size > SIDECAR_BYTES else await self._read(path)
         try:
@@ -356,18 +356,18 @@ class Store:
 
 
 def thumbnail_path(digest: str) -> str:
-    """Where the thumbnail of the content with this SHA-256 stands, if it has one."""
+    """Return the path of the thumbnail of the content with this SHA-256."""
     return f"{THUMBNAILS}{digest}.webp"
 
 
 def forgotten_path(key: str, attempt: int, output: str, number: int) -> str:
-    """Where what stands for an asset that a person removed for good is kept: its sidecar, without words."""
+    """Return the path of the sidecar, without prompts and texts, that is kept of an asset that a person removed for good."""
     name = hashlib.sha256(json.dumps([key, attempt, output, number], allow_nan=False).encode()).hexdigest()
     return f"{FORGOTTEN}{name}.json"
 
 
 def _identity(sidecar: Any) -> tuple[Any, ...]:
-    """As `Sidecar.identity`, of JSON that may be no sidecar: each part is None where that is not told."""
+    """Return the same as `Sidecar.identity` for JSON; each part is None where the JSON is no sidecar."""
     try:
         return sidecar["submission_key"], sidecar["output"]["id"], sidecar["output"].get("number")
     except (LookupError, TypeError, AttributeError):
@@ -375,13 +375,13 @@ def _identity(sidecar: Any) -> tuple[Any, ...]:
 
 
 def _is_same_output(there: Any, sidecar: Sidecar) -> bool:
-    """Whether two sidecars are of one output; of sidecars that tell no number the name is all there is to go by."""
+    """True if two sidecars are of one output; where one of them tells no number, the names decide."""
     (*theirs, number), (*mine, my_number) = _identity(there), sidecar.identity
     return theirs == mine and (None in (number, my_number) or number == my_number)
 
 
 def _digest_in(sidecar: Any) -> str:
-    """The SHA-256 that a sidecar tells of its file; empty where it tells none."""
+    """Return the SHA-256 of the file that a sidecar tells; empty where it tells none."""
     try:
         return str(sidecar["file"]["sha256"])
     except (LookupError, TypeError):

@@ -1,1 +1,1 @@
-"""Text that came from somebody else, made fit to be shown."""
+"""Makes text from others safe to show."""

@@ -1,4 +1,4 @@
-"""What providers say, made fit to be read and written down: one layer of compression at most, bounded sizes, whole characters, no secrets."""
+"""Reads answers of providers safely: one layer of compression at most, bounded sizes, valid characters, no secrets."""
 
 import json
 import re
@@ -16,28 +16,28 @@ from genmedia.text.plain import cut
 from genmedia.transport.redaction import hide
 
 ACCEPTED = {"accept-encoding": "identity"}
-"""Asked of every answer: bytes as they are."""
+"""Request header that asks for an answer without compression."""
 
 PIECE_BYTES = 2**20
-"""So much of what was compressed is unpacked at once."""
+"""Most bytes of a compressed answer that are unpacked at once."""
 
 ID_CHARACTERS = 200
-"""The longest id that is taken. A longer one makes its answer unreadable: cut, it would name another thing."""
+"""Longest id that is accepted, in characters. A longer one makes its answer unreadable: cut, it would name another thing."""
 
 NAME_CHARACTERS = 200
-"""Of the name of a field that a provider may choose, such as a parameter's."""
+"""Longest name of a field that a provider may choose, such as a parameter's, in characters; a longer one is cut."""
 
 TIME_CHARACTERS = 40
-"""Of a time as text."""
+"""Longest time as text, in characters."""
 
 DEPTH = 50
-"""How deep lists and objects may be nested."""
+"""Most levels of nested lists and objects."""
 
 VALUES = 500_000
-"""How many values an answer may have. The longest lists, which have no pages, have some 15 for each job, and 8 MiB in all."""
+"""Most values of an answer, counted by its commas. The longest lists, which have no pages, have some 15 for each job, and 8 MiB in all."""
 
 Id = Annotated[str, StringConstraints(min_length=1, max_length=ID_CHARACTERS, pattern="^[^\ufffd]+$")]
-"""What a provider calls a thing, in characters of which none had to be replaced."""
+"""Id that a provider gives to a thing; none of its characters had to be replaced."""
 
 
 def _check_asked_by(value: str) -> str:
@@ -47,26 +47,26 @@ def _check_asked_by(value: str) -> str:
 
 
 RemoteId = Annotated[Id, AfterValidator(_check_asked_by)]
-"""What a job or a file is asked for by: it has something to see in it, and nothing that was altered."""
+"""Id by which a job or a file is asked for: printable, not blank, and unaltered."""
 
 _UNFIT = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff]")
 _FORMS = {"gzip": 16 + zlib.MAX_WBITS, "x-gzip": 16 + zlib.MAX_WBITS, "deflate": zlib.MAX_WBITS}
 
 
 def clean_text(text: str, secrets: Iterable[str] = ()) -> str:
-    """The text without secrets, and with a replacement character for each control character and each half of a pair that was cut.
+    """Return the text without secrets, and with a replacement character for each control character and each lone surrogate.
 
-    PostgreSQL takes no NUL, and nothing takes half a pair.
+    PostgreSQL accepts no NUL, and UTF-8 cannot encode a lone surrogate. Tabs and line breaks stay.
     """
     text = hide(text, secrets)
     return _UNFIT.sub("\ufffd", text)
 
 
 def parse(text: bytes | str, secrets: Sequence[str] = ()) -> Any:
-    """JSON as values that can be written down everywhere: clean texts, finite numbers (None for others), bounded in depth and number.
+    """Return JSON as values that can be stored anywhere: clean texts, finite numbers (None for others), bounded in depth and number.
 
     Raises:
-        ValueError: It is no JSON, or beyond the bounds.
+        ValueError: It is not JSON, or exceeds the bounds.
     """
     if (text.count(",") if isinstance(text, str) else text.count(b",")) > VALUES:
         raise ValueError(f"more than {VALUES} values")
@@ -94,7 +94,7 @@ def _clean(value: Any, secrets: Sequence[str], levels: int) -> Any:
 
 
 def read_date(text: str) -> datetime | None:
-    """A date as HTTP writes it, if it is one that can be reckoned with."""
+    """Return a date of an HTTP header, in UTC; None where it cannot be read or is not in the years 2000 to 2999."""
     try:
         date = parsedate_to_datetime(text)
         date = (date if date.tzinfo else date.replace(tzinfo=UTC)).astimezone(UTC)
@@ -104,7 +104,7 @@ def read_date(text: str) -> datetime | None:
 
 
 def read_number(text: str) -> float | None:
-    """A number of 0 or more, as a header has it."""
+    """Return the number in a header; None where it is not a finite number of 0 or more."""
     try:
         number = float(text)
     except ValueError:
@@ -113,10 +113,10 @@ def read_number(text: str) -> float | None:
 
 
 async def pieces_of(response: httpx.Response) -> AsyncGenerator[bytes]:
-    """What an answer holds, piece by piece: as it is, or out of one layer of gzip or deflate, which may come though it was not asked for.
+    """Yield the content of an answer in pieces. One layer of gzip or deflate, which may come though it was not asked for, is unpacked.
 
     Raises:
-        httpx.DecodingError: It is packed in another way, or several times, or what it is packed in is broken or cut.
+        httpx.DecodingError: It is compressed in another way or several times, or the compressed data is broken or cut.
         httpx.HTTPError: The transfer broke off.
     """
     packed = ",".join(response.headers.get_list("content-encoding")).strip().lower()
@@ -143,12 +143,12 @@ async def pieces_of(response: httpx.Response) -> AsyncGenerator[bytes]:
 
 
 async def read_whole(response: httpx.Response, limit: int, too_much: Callable[[], Exception]) -> bytes:
-    """All that an answer holds.
+    """Return the whole content of an answer, unpacked.
 
     Args:
         response: The answer.
-        limit: How many bytes it may hold, unpacked.
-        too_much: Makes the error for one that holds more.
+        limit: Most bytes that it may hold, unpacked.
+        too_much: Makes the error that is raised for an answer that holds more.
     """
     body = bytearray()
     async for piece in pieces_of(response):

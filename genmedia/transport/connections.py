@@ -1,4 +1,4 @@
-"""Connections to hosts that providers name: only to public addresses, to those that were looked at, or through a proxy to listed hosts."""
+"""Connections to hosts that providers name: to trusted origins, to checked public addresses, or through a proxy to known hosts."""
 
 import asyncio
 from collections.abc import Iterable
@@ -16,18 +16,19 @@ from genmedia.transport.origins import Origins, origin_of, public_addresses
 
 @cache
 def trusted() -> SSLContext:
-    """The certificates that this machine trusts; to read them takes longer than a request, so all connections of a process share them."""
+    """Certificates that this machine trusts. Reading them takes longer than a request, so all connections of a process share them."""
     return httpx.create_ssl_context()
 
 
 class OutwardTransport(httpx.AsyncBaseTransport):
-    """Sends a request where its address may lead: to a trusted origin as it is; to any other host at its public addresses only.
+    """Sends a request only where it may go: to a trusted origin at any address, to another host at its public addresses only.
 
-    Where the environment names a proxy, it is asked for listed hosts, and nothing else leaves this machine.
+    Where the environment names a proxy, requests go through it, to trusted origins and documented hosts only; all others are refused.
+    Hosts that the environment exempts from the proxy are connected to directly.
 
     Args:
-        origins: Which addresses may be fetched.
-        proxied: Whether the environment's proxies are used.
+        origins: Rules for the addresses that may be fetched.
+        proxied: True to use the environment's proxies.
     """
 
     def __init__(self, origins: Origins, *, proxied: bool) -> None:
@@ -42,7 +43,7 @@ class OutwardTransport(httpx.AsyncBaseTransport):
         }
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
-        """Send it.
+        """Send the request.
 
         Raises:
             ForbiddenAddressError: Its address may not be connected to.
@@ -62,7 +63,7 @@ class OutwardTransport(httpx.AsyncBaseTransport):
 
 
 class _PublicTransport(httpx.AsyncHTTPTransport):
-    """httpx's own, over connections to public addresses."""
+    """httpx's own transport, over connections to public addresses only."""
 
     def __init__(self, verify: SSLContext) -> None:
         super().__init__(verify=verify)
@@ -70,7 +71,7 @@ class _PublicTransport(httpx.AsyncHTTPTransport):
 
 
 class _PublicNetwork(httpcore.AsyncNetworkBackend):
-    """Resolves a name once, looks at every address it has, and connects to one of these; TLS goes on asking for the name."""
+    """Resolves a host name once, checks each of its addresses, and connects to one of these; TLS still verifies the name."""
 
     def __init__(self) -> None:
         self._network = cast("httpcore.AsyncNetworkBackend", httpcore.AnyIOBackend())

@@ -1,4 +1,4 @@
-"""Which addresses a key may be sent to, and which addresses may be fetched or handed to a provider."""
+"""Rules for addresses: where a key may be sent, and what may be fetched or handed to a provider."""
 
 import asyncio
 import ipaddress
@@ -11,20 +11,20 @@ import httpx
 from genmedia.errors import ForbiddenAddressError, SettingsError
 
 _NAT64 = ipaddress.ip_network("64:ff9b::/96")
-"""Where a network without IPv4 keeps the IPv4 addresses of others, in the last four bytes."""
+"""Addresses by which a network without IPv4 reaches IPv4 hosts; the last four bytes are the IPv4 address."""
 
 _UNICAST = ipaddress.ip_network("2000::/3")
 """The only part of IPv6 that public hosts are in."""
 
 _RESERVED = tuple(map(ipaddress.ip_network, ("192.0.0.0/24", "192.88.99.0/24", "3fff::/20")))
-"""For protocols, for tunnels to IPv6, and for documents: not every Python that this runs on knows that."""
+"""Networks for protocols, for tunnels to IPv6 and for examples in documents; not every supported Python knows them as reserved."""
 
 
 def read_url(url: str) -> httpx.URL:
-    """An address in parts, each of which can be read.
+    """Return the parts of an address, each of which can be read.
 
     Raises:
-        ForbiddenAddressError: It is no address: nobody could connect to it.
+        ForbiddenAddressError: It is not an address, or its port is out of range.
     """
     try:
         parts = httpx.URL(url)
@@ -38,10 +38,10 @@ def read_url(url: str) -> httpx.URL:
 
 
 def join_url(base: str, link: str) -> str:
-    """A link as it is meant on the page `base`.
+    """Return a link as a full address, resolved against `base`.
 
     Raises:
-        ForbiddenAddressError: It is no address.
+        ForbiddenAddressError: One of the two is not an address.
     """
     try:
         return str(read_url(base).join(link))
@@ -50,17 +50,17 @@ def join_url(base: str, link: str) -> str:
 
 
 def origin_of(url: str) -> str:
-    """Scheme, host and port of `url`, the port left out where it is the scheme's own: `https://app.flora.ai`.
+    """Scheme, host and port of `url`, without the port where it is the scheme's default: `https://app.flora.ai`.
 
     Raises:
-        ForbiddenAddressError: It is no address.
+        ForbiddenAddressError: It is not an address.
     """
     parts = read_url(url)
     return f"{parts.scheme}://{parts.netloc.decode('ascii')}"
 
 
 def is_loopback(url: str) -> bool:
-    """Whether `url` points at this machine's loopback by address or by the name localhost."""
+    """True if `url` points at this machine's loopback, by address or by the name localhost."""
     with suppress(ForbiddenAddressError, ValueError):
         host = read_url(url).host
         return host == "localhost" or ipaddress.ip_address(host).is_loopback
@@ -68,10 +68,10 @@ def is_loopback(url: str) -> bool:
 
 
 def check_base_url(url: str) -> str:
-    """`url` without a trailing slash, if a key may be sent there: https, or http on the loopback.
+    """Return `url` without a trailing slash, if a key may be sent there: https, or http on the loopback.
 
     Raises:
-        SettingsError: For anything else.
+        SettingsError: It is any other address, or has a user in it.
     """
     try:
         parts = read_url(url)
@@ -86,7 +86,7 @@ def check_base_url(url: str) -> str:
 
 
 def is_public(address: str) -> bool:
-    """Whether an IP address is one of the public internet: none of a local net, nor one that leads into such by a tunnel."""
+    """True if an IP address is public: not in a local network, and not in a tunnel that may lead into one."""
     ip = ipaddress.ip_address(address.partition("%")[0])
     if isinstance(ip, ipaddress.IPv6Address):
         inner = ip.ipv4_mapped or (ipaddress.IPv4Address(int(ip) % 2**32) if ip in _NAT64 else None)
@@ -97,10 +97,10 @@ def is_public(address: str) -> bool:
 
 
 async def public_addresses(host: str, port: int) -> list[str]:
-    """The addresses of a host, asked for once: whoever connects to one of these connects to what was looked at.
+    """Return the addresses of a host, resolved once: a connection to one of these goes to an address that was checked.
 
     Raises:
-        ForbiddenAddressError: One of them is not public, or the host is no host name.
+        ForbiddenAddressError: One of them is not public, or the host is not a host name.
         OSError: The name does not resolve.
     """
     try:
@@ -128,18 +128,18 @@ def _nothing(_: httpx.URL) -> bool:
 
 
 class Origins:
-    """The addresses that outputs may be fetched from.
+    """Rules for the addresses that outputs may be fetched from.
 
-    Any public host over https; the account's own origin, when that is on the loopback with those that the sandbox there names; and the
-    origins that the user names.
+    Allowed are any public host over https; the account's own origin, if it is on the loopback, with the origins that the sandbox there
+    names; and the origins that the user names.
 
     Args:
         base_url: The account's base URL.
         named: Further origins, as `https://cdn.example.com` or `http://10.0.0.5:9000`.
-        documented: Tells the addresses whose hosts the provider's document names.
+        documented: Returns True for an address whose host the provider's document names.
 
     Raises:
-        SettingsError: A named origin is none.
+        SettingsError: An entry of `named` is not an origin.
     """
 
     def __init__(self, base_url: str, named: tuple[str, ...] = (), documented: Callable[[httpx.URL], bool] = _nothing) -> None:
@@ -149,7 +149,7 @@ class Origins:
         self._listed = {_named(url) for url in named} | ({self._own} if self._sandbox else set())
 
     def learn(self, origins: str) -> None:
-        """Take in what a sandbox names besides its own origin, with commas between: where its media are, where its inputs may be.
+        """List the further origins that a sandbox names, separated by commas: of its media, and of inputs.
 
         Only a sandbox is believed, and only about this machine.
         """
@@ -157,24 +157,24 @@ class Origins:
             self._listed |= {origin_of(url) for url in origins.split(",") if is_loopback(url)}
 
     def lists(self, url: str) -> bool:
-        """Whether `url` is at a listed origin."""
+        """True if `url` is at a listed origin."""
         with suppress(ForbiddenAddressError):
             return origin_of(url) in self._listed
         return False
 
     def trusts(self, url: str) -> bool:
-        """Whether `url` is at an origin that a person has named, the account's own among them: it may be on any net."""
+        """True if `url` is at a listed origin or at the account's own: a person has named it, so it may be in any network."""
         return self.lists(url) or origin_of(url) == self._own
 
     def takes_proxy(self, url: str) -> bool:
-        """Whether a proxy may be asked for `url`: it resolves names by itself, also those of the net that it is in."""
+        """True if a proxy may be asked for `url`: a proxy resolves names itself, also those of its own network."""
         return self.trusts(url) or self._documented(read_url(url))
 
     def check(self, url: str) -> None:
-        """Let `url` pass only if it may be fetched; where it leads is seen when it is connected to.
+        """Check that `url` may be fetched; the IP addresses of its host are checked at the connection.
 
         Raises:
-            ForbiddenAddressError: It is no address, or not https and its origin is not listed, or it has a user in it.
+            ForbiddenAddressError: It is not an address, has a user in it, or is neither https nor http at a listed origin.
         """
         parts = read_url(url)
         if not (parts.scheme == "https" and parts.host) and not (parts.scheme == "http" and self.lists(url)):
@@ -184,7 +184,7 @@ class Origins:
 
 
 def why_no_address(url: str, origins: Origins) -> str:
-    """What is wrong with `url` as an address of a file, whoever reads it; empty when nothing is."""
+    """Reason why `url` cannot be the address of a file for any reader; empty if it can."""
     try:
         parts = read_url(url)
     except ForbiddenAddressError:

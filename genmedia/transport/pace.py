@@ -1,4 +1,4 @@
-"""What an account may do at once: requests a minute, and open jobs. Kept to here, so that the provider never has to refuse."""
+"""Limits of an account: requests a minute, and open jobs. They are kept here, so that the provider never has to refuse."""
 
 import asyncio
 import os
@@ -13,21 +13,21 @@ from time import monotonic
 WINDOW_SECONDS = 60.0
 
 ANSWER_SECONDS = float(os.environ.get("GENMEDIA_ANSWER_SECONDS", "60"))
-"""How long an answer of a provider may take."""
+"""Longest wait for an answer of a provider, in seconds."""
 
 PAGES = 1000
-"""So many pages of one list are read; a list that goes on has no end, or nobody would wait for it."""
+"""Most pages of one list that are read; a longer list is endless, or would take too long."""
 
 
 class Pace:
     """Keeps to a number of requests in any 60 seconds.
 
-    A request counts from its start until 60 seconds after its answer: the provider saw it before it answered, so its own window is free
-    again by then, however long the way was.
+    A request counts from its start until 60 seconds after its answer: the provider received it before it answered, so its own window is
+    free again by then, however long the request travelled.
 
     Args:
-        per_minute: How many; None for no limit.
-        clock_scale: By how much a sandbox's clock runs faster.
+        per_minute: Number of requests; None for no limit.
+        clock_scale: Returns the factor by which a sandbox's clock runs faster.
     """
 
     def __init__(self, per_minute: int | None, clock_scale: Callable[[], float]) -> None:
@@ -42,7 +42,7 @@ class Pace:
 
     @asynccontextmanager
     async def turn(self, *, urgent: bool = False) -> AsyncGenerator[None]:
-        """Wait for a turn, and hold it while the block runs; urgent ones (aborts) go first."""
+        """Wait for a turn, and hold it while the block runs; urgent requests (aborts) go first."""
         if self._per_minute is None:
             yield
             return
@@ -70,7 +70,7 @@ class Pace:
             self._changed.set()
 
     def hold(self, seconds: float) -> None:
-        """Let nobody through for a while: the provider said so. Somebody else spends from the same budget."""
+        """Start no request for so many seconds of the provider's clock, as the provider asked: another program uses the same limit."""
         self._held_until = max(self._held_until, monotonic() + seconds / self._clock_scale())
 
     def _wait(self) -> float:
@@ -85,21 +85,21 @@ class Pace:
 
 
 class Slots:
-    """Keeps to a number of open jobs. A slot is held by a job until it is seen to have ended, whoever watches it.
+    """Keeps to a number of open jobs. A job holds its slot until a look shows that it has ended.
 
     Args:
-        open_jobs: How many; None for no limit.
+        open_jobs: Number of open jobs; None for no limit.
     """
 
     def __init__(self, open_jobs: int | None) -> None:
         self._open_jobs = open_jobs
-        self._held: dict[str, bool] = {}  # whether it is in doubt
+        self._held: dict[str, bool] = {}  # by name; True for a job in doubt
         self._freed = asyncio.Condition()
 
     async def claim(self, name: str) -> None:
-        """Wait for a slot and hold it under `name`; nothing happens when that holds one already.
+        """Wait for a slot and hold it under `name`; a slot that `name` holds already is kept, and is no longer in doubt.
 
-        Where all are held in doubt nobody may ever see one end: the one that was doubted first is taken.
+        Where all slots are held in doubt, none of them may ever be released: the one that was doubted first is taken.
         """
         async with self._freed:
             while name not in self._held and self._open_jobs is not None and len(self._held) >= self._open_jobs:
@@ -114,9 +114,9 @@ class Slots:
         self._held[name] = False
 
     async def doubt(self, name: str) -> None:
-        """Go on holding the slot of a job that may be open, as long as others come and go beside it."""
+        """Keep the slot of a job that may be open; `claim` takes it only where all slots are in doubt."""
         async with self._freed:
-            if name in self._held:  # one of an earlier run has none
+            if name in self._held:  # a job of an earlier run holds none
                 del self._held[name]
                 self._held[name] = True
             self._freed.notify_all()

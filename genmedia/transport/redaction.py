@@ -10,9 +10,9 @@ import httpx
 HIDDEN = "[hidden]"
 
 LIKE_A_WORD = 12
-"""A secret with fewer characters may be a word, or part of many: it is hidden only where it stands by itself."""
+"""Shortest secret that is hidden everywhere, in characters. A shorter one may be part of words: it is hidden only as a word by itself."""
 
-# A code such as `invalid_api_key: The key is wrong` is no field: what follows a colon in a sentence is a word of it.
+# A code such as `invalid_api_key: The key is wrong` is not a field: a colon in a sentence is followed by a word, not by a value.
 _SECRET_FIELD = re.compile(
     r"""(?ix) ((?<![a-z0-9_]) ["']? (?:api[_-]?key|authorization|x-api-key|token|secret|password|signature) ["']?
         \s* (?: = | :(?!\s+ (?-i:[A-Za-z][a-z']{0,14}) (?:[\s.,;:!?] | $)) | :(?=\s*bearer\s) ) \s* ["']? (?:bearer\s+)?) [^\s"'&,}]+"""
@@ -20,12 +20,12 @@ _SECRET_FIELD = re.compile(
 
 
 def redact(text: str, secrets: Iterable[str] = ()) -> str:
-    """`text` without the given secrets, and without the value of any field whose name says that it is one."""
+    """Return `text` without the given secrets, and without the value of any field whose name says that it holds a secret."""
     return _SECRET_FIELD.sub(rf"\1{HIDDEN}", hide(text, secrets))
 
 
 def hide(text: str, secrets: Iterable[str]) -> str:
-    """`text` without the given secrets."""
+    """Return `text` without the given secrets."""
     for secret in secrets:
         if len(secret) >= LIKE_A_WORD:
             text = text.replace(secret, HIDDEN)
@@ -35,12 +35,12 @@ def hide(text: str, secrets: Iterable[str]) -> str:
 
 
 def spellings(secret: str) -> list[str]:
-    """How a secret may be written: as it is, in an address, in JSON that is a text itself."""
+    """Spellings of a secret: as it is, escaped in an address, and with the slashes escaped as in JSON."""
     return list(dict.fromkeys((secret, quote(secret), quote(secret, safe=""), secret.replace("/", "\\/"))))
 
 
 def bare_url(url: str) -> str:
-    """`url` without user, query and fragment, where keys and signatures stand."""
+    """Return `url` without user, query and fragment, which may hold keys and signatures."""
     try:
         return str(httpx.URL(url).copy_with(username=None, password=None, query=None, fragment=None))
     except (httpx.InvalidURL, ValueError, TypeError):

@@ -1,14 +1,14 @@
-"""Which of a provider's reasons is a refusal of content: of what was asked for, whoever asks for it and however often."""
+"""Tells refusals of content from a provider's other reasons: the same request is refused whoever sends it, however often."""
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, cast
 
 SHOWN_CHARACTERS = 200
-"""Of a refused prompt so much stands in an error."""
+"""Characters of a refused prompt that an error shows."""
 
 READ_CHARACTERS = 2000
-"""Of a reason so much is read."""
+"""Characters of a reason that are read."""
 
 _CODES = {
     "safety",
@@ -29,8 +29,8 @@ _CODES = {
     "prompt_blocked",
 }
 
-# A wrong yes is worse than a wrong no: what is taken for a refusal is never asked for again by itself. So a word alone, such as `safety`
-# or `policy`, says nothing: it takes what was done, and by what or for what.
+# A wrong yes is worse than a wrong no: a request that is taken for refused is never sent again by itself. So one word alone, such as
+# `safety` or `policy`, does not match: the text must say what was done, and by what or for what.
 _REFUSES = re.compile(
     r"""(?x)
       violat\w* \b [^.]{0,60} \b (content | usage | safety | community | our) \b [^.]{0,30} \b (polic(y|ies) | guidelines?)
@@ -44,7 +44,7 @@ _REFUSES = re.compile(
     | \b (nsfw|prohibited|inappropriate|unsafe) \ (content|generation) \b
     """
 )
-# What stopped working on the way to a verdict, limits how much may be asked for, or shuts an account out, refuses no content.
+# A check that did not work, a limit of requests or credits, and a locked account are not refusals of content.
 _PASSES = re.compile(
     r"time[ds]?\ ?-?\ ?out|unavailable|unreachable|could\ not\ be\ (reached|run|loaded|checked)|internal\ error|overload|\blater\b"
     r"|rate\ limit|quota|\bcredits?\b|too\ many|crashed|misconfigured"
@@ -53,7 +53,7 @@ _PASSES = re.compile(
 
 
 def refuses_content(code: str, text: str) -> bool:
-    """Whether a reason that a provider gives is a refusal of content, as far as its code or its words say so.
+    """True if a reason that a provider gives is a refusal of content, as far as its code or its words say so.
 
     Args:
         code: The provider's code for it; empty where it has none.
@@ -66,7 +66,7 @@ def refuses_content(code: str, text: str) -> bool:
 
 
 def prompt_of(request: Mapping[str, Any]) -> str:
-    """What a request asks for in words, quoted and cut to a readable length; empty where it has none."""
+    """Return the prompts and texts of a request, quoted and cut to a readable length; empty where it has none."""
     words = " ".join(" / ".join(_texts(request)).split())
     shown = words if len(words) <= SHOWN_CHARACTERS else f"{words[:SHOWN_CHARACTERS]}…"
     return f"“{shown}”" if shown else ""

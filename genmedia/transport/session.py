@@ -31,7 +31,7 @@ from genmedia.transport.redaction import bare_url, redact, spellings
 from genmedia.transport.refusals import refuses_content
 
 IN_FLIGHT = 4
-"""Requests at once. httpx grows slow with more: 4 in flight gave 1,124 requests a second, 50 gave 391 (measured)."""
+"""Most requests at once. httpx is slower with more: 4 in flight gave 1,124 requests a second, 50 gave 391 (measured)."""
 
 ANSWER_BYTES = 8 * 2**20
 DOWNLOAD_BYTES = 512 * 2**20
@@ -40,34 +40,34 @@ ATTEMPTS = 5
 HOPS = 3
 
 WAIT_SECONDS = 600.0
-"""How long a call waits until the provider takes requests again, unless its caller says so."""
+"""Longest wait of a call until the provider takes requests again, in seconds, unless its caller sets another; see `waiting_out`."""
 
 LONGEST_PAUSE = 30.0
-"""Between two of those requests, where the provider does not say when to come back."""
+"""Longest pause between two of those requests, in seconds, where the provider does not say how long to wait."""
 
 LONGEST_HOLD = 600.0
-"""So long one answer holds back all calls at most, whatever it says."""
+"""Longest time for which one answer holds back all calls, in seconds, whatever it says."""
 
 SLOWEST_UPLOAD = 50_000
-"""Bytes a second at which a call's body may go out before its answer is waited for: a model is sent to Generio within a call."""
+"""Slowest upload of a call's body, in bytes a second, before the wait for its answer: a model is sent to Generio within a call."""
 
 NAMED_FAULTS = 20
-"""Of an unreadable answer with more of them only the number is told: to name 200,000 took 8 s."""
+"""Most faults of an unreadable answer that are named; of more only the number is given: naming 200,000 took 8 s."""
 
 FASTEST = 10.0**6
-"""The fastest clock that a sandbox is believed to have."""
+"""Largest clock scale that is accepted from a sandbox."""
 
 # httpcore reads 64 KiB at a time; with more at once a large download takes two thirds of the time (3.2 s a gigabyte, not 5; measured).
 httpcore.AsyncHTTP11Connection.READ_NUM_BYTES = 2**20  # pyright: ignore[reportAttributeAccessIssue] # it is one of the class that asyncio gets
 
 _SENDABLE = re.compile("[!-~]+")
-# Retries are told by whoever waits; stamina's own line for each says nothing to a person.
+# The code that waits reports retries; stamina's own line for each tells a person nothing.
 logging.getLogger("stamina").setLevel(logging.ERROR)
 
 _TIMEOUT = httpx.Timeout(connect=10, read=30, write=60, pool=None)
 _NEVER_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.UnsupportedProtocol, httpx.PoolTimeout)
 _NO_HTTP = (httpx.InvalidURL, ValueError, OverflowError)
-"""What httpx lets through where an answer's headers hold what nobody foresaw: a `location` such as `javascript:1`."""
+"""Errors besides `httpx.HTTPError` that unforeseen headers of an answer cause: a `location` such as `javascript:1`."""
 
 
 M = TypeVar("M", bound=BaseModel)
@@ -79,7 +79,7 @@ Explained = tuple[str, str] | tuple[str, str, type[errors.ApiError]]
 
 @dataclass(frozen=True)
 class Answer:
-    """What an API said: a 2xx status, its headers, and its body as JSON."""
+    """Answer of an API: a 2xx status, its headers, and its body as JSON; or a redirect, where the caller asked for it, with None as body."""
 
     status: int
     headers: Mapping[str, str]
@@ -88,7 +88,7 @@ class Answer:
 
 @contextmanager
 def asking_once() -> Generator[None]:
-    """Send no call again in this block: whoever looks at many jobs does so anew in its own time, and none is to hold up the others."""
+    """Send no call again in this block: a watcher of many jobs looks again later, and one job must not delay the others."""
     token = _once.set(True)
     try:
         yield
@@ -97,11 +97,11 @@ def asking_once() -> Generator[None]:
 
 
 class _Patience:
-    """What is left of the time for which a provider's "too many" may be waited out, in nominal seconds.
+    """Time left for waiting out a provider's "too many", in seconds of the provider's clock.
 
     Args:
-        seconds: How much there is.
-        tell: Called once, with what is waited for.
+        seconds: Time at the beginning.
+        tell: Called once, with a text that says what is waited for.
     """
 
     def __init__(self, seconds: float, tell: Callable[[str], None]) -> None:
@@ -109,7 +109,7 @@ class _Patience:
         self._tell: Callable[[str], None] | None = tell
 
     def spend(self, seconds: float, why: str) -> str:
-        """Take so much of it for a pause; where that is not left, nothing is taken, and what is returned says so."""
+        """Take so many seconds for a pause, and return an empty text; where fewer are left, take none and return a text that says so."""
         if seconds > self._left:
             left = f"{int(self._left)} of the {self._seconds:.10g} s for which it may wait are left"
             return f"it could ask again in {ceil(seconds)} s, and {left}"
@@ -129,11 +129,11 @@ _patience: ContextVar[_Patience | None] = ContextVar("_patience", default=None)
 
 @contextmanager
 def waiting_out(seconds: float, tell: Callable[[str], None]) -> Generator[None]:
-    """Let the calls in this block wait while the provider says that it is too much at once; all of them together.
+    """Let the calls in this block wait while the provider answers "too many"; all of them share the time.
 
     Args:
-        seconds: How long, on the provider's clock.
-        tell: Called once, with what is waited for.
+        seconds: Longest wait, on the provider's clock.
+        tell: Called once, with a text that says what is waited for.
     """
     token = _patience.set(_Patience(seconds, tell))
     try:
@@ -144,7 +144,7 @@ def waiting_out(seconds: float, tell: Callable[[str], None]) -> Generator[None]:
 
 @dataclass(frozen=True)
 class Fetched:
-    """Bytes that arrived whole: how many, and their SHA-256 in hex."""
+    """A complete transfer: its size in bytes, and its SHA-256 in hex."""
 
     size: int
     sha256: str
@@ -155,15 +155,15 @@ class Session:
 
     Args:
         provider: Its name, for messages.
-        base_url: Where the API lives; the only origin that the key is sent to.
-        headers: Sent with every API call; this is where the key stands.
+        base_url: Address of the API; the key is sent to its origin only.
+        headers: Sent with every API call; they hold the key, where the provider takes it in a header.
         secrets: Values that must not appear in any error.
-        origins: Where outputs may be fetched from.
+        origins: Rules for the addresses that outputs may be fetched from.
         explain: Turns an error answer's JSON into `(code, message)`, with the error's class as a third where the status does not tell it.
-        per_minute: How many API calls the account's plan allows in a minute; None for no limit.
+        per_minute: API calls that the account's plan allows in a minute; None for no limit.
 
     Raises:
-        CredentialsError: A secret is none that a header can carry; it was pasted wrongly.
+        CredentialsError: A secret is empty, or has characters that a header cannot carry; it was pasted wrongly.
     """
 
     def __init__(
@@ -217,16 +217,17 @@ class Session:
         Args:
             method: The HTTP method.
             path: The path below the base URL, with its leading slash.
-            repeatable: Whether the call may be sent again after it may have been accepted; False for whatever costs money.
-            urgent: Whether it goes before others where the plan limits requests; True for aborts.
-            redirects: Whether a redirect is an answer: its `location` header is then for the caller. It is never followed with a key.
-            confidential: Whether the answer holds a secret that nobody else knows yet: then no error repeats a word of it.
-            gate: Entered just before the call is sent, whenever it is, and left with its answer or error; it raises where it must not be
-                sent any more.
+            repeatable: True if the call may be sent again after it may have been accepted; False for calls that cost money.
+            urgent: True to go before other calls where the plan limits requests; for aborts.
+            redirects: True if a redirect is an answer: its `location` header is then for the caller. It is never followed with a key.
+            confidential: True if the answer holds a new secret: then no error repeats a word of it.
+            gate: Entered just before the call is sent, each time it is, and left with its answer or error; it raises where the call must
+                not be sent any more.
             request: `json`, `params`, `files` or `data`, as httpx takes them.
 
         Raises:
-            RateLimitError: It is too much at once, and the next request would come after the time for which it may wait; see `waiting_out`.
+            RateLimitError: The provider answers "too many", and the pause before the next request is longer than the call may still wait;
+                see `waiting_out`.
             ApiError: The class says the cause; see `genmedia.errors`.
         """
 
@@ -236,7 +237,7 @@ class Session:
                     async with self._pace.turn(urgent=urgent), self._slots:
                         ready = self._build(method, path, request)
                         async with gate() if gate else nullcontext():
-                            # What pays is small, and has to be over before its process may count as dead.
+                            # A call that pays is small, and must be over before its process may count as dead.
                             seconds = ANSWER_SECONDS if gate else ANSWER_SECONDS + _sending(ready)
                             return await self._call_once(ready, path, seconds, redirects=redirects, confidential=confidential)
             raise AssertionError("stamina ends by returning or raising")
@@ -244,7 +245,7 @@ class Session:
         return await self._wait_out(ask)
 
     async def _wait_out(self, ask: Callable[[], Awaitable[R]]) -> R:
-        """Ask, and once more for as long as the answer is "too many": nothing came of it, and it is no try."""
+        """Ask, and ask again while the answer is "too many": that answer accepted nothing, and does not count as a try."""
         if _once.get():
             return await ask()
         patience = _patience.get() or _Patience(WAIT_SECONDS, _untold)
@@ -253,7 +254,7 @@ class Session:
                 return await ask()
             except errors.RateLimitError as error:
                 pause = min(2.0 ** min(asked, 10), LONGEST_PAUSE) if error.retry_after is None else error.retry_after
-                pause += random.random()  # noqa: S311 # those who were sent away together are not to come back together
+                pause += random.random()  # noqa: S311 # callers that were refused together must not come back together
                 many = "open jobs" if isinstance(error, errors.TooManyJobsError) else "requests"
                 if too_long := patience.spend(pause, f"waiting: too many {many} at {self.provider}"):
                     error.what += f"; {too_long}"
@@ -262,7 +263,7 @@ class Session:
         raise AssertionError("counting has no end")
 
     def _build(self, method: str, path: str, request: dict[str, Any]) -> httpx.Request:
-        """The request as it goes out: what cannot be sent is found out before it may have been sent."""
+        """Build the request; one that cannot be sent is refused here, before any part of it was sent."""
         try:
             return self._api.build_request(method, self._base_url + path, **request)
         except (httpx.InvalidURL, ValueError, TypeError) as error:
@@ -288,7 +289,7 @@ class Session:
         if redirects and response.has_redirect_location:
             return Answer(response.status_code, response.headers, None)
         error = self._from_status(response, b"" if confidential else body, where)
-        # Where jobs are too many, looks go on: they tell when one has ended.
+        # Where too many jobs are open, looks go on: they show when one has ended.
         if type(error) is errors.RateLimitError and error.retry_after is not None:
             self._pace.hold(min(error.retry_after, LONGEST_HOLD))
         raise error
@@ -307,22 +308,22 @@ class Session:
     def _parse(self, body: bytes, where: str) -> Any:
         try:
             return self.parse(body)
-        except ValueError:  # says nothing of the body: one that is cut may hold a key that nobody knows yet
+        except ValueError:  # quotes nothing of the body: a broken one may hold a new key
             raise errors.UnreadableAnswerError(f"{where} answered with {len(body)} bytes of broken JSON") from None
 
     def parse(self, text: bytes | str) -> Any:
-        """What the provider said as JSON, bounded, clean and without the key, which it may repeat: it ends in journals and sidecars.
+        """Return a provider's JSON, bounded, clean and without the key, which it may repeat: it is written into journals and sidecars.
 
         Raises:
-            ValueError: It is no JSON, or beyond the bounds; see `genmedia.transport.answers`.
+            ValueError: It is not JSON, or exceeds the bounds; see `genmedia.transport.answers`.
         """
         return parse(text, self._secrets)
 
     def read(self, model: type[M], body: Any) -> M:
-        """What an answer's body says, as a model.
+        """Return an answer's body as a model.
 
         Raises:
-            UnreadableAnswerError: It is not what the model needs; names the fields, never their values.
+            UnreadableAnswerError: The body does not fit the model; the error names the fields, never their values.
         """
         try:
             return model.model_validate(body, context=self._secrets)
@@ -336,10 +337,10 @@ class Session:
             ) from None
 
     def read_each(self, model: type[M], items: Any) -> list[M | None]:
-        """What a list says, as models; None for one that nobody can read, which must not hide the others.
+        """Return the items of a list as models; None for an item that cannot be read, which must not hide the others.
 
         Raises:
-            UnreadableAnswerError: It is no list.
+            UnreadableAnswerError: It is not a list.
         """
         if not isinstance(items, list):
             raise errors.UnreadableAnswerError(f"{self.provider} answered without a list of {model.__name__}s")
@@ -352,12 +353,12 @@ class Session:
         return found
 
     def server_time(self) -> datetime:
-        """The time by the provider's clock, as its last answer stated it; by this machine's until there was one."""
+        """Return the time by the provider's clock, as its last answer stated it; by this machine's clock until there was an answer."""
         stated, heard = self._server_time
         return stated + timedelta(seconds=(monotonic() - heard) * self.clock_scale)
 
     def _follow_sandbox(self, response: httpx.Response) -> None:
-        """A sandbox may run its clock faster, and has its media elsewhere; its own clients keep step. No other origin is followed."""
+        """Take over the provider's time; from a sandbox on the loopback also its clock scale, and the origins of its media."""
         if date := read_date(response.headers.get("date", "")):
             self._server_time, self.knows_time = (date, monotonic()), True
         scale = read_number(response.headers.get("x-sandbox-clock-scale", ""))
@@ -376,7 +377,7 @@ class Session:
         if 300 <= status < 400:
             return errors.UnreadableAnswerError(f"{where} answered with a redirect, which is not followed with a key")
         kind = _class_of(status)
-        # What a 5xx says of its cause does not tell whether the call was accepted, and only a 429 is over after a while.
+        # The cause that a 5xx names does not tell whether the call was accepted, and only a 429 passes after a while.
         if told and status < 500 and (status == 429 or not issubclass(told[0], errors.RateLimitError)):
             kind = told[0]
         if kind in (errors.RefusedError, errors.CredentialsError) and status != 401 and refuses_content(code, message):
@@ -411,15 +412,15 @@ class Session:
         keyed: bool = False,
         json: Mapping[str, str] | None = None,
     ) -> Fetched:
-        """Stream the file behind `url` into `sink`, hashing on the way.
+        """Stream the file behind `url` into `sink`, and hash it on the way.
 
         Args:
             url: An https address, or one of a listed origin; every redirect is held to the same rule.
             sink: A seekable file; it is emptied before each try.
-            max_bytes: The largest file accepted.
-            max_seconds: The longest time one try may take.
-            keyed: Whether the key is sent, as far as `url` is at the API's own origin; to any other it never is.
-            json: A body with the key in it, for a provider that wants it there; it goes to the API's own origin, and along no redirect.
+            max_bytes: Largest file that is accepted, in bytes.
+            max_seconds: Longest time that one try may take, in seconds.
+            keyed: True to send the key, if `url` is at the API's own origin; it is never sent to another.
+            json: A body with the key in it, for a provider that wants it there; it is sent to the API's own origin only, along no redirect.
 
         Raises:
             DownloadError: The class says the cause.
@@ -489,8 +490,8 @@ class Session:
             url: The address.
             path: The file.
             content_type: Its media type.
-            fields: What goes before it in the form.
-            file_field: Its name in the form; empty where it goes alone.
+            fields: Fields of the form that are sent before the file.
+            file_field: Name of the file's field in the form; empty to send the file alone.
 
         Raises:
             ApiError: The address refused it or gave no answer.
@@ -522,7 +523,7 @@ class Session:
             raise self._from_status(response, body, where)
 
     async def alive(self, url: str) -> bool:
-        """Whether the file behind `url` can still be fetched; nothing is downloaded."""
+        """True if the file behind `url` can still be fetched; nothing is downloaded."""
         try:
             self.origins.check(url)
             async with self._open.stream("HEAD", url) as response:
@@ -532,7 +533,7 @@ class Session:
 
 
 def _sending(request: httpx.Request) -> float:
-    """Seconds that a request's body may take."""
+    """Longest time that sending a request's body may take, in seconds."""
     return int(request.headers.get("content-length", "0")) / SLOWEST_UPLOAD
 
 
@@ -581,7 +582,7 @@ def _transient(error: Exception) -> bool:
 
 
 def _retry_after(headers: Mapping[str, str]) -> float | None:
-    """Seconds to wait, from either form that RFC 9110 allows."""
+    """Seconds to wait, from either form of `retry-after` that RFC 9110 allows; None where there is none."""
     value = headers.get("retry-after", "")
     seconds = read_number(value)
     if seconds is None and (date := read_date(value)):

@@ -11,7 +11,7 @@ from genmedia_fal.prices import PRICES, Price
 
 
 class FalCredentials(ProviderCredentials):
-    """Who pays at fal, where its queue is reached, and what its models cost.
+    """Account at fal that pays, with the address of fal's queue and the prices of its models.
 
     Example:
         ```python
@@ -40,11 +40,11 @@ class FalCredentials(ProviderCredentials):
     )
 
     def get_client(self) -> AbstractAsyncContextManager[FalClient]:  # pyright: ignore[reportIncompatibleMethodOverride] # the base gives Any, sync
-        """The account's client on this event loop; use it with `async with`."""
+        """Lease the account's client on this event loop; use it with `async with`."""
         return FalClient.lease(self.payer, self.api_key.get_secret_value(), self.prices)
 
     async def offer(self) -> Offer:
-        """The models of the price table: fal's own list has more than a thousand, and names no prices."""
+        """Return the models of the price table: fal's own list has more than a thousand, and names no prices."""
         await self.check()
         return Offer(tuple(map(_product, self.prices)), note="the models of the block's price table")
 

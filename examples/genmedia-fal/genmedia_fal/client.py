@@ -1,6 +1,6 @@
-"""fal: any of its models, by its queue. Where the facts are from stands in the README.
+"""fal: any of its models, by its queue. The README names the sources of the facts.
 
-What a purchase costs is in no answer but the last: it counts the units that were billed, and a table says what a unit costs.
+Only the last answer tells the cost of a purchase: it counts the units that were billed, and a table has the price of a unit.
 """
 
 import re
@@ -27,7 +27,7 @@ if TYPE_CHECKING:  # it loads a database library, which reading this provider's 
 PROVIDER = "fal"
 BASE_URL = "https://queue.fal.run"
 STORAGE = {BASE_URL: "https://rest.fal.ai"}
-"""Where inputs are put, by where jobs are; a sandbox takes both."""
+"""Address for uploads of inputs, by the address of the queue; a sandbox has one address for both."""
 UNIT = "USD"
 
 POLL_SECONDS = (1.0, 4.0)
@@ -40,11 +40,11 @@ _KINDS = ("image", "video", "audio", "model")
 _ENDPOINT = re.compile(r"[A-Za-z0-9_.-]+(/[A-Za-z0-9_.-]+)+")
 _JOB = re.compile(r"[A-Za-z0-9_-]+")
 _NO_CREDITS = re.compile("Exhausted balance|TOP_UP")
-"""What fal says why it has locked a user who has to buy credits; other locks are no matter of credits."""
+"""Words of fal where it has locked a user who has to buy credits; other locks have other reasons."""
 
 
 class JobRef(NamedTuple):
-    """A job as it is looked at: its address needs the model too, and its charge the price of a unit, where that is known."""
+    """Reference of a job: its address needs the model too, and its charge the price of a unit, which is None where it is unknown."""
 
     endpoint: str
     request_id: str
@@ -52,7 +52,7 @@ class JobRef(NamedTuple):
 
     @property
     def path(self) -> str:
-        """Its address, which has the owner and the name of the app alone. What an answer names in its stead could be anywhere.
+        """Path of the job, with the owner and the name of the app only. The address that an answer names is not used: it could be anywhere.
 
         Raises:
             NotFoundError: There can be no such job.
@@ -65,7 +65,7 @@ class JobRef(NamedTuple):
 
 
 class FalRequest(BaseModel):
-    """What is bought: a model, and what it is told by the names of its own document, of which nothing is checked here."""
+    """Request of a purchase: a model, and its arguments by the names of its own document, which are not checked here."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
@@ -92,9 +92,9 @@ class FalClient:
     """Calls fal's queue for one account; get it with `FalClient.lease`.
 
     Args:
-        account: Who pays, and where the queue lives.
+        account: Account that pays, with the address of the queue.
         key: An API key.
-        prices: What a unit of each model costs.
+        prices: Price of a unit of each model.
     """
 
     def __init__(self, account: Account, key: str, prices: Sequence[Price] = PRICES) -> None:
@@ -114,7 +114,7 @@ class FalClient:
 
     @classmethod
     def lease(cls, account: Account, key: str, prices: Sequence[Price] = PRICES) -> AbstractAsyncContextManager["FalClient"]:
-        """The account's client on this event loop: shared while anybody holds it, closed with the last."""
+        """Lease the account's client on this event loop: all leases share it, and the last one closes it."""
         table = tuple(price.model_dump_json() for price in prices)
         return leased((PROVIDER, account, Buyer.of(account, key), table), lambda: cls(account, key, prices))
 
@@ -125,27 +125,27 @@ class FalClient:
         await self._storage.aclose()
 
     async def submit(self, request: FalRequest, gate: Gate | None = None) -> str:
-        """Buy one job; returns its id. The call is sent again only when it cannot have been accepted.
+        """Buy one job, and return its id. The call is sent again only when it cannot have been accepted.
 
         Raises:
             NotAcceptedError: Nothing was bought.
-            MaybeAcceptedError: The job may exist; nothing can be asked by.
+            MaybeAcceptedError: The job may exist; fal offers no way to ask for it.
         """
         answer = await self.http.call("POST", f"/{request.endpoint}", repeatable=False, gate=gate, json=request.arguments)
         return self.http.read(_Queued, answer.body).request_id
 
     def reference(self, attempt: "Attempt") -> JobRef:
-        """A job, as the watcher knows it."""
+        """Return the reference by which the watcher knows a job."""
         asked = attempt.request
         return self.ref(asked["endpoint"], attempt.remote_id or "", asked["arguments"])
 
     def ref(self, endpoint: str, request_id: str, arguments: Mapping[str, Any]) -> JobRef:
-        """The same for a job that was just bought."""
+        """Return the reference of a job that was just bought."""
         price = price_of(self.prices, endpoint, arguments)
         return JobRef(endpoint, request_id, price and price.usd)
 
     async def look(self, ref: JobRef) -> Job:
-        """A job as it is now; of one that has ended, what it gave.
+        """Return a job as it is now, with its outputs once it has ended.
 
         Raises:
             NotFoundError: This account has no such job.
@@ -164,7 +164,7 @@ class FalClient:
         return await self._ended(ref)
 
     async def _ended(self, ref: JobRef) -> Job:
-        """A job that has ended: there is no state for one that failed, its result is the model's error."""
+        """Return a job that has ended. fal has no state for a job that failed: its result is the model's error."""
         try:
             answer = await self.http.call("GET", ref.path)
         except errors.RefusedError as error:
@@ -175,7 +175,7 @@ class FalClient:
         return Job(ref.request_id, JobStatus.SUCCEEDED, charged=charged, unit=UNIT, outputs=tuple(files_in(answer.body)))
 
     async def recover(self, attempt: "Attempt", journal: "Journal") -> None:
-        """Tell that nothing can be told: fal recognises no repeat, and its queue lists no jobs.
+        """Raise always: fal recognises no repeat, and its queue lists no jobs.
 
         Raises:
             InDoubtError: Always.
@@ -184,7 +184,7 @@ class FalClient:
         raise errors.InDoubtError("fal's queue lists no jobs to look for it in")
 
     async def cancel(self, ref: JobRef) -> Job | None:
-        """Take a job out of the queue; of one that runs, ask for its end, which its model may heed or not, and look at it.
+        """Cancel a job that is queued; ask one that runs to end, which its model may heed or not, and look at it.
 
         Raises:
             RefusedError: It has ended already.
@@ -194,7 +194,7 @@ class FalClient:
         return Job(ref.request_id, JobStatus.CANCELLED, charged=0) if answer.status == 200 else await self.look(ref)
 
     async def upload(self, path: Path, content_type: str) -> str:
-        """Put a local file where models can read it, and return its address. It costs nothing.
+        """Upload a local file to where models can read it, and return its address. It costs nothing.
 
         Raises:
             ApiError: The upload did not succeed.
@@ -206,10 +206,10 @@ class FalClient:
         return place.file_url
 
     async def check(self) -> None:
-        """Find out for nothing whether the key opens anything, by asking for a job that there is not.
+        """Check the key at no cost, by asking for a job that does not exist.
 
         Raises:
-            CredentialsError: It does not.
+            CredentialsError: fal refuses the key.
         """
         try:
             await self.look(JobRef("fal-ai/flux/dev", "00000000-0000-4000-8000-000000000000"))
@@ -217,7 +217,7 @@ class FalClient:
             return
 
     async def balance(self) -> None:
-        """What is left fal tells only the keys of an administrator, at another host."""
+        """Return None: fal tells the credits left only to the keys of an administrator, at another host."""
 
     async def fetch_output(self, output: Output, sink: BinaryIO, max_bytes: int) -> Fetched:
         """Stream a file output into a sink; its link needs no key.
@@ -228,12 +228,12 @@ class FalClient:
         return await self.http.fetch(output.url or "", sink, max_bytes=max_bytes)
 
     async def _look(self, due: frozenset[JobRef]) -> Look[JobRef]:
-        """One request for each: the queue lists no jobs."""
+        """Look at the jobs with one request for each: the queue lists no jobs."""
         return await look_at_each(due, self.look, self.watcher.hint)
 
 
 def files_in(result: Any) -> list[Output]:
-    """The files of a result: each field that is one, or a list of such, has its address as `url`."""
+    """Return the files of a result: each field that is a file, or a list of files, has the address as `url`."""
     found: list[Output] = []
     if not isinstance(result, dict):
         return found
@@ -248,13 +248,13 @@ def files_in(result: Any) -> list[Output]:
 
 
 def _kind_of(name: str, file: Mapping[str, Any]) -> str:
-    """By the file's type, where it has one that says so, else by what its field is called."""
+    """Return the kind of a file, by its type where that tells the kind, else by the name of its field."""
     told = (str(file.get("content_type") or "").partition("/")[0], name)
     return next((kind for text in told for kind in _KINDS if text.startswith(kind)), name)
 
 
 def _explain(body: Any) -> Explained:
-    """A fault of the request or of the model is a list of what is wrong; all else is one sentence, with a type where it is fal's own."""
+    """Read an error: faults of the request or of the model are a list; every other error is a sentence, with a type if it is fal's own."""
     detail = body["detail"]
     if isinstance(detail, list):
         faults = cast("list[dict[str, Any]]", detail)

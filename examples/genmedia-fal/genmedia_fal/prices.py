@@ -1,6 +1,6 @@
-"""What fal's models take, make and cost: a table, for neither the queue nor an answer of it names a price.
+"""Table of the inputs, outputs and prices of fal's models: neither the queue nor its answers name a price.
 
-fal bills units, of which each model has its own kind, and says with each result how many they were.
+fal bills units, whose kind depends on the model, and tells with each result how many they were.
 """
 
 import math
@@ -19,11 +19,11 @@ SIZES = {
     "landscape_4_3": (1024, 768),
     "landscape_16_9": (1024, 576),
 }
-"""What a picture's `image_size` may be called, in pixels."""
+"""Names that a picture's `image_size` may have, with width and height in pixels."""
 
 
 class Price(BaseModel):
-    """One row: the models that it is about, and what a unit of them costs."""
+    """One row of the price table: a model, and the price of a unit of it."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -38,7 +38,7 @@ class Price(BaseModel):
     where: dict[str, Any] = field("Where", "The arguments that it holds for; empty: for all others.", default={})
 
     def units(self, arguments: Mapping[str, Any]) -> float | None:
-        """How many units a request takes; None where that cannot be told from it."""
+        """Number of units that a request takes; None where the request does not tell."""
         told = {**self.usual, **arguments}
         images = _whole(told.get("num_images", 1))
         match self.per:
@@ -58,7 +58,7 @@ class Price(BaseModel):
                 return width and height and images and math.ceil(width * height / 1e6) * images
 
     def cost(self, arguments: Mapping[str, Any]) -> float | None:
-        """What a request costs in USD; None where that cannot be told."""
+        """Price of a request in USD; None where it is unknown."""
         units = self.units(arguments)
         return None if units is None else units * self.usd
 
@@ -71,7 +71,7 @@ def _whole(told: Any) -> int | None:
 
 
 def price_of(prices: Sequence[Price], endpoint: str, arguments: Mapping[str, Any]) -> Price | None:
-    """The first row that is about a request; None where there is none."""
+    """Return the first row that fits a request; None where there is none."""
     return next(
         (one for one in prices if one.endpoint == endpoint and all(arguments.get(k) == v for k, v in one.where.items())), None
     )
@@ -87,4 +87,4 @@ PRICES = (
         for usd, where in ((0.24, {"resolution": "2160p"}), (0.12, {"resolution": "1440p"}), (0.06, {}))
     ),
 )
-"""What fal's pages named; see the README for where and when."""
+"""Prices that fal's pages named; see the README for where and when."""

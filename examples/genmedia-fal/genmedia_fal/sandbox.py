@@ -1,8 +1,8 @@
 """fal's queue and storage under `/fal`: three models of three kinds, with the key in the `Authorization` header.
 
-Documented: routes, states, status codes, the two forms of errors, what is billed and told in `x-fal-billable-units`. The sandbox's choice:
-that a job of an unknown model is refused at once, that all else which is wrong with a request comes as its result, the words of errors, and
-where uploads are.
+Documented: routes, states, status codes, the two forms of errors, what is billed and told in `x-fal-billable-units`. Choices of the
+sandbox: a job of an unknown model is refused at once, all other faults of a request come as its result, the words of errors, and the
+addresses of uploads.
 """
 
 import asyncio
@@ -30,7 +30,7 @@ from genmedia.sandbox.provider import Operation, Provider, Refusal, Services
 CONTENT_REFUSED = "content_policy_violation"
 CANCELLED = "client_cancelled"
 STOPPING = 1.0
-"""Nominal seconds that a running job takes to stop."""
+"""Time that a running job takes to stop, in nominal seconds."""
 
 _TYPES = {404: "bad_request", 500: "internal_error", 502: "runner_connection_error", 503: "runner_scheduling_failure"}
 _STATES = {"queued": "IN_QUEUE", "running": "IN_PROGRESS"}
@@ -45,13 +45,13 @@ _SIZES = {
 
 
 class Switches(BaseModel):
-    """The queue has none."""
+    """Switches of the sandbox; the queue has none."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
 class _Arguments(BaseModel):
-    """What all three take; further fields are left alone, as FastAPI does."""
+    """Arguments that all three models take; further fields are ignored, as FastAPI does."""
 
     prompt: str = Field(min_length=1)
     seed: int | None = None
@@ -78,7 +78,7 @@ class Flux(_Pictures):
 
     @property
     def pixels(self) -> tuple[int, int]:
-        """Width and height."""
+        """Width and height, in pixels."""
         return (self.image_size.width, self.image_size.height) if isinstance(self.image_size, _Size) else _SIZES[self.image_size]
 
 
@@ -105,7 +105,7 @@ MODELS: dict[str, type[_Arguments]] = {
 
 
 def bill(asked: _Arguments) -> tuple[float, float]:
-    """How many units a request takes, and what one costs in USD."""
+    """Number of units that a request takes, and the price of one in USD."""
     match asked:
         case Flux():
             width, height = asked.pixels
@@ -119,7 +119,7 @@ def bill(asked: _Arguments) -> tuple[float, float]:
 
 
 class WrongArgumentsError(JobFailedError):
-    """The model takes the arguments not."""
+    """The model does not take the arguments."""
 
     def __init__(self, faults: list[dict[str, Any]]) -> None:
         super().__init__(str(faults[0]["type"]), str(faults[0]["msg"]))
@@ -143,15 +143,15 @@ class Fal(Provider):
         self._prices: dict[str, float] = {}
 
     def default_key(self) -> str:
-        """An id and a secret, as all its keys are."""
+        """Return the key of the default account: an id and a secret, as in all keys."""
         return f"{uuid.UUID(int=0)}:{sha256(b'fal sandbox').hexdigest()[:32]}"
 
     def new_key(self) -> str:
-        """An id and a secret."""
+        """Return a new key: an id and a secret."""
         return f"{uuid.uuid4()}:{uuid.uuid4().hex}"
 
     def routes(self) -> tuple[Operation, ...]:
-        """The queue, which takes the address of any model, after the storage."""
+        """Return the routes: the storage first, because the queue takes the address of any model."""
         return (
             Operation("initiate_upload", "POST", "/storage/upload/initiate", self._initiate_upload),
             Operation("put_upload", "PUT", "/storage/files/{token}/{name}", self._put_upload),
@@ -165,7 +165,7 @@ class Fal(Provider):
         )
 
     async def authenticate(self, request: Request) -> Account:
-        """The account of the key; of a file's address that of its owner, and where files are sent that of the token."""
+        """Return the account of the key; at the address of a file that of its owner, at `/files/upload` that of the token."""
         path = request.url.path.removeprefix(f"/{self.name}")
         if path.startswith("/storage/files/"):
             return self._uploaded(path)[0]
@@ -176,14 +176,14 @@ class Fal(Provider):
         return known
 
     def error(self, status: int, code: str, message: str) -> Response:
-        """One sentence; of a refused content the list that a model answers with."""
+        """Return an error: one sentence, or for refused content the list of faults that a model answers with."""
         if code == CONTENT_REFUSED:
             return JSONResponse({"detail": [_fault(code, message, ["body", "prompt"])]}, status)
         kind = _TYPES.get(status, "") if status >= 500 else ""
         return JSONResponse({"detail": message, **({"error_type": kind} if kind else {})}, status)
 
     def forget(self, account: Account) -> None:
-        """Drop what it has uploaded."""
+        """Drop the uploads and tokens of an account."""
         self._uploads = {path: one for path, one in self._uploads.items() if one[0] is not account}
         self._tokens = {token: one for token, one in self._tokens.items() if one is not account}
 
@@ -376,7 +376,7 @@ def _app_of(job: Job) -> str:
 
 
 def _is_of_the_model(error: JobFailedError) -> bool:
-    """Whether the model says it, as the result; else it is fal's own, and stands with the status too."""
+    """True if the error is the model's, which comes as the result; else it is fal's own, which comes with the status too."""
     return isinstance(error, WrongArgumentsError) or error.code == CONTENT_REFUSED
 
 

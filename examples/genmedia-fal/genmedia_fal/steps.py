@@ -1,4 +1,4 @@
-"""Models of fal as steps of a campaign. A picture that goes in is uploaded to fal."""
+"""Models of fal as steps of a campaign. A picture that is an input is uploaded to fal."""
 
 from collections.abc import Mapping, Sequence
 from contextlib import AsyncExitStack
@@ -26,7 +26,7 @@ from genmedia_fal.client import PROVIDER, UNIT, FalClient, FalRequest
 from genmedia_fal.prices import SIZES, price_of
 
 PICTURE_TYPES = ("image/jpeg", "image/png", "image/webp")
-"""What every model takes; other pictures are turned into one of these."""
+"""Types of pictures that every model takes; other pictures are turned into one of these."""
 
 
 class FalStep(StepForm):
@@ -63,7 +63,7 @@ class FalStep(StepForm):
 class _Asked(NamedTuple):
     request: FalRequest
     picture: str
-    """The argument that the picture goes into."""
+    """Name of the argument that takes the picture."""
 
 
 class Models(StepKind[FalStep]):
@@ -76,18 +76,18 @@ class Models(StepKind[FalStep]):
 
     @override
     def sources(self, step: FalStep) -> list[tuple[str, Source]]:
-        """The picture, where there is one."""
+        """Return the picture, where there is one."""
         return [("image", step.image)] if step.image else []
 
     @override
     async def describe(
         self, client: FalClient, steps: Sequence[FalStep], payer: Any
     ) -> Mapping[str, Operation | Sequence[Fault]]:
-        """What each step takes, gives and costs by the price table; nobody else could be asked."""
+        """Return, by step name, the operation of each step, by the price table, for fal names no prices; or its faults."""
         return {step.name: self.operation(step, client) for step in steps}
 
     def operation(self, step: FalStep, client: FalClient) -> Operation | Sequence[Fault]:
-        """What a step takes, gives and costs, or that its model is not in the table."""
+        """Return the operation of a step, or its faults, such as a model that is not in the price table."""
         asked: dict[str, Any] = {"endpoint": step.endpoint, "arguments": {**step.parameters, "prompt": step.prompt}}
         price = price_of(client.prices, step.endpoint, asked["arguments"])
         if price is None:
@@ -116,7 +116,7 @@ class Models(StepKind[FalStep]):
 
     @override
     def order(self, operation: Operation, inputs: Sequence[ResolvedInput], account: Account, take: int) -> Order:
-        """A job, with its picture by hash."""
+        """Return the order for a job, with its picture by hash."""
         request: FalRequest = operation.asked.request
         asked = request.model_dump()
         if inputs:
@@ -134,7 +134,7 @@ class Models(StepKind[FalStep]):
         order: Order,
         held: AsyncExitStack,
     ) -> Submit:
-        """Upload the picture."""
+        """Upload the picture, and return the function that sends the order."""
         asked: _Asked = operation.asked
         arguments = dict(asked.request.arguments)
         for given in inputs:
@@ -151,7 +151,7 @@ class Models(StepKind[FalStep]):
     async def explain(
         self, client: FalClient, store: Store, operation: Operation, source: Input, feeder: Operation | None
     ) -> str:
-        """Always in the same way."""
+        """Describe for people the way of a picture to fal, which is always an upload."""
         done = self.conversion(operation, source) if isinstance(source, ResolvedInput) else ""
         return f"{frame_of(source)}{f'turned into a {done.upper()}, ' if done else ''}uploaded to fal"
 

@@ -21,7 +21,7 @@ from tasks.waiting import wait_for_job
 async def submit_request(credentials: FalCredentials, store: AssetStore, order: Order, deliver: Deliver) -> State[Purchase]:
     """Buy one job, unless the journal knows that it is bought.
 
-    Nothing ever repeats it: fal recognises no repeat and its queue lists no jobs, so that a lost answer leaves it in doubt.
+    It is never repeated: fal recognises no repeat and its queue lists no jobs, so that a lost answer leaves it in doubt.
 
     Raises:
         NotAcceptedError: Nothing was bought.
@@ -35,13 +35,13 @@ async def submit_request(credentials: FalCredentials, store: AssetStore, order: 
 async def poll_request(credentials: FalCredentials, store: AssetStore, purchase: Purchase, step: str, patience: Patience) -> Job:
     """Wait until a job has succeeded, through outages of fal and of the network.
 
-    When a person cancels the flow run, a job that is still queued is taken out of the queue and costs nothing.
+    When a person cancels the flow run, a job that is still queued is cancelled and costs nothing.
 
     Raises:
         JobFailedError: fal, or the model, says that it failed.
         JobVanishedError: fal no longer knows it: it keeps results for an hour, large ones for minutes.
         QueueTimeoutError: It did not start in time; it stays bought and the next run takes it up again.
-        RunTimeoutError: It took too long; as before.
+        RunTimeoutError: It ran too long; it stays bought and the next run takes it up again.
     """
     async with credentials.get_client() as fal:
         return await wait_for_job(fal, store, purchase, step, patience)
@@ -49,14 +49,14 @@ async def poll_request(credentials: FalCredentials, store: AssetStore, purchase:
 
 @task(task_run_name="store-files {purchase.order.operation} {purchase.key:.8}")
 async def store_files(credentials: FalCredentials, store: AssetStore, purchase: Purchase, job: Job) -> Received:
-    """Fetch what a job gave, verify it, and put it into the store with its provenance."""
+    """Fetch the outputs of a job, verify them, and put them into the store with their provenance."""
     async with credentials.get_client() as fal:
         return await store_outputs(fal, store, purchase, job)
 
 
 @task(task_run_name="list-prices")
 async def list_prices(credentials: FalCredentials) -> list[Price]:
-    """The price table of the block, once fal has taken the key: fal's own list has more than a thousand models, and names no prices."""
+    """Return the price table of the block, after a check of the key: fal's own list has over a thousand models, and names no prices."""
     await credentials.check()
     return credentials.prices
 

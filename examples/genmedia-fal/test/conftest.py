@@ -1,4 +1,4 @@
-"""The package is installed from its folder, beside genmedia: here, and in every process that a test starts, by the path that they search."""
+"""Installs the package from its folder, beside genmedia: for this process by `sys.path`, for those that tests start by `PYTHONPATH`."""
 
 import atexit
 import os
@@ -10,11 +10,11 @@ from pathlib import Path
 
 PACKAGE = Path(__file__).parents[1]
 WHERE = f"INSTALLED_{PACKAGE.name.upper().replace('-', '_')}"
-"""Names the folder for the workers of this run, which need not install it again."""
+"""Environment variable with the folder of the installed package, for the other workers of this run, which need not install it again."""
 
 
 def install(folder: str) -> None:
-    """Put the package into a folder, as pip does; what it needs is here."""
+    """Install the package into a folder with pip; what it depends on is installed already."""
     pip = ["uv", "pip", "install", "--python", sys.executable] if shutil.which("uv") else [sys.executable, "-m", "pip", "install"]
     subprocess.run([*pip, "--quiet", "--no-deps", "--no-build-isolation", "--target", folder, PACKAGE], check=True)
 

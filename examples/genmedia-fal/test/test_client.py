@@ -1,4 +1,4 @@
-"""fal's client against its sandbox: what all providers must keep, a charge that is counted in units, and a job that ends twice."""
+"""fal's client against its sandbox: the contract of all providers, a charge that is counted in units, and the two forms of a job's end."""
 
 from collections.abc import AsyncGenerator
 from contextlib import AbstractAsyncContextManager
@@ -41,7 +41,7 @@ async def client(account: dict[str, Any]) -> AsyncGenerator[FalClient]:
 
 
 class TestContract(CancellingContract):
-    """fal keeps what all providers must."""
+    """fal keeps the contract of all providers."""
 
     provider = "fal"
     price = 0.025
@@ -52,32 +52,32 @@ class TestContract(CancellingContract):
     looked_at: JobRef
 
     def lease(self, account: dict[str, Any], key: str) -> AbstractAsyncContextManager[FalClient]:
-        """By the sandbox's account."""
+        """Lease the client of an account of the sandbox."""
         return lease(account, key)
 
     async def make_ready(self, client: FalClient, sandbox: Sandbox) -> None:
-        """All that can be asked for nothing is about a job."""
+        """Buy the job that `read` looks at: fal has no other call that costs nothing."""
         self.looked_at = await self.purchase(client, sandbox)
 
     async def read(self, client: FalClient) -> object:
-        """A job's status."""
+        """Look at a job."""
         return await client.look(self.looked_at)
 
     async def purchase(self, client: FalClient, sandbox: Sandbox) -> JobRef:
-        """A picture."""
+        """Buy a picture."""
         del sandbox
         return client.ref(CUP.endpoint, await client.submit(CUP), CUP.arguments)
 
     async def refused(self, client: FalClient) -> object:
-        """What is no object cannot be told to a model."""
+        """Send arguments that are not an object, which fal refuses."""
         return await client.submit(CUP.model_copy(update={"arguments": ["a cup"]}))
 
     async def unknown(self, client: FalClient) -> object:
-        """A job of nobody."""
+        """Look at a job that does not exist."""
         return await client.look(JobRef(CUP.endpoint, "00000000-0000-4000-8000-000000000000"))
 
     async def cancel(self, client: FalClient, ref: JobRef) -> None:
-        """By its reference."""
+        """Cancel a job by its reference."""
         await client.cancel(ref)
 
 

@@ -1,4 +1,4 @@
-"""fal's own client for Python, run against the sandbox as it is, but for the addresses that it calls."""
+"""fal's own client for Python, run against the sandbox unchanged except for the addresses that it calls."""
 
 import importlib.metadata
 import json
@@ -20,7 +20,7 @@ PHOTO = Path(__file__).parents[3] / "photos" / "coffee.jpg"
 
 @pytest.fixture(scope="module")
 def told(sandbox: Sandbox) -> dict[str, Any]:
-    """What the program prints; it ends with an error where anything is not as the client needs it."""
+    """Return the results that the program prints; it ends with an error where anything is not as the client needs it."""
     try:
         assert importlib.metadata.version("fal-client") == VERSION
     except importlib.metadata.PackageNotFoundError:

@@ -1,4 +1,4 @@
-"""What is installed is there, and what is not is not: by the entry point alone."""
+"""The provider is known where its package is installed, and unknown where it is not: by the entry point alone."""
 
 import json
 import os

@@ -1,4 +1,4 @@
-"""What `make provider` writes: a package that is checked as genmedia is, and whose own tests run."""
+"""The package that `make provider` writes: it passes the checks of genmedia, and its own tests run."""
 
 import os
 import shutil

@@ -8,7 +8,7 @@ from alembic.config import Config
 
 
 def upgrade(connection: sa.Connection) -> None:
-    """Do the steps that were not done yet, in the transaction that the connection is in."""
+    """Do the steps that were not done yet, in the transaction of the connection."""
     config = Config()
     config.set_main_option("script_location", str(Path(__file__).parent).replace("%", "%%"))
     config.attributes["connection"] = connection

@@ -1,4 +1,4 @@
-"""What Alembic runs to do the steps: on the connection that it is given."""
+"""The script that Alembic runs to do the steps, on the connection that it is given."""
 
 from alembic import context
 

@@ -27,7 +27,7 @@ PROVIDER = "algovera"
 BASE_URL = "https://api.algovera.ai"
 UNIT = "credits"
 PRICE = 1.0
-"""Credits a job costs: the document names no price; this is what the vendor's own code took."""
+"""Price of a job, in credits: the document names none; the vendor's own code took this one."""
 
 POLL_SECONDS = (2.0, 5.0)
 NO_REASON = "Algovera gives no reason"
@@ -36,9 +36,9 @@ _STATUSES = {"done": JobStatus.SUCCEEDED, "failed": JobStatus.FAILED}
 
 
 class Txt2Img(BaseModel):
-    """One picture to buy; only what the document states is checked. Fields that are not set are left to Algovera.
+    """One picture to buy; only what the document states is checked. Algovera chooses the fields that are not set.
 
-    Whether a `base_model` exists is for `AlgoveraClient.list_base_models` to say.
+    `AlgoveraClient.list_base_models` tells which values `base_model` may have.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
@@ -52,7 +52,7 @@ class Txt2Img(BaseModel):
     seed: int | None = None
 
     def fields(self) -> dict[str, Any]:
-        """The fields the caller set, by the document's names, without the key."""
+        """Return the fields that the caller set, by the document's names, without the key."""
         return self.model_dump(mode="json", exclude_none=True)
 
 
@@ -69,9 +69,9 @@ class _Status(BaseModel):
 
 
 def as_job(job_id: str, status: str) -> Job:
-    """A status in the words that all providers share.
+    """Return a job with this status in the words that all providers share.
 
-    `created` covers waiting and running, which Algovera does not tell apart; it counts as running, as does a status that nobody knows.
+    `created` covers waiting and running, which Algovera does not tell apart; it counts as running, as does an unknown status.
     """
     shared = _STATUSES.get(status, JobStatus.RUNNING)
     done = shared is JobStatus.SUCCEEDED
@@ -88,7 +88,7 @@ class AlgoveraClient:
     """Calls Algovera's API for one account; get it with `AlgoveraClient.lease`.
 
     Args:
-        account: Who pays, and where the API lives.
+        account: Account that pays, with the address of the API.
         key: An API key, made in the Algovera Flow app.
     """
 
@@ -104,7 +104,7 @@ class AlgoveraClient:
 
     @classmethod
     def lease(cls, account: Account, key: str) -> AbstractAsyncContextManager["AlgoveraClient"]:
-        """The account's client on this event loop: shared while anybody holds it, closed with the last."""
+        """Lease the account's client on this event loop: all leases share it, and the last one closes it."""
         return leased((PROVIDER, account, Buyer.of(account, key)), lambda: cls(account, key))
 
     async def aclose(self) -> None:
@@ -113,29 +113,29 @@ class AlgoveraClient:
         await self.http.aclose()
 
     async def list_base_models(self) -> list[str]:
-        """The names that a job's `base_model` may have right now; no key is sent."""
+        """Return the names that a job's `base_model` may have now; no key is sent."""
         return self.http.read(_BaseModels, (await self.http.call("GET", "/api/basemodels")).body).base_models
 
     async def create_job(self, request: Mapping[str, Any], gate: Gate | None = None) -> str:
-        """Buy one picture; returns the job's id. The call is sent again only when it cannot have been accepted.
+        """Buy one picture, and return the job's id. The call is sent again only when it cannot have been accepted.
 
         Args:
-            request: An order's.
+            request: The request of an order.
             gate: As `Session.call` takes it.
 
         Raises:
             NotAcceptedError: Nothing was bought.
-            MaybeAcceptedError: The job may exist; Algovera offers nothing to ask by.
+            MaybeAcceptedError: The job may exist; Algovera offers no way to ask for it.
         """
         answer = await self.http.call("POST", "/api/txt2img", repeatable=False, gate=gate, json={**request, **self._key})
         return self.http.read(_Created, answer.body).job_uuid
 
     def reference(self, attempt: "Attempt") -> str:
-        """A job, as the watcher knows it."""
+        """Return the job's id, by which the watcher knows it."""
         return attempt.remote_id or ""
 
     async def look(self, ref: str) -> Job:
-        """A job as it is now.
+        """Return a job as it is now.
 
         Raises:
             NotFoundError: This account has no such job.
@@ -143,7 +143,7 @@ class AlgoveraClient:
         return as_job(ref, await self.get_status(ref))
 
     async def recover(self, attempt: "Attempt", journal: "Journal") -> None:
-        """Tell that nothing can be told: Algovera recognises no repeat and lists no jobs.
+        """Raise always: Algovera recognises no repeat and lists no jobs.
 
         Raises:
             InDoubtError: Always.
@@ -157,7 +157,7 @@ class AlgoveraClient:
         return None
 
     async def get_status(self, job_id: str) -> str:
-        """`created` while a job waits or runs, then `done` or `failed`.
+        """Return a job's status: `created` while it waits or runs, then `done` or `failed`.
 
         Raises:
             NotFoundError: This account has no such job.
@@ -166,7 +166,7 @@ class AlgoveraClient:
         return self.http.read(_Status, answer.body).job_status
 
     async def balance(self) -> None:
-        """Algovera does not tell what is left."""
+        """Return None: Algovera does not tell the credits left."""
 
     async def fetch_output(self, output: Output, sink: BinaryIO, max_bytes: int) -> Fetched:
         """Stream a job's picture into a sink.
@@ -179,12 +179,12 @@ class AlgoveraClient:
         return await self.http.fetch(self._base_url + path, sink, max_bytes=max_bytes, json={"job_uuid": job_id} | self._key)
 
     async def _look(self, due: frozenset[str]) -> Look[str]:
-        """One request for each: Algovera lists no jobs."""
+        """Look at the jobs with one request for each: Algovera lists no jobs."""
         return await look_at_each(due, self.look, self.watcher.hint)
 
 
 def _explain(body: Any) -> Explained:
-    """403 means a wrong key, an unknown user or no credits; only the text tells. A 422 lists what is wrong, field by field."""
+    """Read an error: a 403 means a wrong key, an unknown user or no credits, as only its text tells; a 422 lists the faults by field."""
     detail = body["detail"]
     if isinstance(detail, list):
         faults = cast("list[dict[str, Any]]", detail)

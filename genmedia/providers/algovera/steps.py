@@ -56,7 +56,7 @@ class Pictures(StepKind[AlgoveraStep]):
 
     @override
     def sources(self, step: AlgoveraStep) -> list[tuple[str, Source]]:
-        """None."""
+        """Return no inputs."""
         return []
 
     @override
@@ -66,12 +66,12 @@ class Pictures(StepKind[AlgoveraStep]):
         steps: Sequence[AlgoveraStep],
         payer: Any,
     ) -> Mapping[str, Operation | Sequence[Fault]]:
-        """What each picture is, or that there is no such model."""
+        """Return, by step name, the operation of each picture, or the faults of its step."""
         models = await client.list_base_models()
         return {step.name: self.operation(step, models) for step in steps}
 
     def operation(self, step: AlgoveraStep, known_models: Collection[str]) -> Operation | Sequence[Fault]:
-        """What a picture is, or that there is no such model."""
+        """Return the operation of a picture, or the faults of its step: an unknown model, or fields that are not allowed."""
         if step.base_model not in known_models:
             return [Fault(f", base model {step.base_model}", f"is unknown to Algovera; it has {', '.join(known_models)}")]
         asked = step.model_dump(exclude={"name", "take"}, exclude_none=True, warnings=False)
@@ -85,7 +85,7 @@ class Pictures(StepKind[AlgoveraStep]):
 
     @override
     def order(self, operation: Operation, inputs: Sequence[ResolvedInput], account: Account, take: int) -> Order:
-        """One picture."""
+        """Return the order for one picture."""
         return picture_order(operation.asked, account, take)
 
     @override
@@ -98,12 +98,12 @@ class Pictures(StepKind[AlgoveraStep]):
         order: Order,
         held: AsyncExitStack,
     ) -> Submit:
-        """What sends the order."""
+        """Return the function that sends the order."""
         return submission(client, order)
 
     @override
     def name_of(self, step: PlannedStep, order: Order) -> str:
-        """The step's name, with the seed that is asked for where the name tells another."""
+        """Return the step's name, with the seed of the order where the name tells another."""
         return step.name.replace(seed_in_name(step.operation.asked.seed), seed_in_name(order.request.get("seed")), 1)
 
 
@@ -112,18 +112,18 @@ KINDS = (Pictures(),)
 
 
 def seed_in_name(seed: int | None) -> str:
-    """How the name of a picture tells its seed."""
+    """Part of a picture's name that tells its seed."""
     return f"seed-{seed}"
 
 
 def picture_order(asked: Txt2Img, account: Account, take: int) -> Order:
-    """The wish for a picture: the fields the caller set."""
+    """Return the order for a picture, with the fields that the caller set."""
     expects = Expected(kind="image", width=asked.width, height=asked.height)
     return Order(account, f"txt2img {asked.base_model}", asked.fields(), PRICE, UNIT, take, expects=expects)
 
 
 def submission(client: AlgoveraClient, order: Order) -> Submit:
-    """What sends the request of an order."""
+    """Return the function that sends the request of an order."""
 
     async def submit(_: str, gate: Gate) -> str:
         return await client.create_job(order.request, gate)

@@ -16,17 +16,17 @@ from genmedia.providers.steps import Operation
 async def plan_variations(
     drafting: Drafting, *, prompts: Sequence[str], seeds: Sequence[int], base_models: Sequence[str], settings: Mapping[str, Any]
 ) -> Draft:
-    """One picture for each prompt, seed and base model.
+    """Return a draft with one picture for each prompt, seed and base model.
 
     Args:
-        drafting: What can be asked meanwhile.
-        prompts: What is to be seen.
-        seeds: Which variation of it.
-        base_models: Which models.
+        drafting: Questions that can be asked before the steps are made.
+        prompts: Prompts of the pictures.
+        seeds: Seeds; each gives another variation.
+        base_models: Models of Algovera's list.
         settings: Width, height, steps and guidance, as far as they are set.
 
     Raises:
-        InputError: Everything that is wrong, each with its place.
+        InputError: All faults, each with its place.
     """
     steps: list[AlgoveraStep] = []
     places: dict[str, Place] = {}

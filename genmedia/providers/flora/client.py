@@ -33,25 +33,25 @@ from genmedia.transport.session import Explained, Fetched, Gate, Session
 PROVIDER = "flora"
 BASE_URL = "https://app.flora.ai"
 CREDITS, USD = "credits", "USD"
-"""The units that costs are in: credits where fields are camelCase, as in the beta document, USD where they are snake_case."""
+"""Units of costs: credits where the cost's field is camelCase, as in the beta document, USD where it is snake_case."""
 
 POLL_SECONDS = (2.0, 5.0)
 """The document: "Poll every 2-5 seconds"."""
 
 DATE_SECONDS = 2
-"""By so much a `Date` header may be late: it has whole seconds."""
+"""Seconds by which a `Date` header may be late: it has whole seconds."""
 
 IDEMPOTENCY_SECONDS = 2 * 3600.0
-"""How long an equal `idempotency_key` surely finds its run: the strictest of FLORA's three accounts."""
+"""Time for which an equal `idempotency_key` surely finds its run, in seconds: the shortest of the three that FLORA states."""
 
 PICTURE_TYPES = ("image/jpeg", "image/png", "image/webp", "image/gif", "image/avif")
-"""The pictures that techniques are handed. The assets API takes HEIC as well; that a technique reads it, nobody says."""
+"""Types of pictures that are sent to techniques. The assets API takes HEIC as well, but no document says that a technique reads it."""
 
 DIRECT_UPLOAD_BYTES = 4 * 10**6
-"""Up to here a file goes up in one multipart call; beyond, through a signed address."""
+"""Largest file that is uploaded in one multipart call, in bytes; a larger one is uploaded to a signed address."""
 
 ASSET_SECONDS = 120.0
-"""How long FLORA may look at a file before it is ready; its own client waits as long."""
+"""Longest wait until FLORA has made a file ready, in seconds; its own client waits as long."""
 
 _RUNS = "/api/v1/technique-runs"
 _REGION = r"[a-z]{2}(-[a-z]+)+-[0-9]"
@@ -67,7 +67,7 @@ if TYPE_CHECKING:  # it loads a database library, which reading this provider's 
     from genmedia.journal import Attempt, Journal
     from genmedia.journal.order import Order
 MEDIA = {"imageUrl": "image", "videoUrl": "video", "audioUrl": "audio", "documentUrl": "document"}
-"""What FLORA calls media, and what everybody else calls them."""
+"""FLORA's names of media, with the names that all providers share."""
 _STATUSES = {
     "pending": JobStatus.QUEUED,
     "running": JobStatus.RUNNING,
@@ -92,9 +92,9 @@ class _Answered(BaseModel):
 
 
 class _Charged(_Answered):
-    """What tells a cost, whose unit is told by the generation of the answer alone: by how the cost's field is spelled.
+    """An answer with a cost, whose unit only the generation of the answer tells: by the spelling of the cost's field.
 
-    Where it is spelled in both ways, the newer one counts, with its amount.
+    Where both spellings are there, the newer one counts, which is snake_case, with its amount.
     """
 
     unit: str = CREDITS
@@ -128,7 +128,7 @@ class TechniqueField(_Answered):
 
 
 class Technique(_Charged):
-    """What a technique takes, gives and costs. `run_cost` is in `unit`, None where none is told; `slug` stands in lists only."""
+    """A technique: its inputs, outputs and cost. `run_cost` is in `unit`, None where it is unknown; `slug` is there in lists only."""
 
     cost_field = "run_cost"
     technique_id: RemoteId
@@ -151,11 +151,11 @@ class RunInput(BaseModel):
 
 
 def run_inputs(request: Mapping[str, Any], addresses: Mapping[str, str]) -> list[RunInput]:
-    """The inputs of an order's request as they are sent.
+    """Return the inputs of an order's request as they are sent.
 
     Args:
-        request: Its inputs are texts, and files that are named by hash.
-        addresses: Where FLORA reads each file, by the id of the input.
+        request: Request of an order; its inputs are texts, and files that are named by hash.
+        addresses: Address at which FLORA reads each file, by the id of the input.
     """
     return [
         RunInput(id=one["id"], type=one["type"], value=one["text"] if "text" in one else addresses[one["id"]])
@@ -187,9 +187,9 @@ class Run(_Charged):
     error_message: str | None = None
 
     def as_job(self) -> Job:
-        """The run in the words that all providers share; an unknown status counts as running. Failed runs are not charged.
+        """Return the run in the words that all providers share; an unknown status counts as running. Failed runs are not charged.
 
-        A charge that is no amount is unknown: only where none is told at all, a failed run is known to be free.
+        A charge that is no amount is unknown: a failed run is known to be free only where FLORA states no charge at all.
         """
         status = _STATUSES.get(self.status, JobStatus.RUNNING)
         unbilled = status is JobStatus.FAILED and self.charged_cost is None
@@ -208,14 +208,14 @@ class Run(_Charged):
 
 
 class Workspace(_Answered):
-    """Where assets and runs belong, in FLORA's newer generations."""
+    """A workspace, to which assets and runs belong in FLORA's newer generations."""
 
     workspace_id: RemoteId
     name: str = ""
 
 
 class _Upload(_Answered):
-    """Where the bytes of an asset are to be sent, as a multipart form."""
+    """Address and form fields for sending the bytes of an asset as a multipart form."""
 
     url: str
     form_fields: dict[str, str] = {}
@@ -223,7 +223,7 @@ class _Upload(_Answered):
 
 
 class _Asset(_Answered):
-    """A file on its way to where runs read it."""
+    """A file that is uploaded for runs to read."""
 
     asset_id: str = ""
     status: str = "ready"
@@ -234,7 +234,7 @@ class _Asset(_Answered):
 
 
 def _as_output(output: RunOutput) -> Output:
-    """As a file, where the type says so or a type that no document names comes with an address; else as the text that it is."""
+    """Return a file output, where the type says so or an undocumented type comes with a web address; else a text output."""
     named = output.type in MEDIA or output.type.endswith(("Url", "_url"))
     if named or (output.type != "text" and _is_web_address(output.url)):
         return Output(output.output_id, MEDIA.get(output.type, output.type), url=output.url)
@@ -249,7 +249,7 @@ def _is_web_address(value: str) -> bool:
 
 
 def _iso(milliseconds: float | None) -> str:
-    """The time as text; empty where none is stated, or none that a calendar has."""
+    """Return the time as ISO 8601 in UTC; empty where none is stated, or one that no calendar has."""
     with suppress(OverflowError, ValueError, OSError, TypeError):
         return datetime.fromtimestamp((milliseconds or 0) / 1000, UTC).isoformat(timespec="milliseconds") if milliseconds else ""
     return ""
@@ -259,10 +259,10 @@ class FloraClient:
     """Calls FLORA's API for one account; get it with `FloraClient.lease`.
 
     Args:
-        account: Who pays, and where the API lives.
+        account: Account that pays, with the address of the API.
         api_key: Sent as a bearer key, to the account's own origin only.
         input_origins: Origins besides the documented hosts that inputs may be at and outputs may be fetched from.
-        workspace: The id or name of the workspace that files are put up in; needed where the account has several.
+        workspace: Id or name of the workspace that files are uploaded to; needed where the account has several.
     """
 
     def __init__(self, account: Account, api_key: str, *, input_origins: Sequence[str] = (), workspace: str = "") -> None:
@@ -286,7 +286,7 @@ class FloraClient:
     def lease(
         cls, account: Account, api_key: str, *, input_origins: Sequence[str] = (), workspace: str = ""
     ) -> AbstractAsyncContextManager["FloraClient"]:
-        """The account's client on this event loop: shared while anybody holds it, closed with the last."""
+        """Lease the account's client on this event loop: all leases share it, and the last one closes it."""
         key = (PROVIDER, account, Buyer.of(account, api_key), tuple(input_origins), workspace)
         return leased(key, lambda: cls(account, api_key, input_origins=input_origins, workspace=workspace))
 
@@ -296,7 +296,7 @@ class FloraClient:
         await self.http.aclose()
 
     async def get_technique(self, slug: str) -> Technique:
-        """What the technique `slug` takes, gives and costs; its owner may change it at any time.
+        """Return the inputs, outputs and cost of the technique `slug`; its owner may change it at any time.
 
         Raises:
             NotFoundError: FLORA knows no such technique.
@@ -308,14 +308,14 @@ class FloraClient:
         return technique.run_cost if technique.unit == order.unit else None
 
     async def create_run(self, slug: str, inputs: Sequence[RunInput], *, idempotency_key: str, gate: Gate | None = None) -> Run:
-        """Buy one run. An equal `idempotency_key` buys nothing, while FLORA remembers it.
+        """Buy one run. While FLORA remembers an `idempotency_key`, an equal one buys nothing.
 
-        The key goes as field and as header: some generations of the API read the one, some the other.
+        The key is sent as field and as header: some generations of the API read the one, some the other.
         The call is sent again only when it cannot have been accepted.
 
         Raises:
             NotAcceptedError: Nothing was bought.
-            DuplicateError: The key was used before: its run exists, and the answer does not say which it is.
+            DuplicateError: The key was used before: its run exists, but the answer does not say which it is.
             MaybeAcceptedError: The run may exist; only a call with the same key can tell.
         """
         body = {"inputs": [field.model_dump() for field in inputs], "mode": "async", "idempotency_key": idempotency_key}
@@ -324,7 +324,7 @@ class FloraClient:
         return self.http.read(Run, answer.body)
 
     async def get_run(self, slug: str, run_id: str) -> Run:
-        """The run as it is now.
+        """Return the run as it is now.
 
         Raises:
             NotFoundError: This account has no such run under this technique.
@@ -332,7 +332,7 @@ class FloraClient:
         return await self._get(Run, f"{_technique_path(slug)}/runs/{quote(run_id, safe='')}")
 
     async def list_techniques(self, query: str = "") -> list[Technique]:
-        """All techniques the account can see, a page of 100 after another.
+        """Return all techniques the account can see, read in pages of 100.
 
         Raises:
             NotFoundError: This FLORA has no list yet; the beta document has none.
@@ -340,7 +340,7 @@ class FloraClient:
         return await self._list(Technique, "/api/v1/techniques", "techniques", {"query": query} if query else {})
 
     async def list_runs(self, *, status: str = "", technique_id: str = "") -> list[Run]:
-        """The account's runs, newest first, a page of 100 after another.
+        """Return the account's runs, newest first, read in pages of 100.
 
         Raises:
             NotFoundError: This FLORA has no list yet; the beta document has none.
@@ -349,11 +349,11 @@ class FloraClient:
         return await self._list(Run, _RUNS, "technique_runs", {k: v for k, v in chosen.items() if v})
 
     def reference(self, attempt: "Attempt") -> tuple[str, str]:
-        """A run, as the watcher knows it."""
+        """Return the technique's slug and the run's id, by which the watcher knows a run."""
         return attempt.request["technique"], attempt.remote_id or ""
 
     async def look(self, ref: RunRef) -> Job:
-        """A run as it is now.
+        """Return a run as it is now.
 
         Raises:
             NotFoundError: This account has no such run of this technique.
@@ -361,13 +361,14 @@ class FloraClient:
         return (await self.get_run(*ref)).as_job()
 
     async def recover(self, attempt: "Attempt", journal: "Journal") -> str | None:
-        """What became of an attempt whose idempotency key FLORA may have forgotten, by its list of runs, where it has one.
+        """Find the run of an attempt whose idempotency key FLORA may have forgotten, in its list of runs; None where there is no such run.
 
-        A run does not tell its inputs. One that began after the attempt, that no other attempt owns, is the one if none else may be.
+        A run does not tell its inputs. A run that was made after the attempt, and that no other attempt owns, is the one, if it is the only
+        one of this kind and no other attempt may own it.
 
         Raises:
-            UnlistedError: There is no list, and FLORA still remembers the key: whoever has the order can ask by it.
-            InDoubtError: There is no list, or it leaves several possible.
+            UnlistedError: There is no list, but FLORA still remembers the key: a repeated submission of the order can ask by it.
+            InDoubtError: There is no list, or several runs in it are possible, or some cannot be read.
         """
         asked_at = attempt.asked_at or attempt.intended_at
         try:
@@ -392,7 +393,7 @@ class FloraClient:
         return None
 
     async def list_workspaces(self) -> list[Workspace]:
-        """The account's workspaces; none where this FLORA knows none, as the beta document does not."""
+        """Return the account's workspaces; none where this FLORA has no list of them, as in the beta document."""
         try:
             body = (await self.http.call("GET", "/api/v1/workspaces")).body
         except errors.NotFoundError:
@@ -400,10 +401,10 @@ class FloraClient:
         return [one for one in self.http.read_each(Workspace, self._field(body, "workspaces")) if one]
 
     async def workspace(self) -> str:
-        """The id of the workspace that files are put up in; empty where this FLORA knows none.
+        """Return the id of the workspace that files are uploaded to; empty where this FLORA knows none.
 
         Raises:
-            SettingsError: The account has several, and none of them is chosen.
+            SettingsError: The account has several and none of them is chosen, or it does not have the chosen one.
         """
         known = await self.list_workspaces()
         chosen = [one for one in known if self._workspace in ("", one.workspace_id, one.name)]
@@ -417,10 +418,10 @@ class FloraClient:
         return chosen[0].workspace_id if chosen else ""
 
     async def takes_files(self) -> bool:
-        """Whether this FLORA has the assets API, which the beta document has not; asked by an upload of nothing, which it refuses.
+        """True if this FLORA has the assets API, which the beta document has not; an upload of nothing, which it refuses, tells.
 
         Raises:
-            SettingsError: It has, and in which workspace a file is to be put up is not known.
+            SettingsError: It has, but the workspace for uploads is not known.
         """
         try:
             await self.http.call("POST", "/api/v1/assets", json={})
@@ -432,11 +433,11 @@ class FloraClient:
         return True
 
     async def upload(self, path: Path, content_type: str) -> str:
-        """Put a local file where a run can read it, and return its address. It costs nothing.
+        """Upload a local file to where a run can read it, and return its address. It costs nothing.
 
         Raises:
             NotFoundError: This FLORA has no assets API yet; the beta document has none.
-            SettingsError: The account has several workspaces, and none of them is chosen.
+            SettingsError: The workspace for uploads is not known; see `workspace`.
             ApiError: The upload did not succeed.
         """
         workspace = await self.workspace()
@@ -475,7 +476,7 @@ class FloraClient:
             raise errors.UnreadableAnswerError(f"flora reserved no address for {path.name}", money="Nothing was bought.")
 
     async def _address_of(self, asset: _Asset, name: str) -> str:
-        """Where runs read an asset, once it is ready.
+        """Wait until an asset is ready, and return the address at which runs read it.
 
         Raises:
             RefusedError: FLORA cannot use the file.
@@ -499,7 +500,7 @@ class FloraClient:
         return shown.url
 
     async def balance(self) -> None:
-        """FLORA does not tell what is left."""
+        """Return None: FLORA does not tell the credits left."""
 
     async def fetch_output(self, output: Output, sink: BinaryIO, max_bytes: int) -> Fetched:
         """Stream a file output into a sink; its link needs no key.
@@ -510,11 +511,11 @@ class FloraClient:
         return await self.http.fetch(output.url or "", sink, max_bytes=max_bytes)
 
     async def reads(self, url: str) -> bool:
-        """Whether a run can take `url` as an input: FLORA reads from there, and the file is still there."""
+        """True if a run can take `url` as an input: FLORA reads from its host, and the file is still there."""
         return not check_media_url(url, self.http.origins) and await self.http.alive(url)
 
     async def _look(self, runs: frozenset[RunRef]) -> Look[RunRef]:
-        """One request for all that still run, where FLORA lists runs; one for each of the others."""
+        """Look at the runs that have not ended with one request for all, where FLORA lists runs; at each other with a request of its own."""
         jobs: dict[RunRef, Job] = {}
         if len(runs) > 1 and self._lists_runs:
             try:
@@ -538,7 +539,7 @@ class FloraClient:
         return [item for item in await self._list_each(model, path, name, params) if item]
 
     async def _list_each(self, model: type[_M], path: str, name: str, params: dict[str, str]) -> list[_M | None]:
-        """The items of all pages; None for one that cannot be read, which must not hide the others."""
+        """Return the items of all pages; None for one that cannot be read, which must not hide the others."""
         found: list[_M | None] = []
         cursor: str | None = None
         for _ in range(PAGES):
@@ -559,7 +560,7 @@ class FloraClient:
 
 
 def _began(run: Run) -> float:
-    """When, in seconds; a run that does not tell may have begun at any time."""
+    """Time at which a run was made, in unix seconds; infinite where it does not tell, for it may have been made at any time."""
     return inf if run.created_at is None else run.created_at / 1000
 
 
@@ -578,7 +579,7 @@ def _either(body: Any, name: str) -> Any:
 
 
 def check_media_url(url: str, origins: Origins) -> str:
-    """What is wrong with `url` as a run's input; empty when nothing is.
+    """Reason why `url` cannot be a run's input; empty if it can.
 
     The document: https only, and only FLORA's own media host, Google Storage, S3 and ImageKit; besides these, listed origins.
     """

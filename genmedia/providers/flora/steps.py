@@ -1,7 +1,7 @@
 """Techniques of FLORA as steps of a campaign.
 
-An input gets to FLORA by the address that it has, while FLORA can read it; else by a signed link to the store, where FLORA reads from its
-host; else it is uploaded.
+FLORA reads an input at the input's own address, while it can; else by a signed link to the store, if FLORA reads from the store's host;
+else the input is uploaded.
 """
 
 import asyncio
@@ -43,7 +43,7 @@ from genmedia.transport.origins import Origins
 from genmedia.transport.session import Gate
 
 LINK_SECONDS = 24 * 3600.0
-"""How long a signed link lives: longer than a run may wait and take."""
+"""Lifetime of a signed link, in seconds: longer than a run may wait and take."""
 
 NO_FILES = (
     "would have to be uploaded to FLORA, which takes no files here (404 at its assets API); what it reads is a `url` on its own list of "
@@ -80,7 +80,7 @@ class FromText(Text, _Input):
 
 
 class FromStep(FedBy, _Input):
-    """What an earlier step gives."""
+    """An output of an earlier step."""
 
     model_config = ConfigDict(title="A step above")
 
@@ -129,17 +129,17 @@ class Techniques(StepKind[Step]):
 
     @override
     def sources(self, step: Step) -> list[tuple[str, Source]]:
-        """The inputs by the technique's names for them."""
+        """Return the inputs by the technique's names for them."""
         return [(source.id, source) for source in step.inputs]
 
     @override
     async def describe(self, client: FloraClient, steps: Sequence[Step], payer: Any) -> Mapping[str, Operation | Sequence[Fault]]:
-        """What each technique takes, gives and costs, or that there is none."""
+        """Return, by step name, the operation of each technique, or the fault that FLORA does not know it."""
         techniques = await look_up((step.technique for step in steps), client.get_technique)
         return {step.name: self.operation(step, techniques[step.technique]) for step in steps}
 
     def operation(self, step: Step, technique: Technique | NotFoundError) -> Operation | Sequence[Fault]:
-        """What a technique takes, gives and costs, or that there is none."""
+        """Return the operation of a technique, or the fault that FLORA does not know it."""
         if isinstance(technique, NotFoundError):
             return [Fault("", f"names the technique {step.technique!r}, which FLORA does not know")]
         return Operation(
@@ -156,7 +156,7 @@ class Techniques(StepKind[Step]):
 
     @override
     def order(self, operation: Operation, inputs: Sequence[ResolvedInput], account: Account, take: int) -> Order:
-        """A run, told what FLORA calls its inputs."""
+        """Return the order for a run, with FLORA's ids and types of its inputs."""
         named: list[dict[str, Any]] = [
             {
                 "id": one.id,
@@ -183,7 +183,7 @@ class Techniques(StepKind[Step]):
         order: Order,
         held: AsyncExitStack,
     ) -> Submit:
-        """Put every input where FLORA reads it."""
+        """Put every input where FLORA reads it, and return the function that sends the order."""
         addresses = {one.id: await address_of(client, store, one) for one in inputs if one.type != "text"}
         return submission(client, order, addresses)
 
@@ -191,7 +191,7 @@ class Techniques(StepKind[Step]):
     async def explain(
         self, client: FloraClient, store: Store, operation: Operation, source: Input, feeder: Operation | None
     ) -> str:
-        """By which address FLORA will read it."""
+        """Describe for people the address at which FLORA will read an input."""
         stored = "by a signed link to the store" if await reads_links_of(store, client.http.origins) else "uploaded to FLORA"
         frame = frame_of(source)
         if isinstance(source, ResolvedInput) and source.url:
@@ -204,17 +204,17 @@ class Techniques(StepKind[Step]):
 
     @override
     def reads(self, url: str, origins: Origins) -> bool:
-        """Whether FLORA reads from this address."""
+        """True if FLORA reads from this address."""
         return not check_media_url(url, origins)
 
     @override
     async def stage(
         self, client: FloraClient, store: Store, plan: Mapping[str, PlannedStep], steps: Sequence[PlannedStep]
     ) -> Sequence[PlannedStep]:
-        """The steps with what FLORA cannot read where it is put where it can.
+        """Put the inputs that FLORA cannot read where they are to where it can, and return the steps with the new addresses.
 
         Raises:
-            InputError: An input, there or not yet, would have to be uploaded, and this FLORA takes no files.
+            InputError: An input, available or pending, would have to be uploaded, and this FLORA takes no files.
         """
         edges = [(step, source) for step in steps for source in step.inputs if await _is_to_be_hosted(client, source, plan)]
         if not edges:
@@ -237,7 +237,7 @@ KINDS = (Techniques(),)
 
 
 def submission(client: FloraClient, order: Order, addresses: Mapping[str, str]) -> Submit:
-    """What sends the request of an order, with the address at which FLORA reads each of its files, by the id of the input."""
+    """Return the function that sends the request of an order; `addresses` has FLORA's address of each file, by the id of the input."""
     technique, sent = order.request["technique"], run_inputs(order.request, addresses)
 
     async def submit(idempotency_key: str, gate: Gate) -> str:
@@ -247,7 +247,7 @@ def submission(client: FloraClient, order: Order, addresses: Mapping[str, str]) 
 
 
 async def address_of(client: FloraClient, store: Store, given: ResolvedInput) -> str:
-    """An address of an input that FLORA can read now."""
+    """Return an address of an input that FLORA can read now."""
     return given.url if await _is_readable(client, given) else await host_input(client, store, given)
 
 
@@ -256,7 +256,7 @@ async def _is_readable(client: FloraClient, given: ResolvedInput) -> bool:
 
 
 async def _is_to_be_hosted(client: FloraClient, source: Input, plan: Mapping[str, PlannedStep]) -> bool:
-    """Whether FLORA will not be able to read an input where it is, or where its provider will put it."""
+    """True if FLORA will not be able to read an input where it is, or where its provider will put it."""
     if source.type == "text":
         return False
     if isinstance(source, PendingInput):
@@ -265,7 +265,7 @@ async def _is_to_be_hosted(client: FloraClient, source: Input, plan: Mapping[str
 
 
 async def host_input(client: FloraClient, store: Store, given: ResolvedInput) -> str:
-    """An address of an input that FLORA can read: a signed link to the store where it reads from there, else one of its own."""
+    """Return an address of an input that FLORA can read: a signed link to the store, if FLORA reads from there; else that of an upload."""
     if link := await link_to(given, store, client.http.origins):
         return link
     async with file_of(given, store, sent_as(given, PICTURE_TYPES)) as file:
@@ -274,9 +274,9 @@ async def host_input(client: FloraClient, store: Store, given: ResolvedInput) ->
 
 
 async def link_to(given: ResolvedInput, store: Store, origins: Origins) -> str:
-    """A signed link to an input that FLORA can read; empty where the store signs none, or FLORA does not read from its host.
+    """Return a signed link to an input that FLORA can read; empty where the store signs none, or FLORA does not read from its host.
 
-    What is not in the store as it is to be sent is put there first, under its hash.
+    An input that is not in the store in the form that is sent is put there first, under its hash.
 
     Raises:
         InputError: It was changed since it was stored.
@@ -297,6 +297,6 @@ async def link_to(given: ResolvedInput, store: Store, origins: Origins) -> str:
 
 
 async def reads_links_of(store: Store, origins: Origins) -> bool:
-    """Whether FLORA reads from where the store's signed links lead."""
+    """True if FLORA reads from the host that the store's signed links lead to."""
     link = await store.files.link("any", LINK_SECONDS)
     return bool(link) and not check_media_url(link, origins)

@@ -46,13 +46,13 @@ POLL_SECONDS = (5.0, 7.0)
 """The vendor's own clients ask every 5 s."""
 
 ABORT_SECONDS = 1.0
-"""Between two looks at a flow that is being aborted: a person waits for it."""
+"""Seconds between two looks at a flow that is being aborted: a person waits for it."""
 
 ENVELOPE_BYTES = 2**16
-"""Within so many bytes of an output as JSON its data begins, and after the data there are no more."""
+"""Most bytes of an output as JSON before its data, and most bytes after its data."""
 
 LARGEST = 2**53
-"""No larger whole number has one form in JSON."""
+"""Largest whole number that has only one form in JSON."""
 
 SortBy = Literal["status", "progress", "created_at", "started_at", "finished_at"]
 
@@ -82,7 +82,7 @@ _TYPES: dict[str, tuple[type, ...]] = {
 
 
 class _Answered(BaseModel):
-    """Ignores what it does not know; null is not there."""
+    """Ignores fields that it does not know; a field with null counts as missing."""
 
     model_config = ConfigDict(frozen=True, populate_by_name=True)
 
@@ -95,7 +95,7 @@ class _Answered(BaseModel):
 
 
 class Parameter(_Answered):
-    """One parameter of a template; `values` lists what it may be, where that is a choice."""
+    """One parameter of a template; `values` lists its possible values, where it is a choice."""
 
     name: str
     type: str = ""
@@ -104,7 +104,7 @@ class Parameter(_Answered):
 
 
 class NamedInput(_Answered):
-    """One of several inputs that a template makes one output of."""
+    """One of several inputs from which a template makes one output."""
 
     id: str
     types: tuple[str, ...]
@@ -112,10 +112,10 @@ class NamedInput(_Answered):
 
 
 class Template(_Answered):
-    """What a template takes and gives, as Generio describes it now.
+    """A template, with its inputs and outputs, as Generio describes it now.
 
     Attributes:
-        inputs: What it makes one output of; empty where each input leads to an output of its own, as in all that the documents show.
+        inputs: Inputs from which it makes one output; empty where each input gives an output of its own, as in all that the documents show.
     """
 
     id: str = ""
@@ -129,7 +129,7 @@ class Template(_Answered):
     @field_validator("inputs", mode="wrap")
     @classmethod
     def _may_be_told_otherwise(cls, value: Any, read: ValidatorFunctionWrapHandler) -> Any:
-        """No document shows this field: in any other form it tells nothing, and the template stays readable."""
+        """Read this field, which no document shows: in any other form it counts as empty, and the template stays readable."""
         try:
             return read(value)
         except ValidationError:
@@ -137,11 +137,11 @@ class Template(_Answered):
 
     @property
     def several(self) -> tuple[NamedInput, ...]:
-        """The inputs that it makes one output of, where these are more than one; each is told from the others by its name."""
+        """Inputs from which it makes one output, told apart by their names; empty where there are fewer than two."""
         return self.inputs if len(self.inputs) > 1 else ()
 
     def takes(self, media_type: str) -> bool:
-        """Whether an input may be of this type; `prompt` is a text, and `image/jpg` is `image/jpeg`."""
+        """True if an input may be of this type; `prompt` is a text, and `image/jpg` is `image/jpeg`."""
         known = {"prompt": "text/plain", "image/jpg": "image/jpeg"}
         return media_type in {known.get(one, one) for one in self.input_types}
 
@@ -166,7 +166,7 @@ class Flow(_Answered):
         return value if isinstance(value, str) else to_json(value).decode()
 
     def as_job(self, outputs: Sequence["Asset"] = ()) -> Job:
-        """The flow in the words that all providers share; an unknown state counts as running."""
+        """Return the flow in the words that all providers share; an unknown state counts as running."""
         times = {"created": self.created_at, "started": self.started_at, "completed": self.finished_at}
         status = _STATUSES.get(self.state, JobStatus.RUNNING)
         usable = [asset for asset in outputs if asset.usable]
@@ -198,12 +198,12 @@ class Asset(_Answered):
 
     @property
     def usable(self) -> bool:
-        """Whether there is something to fetch."""
+        """True if there is a file to fetch: the status is not `error`."""
         return self.status != "error"
 
     @property
     def named(self) -> str:
-        """The name of the input that led to it, of several; empty where it has none. See `input_additional`."""
+        """Name of the input that led to it, of several; empty where it has none. See `input_additional`."""
         name: Any = cast("dict[str, Any]", self.additional).get(_INPUT) if isinstance(self.additional, dict) else None
         return name if isinstance(name, str) else ""
 
@@ -216,7 +216,7 @@ class GenerioClient:
     """Calls Generio's API for one account; get it with `GenerioClient.lease`.
 
     Args:
-        account: Who pays, and where the API lives.
+        account: Account that pays, with the address of the API.
         key: Sent as a bearer key, to the account's own origin only.
     """
 
@@ -237,7 +237,7 @@ class GenerioClient:
 
     @classmethod
     def lease(cls, account: Account, key: str) -> AbstractAsyncContextManager["GenerioClient"]:
-        """The account's client on this event loop: shared while anybody holds it, closed with the last."""
+        """Lease the account's client on this event loop: all leases share it, and the last one closes it."""
         return leased((PROVIDER, account, Buyer.of(account, key)), lambda: cls(account, key))
 
     async def aclose(self) -> None:
@@ -246,11 +246,11 @@ class GenerioClient:
         await self.http.aclose()
 
     async def list_templates(self) -> list[Template]:
-        """Every template the account can use."""
+        """Return every template the account can use."""
         return self.http.read(_Templates, (await self.http.call("GET", "/templates")).body).templates
 
     async def get_template(self, name: str) -> Template:
-        """What a template takes and gives; by its name or id.
+        """Return a template, with its inputs and outputs, by its name or id.
 
         Raises:
             NotFoundError: Generio knows no such template.
@@ -264,19 +264,19 @@ class GenerioClient:
 
         Args:
             template: Its name or id.
-            parameters: The fields the caller set.
-            additional: Kept with the flow, so that it is found again when the answer is lost.
+            parameters: The parameters that the caller set.
+            additional: Kept with the flow, so that the flow is found again when the answer is lost.
             gate: As `Session.call` takes it.
         """
         body = {"template": template, "parameters": dict(parameters), "inputs": None, "additional": additional}
         return self.http.read(Flow, (await self.http.call("POST", "/flows", repeatable=False, gate=gate, json=body)).body)
 
     def reference(self, attempt: "Attempt") -> str:
-        """A flow, as the watcher knows it."""
+        """Return the flow's id, by which the watcher knows it."""
         return attempt.remote_id or ""
 
     async def look(self, ref: str) -> Job:
-        """A flow as it is now, with its outputs once it has ended.
+        """Return a flow as it is now, with its outputs once it has ended.
 
         Raises:
             NotFoundError: This account has no such flow.
@@ -284,12 +284,12 @@ class GenerioClient:
         return await self._with_outputs(await self.get_flow(ref))
 
     async def recover(self, attempt: "Attempt", journal: "Journal") -> str | None:
-        """The flow that was started for an attempt, by the key that stands in its `additional`, if there is one.
+        """Find the flow that was started for an attempt, by the key in its `additional`; None where there is none.
 
-        Those that were made for it and never started are deleted: they cost nothing, and nobody can start them after that.
+        Flows that were made for the attempt and never started are deleted: they cost nothing, and cannot be started after that.
 
         Raises:
-            UnreadableAnswerError: One in the list that cannot be read may be the one.
+            UnreadableAnswerError: A flow in the list cannot be read, and may be the one.
         """
         del journal
         mine = f"{attempt.key}:{attempt.number}"
@@ -305,9 +305,9 @@ class GenerioClient:
         return started
 
     async def cancel(self, ref: str) -> Job | None:
-        """Abort a flow, and wait until it has ended: as aborted, unless it reached its end first. What that costs is not documented.
+        """Abort a flow, and return it when it has ended: as aborted, unless it reached its end first. The cost of that is not documented.
 
-        One that was never started is left as it is, and told as that.
+        A flow that was never started is left as it is, and returned as unstarted.
         """
         try:
             flow = await self.abort_flow(ref)
@@ -318,7 +318,7 @@ class GenerioClient:
         return flow.as_job()
 
     async def delete_unstarted(self, flow: Flow) -> bool:
-        """Delete a flow if it was never started; whether that was done, so that it can cost nothing any more."""
+        """Delete a flow if it was never started; return True if that was done, so that it cannot cost anything any more."""
         if flow.as_job().status is not JobStatus.UNSTARTED:
             return False
         try:
@@ -330,15 +330,15 @@ class GenerioClient:
         return True
 
     async def list_flows(self, *, sort_by: SortBy | None = None, filter_by: str = "") -> list[Flow]:
-        """The account's flows, newest first unless sorted otherwise.
+        """Return the account's flows, newest first unless sorted otherwise.
 
         Args:
-            sort_by: Which field orders them.
+            sort_by: Field that orders them.
             filter_by: A state in the newer generation of the API; names of fields in the older one, `flow_id` and `state` among them.
 
         Raises:
             RefusedError: The generation that this server speaks knows no such `filter_by`.
-            UnreadableAnswerError: What it chose is not what was asked for: flows in another state, or without what makes one.
+            UnreadableAnswerError: The answer does not fit the filter: flows in another state, or without an id or a state.
         """
         chosen = {name: value for name, value in (("sort_by", sort_by), ("filter_by", filter_by)) if value}
         body = (await self.http.call("GET", "/flows", params=chosen)).body
@@ -353,7 +353,7 @@ class GenerioClient:
         return flows
 
     async def get_flow(self, flow_id: str) -> Flow:
-        """The flow as it is now.
+        """Return the flow as it is now.
 
         Raises:
             NotFoundError: This account has no such flow.
@@ -361,7 +361,7 @@ class GenerioClient:
         return self.http.read(Flow, (await self.http.call("GET", _flow(flow_id))).body)
 
     async def upload_input(self, flow_id: str, data: str, *, additional: Any) -> Asset:
-        """Add an input to a flow that was not started; one that is there already under this `additional` is not added twice.
+        """Add an input to a flow that was not started, and return it; one that is there under this `additional` is not added twice.
 
         Args:
             flow_id: The flow.
@@ -369,7 +369,7 @@ class GenerioClient:
             additional: Tells the inputs of the flow apart.
 
         Raises:
-            RefusedError: The flow has been started, its template takes no such type, or what is there is not what was sent.
+            RefusedError: The flow has been started, its template takes no such type, or the input that is there is not the one that was sent.
         """
         there = await self.list_inputs(flow_id)
         for _ in range(2):
@@ -387,7 +387,7 @@ class GenerioClient:
         raise errors.NoAnswerError(f"generio took no input {additional} for flow {flow_id}")
 
     async def _whole(self, flow_id: str, known: Asset, data: str) -> Asset:
-        """An input that is there already, if it is what was sent: its upload may have broken off. It may be longer than an answer is."""
+        """Return an input that is there already, if it is what was sent: its upload may have broken off. It may be longer than an answer."""
         there = io.BytesIO()
         try:
             url, limit = f"{self._base_url}{_input(flow_id, known.asset_id)}", len(data.encode()) * 3 + ENVELOPE_BYTES
@@ -405,15 +405,15 @@ class GenerioClient:
         return known
 
     async def list_inputs(self, flow_id: str, *, include_data: bool = False) -> list[Asset]:
-        """The inputs that a flow has."""
+        """Return the inputs that a flow has."""
         return await self._assets(f"{_flow(flow_id)}/inputs", "inputs", include_data=include_data)
 
     async def get_input(self, flow_id: str, asset_id: str) -> Asset:
-        """One input, with its data."""
+        """Return one input, with its data."""
         return self.http.read(Asset, (await self.http.call("GET", _input(flow_id, asset_id))).body)
 
     async def start_flow(self, flow_id: str, gate: Gate | None = None) -> None:
-        """Start a flow; this is what is paid for. One that was started already is left to run: starting twice is one start.
+        """Start a flow, which is what is paid for. One that was started already is left to run: starting twice is one start.
 
         Args:
             flow_id: The flow.
@@ -422,12 +422,12 @@ class GenerioClient:
         Raises:
             NotAcceptedError: It was not started.
             MaybeAcceptedError: It may have been started; its state tells.
-            InDoubtError: It may have been started, and Generio knows it no more.
+            InDoubtError: It may have been started, and Generio no longer knows it.
         """
         await self._act(flow_id, "start", possible_in=("created",), gate=gate)
 
     async def abort_flow(self, flow_id: str) -> Flow:
-        """Ask a flow to end, and wait until it has: its state is `aborted`, or another if it reached its end first.
+        """Abort a flow, and return it when it has ended: its state is `aborted`, or another if it reached its end first.
 
         Raises:
             RefusedError: It was never started.
@@ -440,7 +440,7 @@ class GenerioClient:
         return flow
 
     async def _act(self, flow_id: str, action: str, *, possible_in: Collection[str], gate: Gate | None = None) -> None:
-        """Change a flow's state; that it has left the states that allow it already is no failure."""
+        """Change a flow's state; it is no failure if the flow has already left the states in which that is possible."""
         urgent = action == "abort"
         try:
             await self.http.call("PATCH", _flow(flow_id), urgent=urgent, repeatable=False, gate=gate, json={"action": action})
@@ -455,7 +455,7 @@ class GenerioClient:
                 raise
 
     async def delete_flow(self, flow_id: str) -> None:
-        """Delete a flow with everything in it; one that is gone already is fine.
+        """Delete a flow with everything in it; one that is gone already is no failure.
 
         Raises:
             RefusedError: It runs.
@@ -464,7 +464,7 @@ class GenerioClient:
             await self.http.call("DELETE", _flow(flow_id))
 
     async def list_outputs(self, flow_id: str, *, include_data: bool = False) -> list[Asset]:
-        """What a flow gave; of one that was aborted or failed, what it gave before.
+        """Return the outputs of a flow; of one that was aborted or failed, those that it gave before.
 
         Raises:
             RefusedError: It has not ended.
@@ -472,10 +472,10 @@ class GenerioClient:
         return await self._assets(f"{_flow(flow_id)}/outputs", "outputs", include_data=include_data)
 
     async def balance(self) -> None:
-        """Generio does not tell what is left."""
+        """Return None: Generio does not tell the credits left."""
 
     async def fetch_output(self, output: Output, sink: BinaryIO, max_bytes: int) -> Fetched:
-        """Stream an output into a sink: as it is, or out of the JSON that it comes in.
+        """Stream an output into a sink: as it is, or decoded from the JSON that it comes in.
 
         Raises:
             DownloadError: The class says the cause.
@@ -501,14 +501,14 @@ class GenerioClient:
         return [self.http.read(Asset, item) for item in self._items(body, name)]
 
     def _items(self, body: Any, name: str) -> list[Any]:
-        """A list, bare or in its envelope."""
+        """Return a list, which comes bare or in its envelope."""
         items: Any = cast("dict[str, Any]", body).get(name) if isinstance(body, dict) else body
         if not isinstance(items, list):
             raise errors.UnreadableAnswerError(f"generio answered without a list of {name}")
         return cast("list[Any]", items)
 
     async def _look(self, due: frozenset[str]) -> Look[str]:
-        """The whole list for many flows, since it has no pages; what is not in it, and a single one, by id."""
+        """Look at many flows by the whole list, since it has no pages; at those that are not in it, and at a single one, by id."""
         found: dict[str, Flow] = {}
         if len(due) > 1:
             with suppress(errors.UnreadableAnswerError):  # one by one they may be read
@@ -530,13 +530,13 @@ class GenerioClient:
 
 
 def check_request(place: str, template: Template, parameters: Mapping[str, Any], media_types: Mapping[str, str]) -> list[Fault]:
-    """Every parameter and input that the template does not take.
+    """Return a fault for every parameter and input that the template does not take.
 
     Args:
-        place: Where they stand, for the faults.
-        template: As Generio describes it now.
-        parameters: The fields the caller set.
-        media_types: Each input's name and type.
+        place: Place of the step, for the faults.
+        template: The template, as Generio describes it now.
+        parameters: The parameters that the caller set.
+        media_types: Media type of each input, by its name.
     """
     faults = check_parameters(place, template, parameters)
     offer = ", ".join(template.input_types)
@@ -555,7 +555,7 @@ def check_request(place: str, template: Template, parameters: Mapping[str, Any],
 
 
 def check_parameters(place: str, template: Template, parameters: Mapping[str, Any]) -> list[Fault]:
-    """Every parameter that the template does not take; see `check_request`."""
+    """Return a fault for every parameter that the template does not take; see `check_request`."""
     known = {parameter.name: parameter for parameter in template.parameters}
     faults = [
         Fault(f"{place}, parameter {name}", f"is unknown to {template.name}; it takes {', '.join(known) or 'none'}")
@@ -576,7 +576,7 @@ def check_parameters(place: str, template: Template, parameters: Mapping[str, An
 
 
 def data_uri(media_type: str, content: bytes) -> str:
-    """A file as Generio takes it."""
+    """Return a file as Generio takes it, as a data URI."""
     return f"data:{media_type};base64,{base64.b64encode(content).decode()}"
 
 
@@ -590,7 +590,7 @@ def _fits(value: Any, type_: str) -> bool:
 
 
 def _unwrap(file: BinaryIO) -> Fetched:
-    """Make of JSON that has a file in it, as a data URI, that file: in place, since what is decoded is never ahead of what is read.
+    """Replace JSON that has a file in it, as a data URI, by that file: in place, since the bytes written are never ahead of those read.
 
     Raises:
         ValueError: It is not such JSON.
@@ -621,7 +621,7 @@ def _unwrap(file: BinaryIO) -> Fetched:
 
 
 def _check_envelope(before: bytes, after: bytes) -> None:
-    """See that what was around the data is JSON, and that the data stood where Generio puts it: bare, or as the field `data`."""
+    """Check that the text around the data is JSON, and that the data stood where Generio puts it: bare, or as the field `data`."""
     if len(after) > ENVELOPE_BYTES:
         raise ValueError("too much after the data")
     told = parse(before + b'""' + after)
@@ -630,7 +630,7 @@ def _check_envelope(before: bytes, after: bytes) -> None:
 
 
 def _split(text: bytes, *, last: bool) -> tuple[bytes, bytes]:
-    """What of a part of base64 in JSON can be decoded by itself, without JSON's escapes, and what has to wait for the next part."""
+    """Split a part of base64 in JSON: the bytes that can be decoded now, without JSON's escapes, and the rest, for the next part."""
     whole = text if last else _CUT_ESCAPE.sub(b"", text)
     plain = _ESCAPE.sub(lambda escape: b"/" if escape[1] is None else bytes([int(escape[1], 16)]), whole)
     usable = len(plain) if last else max(len(plain) // 4 - 1, 0) * 4  # the last four may be the end
@@ -640,7 +640,7 @@ def _split(text: bytes, *, last: bool) -> tuple[bytes, bytes]:
 
 
 def _explain(body: Any) -> tuple[str, str]:
-    """FastAPI's two forms of `detail`."""
+    """Return code and message of an error, from both of FastAPI's forms of `detail`."""
     detail = body["detail"]
     if isinstance(detail, str):
         return "", detail
@@ -648,18 +648,18 @@ def _explain(body: Any) -> tuple[str, str]:
 
 
 def additional_of(key: str, labels: Mapping[str, str]) -> dict[str, Any]:
-    """What stands in a flow's `additional`: its key, by which it is found again, and the labels, by which a person finds it at Generio."""
+    """Return a flow's `additional`: the key, by which it is found again, and the labels, by which a person finds it at Generio."""
     return {_KEY: key, **({"labels": dict(labels)} if labels else {})}
 
 
 def labels_in(additional: Any) -> dict[str, str]:
-    """The labels in the `additional` of a flow; none in what is not ours."""
+    """Return the labels in the `additional` of a flow; none where genmedia did not write it."""
     told: Any = cast("dict[str, Any]", additional).get("labels") if _key_in(additional) else None
     return {name: f"{value}" for name, value in cast("dict[str, Any]", told).items()} if isinstance(told, dict) else {}
 
 
 def input_additional(name: str) -> dict[str, str]:
-    """What stands in the `additional` of one of several inputs: its name."""
+    """Return the `additional` of one of several inputs: its name."""
     return {_INPUT: name}
 
 
@@ -668,7 +668,7 @@ def _key_in(additional: Any) -> Any:
 
 
 def _may_have(item: Any, key: str) -> bool:
-    """Whether a flow that cannot be read may be the one that was made with this key."""
+    """True if a flow that cannot be read may be the one that was made with this key."""
     if not isinstance(item, dict) or "additional" not in item:
         return True
     return _key_in(cast("dict[str, Any]", item)["additional"]) == key

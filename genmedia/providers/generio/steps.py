@@ -1,4 +1,4 @@
-"""Templates of Generio as steps of a campaign. The inputs travel in requests, whole."""
+"""Templates of Generio as steps of a campaign. The inputs are sent in requests, complete."""
 
 from collections.abc import AsyncGenerator, Iterable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager, suppress
@@ -34,7 +34,7 @@ from genmedia.store import Store
 from genmedia.transport.session import Gate
 
 _MEDIA = {"prompt": "text"}
-"""What templates call a text, where it is no type of files."""
+"""Names that templates have for media, where these are not media types, with the names that all providers share."""
 
 
 _MATERIALS = Kinds(("file", "text", "step"))
@@ -65,7 +65,7 @@ class FromText(Text, _Input):
 
 
 class FromStep(FedBy, _Input):
-    """What an earlier step gives, as one of several inputs."""
+    """An output of an earlier step, as one of several inputs."""
 
     model_config = ConfigDict(title="A step above")
 
@@ -78,7 +78,7 @@ FlowInput = Annotated[
 
 
 def template_parameters() -> Any:
-    """The field for what a template is told; the usual ones have fields of their own in forms."""
+    """Return the form field for the parameters of a template; the usual parameters have fields of their own in it."""
     shown = {
         "quality": {
             "type": "string",
@@ -136,21 +136,21 @@ class Flows(StepKind[GenerioStep]):
 
     @override
     def sources(self, step: GenerioStep) -> list[tuple[str, Source]]:
-        """The one input, or each by its name."""
+        """Return the one input, or each by its name."""
         return [("input", step.input)] if step.input else [(one.id, one) for one in step.inputs]
 
     @override
     async def describe(
         self, client: GenerioClient, steps: Sequence[GenerioStep], payer: Any
     ) -> Mapping[str, Operation | Sequence[Fault]]:
-        """What each template takes and gives, at the price that the account's credentials name."""
+        """Return, by step name, the operation of each template, at the price that the account's credentials name, or its faults."""
         known = await look_up((step.template for step in steps), client.get_template)
         return {step.name: self.operation(step, known[step.template], payer.price) for step in steps}
 
     def operation(
         self, step: GenerioStep, template: Template | NotFoundError, price: float | None
     ) -> Operation | Sequence[Fault]:
-        """What a template takes and gives, or what it does not take."""
+        """Return the operation of a template, or the faults: an unknown template, or parameters that it does not take."""
         if isinstance(template, NotFoundError):
             return [Fault(f", template {step.template}", "is unknown to Generio")]
         faults = check_parameters("", template, step.parameters)
@@ -171,7 +171,7 @@ class Flows(StepKind[GenerioStep]):
 
     @override
     def order(self, operation: Operation, inputs: Sequence[ResolvedInput], account: Account, take: int) -> Order:
-        """A flow; one input needs no name."""
+        """Return the order for a flow; a single input needs no name."""
         given = [
             ({"id": one.id} if len(operation.takes) > 1 else {}) | given_as(material_of(one, operation))
             for one in _in_order(inputs)
@@ -189,12 +189,12 @@ class Flows(StepKind[GenerioStep]):
         order: Order,
         held: AsyncExitStack,
     ) -> Submit:
-        """Have the inputs' files at hand until the flow has them."""
+        """Hold the inputs' files until the flow has them, and return the function that sends the order."""
         return await submission(client, order, [load_material(one, operation, store) for one in _in_order(inputs)], held)
 
     @override
     async def delete(self, client: GenerioClient, job_id: str) -> None:
-        """Delete a flow with everything in it; one that is gone was deleted before."""
+        """Delete a flow with everything in it; one that is gone already is no failure."""
         with suppress(NotFoundError):
             await client.delete_flow(job_id)
 
@@ -209,19 +209,19 @@ def _media(types: Iterable[str]) -> frozenset[str]:
 
 
 def _in_order(inputs: Sequence[ResolvedInput]) -> list[ResolvedInput]:
-    """However a person orders them, they are one wish."""
+    """Return the inputs sorted by id: in whichever order a person writes them, they make the same request."""
     return sorted(inputs, key=lambda one: one.id)
 
 
 @dataclass(frozen=True)
 class Material:
-    """What goes into a flow: a text, or a file with its hash and type.
+    """Content of an input of a flow: a text, or a file with its hash and type.
 
     Attributes:
-        file: On this machine; of an asset, its path below the store's root until it is loaded.
-        sha256: The file's.
-        origin: Where it comes from, for people.
-        preparation: What is done to the file before it is sent.
+        file: File on this machine; of an asset, its path below the store's root until it is loaded.
+        sha256: SHA-256 of the file.
+        origin: Origin of the content, for people.
+        preparation: Name of all that is done to the file before it is sent; `none` for nothing.
     """
 
     media_type: str
@@ -233,7 +233,7 @@ class Material:
 
 
 def given_as(material: Material) -> dict[str, Any]:
-    """How an input stands in an order's request: a text as it is, a file by hash."""
+    """Return an input as it stands in an order's request: a text as it is, a file by hash and preparation."""
     return {"text": material.text} if material.file is None else {"file": media_reference(material.sha256, material.preparation)}
 
 
@@ -245,20 +245,20 @@ def flow_order(
     price: float | None,
     take: int,
 ) -> Order:
-    """The wish for a flow, with its inputs as `given_as` gives them, and with their ids where they are several."""
+    """Return the order for a flow, with its inputs as `given_as` gives them, and with their ids where there are several."""
     request = {"template": template, "parameters": parameters, "inputs": list(inputs)}
     return Order(account, f"template {template}", request, price, UNIT, take)
 
 
 def flow_input(given: Mapping[str, Any], material: Material) -> tuple[str, Any]:
-    """An input of an order's request as it is sent: its data, a text or a data URI, and what tells it from others of its flow.
+    """Return an input of an order's request as it is sent: its data, a text or a data URI, and the `additional` that tells it apart.
 
     Args:
         given: A text, or a file that is named by hash and preparation.
-        material: That file, at hand.
+        material: The content of the input, with its file on this machine.
 
     Raises:
-        ValueError: It is another file.
+        ValueError: The file is not the one that the order names.
     """
     label = input_additional(given["id"]) if "id" in given else material.sha256 or "text"
     if "text" in given:
@@ -269,7 +269,7 @@ def flow_input(given: Mapping[str, Any], material: Material) -> tuple[str, Any]:
 
 
 def material_of(given: ResolvedInput, operation: Operation) -> Material:
-    """What goes into a flow of Generio, without its file."""
+    """Return the content of an input of a flow, before its file is loaded."""
     if given.type == "text":
         return Material("text/plain", text=given.text)
     done = preparation(given, operation)
@@ -284,7 +284,7 @@ def material_of(given: ResolvedInput, operation: Operation) -> Material:
 
 @asynccontextmanager
 async def load_material(given: ResolvedInput, operation: Operation, store: Store) -> AsyncGenerator[Material]:
-    """What goes into a flow of Generio, with its file on this machine.
+    """Hold the content of an input of a flow during the block, with its file on this machine.
 
     Raises:
         InputError: No picture can be taken from it.
@@ -300,15 +300,15 @@ async def load_material(given: ResolvedInput, operation: Operation, store: Store
 async def submission(
     client: GenerioClient, order: Order, loads: Sequence[AbstractAsyncContextManager[Material]], held: AsyncExitStack
 ) -> Submit:
-    """What makes a flow, gives it its inputs and starts it, which is what is paid for.
+    """Return the function that makes a flow, gives it its inputs and starts it; only the start is paid for.
 
-    The order's key stands in the flow's `additional`, beside the labels: whatever was interrupted in between is found again by it.
+    The submission key stands in the flow's `additional`, beside the labels: a flow that was interrupted in between is found again by it.
 
     Args:
-        client: The account's.
-        order: What is made.
-        loads: Each has the file of one input on this machine, in the order of the request's.
-        held: Holds those files until the order was sent.
+        client: The account's client.
+        order: The order for the flow.
+        loads: For each input of the request, in the same order: what holds its content with its file on this machine.
+        held: Stack that holds those files until the order is sent.
     """
     materials = [await held.enter_async_context(load) for load in loads]
 

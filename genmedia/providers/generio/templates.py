@@ -1,4 +1,4 @@
-"""Runs of Generio templates: every input through the same steps, each step fed with the model that the one before gave."""
+"""Runs of Generio templates: every input through the same steps, each step fed with the model of the step before."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -21,7 +21,7 @@ from genmedia.store.named_files import HOW_NAMED, FileName, Files, NamedFile
 
 
 class TemplateInput(BaseModel):
-    """What a model is made from: a file or a text."""
+    """An input that a model is made from: a file or a text."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, json_schema_extra=show_plainly)
 
@@ -41,7 +41,7 @@ class TemplateInput(BaseModel):
 
 
 class TemplateStep(BaseModel):
-    """One template, and what it is told; what is left out is up to the template."""
+    """One template and its parameters; the template chooses the parameters that are left out."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -50,15 +50,15 @@ class TemplateStep(BaseModel):
 
 
 async def plan_models(drafting: Drafting, inputs: Sequence[TemplateInput], steps: Sequence[TemplateStep]) -> Draft:
-    """Each input through the same templates, each of them fed with the model that the one before gave.
+    """Return a draft that puts each input through the same templates, each template fed with the model of the one before.
 
     Args:
-        drafting: What can be asked meanwhile.
-        inputs: What models are made from.
-        steps: The templates they go through.
+        drafting: Questions that can be asked before the steps are made.
+        inputs: The inputs that models are made from.
+        steps: The templates that each input goes through.
 
     Raises:
-        InputError: Everything that is wrong, each with its input, step and parameter.
+        InputError: All faults, each with its input, step and parameter.
     """
     client: GenerioClient = await drafting.client(PROVIDER)
     templates = await look_up((step.template for step in steps), client.get_template)
@@ -93,7 +93,7 @@ async def plan_models(drafting: Drafting, inputs: Sequence[TemplateInput], steps
     for number, step in enumerate(steps, 1):
         template = templates[step.template]
         if not isinstance(template, Template):
-            break  # what an unknown template gives is unknown as well
+            break  # the outputs of an unknown template are unknown as well
         faults += check_request(f"step {number}", template, step.parameters, given)
         given = {f"the model of step {number}": one for one in template.output_types[:1]}
     if faults:
@@ -102,7 +102,7 @@ async def plan_models(drafting: Drafting, inputs: Sequence[TemplateInput], steps
 
 
 def _called(one: TemplateInput, files: Files) -> tuple[str, str]:
-    """The words by which an input is called, and all that it is."""
+    """Return the words that an input is named by, and its whole content."""
     if one.file is None:
         return one.text or "", one.text or ""
     file = files.found.get(one.file)
@@ -110,7 +110,7 @@ def _called(one: TemplateInput, files: Files) -> tuple[str, str]:
 
 
 def _sent_as(file: NamedFile, taken: Sequence[str]) -> str:
-    """The media type under which a file is sent to a template that takes those."""
+    """Media type under which a file is sent to a template that takes these types."""
     done = conversion(
         file.facts.media_type, file.facts.mode or "", taken if any(one.startswith("image/") for one in taken) else ()
     )

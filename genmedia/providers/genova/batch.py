@@ -70,11 +70,11 @@ class Shot(BaseModel):
 
 @dataclass(frozen=True)
 class _Wanted:
-    """One step that a form comes to.
+    """One step that is made from a form.
 
     Attributes:
-        places: Where in the form a field of it stands that is wrong, by the field.
-        elsewhere: Where all others stand.
+        places: Place in the form of some fields of the step, by the field; for faults.
+        elsewhere: Place in the form of all other fields.
     """
 
     step: GenovaStep
@@ -95,21 +95,21 @@ async def plan_images(
     quality: str | None,
     priority: int | None,
 ) -> Draft:
-    """One step for each prompt, reference set, fitting ratio and model, times copies.
+    """Return a draft with one step for each prompt, reference set, fitting ratio and model, times copies.
 
     Args:
-        drafting: What can be asked meanwhile.
-        prompts: What is to be seen.
-        models: Which models.
+        drafting: Questions that can be asked before the steps are made.
+        prompts: Prompts of the images.
+        models: Genova's models.
         ratios: Shapes, as the models name them.
         references: Sets of pictures that guide the images.
-        copies: How many of each.
-        images_per_job: How many a job gives.
-        quality: Of one of the models.
-        priority: Higher is sooner.
+        copies: Number of copies of each image.
+        images_per_job: Number of images that a job makes.
+        quality: Quality, for the model freepik only.
+        priority: Priority of the jobs; a higher one begins sooner.
 
     Raises:
-        InputError: Everything that is wrong, each with its place.
+        InputError: All faults, each with its place.
     """
     faults = _unfitting(models, ratios)
     named = {
@@ -123,7 +123,7 @@ async def plan_images(
         pictures = chosen.files if chosen else []
         used = " + ".join(Path(files.found[file].origin).name for file in pictures if file in files.found) if chosen else "none"
         for ratio in _fitting(model, ratios):
-            # What all of them share says nothing in a name.
+            # A value that all steps share is left out of their names.
             varied = (
                 model if len(models) > 1 else "",
                 slug(ratio) if len(ratios) > 1 else "",
@@ -155,15 +155,15 @@ async def plan_images(
 
 
 async def plan_videos(drafting: Drafting, shots: Sequence[Shot], *, priority: int | None) -> Draft:
-    """One step for each shot.
+    """Return a draft with one step for each shot.
 
     Args:
-        drafting: What can be asked meanwhile.
-        shots: What is to be made.
-        priority: Higher is sooner.
+        drafting: Questions that can be asked before the steps are made.
+        shots: The videos to make.
+        priority: Priority of the jobs; a higher one begins sooner.
 
     Raises:
-        InputError: Everything that is wrong, each with its place.
+        InputError: All faults, each with its place.
     """
     faults: list[Fault] = []
     named = {f"shot {place}, picture {number}": name for place, number, name in _named(shot.references for shot in shots)}
@@ -184,22 +184,22 @@ async def plan_videos(drafting: Drafting, shots: Sequence[Shot], *, priority: in
 
 
 def _named(lists: Iterable[Sequence[str]]) -> list[tuple[int, int, str]]:
-    """Each name of each list, with the number of the list and its own, from 1."""
+    """Return each name of each list, with the number of the list and its own number, from 1."""
     return [(place, number, name) for place, names in enumerate(lists, 1) for number, name in enumerate(names, 1)]
 
 
 async def _pictures(drafting: Drafting, named: Mapping[str, str], faults: list[Fault]) -> Files:
-    """The pictures; what is wrong with one is told at every place that names it."""
+    """Return the pictures; `faults` gets the fault of an unusable one for every place that names it."""
     files = await drafting.look_at(named.values(), PROVIDER, "image")
     faults += [Fault(place, f"{name} {files.wrong[name]}") for place, name in named.items() if name in files.wrong]
     return files
 
 
 async def _drafted(drafting: Drafting, wanted: Sequence[_Wanted], faults: list[Fault], advice: str) -> Draft:
-    """What is wanted, as it can be bought; what is wrong with many of them in one way is told once.
+    """Return a draft of the wanted steps; a fault that several of them share is reported once.
 
     Raises:
-        InputError: Everything that is wrong.
+        InputError: All faults.
     """
     operations = await drafting.describe([one.step for one in wanted])
     asked: list[tuple[str, tuple[Any, ...]]] = []
@@ -227,7 +227,7 @@ def _fitting(model: str, ratios: Iterable[str]) -> list[str]:
 
 
 def _unfitting(models: Sequence[str], ratios: Sequence[str]) -> list[Fault]:
-    """Models without any fitting ratio, and ratios that fit no model: both are mistakes, not things to pass over."""
+    """Return a fault for each model without a fitting ratio, and for each ratio that fits no model: neither is silently left out."""
     lonely = [
         Fault(f"model {model}", f"has none of the ratios {', '.join(ratios)}") for model in models if not _fitting(model, ratios)
     ]

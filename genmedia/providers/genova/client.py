@@ -39,34 +39,34 @@ PROVIDER = "genova"
 BASE_URL = "https://autoflow-api.aboessa101.workers.dev"
 UNIT = "credits"
 PRICE = 1.0
-"""Credits a job costs, whatever its `count`."""
+"""Price of a job, in credits, whatever its `count`."""
 
 ROW_TOO_BIG = "SQLITE_TOOBIG"
-"""In the answer to a request that did not fit into Genova's database (field report)."""
+"""Text in the answer to a request that did not fit into Genova's database (field report)."""
 
 TOO_BIG_ADVICE = "Send fewer references, then run again."
 
 PAGE = 50
 DATE_SECONDS = 2
-"""A `Date` header is exact to the second only."""
+"""Tolerance for a `Date` header, in seconds: it is exact to the second only."""
 
 RECOVER_LOOKS = 3
 RECOVER_PAUSE_SECONDS = 20.0
 COUNTER_SECONDS = 600.0
-"""How old what the account had used may be when something is bought: all jobs since then are looked through after a lost answer."""
+"""Largest age of the account's counter at a purchase, in seconds: after a lost answer, all jobs since the counter are looked through."""
 _TOO_MANY_JOBS = re.compile(r"(?i)too many (concurrent|open|active|running)|concurrent jobs|open jobs")
 _UNSHOWN = ("referenceImages", "priority")
 
 PING_SECONDS = 30.0
 SILENCE_SECONDS = 75.0
-"""A socket that has not even answered a ping for so long is dead."""
+"""Seconds without any message, even an answer to a ping, after which a socket counts as dead."""
 
 Plan = Literal["Free", "Starter", "Pro", "Business"]
 
 
 @dataclass(frozen=True)
 class PlanLimits:
-    """What a plan allows: requests a minute, and open jobs. From the document's table."""
+    """Limits of a plan: requests a minute, and open jobs. From the document's table."""
 
     per_minute: int
     open_jobs: int
@@ -111,7 +111,7 @@ class JobRequest(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True, alias_generator=to_camel, populate_by_name=True)
 
-    # The fields that others are held against come first: a validator sees those before it.
+    # Fields that others are checked against come first: a validator sees only the fields before its own.
     model: Model
     type: Literal["image", "video"]
     prompt: Prompt = Field(min_length=1, max_length=PROMPT_CHARACTERS)
@@ -158,12 +158,12 @@ class JobRequest(BaseModel):
         return _one_of(value or "none", "reference mode", info, ("ingredients",), FREEPIK_MODES) and value
 
     def fields(self) -> dict[str, Any]:
-        """The fields the caller set, by the document's names."""
+        """Return the fields that the caller set, by the document's names."""
         return self.model_dump(mode="json", by_alias=True, exclude_none=True)
 
     @property
     def fingerprint(self) -> str:
-        """What Genova's list shows of it, as a hash: jobs that are equal in that cannot be told apart."""
+        """Hash of the fields that Genova's list shows: jobs with an equal one cannot be told apart."""
         shown = {name: value for name, value in self.fields().items() if name not in _UNSHOWN}
         return hashlib.sha256(json.dumps(shown, sort_keys=True, allow_nan=False).encode()).hexdigest()
 
@@ -177,7 +177,7 @@ def _one_of(value: str | None, name: str, info: ValidationInfo, flow: Sequence[s
 
 
 class _Answered(BaseModel):
-    """Ignores what it does not know."""
+    """Ignores fields that it does not know."""
 
     model_config = ConfigDict(frozen=True, alias_generator=to_camel, populate_by_name=True)
 
@@ -219,7 +219,7 @@ class GenovaJob(BaseModel):
         return {name: one for name, one in cast("dict[str, Any]", value).items() if one is not None}
 
     def as_job(self) -> Job:
-        """The job in the words that all providers share; an unknown status counts as running.
+        """Return the job in the words that all providers share; an unknown status counts as running.
 
         The document gives no way to fetch more than one file of a job, so it has one output.
         """
@@ -236,7 +236,7 @@ class GenovaJob(BaseModel):
             echo={
                 "type": self.type,
                 **({"prompt": self.prompt} if self.prompt else {}),
-                # Of references the order has the hashes, and the job the pictures: that they differ says nothing.
+                # The order has the hashes of references, the job the pictures: a difference says nothing.
                 **{name: value for name, value in self.settings.items() if name not in _UNSHOWN},
             },
             times={name: value for name, value in times.items() if value},
@@ -259,7 +259,7 @@ class ApiKey(BaseModel):
 
 
 class Profile(BaseModel):
-    """Who the account is, and its credits."""
+    """Profile of the account: its user, plan and credits."""
 
     id: Id
     email: str = ""
@@ -271,7 +271,7 @@ class Profile(BaseModel):
 
 
 class Stats(BaseModel):
-    """What the account has made so far."""
+    """Counts of the account's jobs, images and videos so far, and its credits."""
 
     total_jobs: int = 0
     completed_jobs: int = 0
@@ -299,11 +299,11 @@ class GenovaClient:
     """Calls Genova's API for one account, within its plan; get it with `GenovaClient.lease`.
 
     Args:
-        account: Who pays, and where the API lives.
+        account: Account that pays, with the address of the API.
         key: An API key (`af_…`), or a JWT.
         plan: The account's plan; requests and open jobs are kept to its limits.
         named_origins: Origins that results may be fetched from besides public https hosts.
-        push: Whether to listen to the WebSocket.
+        push: True to listen to the WebSocket.
     """
 
     def __init__(
@@ -341,7 +341,7 @@ class GenovaClient:
     def lease(
         cls, account: Account, key: str, *, plan: Plan = "Free", named_origins: Sequence[str] = (), push: bool = True
     ) -> AbstractAsyncContextManager["GenovaClient"]:
-        """The account's client on this event loop: shared while anybody holds it, closed with the last."""
+        """Lease the account's client on this event loop: all leases share it, and the last one closes it."""
         name = (PROVIDER, account, Buyer.of(account, key), plan, tuple(named_origins), push)
         return leased(name, lambda: cls(account, key, plan=plan, named_origins=named_origins, push=push))
 
@@ -358,13 +358,13 @@ class GenovaClient:
         """Buy one job for one credit. The call is sent again only when it cannot have been accepted.
 
         Args:
-            request: An order's; its references are named by hash and preparation.
-            pictures: The references as JPEG, by those.
+            request: The request of an order; its references are named by hash and preparation.
+            pictures: The references as JPEG, by hash and preparation.
             gate: As `Session.call` takes it.
 
         Raises:
             NotAcceptedError: Nothing was bought.
-            MaybeAcceptedError: The job may exist; Genova has no key to ask by, only its list.
+            MaybeAcceptedError: The job may exist; Genova cannot be asked for it by a key, only by its list.
         """
         body = _body(request, pictures)
         try:
@@ -372,14 +372,14 @@ class GenovaClient:
         except errors.ServerError as error:
             if ROW_TOO_BIG not in error.what:
                 raise
-            # The row is the job: without it there is none, whatever a 500 usually leaves open.
+            # The database row is the job: without a row there is no job, though a 500 usually leaves that open.
             raise errors.RefusedError(
                 error.what, money="No job was made; whether a credit was taken is seen in the profile.", advice=TOO_BIG_ADVICE
             ) from None
         return self.http.read(Created, answer.body)
 
     async def get_job(self, job_id: str) -> GenovaJob:
-        """The job as it is now.
+        """Return the job as it is now.
 
         Raises:
             NotFoundError: This account has no such job, or it vanished.
@@ -387,7 +387,7 @@ class GenovaClient:
         return self.http.read(GenovaJob, (await self.http.call("GET", _job(job_id))).body)
 
     async def list_jobs(self, *, status: str = "", limit: int = PAGE, offset: int = 0) -> tuple[list[GenovaJob], int]:
-        """One page of the account's jobs, newest first, and how many there are in all."""
+        """Return one page of the account's jobs, newest first, and the number of all jobs; up to this page's end where Genova names none."""
         chosen = {"limit": str(limit), "offset": str(offset)} | ({"status": status} if status else {})
         page = await self._list_page(chosen)
         return [job for job in self.http.read_each(GenovaJob, page.jobs) if job], offset + len(
@@ -408,11 +408,11 @@ class GenovaClient:
         return Job(ref, JobStatus.CANCELLED, charged=0)
 
     async def balance(self) -> float | None:
-        """What is left of the account's credits, as its profile states it."""
+        """Return the credits left of the account, as its profile states them."""
         return (await self.get_profile()).credits_remaining
 
     async def fetch_output(self, output: Output, sink: BinaryIO, max_bytes: int) -> Fetched:
-        """Stream a job's file into a sink: behind a signed link that needs no key, or at the API itself, which does.
+        """Stream a job's file into a sink: from a signed link, which needs no key, or from the API itself, which does.
 
         Raises:
             DownloadError: The class says the cause.
@@ -436,7 +436,7 @@ class GenovaClient:
         return self.http.read(ApiKey, answer.body)
 
     async def list_keys(self) -> list[ApiKey]:
-        """The account's keys that are not revoked, by prefix."""
+        """Return the account's keys that are not revoked; each shows its prefix only."""
         return self.http.read(_KeysPage, (await self.http.call("GET", "/api/keys")).body).keys
 
     async def revoke_key(self, key_id: str) -> None:
@@ -444,38 +444,38 @@ class GenovaClient:
         await self.http.call("DELETE", f"/api/keys/{quote(key_id, safe='')}")
 
     async def get_profile(self) -> Profile:
-        """Who the account is, its plan and credits."""
+        """Return the account's profile, and keep the credits that it has used as the counter."""
         profile = self.http.read(Profile, (await self.http.call("GET", "/api/user/me")).body)
         if profile.credits_used is not None:
-            # Jobs tell the second in which they were made.
+            # Jobs tell the time at which they were made to the second.
             self.counter = Counter(profile.credits_used, self.http.server_time().replace(microsecond=0))
         return profile
 
     async def hear_account(self) -> None:
-        """Have Genova's time, and what is used of the account, known before anything is bought.
+        """Ask for Genova's time and the account's counter before a purchase, unless both are known and the counter is recent.
 
-        A job whose answer is lost is looked for among those since then: by this machine's clock, where that is ahead, it would be too old
-        to be the one, and would be bought again.
+        A job whose answer is lost is looked for among the jobs since the submission by Genova's clock. By this machine's clock, where that
+        is ahead, the job would look too old to be the one, and would be bought again.
         """
         now = self.http.server_time()
         if not self.http.knows_time or self.counter is None or now - self.counter.at > timedelta(seconds=COUNTER_SECONDS):
             await self.get_profile()
 
     async def update_profile(self, name: str) -> Profile:
-        """Change the account's name."""
+        """Change the account's name, and return its profile."""
         await self.http.call("PUT", "/api/user/me", json={"name": name})
         return await self.get_profile()
 
     async def get_stats(self) -> Stats:
-        """What the account has made so far."""
+        """Return the counts of what the account has made so far."""
         return self.http.read(Stats, (await self.http.call("GET", "/api/user/stats")).body)
 
     def reference(self, attempt: "Attempt") -> str:
-        """A job, as the watcher knows it."""
+        """Return the job's id, by which the watcher knows it."""
         return attempt.remote_id or ""
 
     async def look(self, ref: str) -> Job:
-        """A job as it is now.
+        """Return a job as it is now.
 
         Raises:
             NotFoundError: This account has no such job, or it vanished.
@@ -483,10 +483,11 @@ class GenovaClient:
         return (await self.get_job(ref)).as_job()
 
     async def recover(self, attempt: "Attempt", journal: "Journal") -> str | None:
-        """What became of an attempt, by the list: a job that fits and that nobody owns is the one; none in three looks is none.
+        """Find the job of an attempt in the list: the one that fits and that no attempt owns; None where three looks find none.
 
         Raises:
-            InDoubtError: Several jobs fit; or none, but some do not say what they are, or more was used than the jobs account for.
+            InDoubtError: Several jobs fit; or none, but some do not say what was asked for, or Genova does not say what was used, or more
+                was used than the jobs account for.
         """
         unclear = 0
         for look in range(RECOVER_LOOKS):
@@ -507,26 +508,26 @@ class GenovaClient:
         return None
 
     async def _count_unexplained(self, before: Counter) -> float:
-        """How much was used of the account since then that no job in the list accounts for; jobs cost a credit when they are made."""
+        """Credits that were used since the counter and that no job in the list accounts for; a job costs a credit when it is made."""
         profile = await self.get_profile()
         if profile.credits_used is None:
             raise errors.InDoubtError("it is not in Genova's list, and Genova does not say what was used of the account any more")
-        # Read after the counter: what is bought in between may hide a loss, but never looks like one.
+        # Read after the counter: a purchase in between may hide a loss, but never looks like one.
         jobs = [job async for job in self._list_since(before.at)]
         return profile.credits_used - before.used - PRICE * len(jobs)
 
     async def _find_jobs(self, fields: Mapping[str, Any], asked_at: datetime, owned: Collection[str]) -> tuple[list[str], int]:
-        """Jobs with the same prompt and settings that are not older and owned by no other submission; and how many may be such."""
+        """Return the jobs that fit, made since then and owned by no attempt; and the number of such jobs that do not say what they are."""
         since = asked_at - timedelta(seconds=DATE_SECONDS)
         free = [job async for job in self._list_since(since) if job is None or job.id not in owned]
         found = [job.id for job in free if job and _echoes(job, fields)]
         return found, sum(job is None or not job.prompt for job in free)
 
     async def _list_since(self, since: datetime) -> AsyncGenerator[GenovaJob | None]:
-        """The account's jobs that are not older, newest first, to the end of the list; None for one that cannot be read.
+        """Yield the account's jobs made since then, newest first; None for one that cannot be read.
 
         Raises:
-            UnreadableAnswerError: The list has no end.
+            UnreadableAnswerError: The list goes on after `PAGES` pages.
         """
         offset = 0
         for _ in range(PAGES):
@@ -541,17 +542,17 @@ class GenovaClient:
         raise errors.UnreadableAnswerError(f"genova's list of jobs goes on after {PAGES} pages")
 
     def listen(self) -> None:
-        """Have the WebSocket's news passed to the watcher, from the first call until the client is closed."""
+        """Pass the WebSocket's messages to the watcher, from the first call until the client is closed, unless `push` is off."""
         if self._push and (self._listener is None or self._listener.done()):
             self._listener = asyncio.create_task(self._listen(), name="genova socket")
 
     @property
     def first_look_seconds(self) -> float:
-        """How long a new job can be left alone: the socket speaks first; without it, an image takes about 30 s (the document)."""
+        """Seconds for which a new job need not be looked at: the socket tells first; without it, an image takes about 30 s (the document)."""
         return self._every()[0] if self._pushed else 20.0
 
     async def _listen(self) -> None:
-        """Keep a socket open for ever; a socket that is silent or lost is replaced, and the list fills the gap."""
+        """Keep a socket open until this task is cancelled; a silent or lost socket is replaced, and looks at the list fill the gap."""
         failures, user = 0, ""
         while True:
             with suppress(OSError, WebSocketException, TimeoutError, errors.ApiError):
@@ -572,7 +573,7 @@ class GenovaClient:
                     finally:
                         self._pushed = False
                         ping.cancel()
-                        # One that is lost as soon as it is there is tried less and less often.
+                        # A socket that is lost soon after its opening is opened less and less often.
                         failures = 0 if monotonic() - begun > SILENCE_SECONDS / scale else failures
             self.watcher.look_soon()
             failures += 1
@@ -586,7 +587,7 @@ class GenovaClient:
             message = self.http.parse(text)
             kind, job_id, progress = str(message["type"]), str(message.get("jobId", "")), message.get("progress")
         except (ValueError, LookupError, TypeError, AttributeError):
-            return  # poll is the truth: what cannot be read is no loss
+            return  # the list is the truth: a message that cannot be read is no loss
         if not 0 < len(job_id) <= ID_CHARACTERS:
             return
         if kind == "job_started":
@@ -599,17 +600,17 @@ class GenovaClient:
             self.watcher.look_soon(job_id)  # a failure may lead to another purchase: only the list is believed
 
     def _completed(self, job_id: str, result: str) -> Job:
-        """A job that the socket says is done. The download proves it: that is refused before the end."""
+        """Return a job that is done, by the socket. The download proves it: Genova refuses it before the end."""
         kind = "video" if result.endswith((".mp4", ".webm", ".mov")) else "image"
         return Job(job_id, JobStatus.SUCCEEDED, 100, PRICE, (_result(job_id, kind),))
 
     def _every(self) -> tuple[float, float]:
-        """How often to ask for the list: a fifth of the plan's requests, far less while the socket brings news."""
+        """Shortest and longest pause between looks, in seconds: a fifth of the plan's requests, far fewer while the socket is open."""
         base = max(5.0, 300.0 / self.limits.per_minute)
         return (60.0, 90.0) if self._pushed else (base, base * 1.5)
 
     async def _look(self, due: frozenset[str]) -> Look[str]:
-        """The newest page for all; what is not on it is asked for by id, or by further pages when those are fewer."""
+        """Look at all jobs by the newest page of the list; at those that are not on it by id, or by further pages where these are fewer."""
         absent = set(due)
 
         async def read_page(offset: int) -> tuple[int, int]:
@@ -622,14 +623,14 @@ class GenovaClient:
         last = offset = total = 0
         with suppress(errors.UnreadableAnswerError):  # one by one they may be read
             offset, total = await read_page(0)
-        with suppress(errors.ApiError):  # what a further page does not tell, the ids do
+        with suppress(errors.ApiError):  # jobs that no page shows are asked for by id
             while last < offset < total and len(absent) > -(-(total - offset) // PAGE):
                 last, (offset, total) = offset, await read_page(offset)
         return await look_at_each(absent, self.look, self.watcher.hint)
 
 
 def _body(request: Mapping[str, Any], pictures: Mapping[tuple[str, str], bytes]) -> dict[str, Any]:
-    """What is sent for a request: the same, with each reference in place of its hash."""
+    """Return the body that is sent for a request: the request, with each reference in place of its hash."""
     references = request.get("referenceImages")
     if references is None:
         return dict(request)
@@ -639,7 +640,7 @@ def _body(request: Mapping[str, Any], pictures: Mapping[tuple[str, str], bytes])
 
 
 def _explain(body: Any) -> Explained:
-    """A 429 may mean that too many jobs are open: only its words tell."""
+    """Read an error; a 429 may mean that too many jobs are open, as only its words tell."""
     code, message = str(body["error"]), str(body.get("details") or "")
     return (code, message, errors.TooManyJobsError) if _TOO_MANY_JOBS.search(f"{code}. {message}") else (code, message)
 
@@ -652,7 +653,7 @@ class _Connect(connect):
 
 
 async def _ping(socket: Any, seconds: float) -> None:
-    with suppress(OSError, WebSocketException):  # whoever listens finds out by itself that the socket is lost
+    with suppress(OSError, WebSocketException):  # the listener finds out by itself that the socket is lost
         while True:
             await socket.send('{"type": "ping"}')
             await asyncio.sleep(seconds)
@@ -663,7 +664,7 @@ def _job(job_id: str) -> str:
 
 
 def _time(stated: str | None, *, unknown: datetime) -> datetime:
-    """When a job was made; a time without a zone is in UTC."""
+    """Time at which a job was made, `unknown` where it cannot be read; a time without a zone is in UTC."""
     try:
         time = datetime.fromisoformat(stated or "")
     except ValueError:
@@ -672,7 +673,7 @@ def _time(stated: str | None, *, unknown: datetime) -> datetime:
 
 
 def _echoes(job: GenovaJob, fields: Mapping[str, Any]) -> bool:
-    """Whether a job is what was asked for, as far as it says: its settings may hold more, or leave defaults out."""
+    """True if a job is what was asked for, as far as it says: its settings may hold more, or leave defaults out."""
     asked = {name: value for name, value in fields.items() if name not in ("type", "prompt", *_UNSHOWN)}
     same = all(job.settings.get(name, value) == value for name, value in asked.items())
     return job.prompt == fields["prompt"] and job.type == fields["type"] and same

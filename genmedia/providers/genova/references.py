@@ -1,4 +1,4 @@
-"""Reference pictures: any input picture, made small enough to travel inside a request."""
+"""Reference pictures: any input picture, made small enough to be sent inside a request."""
 
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -11,13 +11,13 @@ from genmedia.media.probe import inspect_files
 from genmedia.store.named_files import Files
 
 SIDE = 512
-"""Genova shrinks references to 512 px itself, but only after it has stored them: small ones must be sent."""
+"""Longest side of a reference, in pixels. Genova shrinks references itself, but only after it has stored them: small ones must be sent."""
 
 PREPARATION = "jpeg-512"
-"""The name of what is done here, as it stands in submission keys."""
+"""Name of the preparation that is made here, as it stands in submission keys."""
 
 BYTES = 180_000
-"""Four of these stay under 1 MB as base64; a request of 2.8 MB broke Genova's database (field report)."""
+"""Largest reference, in bytes: four stay under 1 MB as base64; a request of 2.8 MB broke Genova's database (field report)."""
 
 
 @dataclass(frozen=True)
@@ -25,9 +25,9 @@ class Reference:
     """A picture that guides a job.
 
     Attributes:
-        origin: Where it comes from, for people.
-        sha256: Of its original bytes.
-        preparation: What was done to them.
+        origin: Origin of the picture, for people.
+        sha256: SHA-256 of its original bytes.
+        preparation: Name of the preparation.
         jpeg: The small JPEG that is sent.
     """
 
@@ -38,10 +38,10 @@ class Reference:
 
 
 async def prepare_references(files: Files) -> tuple[dict[str, Reference], dict[str, str]]:
-    """Each picture as a JPEG of at most 512 px and 180 kB in sRGB, turned the way it is shown; and what is wrong with the others.
+    """Return each picture as a JPEG of at most 512 px and 180 kB in sRGB, turned the way it is shown; and the faults of the others.
 
     Args:
-        files: The pictures, at hand.
+        files: The pictures, on this machine.
     """
     prepared: dict[str, Reference] = {}
     wrong = dict(files.wrong)

@@ -1,4 +1,4 @@
-"""Jobs of Genova as steps of a campaign. References travel in the request, as JPEG of at most 512 px."""
+"""Jobs of Genova as steps of a campaign. References are sent in the request, as JPEG of at most 512 px."""
 
 from collections.abc import Mapping, Sequence
 from contextlib import AsyncExitStack
@@ -39,10 +39,10 @@ from genmedia.store.named_files import Files, NamedFile
 from genmedia.transport.session import Gate
 
 RATIOS = {"landscape": "16:9", "portrait": "9:16", "square": "1:1"}
-"""What Genova's words for shapes mean, by its document."""
+"""Ratios that Genova's words for shapes mean, by its document."""
 
 COPIES = 20
-"""The most copies of one image; so many takes lie between one take of it and the next."""
+"""Most copies of one image. An order counts copies as takes: the next take of an image is so many takes later."""
 
 
 class GenovaStep(StepForm):
@@ -107,7 +107,7 @@ class Jobs(StepKind[GenovaStep]):
 
     @override
     def sources(self, step: GenovaStep) -> list[tuple[str, Source]]:
-        """The references, by their numbers."""
+        """Return the references, by their numbers."""
         return [(f"reference {number}", source) for number, source in enumerate(step.references, 1)]
 
     @override
@@ -117,11 +117,11 @@ class Jobs(StepKind[GenovaStep]):
         steps: Sequence[GenovaStep],
         payer: Any,
     ) -> Mapping[str, Operation | Sequence[Fault]]:
-        """What each job takes and gives, or what Genova's document forbids."""
+        """Return, by step name, the operation of each job, or the faults by Genova's document."""
         return {step.name: self.operation(step) for step in steps}
 
     def operation(self, step: GenovaStep) -> Operation | Sequence[Fault]:
-        """What a job takes and gives, or what Genova's document forbids."""
+        """Return the operation of a job, or the faults by Genova's document."""
         video = step.model in VIDEO_MODELS
         mode = step.mode or (None if not step.references or step.model == "freepik" else "ingredients")
         asked = {
@@ -153,7 +153,7 @@ class Jobs(StepKind[GenovaStep]):
 
     @override
     def order(self, operation: Operation, inputs: Sequence[ResolvedInput], account: Account, take: int) -> Order:
-        """A job. An image of a batch and the same of a campaign are one: in both, takes leave room for copies."""
+        """Return the order for a job. The same image of a batch and of a campaign is one order: in both, takes leave room for copies."""
         request, copy = operation.asked
         files = [media_reference(one.sha256, preparation(one, operation)) for one in inputs]
         return job_order(request, files, account, (take - 1) * COPIES + copy if request.type == "image" else take)
@@ -168,7 +168,7 @@ class Jobs(StepKind[GenovaStep]):
         order: Order,
         held: AsyncExitStack,
     ) -> Submit:
-        """Make those references small that are not yet."""
+        """Make the references small that are not small yet, and return the function that sends the order."""
         made = iter(await small_pictures([one for one in inputs if not one.sent], store))
         pictures = {(one.sha256, preparation(one, operation)): one.sent or next(made) for one in inputs}
         return submission(client, order, pictures)
@@ -182,17 +182,17 @@ class Jobs(StepKind[GenovaStep]):
         source: Input,
         feeder: Operation | None,
     ) -> str:
-        """As what it travels in the request."""
+        """Describe for people the form in which a reference is sent in the request."""
         return f"{frame_of(source)}in the request, as a JPEG of at most 512 px"
 
     @override
     async def stage(
         self, client: Any, store: Store, plan: Mapping[str, PlannedStep], steps: Sequence[PlannedStep]
     ) -> Sequence[PlannedStep]:
-        """The steps with the references that are there made small, each once.
+        """Return the steps with the available references made small, each once.
 
         Raises:
-            InputError: Everything that is wrong with them.
+            InputError: All faults of the references.
         """
         given = {(one.sha256, one.at): one for step in steps for one in step.inputs if isinstance(one, ResolvedInput)}
         small = dict(zip(given, await small_pictures(list(given.values()), store), strict=True))
@@ -204,7 +204,7 @@ class Jobs(StepKind[GenovaStep]):
 
     @override
     def conversion(self, operation: Operation, source: ResolvedInput) -> str:
-        """References are made small."""
+        """Name of the preparation of references: all are made small."""
         return PREPARATION
 
 
@@ -213,10 +213,10 @@ KINDS = (Jobs(),)
 
 
 async def small_pictures(inputs: Sequence[ResolvedInput], store: Store) -> list[bytes]:
-    """The pictures that go into jobs as JPEG, small enough to travel in them.
+    """Return the pictures as JPEG, small enough to be sent in requests.
 
     Raises:
-        InputError: Everything that is wrong with them.
+        InputError: All faults of the pictures.
     """
     async with AsyncExitStack() as held:
         files = {f"{number}": NamedFile(await held.enter_async_context(file_of(one, store))) for number, one in enumerate(inputs)}
@@ -227,12 +227,12 @@ async def small_pictures(inputs: Sequence[ResolvedInput], store: Store) -> list[
 
 
 def job_order(request: JobRequest, references: Sequence[dict[str, str]], account: Account, take: int) -> Order:
-    """The wish for a job.
+    """Return the order for a job.
 
     Args:
-        request: What is asked for.
+        request: Request for the job.
         references: Each picture by hash and preparation.
-        account: Who pays.
+        account: Account that pays.
         take: 1, 2, 3…: the same bought again on purpose.
     """
     fields = request.fields()
@@ -253,7 +253,7 @@ def job_order(request: JobRequest, references: Sequence[dict[str, str]], account
 
 
 def submission(client: GenovaClient, order: Order, pictures: Mapping[tuple[str, str], bytes]) -> Submit:
-    """What sends the request of an order, with its references as JPEG by hash and preparation."""
+    """Return the function that sends the request of an order; `pictures` has its references as JPEG, by hash and preparation."""
 
     async def submit(_: str, gate: Gate) -> str:
         return (await client.create_job(order.request, pictures, gate)).job_id
