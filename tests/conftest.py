@@ -1,6 +1,7 @@
 """What every test has: no way out of this machine, and one sandbox for the whole run."""
 
 import asyncio
+import gc
 import ipaddress
 import os
 import socket
@@ -25,6 +26,12 @@ pytest.register_assert_rewrite("tests.contract")
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """What takes minutes comes first, so that at the end of a run no process of it waits for another."""
     items.sort(key=lambda item: "end_to_end" not in item.path.parts)
+
+
+def pytest_collection_finish() -> None:
+    """What is imported and collected stays until the end: it is looked through for garbage no more."""
+    gc.collect()
+    gc.freeze()
 
 
 class NetworkRefusedError(RuntimeError):

@@ -27,6 +27,7 @@ for name in (
     "genmedia.cli.parameters",
     "genmedia.cli.provenance",
     "genmedia.journal.migrations",
+    "genmedia.sandbox.server",
     "tests.crashes.errands",
 ):
     import_module(name)

@@ -1,20 +1,19 @@
 """A sandbox in a process of its own, and what tests ask of it."""
 
+import json
 import os
-import subprocess
-import sys
 from collections.abc import Generator
 from contextlib import closing, contextmanager
 from itertools import count
-from typing import Any
+from multiprocessing.connection import Connection
+from multiprocessing.context import ForkServerProcess
+from multiprocessing.reduction import DupFd
+from typing import Any, TextIO
 
 import httpx
 
-_PROGRAM = """
-import json, sys
 from genmedia.sandbox.server import SandboxOptions, run
-run(SandboxOptions(**{"port": 0, **json.loads(sys.argv[1])}))
-"""
+from tests.processes import PROCESSES
 
 ACCOUNTS = f"test-{worker}-" if (worker := os.environ.get("PYTEST_XDIST_WORKER")) else "test-"
 """What the names of all accounts begin with. In other processes of the run it is something else: they share a Prefect server."""
@@ -26,9 +25,10 @@ _NO_WAY_OUT = {"HTTPS_PROXY": "http://127.0.0.1:9", "HTTP_PROXY": "http://127.0.
 class Sandbox:
     """A running sandbox, seen through its control plane."""
 
-    def __init__(self, url: str, process: subprocess.Popen[str]) -> None:
+    def __init__(self, url: str, process: ForkServerProcess, output: TextIO) -> None:
         self.url = url
         self.process = process
+        self.output = output
         self.http = httpx.Client(timeout=60)
         overview = self.http.get(f"{url}/sandbox").json()
         self.media_url: str = overview["media_url"]
@@ -79,18 +79,26 @@ class Sandbox:
 @contextmanager
 def running_sandbox(options: str = "{}") -> Generator[Sandbox]:
     """Start a sandbox, on free ports by default, and end it afterwards; `options` is JSON for SandboxOptions."""
-    process = subprocess.Popen(
-        [sys.executable, "-c", _PROGRAM, options], stdout=subprocess.PIPE, text=True, env={**os.environ, **_NO_WAY_OUT}
-    )
-    try:
-        assert process.stdout is not None
-        ready = process.stdout.readline()
-        assert ready.startswith("sandbox ready: "), ready
-        sandbox = Sandbox(ready.removeprefix("sandbox ready: ").strip(), process)
-        with closing(sandbox.http):
-            yield sandbox
-    finally:
-        process.terminate()
-        process.wait(timeout=10)
-        assert process.stdout is not None
-        process.stdout.close()
+    said, output = PROCESSES.Pipe(duplex=False)
+    with open(said.fileno(), encoding="utf-8", closefd=False) as lines, said:
+        process = PROCESSES.Process(target=_serve, args=(options, {**os.environ, **_NO_WAY_OUT}, output, DupFd(2)))
+        process.start()
+        output.close()
+        try:
+            ready = lines.readline()
+            assert ready.startswith("sandbox ready: "), ready
+            sandbox = Sandbox(ready.removeprefix("sandbox ready: ").strip(), process, lines)
+            with closing(sandbox.http):
+                yield sandbox
+        finally:
+            process.terminate()
+            process.join(timeout=10)
+
+
+def _serve(options: str, environment: dict[str, str], output: Connection, errors: Any) -> None:
+    """Be a sandbox with this environment, output and standard error."""
+    os.dup2(output.fileno(), 1)
+    os.dup2(errors.detach(), 2)
+    os.environ.clear()
+    os.environ.update(environment)
+    run(SandboxOptions(**{"port": 0, **json.loads(options)}))

@@ -3,12 +3,43 @@
 import fcntl
 from collections.abc import Generator
 from pathlib import Path
+from typing import Any
+from uuid import UUID
 
 import httpx
 import pytest
+from prefect.blocks.core import Block
+from prefect.settings import PREFECT_API_URL, temporary_settings
 
 from tests.prefects import running_prefect
 from tests.sandboxes import ACCOUNTS
+
+
+@pytest.fixture(autouse=True, scope="session")
+def blocks_known_once() -> Generator[None]:
+    """What Prefect finds out of a type of blocks with each block that is saved, this process finds out once: that is half of its work."""
+    ids: dict[tuple[type[Block], str], tuple[UUID | None, UUID | None]] = {}
+    secret: dict[tuple[type[Block], str], bool] = {}
+    register: Any = Block.aregister_type_and_schema
+    has_secrets = Block._field_has_secrets  # pyright: ignore[reportPrivateUsage] # it makes the type's whole schema for each field
+
+    async def register_once(kind: type[Block], client: Any = None) -> None:
+        known = (kind, PREFECT_API_URL.value() or "")
+        if known not in ids:
+            await register.__func__(kind, client=client)
+            ids[known] = (kind._block_type_id, kind._block_schema_id)  # pyright: ignore[reportPrivateUsage] # as Prefect keeps them
+        kind._block_type_id, kind._block_schema_id = ids[known]  # pyright: ignore[reportPrivateUsage] # of the server that is asked now
+
+    def has_secrets_once(block: Block, field_name: str) -> bool:
+        known = (type(block), field_name)
+        if known not in secret:
+            secret[known] = has_secrets(block, field_name)
+        return secret[known]
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Block, "aregister_type_and_schema", classmethod(register_once))
+        patch.setattr(Block, "_field_has_secrets", has_secrets_once)
+        yield
 
 
 @pytest.fixture(autouse=True)
@@ -32,8 +63,6 @@ def own_prefect(run_folder: Path) -> Generator[str]:
 @pytest.fixture
 def bare_prefect(own_prefect: str, run_folder: Path) -> Generator[str]:
     """The server without any blocks, deployments and automations, for one test at a time; flows that run here use it as well."""
-    from prefect.settings import PREFECT_API_URL, temporary_settings  # noqa: PLC0415 # as `prefect`
-
     with (run_folder / "own-prefect.lock").open("w") as turn:
         fcntl.flock(turn, fcntl.LOCK_EX)
         for kind in ("block_documents", "deployments", "automations"):
