@@ -11,7 +11,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from time import monotonic
 
-from tests.crashes.errands import Errand
+from tests.crashes.errands import OUTPUTS, Errand
 from tests.crashes.scenes import KILLED, Scene, ended
 from tests.sandboxes import Sandbox, running_sandbox
 
@@ -21,7 +21,6 @@ LONGEST_SECONDS = 5.0
 """Latest moment at which a process is killed, in seconds after its start: a little later than most are done."""
 KILLS_EACH = 6
 """Most kills for one job."""
-PROVIDERS = ("algovera", "flora", "generio", "genova")
 SETTINGS = {"queue": [0, 10], "run": [10, 60]}
 
 
@@ -43,7 +42,7 @@ class Soak:
     async def go_on(self) -> None:
         """Buy one job after another, until enough processes were killed."""
         while self.kills < self._wanted:
-            provider = self._chance.choice(PROVIDERS)
+            provider = self._chance.choice(list(OUTPUTS))
             errand = self._scene.add(self._scene.sandbox.new_account(provider, credits=1000, settings=SETTINGS))
             for _ in range(self._chance.randint(0, KILLS_EACH)):
                 await self._try(errand, self._chance.uniform(0, LONGEST_SECONDS))

@@ -21,6 +21,7 @@ class AlgoveraCredentials(ProviderCredentials):
     """
 
     provider = PROVIDER
+    listed = ("base_model", "base_models")
     _block_type_name = "Algovera Credentials"
     _block_type_slug = "algovera-credentials"
     _logo_url = HttpUrl("https://cdn.sanity.io/images/3ugk85nk/production/c6f20e556dd16effda9df16551feecfb5822092b-48x48.png")

@@ -24,9 +24,11 @@ class ProviderCredentials(CredentialsBlock):
 
     Attributes:
         provider: The provider's name.
+        listed: The fields of forms whose values the account's offer lists.
     """
 
     provider: ClassVar[str]
+    listed: ClassVar[tuple[str, ...]] = ()
 
     api_key: SecretStr
     base_url: str

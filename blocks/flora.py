@@ -21,6 +21,7 @@ class FloraCredentials(ProviderCredentials):
     """
 
     provider = PROVIDER
+    listed = ("technique",)
     _block_type_name = "FLORA Credentials"
     _block_type_slug = "flora-credentials"
     _logo_url = HttpUrl("https://cdn.sanity.io/images/3ugk85nk/production/c6f20e556dd16effda9df16551feecfb5822092b-48x48.png")

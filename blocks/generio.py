@@ -22,6 +22,7 @@ class GenerioCredentials(ProviderCredentials):
     """
 
     provider = PROVIDER
+    listed = ("template",)
     _block_type_name = "Generio Credentials"
     _block_type_slug = "generio-credentials"
     _logo_url = HttpUrl("https://cdn.sanity.io/images/3ugk85nk/production/c6f20e556dd16effda9df16551feecfb5822092b-48x48.png")

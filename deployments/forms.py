@@ -9,23 +9,16 @@ import os
 import sys
 from collections.abc import Mapping, Sequence
 from copy import deepcopy
+from operator import attrgetter
 from typing import Any, cast
 
 from prefect.client.orchestration import get_client
 from prefect.client.schemas.actions import DeploymentUpdate
 
-from blocks import AlgoveraCredentials, FloraCredentials, GenerioCredentials, load_block
-from deployments.bootstrap import PROJECT, is_of
+from blocks import load_block
+from deployments.bootstrap import CREDENTIALS, PROJECT, is_of
 from genmedia.errors import GenmediaError
 from genmedia.providers.offers import PATIENCE
-
-FIELDS = {
-    "technique": FloraCredentials,
-    "template": GenerioCredentials,
-    "base_model": AlgoveraCredentials,
-    "base_models": AlgoveraCredentials,
-}
-"""Fields of forms whose values a provider lists, each with the credentials that its list is asked for with."""
 
 LISTED, TYPED = "From the list", "Another"
 
@@ -36,16 +29,14 @@ async def put_lists(name: str = "default") -> list[str]:
     """Put what the accounts of these blocks offer into the forms of this project's deployments; returns lines that say what was done."""
     offered: dict[str, list[str]] = {}
     done: list[str] = []
-    for kind in dict.fromkeys(FIELDS.values()):
+    for kind in filter(attrgetter("listed"), CREDENTIALS.values()):
         try:
             async with asyncio.timeout(PATIENCE):
                 products = (await (await load_block(kind, name)).offer()).products
         except (GenmediaError, TimeoutError) as error:
             done.append(f"{kind.provider}: nothing to choose from: {error or 'no answer'}")
         else:
-            offered |= {
-                field: sorted(one.name for one in products) for field, payer in FIELDS.items() if payer is kind and products
-            }
+            offered |= dict.fromkeys(kind.listed if products else (), sorted(one.name for one in products))
             done.append(f"{kind.provider}: {len(products)} to choose from")
     async with get_client() as client:
         for deployment in await client.read_deployments():

@@ -27,6 +27,8 @@ class Sandbox:
 
     def __init__(self, url: str, process: ForkServerProcess, output: TextIO) -> None:
         self.url = url
+        assert process.pid is not None
+        self.pid = process.pid
         self.process = process
         self.output = output
         self.http = httpx.Client(timeout=60)
@@ -101,4 +103,5 @@ def _serve(options: str, environment: dict[str, str], output: Connection, errors
     os.dup2(errors.detach(), 2)
     os.environ.clear()
     os.environ.update(environment)
-    run(SandboxOptions(**{"port": 0, **json.loads(options)}))
+    wished: dict[str, Any] = {"port": 0, **json.loads(options)}
+    run(SandboxOptions(**wished))

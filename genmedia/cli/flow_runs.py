@@ -149,7 +149,7 @@ class _Run:
             signal.signal(signal.SIGINT, signal.default_int_handler)
         page = local.ui_url() + ended.page if ended.page else ""
         if ended.name == "Cancelled":
-            self.console.print("Cancelled. What had not started was taken back; what runs stays bought: run it again to go on.")
+            self.console.print("Cancelled, with all jobs that still could be; the others stay bought: run it again to go on.")
             _print_page(self.console, page)
             return CANCELLED
         marked = bool(self.parameters.get("marks"))

@@ -344,14 +344,13 @@ def open_accounts(sandbox: str, name: str = "default") -> dict[str, str]:
     """
     sandbox = sandbox.rstrip("/")
     there = {(one["provider"], one["account"]): one["api_key"] for one in _ask(sandbox, "/accounts")}
-    for provider in _ask(sandbox, "")["providers"]:
+    overview = _ask(sandbox, "")
+    for provider in overview["providers"]:
         wish: dict[str, Any] = {"provider": provider, "account": name}
         if (provider, name) not in there:
             wish["api_key"] = f"{there[provider, 'default']}_{name}"
-        if (
-            provider == "flora"
-        ):  # its assets API and its list are newer than its document; without it no local photo could be an input
-            wish["switches"] = {"assets": True, "list_techniques": True}
+        if switches := overview["switches_for_files"].get(provider):
+            wish["switches"] = switches
         _ask(sandbox, "/accounts", wish)
     return accounts_of(sandbox, name)
 

@@ -137,6 +137,7 @@ class Control:
                 "media_url": self._services.media.url,
                 "clock": self._clock(),
                 "providers": {name: f"{url}/{name}" for name in self._providers},
+                "switches_for_files": {name: provider.files for name, provider in self._providers.items() if provider.files},
                 "routes": {
                     name: [
                         *(f"{operation.method} {operation.route}" for operation in provider.operations),

@@ -18,6 +18,7 @@ def test_the_overview_says_what_runs_where(sandbox: Sandbox) -> None:
     overview = sandbox.control("GET", "")
     assert overview["providers"]["flora"] == f"{sandbox.url}/flora"
     assert overview["media_url"] == sandbox.media_url
+    assert overview["switches_for_files"] == {"flora": {"assets": True, "list_techniques": True}}
     assert overview["clock"]["scale"] == 50
     assert httpx.get(overview["links"]["sample_photo"]).headers["content-type"] == "image/jpeg"
     assert httpx.get(overview["links"]["jobs"]).status_code == 200
@@ -229,12 +230,12 @@ def test_the_server_ends_at_once_with_open_connections_and_takes_its_renderer_al
         with httpx.Client(timeout=60, base_url=account["base_url"], headers=headers) as http:
             flora = FloraCustomer(sandbox, account, http)
             flora.finish(flora.run())
-            (renderer,) = children_of(sandbox.process.pid)
+            (renderer,) = children_of(sandbox.pid)
             assert os.getpriority(os.PRIO_PROCESS, renderer) >= 10
             sandbox.fault(account, "endless_body")
             with http.stream("GET", "/api/v1/techniques/mugshot") as endless:
                 assert endless.status_code == 200
-                os.kill(sandbox.process.pid, number)
+                os.kill(sandbox.pid, number)
                 sandbox.process.join(timeout=60)
                 assert sandbox.process.exitcode == (-9 if number is signal.SIGKILL else 0)
         while not ended(renderer):  # pytest's own timeout bounds this
@@ -249,6 +250,6 @@ def test_a_dead_renderer_is_replaced(own_sandbox: Sandbox) -> None:
     ) as http:
         flora = FloraCustomer(own_sandbox, account, http)
         flora.finish(flora.run())
-        (renderer,) = children_of(own_sandbox.process.pid)
+        (renderer,) = children_of(own_sandbox.pid)
         os.kill(renderer, signal.SIGKILL)
         assert flora.finish(flora.run(slug="mugshot"))["status"] == "completed"

@@ -88,6 +88,7 @@ class Flora(Provider):
         "workspaces": 1,
         "idempotency": "openapi",
     }
+    files: ClassVar[Mapping[str, Any]] = {"assets": True, "list_techniques": True}
 
     def __init__(self, services: Services, switches: Mapping[str, Any]) -> None:
         self._purchases: dict[tuple[Account, str], _Purchase] = {}

@@ -130,7 +130,7 @@ def test_ctrl_c_cancels_the_run_and_takes_back_what_has_not_started(genova: Stud
         code = screen.end()
 
     assert code == 130
-    assert "Cancelled. What had not started was taken back" in screen.shown
+    assert "Cancelled, with all jobs that still could be; the others stay bought" in screen.shown
     assert [(job["status"], job["charged"]) for job in genova.jobs] == [("cancelled", 0)]
     assert state(prefect, f"campaign:{genova.name}") == "Cancelled"
     assert genova.account["api_key"] not in screen.shown
