@@ -132,5 +132,5 @@ async def bars_of(run_id: str) -> list[tuple[float, str]]:
 
 
 async def until(condition: Callable[[], bool]) -> None:
-    while not condition():  # what is waited for happens in other processes
-        await asyncio.sleep(0.1)
+    while not condition():  # what is waited for happens in other processes, which need the machine more than this one
+        await asyncio.sleep(0.3)
