@@ -86,13 +86,20 @@ class Studio:
         """The block that keeps."""
         return AssetStore(root=str(self.root), max_asset_mb=20)
 
-    async def run(self, flow: Flow[..., Any], parameters: Mapping[str, Any], payer: ProviderCredentials | None = None) -> Ended:
+    async def run(
+        self,
+        flow: Flow[..., Any],
+        parameters: Mapping[str, Any],
+        payer: ProviderCredentials | None = None,
+        store: AssetStore | None = None,
+    ) -> Ended:
         """Run a flow that buys without Prefect; its form is read as it is there.
 
         Args:
             flow: The flow.
             parameters: What it is given beside the blocks.
             payer: Who pays instead of the account's credentials.
+            store: What keeps instead of the account's store.
         """
 
         def find(provider: str, name: str) -> ProviderCredentials:
@@ -103,7 +110,7 @@ class Studio:
         asked_for: Any = inspect.unwrap(flow.fn)
         try:
             brief = asked_for(**read_parameters(asked_for, {**self.parameters, **parameters}, Reading(plans=True)))
-            ended = await run_campaign(brief, Direct(self.store, find))
+            ended = await run_campaign(brief, Direct(store or self.store, find))
         except GenmediaError as error:
             return Ended(REFUSED if error.bought_nothing else FAILED, str(error), error, "")
         state = campaign_state(ended.results, ended.marked)
