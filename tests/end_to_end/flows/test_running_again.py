@@ -63,25 +63,6 @@ async def test_after_the_last_retry_of_a_flow_its_state_says_what_is_missing(gen
     assert len(genova.jobs) == 2
 
 
-async def test_a_job_that_fails_is_tried_again_as_often_as_the_run_says_and_within_its_cap(genova: Studio) -> None:
-    genova.sandbox.fault(genova.account, "fail", times=1)
-
-    ended = await run_here(image_batch, {**pictures(genova, "a cup"), "attempts": 2})
-
-    (result,) = ended.result
-    assert (ended.name, result.status) == ("Completed", "Bought")
-    assert len(genova.jobs) == 2
-
-    genova.sandbox.fault(genova.account, "fail", times=2)
-    ended = await run_here(image_batch, {**pictures(genova, "a mug"), "attempts": 2})
-    assert (ended.name, len(genova.jobs)) == ("Partial", 4)
-
-    genova.sandbox.fault(genova.account, "fail", times=1)
-    ended = await run_here(image_batch, {**pictures(genova, "a jug"), "attempts": 5, "max_credits": 1})
-    assert (ended.name, len(genova.jobs)) == ("Partial", 5), "a failed job may have cost its credit: the cap leaves no second"
-    assert "the job failed" in ended.message
-
-
 @flow
 async def struck_beside() -> None:
     """Waits for ever, while a task beside it is at work when the signal comes."""
