@@ -140,6 +140,27 @@ async def test_a_failed_run_that_was_charged_above_its_price_says_so(flora: Stud
     assert "1 failed; charged: flora 40 credits" in ended.message
 
 
+async def test_a_failed_step_says_why_keeps_what_was_made_and_stops_the_spending(flora: Studio) -> None:
+    await run(flora, "partial", TWO_STEPS[0])
+    flora.sandbox.fault(flora.account, "fail", error_code="model_timeout", message="the model gave up")
+
+    ended = await run(flora, "partial", *TWO_STEPS, {"technique": "palette-pull", "inputs": fed("s2")})
+
+    assert ended.name == "Partial"
+    assert {name: result.status for name, result in by_step(ended).items()} == {
+        "s1": "Reused",
+        "s2": "Failed",
+        "s3": "Not started",
+    }
+    job = flora.jobs[-1]
+    assert (
+        f"step s2: the job failed: model_timeout - the model gave up (flora technique studio-blur, job {job['id']}"
+        in ended.message
+    )
+    assert "does not charge failed runs" in ended.message
+    assert len(flora.jobs) == 2
+
+
 async def test_the_next_take_is_bought_on_purpose(flora: Studio) -> None:
     await run(flora, "take", TWO_STEPS[0])
     again = await run(flora, "take", TWO_STEPS[0], take=2)
@@ -301,6 +322,13 @@ async def test_a_lost_answer_to_the_purchase_does_not_buy_twice(flora: Studio) -
 
     assert by_step(ended)["s1"].status == "Bought"
     assert len(flora.jobs) == 1
+
+
+async def test_a_chain_over_its_cap_buys_nothing(flora: Studio) -> None:
+    ended = await run(flora, "cap", *TWO_STEPS, max_credits=1)
+
+    assert isinstance(ended.result, BudgetError)
+    assert flora.jobs == []
 
 
 async def test_what_is_stored_does_not_count_towards_the_cap(flora: Studio) -> None:
