@@ -2,7 +2,7 @@
 
 import inspect
 import sqlite3
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import closing, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,6 +22,27 @@ from genmedia.forms.validation import Reading, read_parameters
 from genmedia.purchasing.result import FAILED, REFUSED
 from tasks.states import campaign_state
 from tests.sandboxes import Sandbox
+
+
+async def run_directly(
+    flow: Flow[..., Any], parameters: Mapping[str, Any], store: AssetStore, payer: Callable[[str, str], ProviderCredentials]
+) -> Ended:
+    """Run a flow that buys without Prefect, with blocks that nobody has saved; its form is read as it is there.
+
+    Args:
+        flow: The flow.
+        parameters: All that it is given; what it calls its store is not looked up.
+        store: Where it keeps what it buys.
+        payer: Finds who pays, by provider and by the account's name in the parameters.
+    """
+    asked_for: Any = inspect.unwrap(flow.fn)
+    try:
+        brief = asked_for(**read_parameters(asked_for, parameters, Reading(plans=True)))
+        ended = await run_campaign(brief, Direct(store, payer))
+    except GenmediaError as error:
+        return Ended(REFUSED if error.bought_nothing else FAILED, str(error), error, "")
+    state = campaign_state(ended.results, ended.marked)
+    return Ended(state.name or "", state.message or "", ended.results, "")
 
 
 @dataclass
@@ -107,14 +128,7 @@ class Studio:
                 raise SettingsError(f"nobody is called {name} at {provider}")
             return payer or self.credentials
 
-        asked_for: Any = inspect.unwrap(flow.fn)
-        try:
-            brief = asked_for(**read_parameters(asked_for, {**self.parameters, **parameters}, Reading(plans=True)))
-            ended = await run_campaign(brief, Direct(store or self.store, find))
-        except GenmediaError as error:
-            return Ended(REFUSED if error.bought_nothing else FAILED, str(error), error, "")
-        state = campaign_state(ended.results, ended.marked)
-        return Ended(state.name or "", state.message or "", ended.results, "")
+        return await run_directly(flow, {**self.parameters, **parameters}, store or self.store, find)
 
     async def save_blocks(self, api_key: str = "") -> None:
         """Save the blocks, with the account's key or another."""
