@@ -3,24 +3,33 @@
 from collections.abc import Generator
 from datetime import UTC, datetime, timedelta, tzinfo
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, BinaryIO, Self
 from zlib import compress, crc32
 
 import pytest
 from PIL import Image
 
 from flows.image_batch import image_batch
+from flows.long_video import long_video
 from genmedia.errors import BudgetError, InputError
+from genmedia.jobs.job import Output
 from genmedia.journal import Journal, Scope, add_up
+from genmedia.providers.genova.client import GenovaClient
 from genmedia.purchasing.result import Result
 from genmedia.store import Place
 from genmedia.text.plain import REASON_CHARACTERS
+from genmedia.transport.session import Fetched
 from tests.sandboxes import Sandbox, running_sandbox
 from tests.studio import Studio
 
 
 async def batch(studio: Studio, *prompts: str, **parameters: Any) -> Any:
     return await studio.run(image_batch, {"name": "batch", "prompts": list(prompts), **parameters})
+
+
+async def videos(studio: Studio, *prompts: str, **parameters: Any) -> Any:
+    shots = [{"prompt": prompt} for prompt in prompts]
+    return await studio.run(long_video, {"name": "videos", "shots": shots, **parameters})
 
 
 def results(ended: Any) -> list[Result]:
@@ -337,3 +346,67 @@ async def test_a_request_that_is_too_large_for_genovas_database_is_named_as_that
     assert "answered 500 Internal error creating job: D1_ERROR: string or blob too big" in ended.message
     assert "No job was made" in ended.message
     assert genova.jobs == []
+
+
+async def test_a_batch_is_bought_stored_and_not_bought_again(genova: Studio) -> None:
+    first = await batch(genova, "a red kite over the sea", "a cup of tea", ratios=["landscape", "square"])
+    second = await batch(genova, "a red kite over the sea", "a cup of tea", ratios=["landscape", "square"])
+
+    assert (first.name, second.name) == ("Completed", "Completed")
+    assert [result.status for result in results(first)] == ["Bought"] * 4
+    assert [result.status for result in results(second)] == ["Reused"] * 4
+    assert len(genova.jobs) == 4
+    files = [asset.sidecar.file for result in results(first) for asset in result.assets]
+    assert sorted(round((file.width or 0) / (file.height or 1), 1) for file in files) == [1.0, 1.0, 1.8, 1.8]
+    assert genova.sandbox.leaked(genova.account) == 0
+
+
+async def test_what_nobody_foresaw_fails_its_item_and_stores_the_others(genova: Studio, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def fetch(self: GenovaClient, output: Output, sink: BinaryIO, max_bytes: int) -> Fetched:
+        if output.url == f"/api/jobs/{genova.jobs[1]['id']}/download":
+            raise ZeroDivisionError("s3cret")
+        return await plain(self, output, sink, max_bytes)
+
+    plain = GenovaClient.fetch_output
+    monkeypatch.setattr(GenovaClient, "fetch_output", fetch)
+
+    ended = await batch(genova, "one", "two", "three")
+
+    assert ended.name == "Partial"
+    assert sorted(result.status for result in results(ended)) == ["Bought", "Bought", "Failed"]
+    assert "in a way that nobody foresaw (ZeroDivisionError)" in ended.message
+    assert "s3cret" not in ended.message
+    monkeypatch.undo()
+    again = await batch(genova, "one", "two", "three")
+    assert sorted(result.status for result in results(again)) == ["Resumed", "Reused", "Reused"]
+
+
+async def test_content_that_is_refused_is_told_by_its_prompt_and_neither_stops_the_others_nor_is_asked_for_again(
+    genova: Studio,
+) -> None:
+    genova.sandbox.fault(genova.account, "refused", at="end")
+
+    first = await batch(genova, "something nasty")
+    second = await batch(genova, "something nasty", "two", "three")
+
+    assert (first.name, second.name) == ("Partial", "Partial")
+    assert sorted(result.status for result in results(second)) == ["Bought", "Bought", "Refused"]
+    assert "“something nasty”" in second.message
+    assert "is not asked for again" in second.message
+    assert sorted(job["request"]["prompt"] for job in genova.jobs) == ["something nasty", "three", "two"]
+
+
+async def test_a_batch_over_its_cap_buys_nothing(genova: Studio) -> None:
+    ended = await batch(genova, "one", "two", max_credits=1)
+
+    assert isinstance(ended.result, BudgetError)
+    assert genova.jobs == []
+
+
+async def test_a_video_is_a_real_one_with_a_poster(genova: Studio) -> None:
+    ended = await videos(genova, "waves on a beach")
+
+    (asset,) = results(ended)[0].assets
+    assert ended.name == "Completed", ended.message
+    assert asset.sidecar.file.media_type == "video/mp4"
+    assert (genova.root / ".genmedia" / "thumbnails" / f"{asset.sha256}.webp").exists()

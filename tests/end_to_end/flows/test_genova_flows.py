@@ -6,18 +6,15 @@ import os
 import signal
 import subprocess
 import sys
-from typing import Any, BinaryIO
+from typing import Any
 
 import pytest
 
 from deployments.local_run import run_here
 from flows.image_batch import image_batch
 from flows.long_video import long_video
-from genmedia.errors import BudgetError, InputError
-from genmedia.jobs.job import Output
-from genmedia.providers.genova.client import GenovaClient
+from genmedia.errors import InputError
 from genmedia.purchasing.result import Result
-from genmedia.transport.session import Fetched
 from tests.studio import Studio
 
 
@@ -33,19 +30,6 @@ async def videos(studio: Studio, *prompts: str, **parameters: Any) -> Any:
 def results(ended: Any) -> list[Result]:
     assert not isinstance(ended.result, BaseException), ended.result
     return ended.result
-
-
-async def test_a_batch_is_bought_stored_and_not_bought_again(genova: Studio) -> None:
-    first = await batch(genova, "a red kite over the sea", "a cup of tea", ratios=["landscape", "square"])
-    second = await batch(genova, "a red kite over the sea", "a cup of tea", ratios=["landscape", "square"])
-
-    assert (first.name, second.name) == ("Completed", "Completed")
-    assert [result.status for result in results(first)] == ["Bought"] * 4
-    assert [result.status for result in results(second)] == ["Reused"] * 4
-    assert len(genova.jobs) == 4
-    files = [asset.sidecar.file for result in results(first) for asset in result.assets]
-    assert sorted(round((file.width or 0) / (file.height or 1), 1) for file in files) == [1.0, 1.0, 1.8, 1.8]
-    assert genova.sandbox.leaked(genova.account) == 0
 
 
 async def test_an_item_that_fails_does_not_stop_the_others_and_says_why(genova: Studio) -> None:
@@ -75,41 +59,6 @@ async def test_a_job_that_many_others_pushed_off_the_first_page_is_found_by_its_
     assert asked
 
 
-async def test_what_nobody_foresaw_fails_its_item_and_stores_the_others(genova: Studio, monkeypatch: pytest.MonkeyPatch) -> None:
-    async def fetch(self: GenovaClient, output: Output, sink: BinaryIO, max_bytes: int) -> Fetched:
-        if output.url == f"/api/jobs/{genova.jobs[1]['id']}/download":
-            raise ZeroDivisionError("s3cret")
-        return await plain(self, output, sink, max_bytes)
-
-    plain = GenovaClient.fetch_output
-    monkeypatch.setattr(GenovaClient, "fetch_output", fetch)
-
-    ended = await batch(genova, "one", "two", "three")
-
-    assert ended.name == "Partial"
-    assert sorted(result.status for result in results(ended)) == ["Bought", "Bought", "Failed"]
-    assert "in a way that nobody foresaw (ZeroDivisionError)" in ended.message
-    assert "s3cret" not in ended.message
-    monkeypatch.undo()
-    again = await batch(genova, "one", "two", "three")
-    assert sorted(result.status for result in results(again)) == ["Resumed", "Reused", "Reused"]
-
-
-async def test_content_that_is_refused_is_told_by_its_prompt_and_neither_stops_the_others_nor_is_asked_for_again(
-    genova: Studio,
-) -> None:
-    genova.sandbox.fault(genova.account, "refused", at="end")
-
-    first = await batch(genova, "something nasty")
-    second = await batch(genova, "something nasty", "two", "three")
-
-    assert (first.name, second.name) == ("Partial", "Partial")
-    assert sorted(result.status for result in results(second)) == ["Bought", "Bought", "Refused"]
-    assert "“something nasty”" in second.message
-    assert "is not asked for again" in second.message
-    assert sorted(job["request"]["prompt"] for job in genova.jobs) == ["something nasty", "three", "two"]
-
-
 async def test_a_name_is_taken_as_it_is_written_and_kept_as_one_that_folders_can_have(
     genova: Studio, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -120,13 +69,6 @@ async def test_a_name_is_taken_as_it_is_written_and_kept_as_one_that_folders_can
     assert genova.stored[0].startswith("spring-sale-2026/")
 
 
-async def test_a_batch_over_its_cap_buys_nothing(genova: Studio) -> None:
-    ended = await batch(genova, "one", "two", max_credits=1)
-
-    assert isinstance(ended.result, BudgetError)
-    assert genova.jobs == []
-
-
 async def test_the_json_form_of_the_download_is_followed_with_the_key_to_its_own_origin_only(genova: Studio) -> None:
     genova.change(switches={"download": "json"})
 
@@ -134,15 +76,6 @@ async def test_the_json_form_of_the_download_is_followed_with_the_key_to_its_own
 
     assert ended.name == "Completed", ended.message
     assert genova.sandbox.leaked(genova.account) == 0
-
-
-async def test_a_video_is_a_real_one_with_a_poster(genova: Studio) -> None:
-    ended = await videos(genova, "waves on a beach")
-
-    (asset,) = results(ended)[0].assets
-    assert ended.name == "Completed", ended.message
-    assert asset.sidecar.file.media_type == "video/mp4"
-    assert (genova.root / ".genmedia" / "thumbnails" / f"{asset.sha256}.webp").exists()
 
 
 _PROGRAM = """

@@ -22,7 +22,7 @@ from blocks import AssetStore, GenerioCredentials
 from deployments.local_run import run_here
 from flows.campaign import campaign
 from flows.template_run import template_run
-from genmedia.errors import BudgetError, HeldError, InputError
+from genmedia.errors import BudgetError, HeldError
 from genmedia.journal import Journal, Scope
 from genmedia.purchasing.result import Result
 from genmedia.store import Place
@@ -72,84 +72,6 @@ async def test_what_another_stores_journal_answers_for_is_told_only_while_it_is_
 
     assert (bought.name, [result.status for result in results(again)]) == ("Completed", ["Reused"])
     assert told not in caplog.text
-
-
-async def test_a_picture_becomes_a_model_and_the_model_a_smaller_one_and_nothing_is_bought_again(generio: Studio) -> None:
-    first = await models(generio, [PHOTO], FROM_IMAGE, OPTIMIZE)
-    second = await models(generio, [PHOTO], FROM_IMAGE, OPTIMIZE)
-
-    assert (first.name, second.name) == ("Completed", "Completed"), first.message
-    assert [result.status for result in results(first)] == ["Bought", "Bought"]
-    assert [result.status for result in results(second)] == ["Reused", "Reused"]
-    assert len(generio.jobs) == 2
-    large, small = (result.assets[0].sidecar.write() for result in results(first))
-    assert large["file"]["media_type"] == small["file"]["media_type"] == "model/gltf-binary"
-    assert small["file"]["triangles"] <= 300 < large["file"]["triangles"]
-    assert large["inputs"][0]["from"].endswith("photos/coffee.jpg")
-    assert small["inputs"][0] == {
-        "id": "input",
-        "sha256": large["file"]["sha256"],
-        "asset": large["file"]["path"],
-        "from": "step coffee-1-model_generate_fromimage, model",
-    }
-
-
-async def test_words_become_models_each_on_its_own(generio: Studio) -> None:
-    generio.sandbox.fault(generio.account, "fail", message="no more clay")
-
-    ended = await models(generio, [{"text": "A wooden chair"}, {"text": "A red cup"}], FROM_PROMPT)
-
-    assert ended.name == "Partial"
-    assert sorted(result.status for result in results(ended)) == ["Bought", "Failed"]
-    assert "no more clay" in ended.message
-
-
-async def test_everything_that_cannot_work_is_told_at_once_and_nothing_is_bought(generio: Studio, tmp_path: Path) -> None:
-    text = tmp_path / "notes.png"
-    text.write_text("no picture at all")
-
-    ended = await models(
-        generio,
-        [PHOTO, {"text": "a chair"}, {"file": str(text)}, {"file": "photos/gone.jpg"}],
-        {"template": "model_generate_fromimage", "parameters": {"quality": "best", "seed": "x", "wings": 2}},
-        {"template": "model_paint"},
-    )
-
-    assert isinstance(ended.result, InputError)
-    told = str(ended.result)
-    for words in (
-        "step 2, template model_paint: is unknown to Generio",
-        "photos/gone.jpg is not there",
-        f"input 3: {text} cannot be used: ",
-        "step 1, parameter wings: is unknown to model_generate_fromimage",
-        "step 1, parameter quality: is 'best', not one of",
-        "step 1, parameter seed: is 'x', but integer is needed",
-        "step 1, input a-chair: is text/plain, but model_generate_fromimage takes",
-    ):
-        assert words in told
-    assert generio.jobs == []
-    assert generio.sandbox.account(generio.account)["credits"] == generio.account["credits"]
-
-
-@pytest.mark.parametrize("route", ["create_flow", "add_input", "control_flow"])
-async def test_a_lost_answer_pays_for_nothing_twice(generio: Studio, route: str) -> None:
-    generio.sandbox.fault(generio.account, "lose_answer", route=route)
-
-    ended = await models(generio, [PHOTO], FROM_IMAGE)
-
-    assert ended.name == "Completed", ended.message
-    assert len(generio.jobs) == 1
-
-
-async def test_a_flow_is_deleted_at_generio_when_asked_to_be_it_by_a_later_run(generio: Studio) -> None:
-    bought = await models(generio, [{"text": "A red cup"}], FROM_PROMPT)
-    generio.sandbox.fault(generio.account, "server_error", route="delete_flow")
-    tries = [await models(generio, [{"text": "A red cup"}], FROM_PROMPT, delete_after=True) for _ in range(3)]
-
-    deleted = {line["status"] for line in generio.sandbox.requests(generio.account) if line["method"] == "DELETE"}
-    assert bought.name == "Completed", bought.message
-    assert deleted == {500, 200, 404}
-    assert [result.status for ended in tries for result in results(ended)] == ["Reused"] * 3
 
 
 @pytest.mark.parametrize("by_a_person", [True, False])
