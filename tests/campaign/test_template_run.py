@@ -1,22 +1,27 @@
 """Generio's flow by plain calls, against the sandbox: any template, a chain of them, nothing paid twice."""
 
+import asyncio
 import json
+from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, cast
 
 import pytest
+from prefect import Flow
 
-from blocks import GenerioCredentials
+from blocks import AssetStore, GenerioCredentials
 from blocks.credentials import ProviderCredentials
+from flows.campaign import campaign
 from flows.template_run import template_run
-from genmedia.errors import BudgetError, InputError
-from genmedia.journal import Journal
+from genmedia.errors import BudgetError, HeldError, InputError
+from genmedia.journal import Journal, Scope
 from genmedia.providers.generio.steps import Material, flow_order, given_as
 from genmedia.providers.generio.templates import TemplateStep
 from genmedia.purchasing.result import Result
 from genmedia.store import Place
-from tests.studio import Studio
+from tests.processes import PROCESSES
+from tests.studio import Studio, run_directly
 
 PHOTO = {"file": "photos/coffee.jpg"}
 FROM_IMAGE = {"template": "model_generate_fromimage", "parameters": {"quality": "low"}}
@@ -230,3 +235,69 @@ async def test_a_flow_is_deleted_at_generio_when_asked_to_be_it_by_a_later_run(g
     assert bought.name == "Completed", bought.message
     assert deleted == {500, 200, 404}
     assert [result.status for ended in tries for result in results(ended)] == ["Reused"] * 3
+
+
+MODEL = {"name": "cup", "template": "model_generate_fromprompt", "input": {"text": "A red cup"}, "parameters": {"quality": "low"}}
+
+
+def by_template(studio: Studio, cap: float | None) -> dict[str, Any]:
+    return {"name": "models", "inputs": [{"text": "A red cup"}], "steps": [FROM_PROMPT], "max_credits": cap, **studio.parameters}
+
+
+def by_campaign(studio: Studio, cap: float | None) -> dict[str, Any]:
+    payer, caps = {"generio": studio.name}, {"generio": cap}
+    return {"campaign": {"name": "models", "steps": [MODEL]}, "accounts": payer, "max_credits": caps, "store": studio.name}
+
+
+def _buy(flow: str, parameters: dict[str, Any], store: AssetStore, payer: ProviderCredentials) -> None:
+    """What the process does that is killed."""
+    asyncio.run(
+        run_directly({one.name: one for one in (campaign, template_run)}[flow], parameters, store, lambda _provider, _name: payer)
+    )
+
+
+@pytest.mark.parametrize(("flow", "parameters"), [(template_run, by_template), (campaign, by_campaign)])
+async def test_a_flow_that_was_made_and_never_started_is_not_started_while_nothing_may_be_spent(
+    generio: Studio, flow: Flow[..., Any], parameters: Callable[[Studio, float | None], dict[str, Any]]
+) -> None:
+    payer = generio.credentials.model_copy(update={"price": 1.0})
+    generio.sandbox.fault(generio.account, "slow", route="add_input", seconds=60)
+    account = str(generio.credentials.payer)
+
+    async def run(cap: float | None) -> Any:
+        return await run_directly(flow, parameters(generio, cap), generio.store, lambda _provider, _name: payer)
+
+    async with cast("GenerioCredentials", generio.credentials).get_client() as client:
+
+        async def made() -> bool:
+            flows = await client.list_flows()
+            return bool(flows and await client.list_inputs(flows[0].flow_id))
+
+        process = PROCESSES.Process(target=_buy, args=(flow.name, parameters(generio, None), generio.store, payer))
+        process.start()
+        while not await made():
+            assert process.exitcode is None
+            await asyncio.sleep(0.05)  # it works in another process
+        process.kill()
+        process.join()
+        async with Journal.lease(Place(str(generio.root)).journal_url()) as journal:
+            over = await run(0)
+            await journal.money.hold(account, "the key leaked")
+            held = await run(None)
+            await journal.money.release(account)
+            await journal.money.set_caps(account, {Scope.TOTAL: 0})
+            capped = await run(None)
+
+            assert isinstance(over.result, BudgetError), over.message
+            assert "what is not bought yet would cost 1 credit" in str(over.result)
+            assert isinstance(held.result, HeldError), held.message
+            assert "the key leaked" in str(held.result)
+            assert "the cap of 0 credits for all time leaves 0" in capped.message
+            assert generio.jobs == []
+            assert generio.sandbox.account(generio.account)["credits"] == generio.account["credits"]
+            assert [one.state for one in await client.list_flows()] == ["created"]
+
+            await journal.money.set_caps(account, {Scope.TOTAL: 1})
+            assert [result.status for result in results(await run(1))] == ["Bought"]
+            assert [one.state for one in await client.list_flows()] == ["completed"]
+    assert len(generio.jobs) == 1
