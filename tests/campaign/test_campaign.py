@@ -1,88 +1,49 @@
 """A campaign over all four providers by plain calls, with a bucket of a real S3 server as its store."""
 
-import json
 from collections.abc import Generator
 from pathlib import Path
 from typing import Any
 
 import pytest
 from PIL import Image
-from pydantic import SecretStr
 
 from blocks import AssetStore
-from blocks.credentials import ProviderCredentials
-from deployments.bootstrap import CREDENTIALS
 from flows.campaign import campaign
 from genmedia.errors import BudgetError, InputError
 from genmedia.provenance.reading import read_assets
 from genmedia.providers.handoff import HANDED_ON
-from genmedia.store import Place, Store
+from genmedia.store import Store
 from tests.buckets import Buckets
-from tests.sandboxes import Sandbox, running_sandbox
+from tests.companies import BLUR, CUP, FILM, FRAMED, SKETCH, Company, running_world
+from tests.sandboxes import Sandbox
 from tests.studio import run_directly
 
-PROVIDERS = ("algovera", "flora", "generio", "genova")
-CUP = {"name": "cup", "model": "imagen4", "prompt": "a red cup", "ratio": "square"}
-BLUR = {"name": "blur", "technique": "studio-blur", "inputs": [{"id": "input_image", "step": "cup"}]}
 MODEL = {"name": "model", "template": "model_generate_fromimage"}
-SKETCH = {"name": "sketch", "base_model": "stable", "prompt": "a blue cup", "seed": 7}
-FRAMED = {"name": "framed", "technique": "studio-blur", "inputs": [{"id": "input_image", "step": "sketch"}]}
-FILM = {"name": "film", "model": "veo3_fast", "prompt": "steam rises", "references": [{"step": "cup"}]}
 
 
 @pytest.fixture(scope="module")
 def world(buckets: Buckets) -> Generator[Sandbox]:
     """A sandbox whose FLORA reads from the S3 server."""
-    options = {"clock_scale": 50, "size": 256, "input_origins": [buckets.url]}
-    with running_sandbox(json.dumps(options)) as sandbox:
+    with running_world(buckets) as sandbox:
         yield sandbox
 
 
-class Company:
-    """Accounts at all providers, and a bucket."""
-
-    def __init__(self, world: Sandbox, place: Place, journal: str) -> None:
-        self.world = world
-        self.place = place
-        self.accounts = {provider: world.new_account(provider) for provider in PROVIDERS}
-        self.name = self.accounts["flora"]["account"]
-        self.store = AssetStore(
-            root=place.root,
-            journal=SecretStr(journal),
-            s3_key=place.key,
-            s3_secret=SecretStr(place.secret),
-            s3_endpoint=place.endpoint,
-        )
-
-    def payer(self, provider: str, name: str) -> ProviderCredentials:
-        assert name == self.name
-        account = self.accounts[provider]
-        more: dict[str, Any] = {"input_origins": [self.place.endpoint]} if provider == "flora" else {}
-        more |= {"price": 1} if provider == "generio" else {}
-        known = {"api_key": account["api_key"], "base_url": account["base_url"], "account": self.name}
-        return CREDENTIALS[provider.upper()].model_validate(known | more)
+class DirectCompany(Company):
+    """A company whose campaigns are carried out in this process."""
 
     async def run(self, name: str, *steps: dict[str, Any], **parameters: Any) -> Any:
-        accounts = dict.fromkeys(PROVIDERS, self.name)
-        wish = {"campaign": {"name": name, "steps": steps}, "accounts": accounts, "store": self.name, **parameters}
-        return await run_directly(campaign, wish, self.store, self.payer)
-
-    @property
-    def bought(self) -> int:
-        return sum(len(self.world.jobs(account)) for account in self.accounts.values())
-
-    def asked(self, provider: str, route: str) -> int:
-        lines = self.world.requests(self.accounts[provider])
-        return sum(line["count"] for line in lines if line["route"].endswith(route))
+        return await run_directly(campaign, self.wish(name, steps, parameters), self.store, self.payer)
 
 
 @pytest.fixture
-def company(world: Sandbox, buckets: Buckets, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Company:
+def company(world: Sandbox, buckets: Buckets, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> DirectCompany:
     monkeypatch.chdir(Path(__file__).parents[2])
-    return Company(world, buckets.new(), f"sqlite:///{tmp_path}/journal.db")
+    return DirectCompany(world, buckets.new(), f"sqlite:///{tmp_path}/journal.db")
 
 
-async def test_a_step_with_several_inputs_is_fed_by_files_and_steps_and_generio_knows_whom_it_is_for(company: Company) -> None:
+async def test_a_step_with_several_inputs_is_fed_by_files_and_steps_and_generio_knows_whom_it_is_for(
+    company: DirectCompany,
+) -> None:
     account = company.accounts["generio"]
     company.world.control(
         "POST", "/accounts", {"provider": "generio", "account": account["account"], "switches": {"named_inputs": True}}
@@ -107,7 +68,7 @@ async def test_a_step_with_several_inputs_is_fed_by_files_and_steps_and_generio_
     assert sorted(one.id for one in figure.inputs) == ["back", "front"]
 
 
-async def test_everything_that_does_not_fit_is_told_at_once_with_what_would_mend_it(company: Company) -> None:
+async def test_everything_that_does_not_fit_is_told_at_once_with_what_would_mend_it(company: DirectCompany) -> None:
     ended = await company.run(
         "faulty",
         {**CUP, "ratio": "16:9"},
@@ -133,7 +94,7 @@ async def test_everything_that_does_not_fit_is_told_at_once_with_what_would_mend
     assert company.bought == 0
 
 
-async def test_each_provider_has_a_cap_of_its_own(company: Company) -> None:
+async def test_each_provider_has_a_cap_of_its_own(company: DirectCompany) -> None:
     ended = await company.run("capped", CUP, BLUR, max_credits={"flora": 1, "genova": 100})
 
     assert isinstance(ended.result, BudgetError)
@@ -147,7 +108,7 @@ async def test_each_provider_has_a_cap_of_its_own(company: Company) -> None:
     )
 
 
-async def test_an_asset_in_the_store_feeds_a_later_campaign(company: Company) -> None:
+async def test_an_asset_in_the_store_feeds_a_later_campaign(company: DirectCompany) -> None:
     (made,) = (await company.run("earlier", CUP)).result
     path = made.assets[0].path
 
@@ -161,7 +122,7 @@ async def test_an_asset_in_the_store_feeds_a_later_campaign(company: Company) ->
 
 
 async def test_a_photo_of_a_phone_goes_to_every_provider_by_any_of_its_names(
-    company: Company, caplog: pytest.LogCaptureFixture
+    company: DirectCompany, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level("INFO")
     phone, sample = "tests/media/photo.heic", company.world.sample
@@ -188,7 +149,9 @@ async def test_a_photo_of_a_phone_goes_to_every_provider_by_any_of_its_names(
                 assert (sent.format, sent.size) == ("JPEG", (360, 240))
 
 
-async def test_what_others_give_is_known_not_to_reach_flora_before_the_first_credit(company: Company, tmp_path: Path) -> None:
+async def test_what_others_give_is_known_not_to_reach_flora_before_the_first_credit(
+    company: DirectCompany, tmp_path: Path
+) -> None:
     company.store = AssetStore(root=str(tmp_path / "media"))
 
     ended = await company.run("no-files", CUP, BLUR, SKETCH, FRAMED)

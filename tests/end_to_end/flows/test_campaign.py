@@ -2,32 +2,24 @@
 
 import asyncio
 import hashlib
-import json
 from collections.abc import Generator
 from pathlib import Path
 from typing import Any
 
 import pytest
-from pydantic import SecretStr
 
 from blocks import AssetStore
-from deployments.bootstrap import CREDENTIALS
 from deployments.local_run import run_here
 from flows.campaign import campaign
 from genmedia.provenance.reading import read_assets
-from genmedia.store import Place, Store
+from genmedia.store import Store
 from tests.buckets import Buckets
+from tests.companies import BLUR, CUP, FILM, FRAMED, SKETCH, Company, running_world
 from tests.end_to_end.flows.workers import bars_of
-from tests.sandboxes import Sandbox, running_sandbox
+from tests.sandboxes import Sandbox
 
-PROVIDERS = ("algovera", "flora", "generio", "genova")
-CUP = {"name": "cup", "model": "imagen4", "prompt": "a red cup", "ratio": "square"}
-BLUR = {"name": "blur", "technique": "studio-blur", "inputs": [{"id": "input_image", "step": "cup"}]}
 LIGHT = {"name": "light", "technique": "relight-technique", "inputs": [{"id": "input_image", "step": "blur"}]}
 MODEL = {"name": "model", "template": "model_generate_fromimage", "input": {"step": "light"}}
-SKETCH = {"name": "sketch", "base_model": "stable", "prompt": "a blue cup", "seed": 7}
-FRAMED = {"name": "framed", "technique": "studio-blur", "inputs": [{"id": "input_image", "step": "sketch"}]}
-FILM = {"name": "film", "model": "veo3_fast", "prompt": "steam rises", "references": [{"step": "cup"}]}
 STILL = {"name": "still", "technique": "studio-blur", "inputs": [{"id": "input_image", "step": "film", "at": 0.5}]}
 ALL = (CUP, BLUR, LIGHT, MODEL, SKETCH, FRAMED, FILM, STILL)
 
@@ -35,58 +27,30 @@ ALL = (CUP, BLUR, LIGHT, MODEL, SKETCH, FRAMED, FILM, STILL)
 @pytest.fixture(scope="module")
 def world(buckets: Buckets) -> Generator[Sandbox]:
     """A sandbox whose FLORA reads from the S3 server."""
-    options = {"clock_scale": 50, "size": 256, "input_origins": [buckets.url]}
-    with running_sandbox(json.dumps(options)) as sandbox:
+    with running_world(buckets) as sandbox:
         yield sandbox
 
 
-class Company:
-    """Accounts at all providers, and a bucket."""
-
-    def __init__(self, world: Sandbox, place: Place, journal: str) -> None:
-        self.world = world
-        self.place = place
-        self.accounts = {provider: world.new_account(provider) for provider in PROVIDERS}
-        self.name = self.accounts["flora"]["account"]
-        self._journal = journal
+class PrefectCompany(Company):
+    """A company whose campaigns are flow runs of Prefect."""
 
     async def save_blocks(self) -> None:
-        for provider, account in self.accounts.items():
-            more: dict[str, Any] = {"input_origins": [self.place.endpoint]} if provider == "flora" else {}
-            more |= {"price": 1} if provider == "generio" else {}
-            known = {"api_key": account["api_key"], "base_url": account["base_url"], "account": self.name}
-            await CREDENTIALS[provider.upper()].model_validate(known | more).asave(self.name, overwrite=True)
-        store = AssetStore(
-            root=self.place.root,
-            journal=SecretStr(self._journal),
-            s3_key=self.place.key,
-            s3_secret=SecretStr(self.place.secret),
-            s3_endpoint=self.place.endpoint,
-        )
-        await store.asave(self.name, overwrite=True)
+        for provider in self.accounts:
+            await self.payer(provider, self.name).asave(self.name, overwrite=True)
+        await self.store.asave(self.name, overwrite=True)
 
     async def run(self, name: str, *steps: dict[str, Any], **parameters: Any) -> Any:
-        accounts = dict.fromkeys(PROVIDERS, self.name)
-        wish = {"campaign": {"name": name, "steps": steps}, "accounts": accounts, "store": self.name, **parameters}
-        return await run_here(campaign, wish)
-
-    @property
-    def bought(self) -> int:
-        return sum(len(self.world.jobs(account)) for account in self.accounts.values())
-
-    def asked(self, provider: str, route: str) -> int:
-        lines = self.world.requests(self.accounts[provider])
-        return sum(line["count"] for line in lines if line["route"].endswith(route))
+        return await run_here(campaign, self.wish(name, steps, parameters))
 
 
 @pytest.fixture
-async def company(prefect: str, world: Sandbox, buckets: Buckets, tmp_path: Path) -> Company:
-    made = Company(world, buckets.new(), f"sqlite:///{tmp_path}/journal.db")
+async def company(prefect: str, world: Sandbox, buckets: Buckets, tmp_path: Path) -> PrefectCompany:
+    made = PrefectCompany(world, buckets.new(), f"sqlite:///{tmp_path}/journal.db")
     await made.save_blocks()
     return made
 
 
-async def test_a_chain_over_all_four_providers_ends_in_the_bucket_whole_and_is_not_bought_again(company: Company) -> None:
+async def test_a_chain_over_all_four_providers_ends_in_the_bucket_whole_and_is_not_bought_again(company: PrefectCompany) -> None:
     first = await company.run("all-four", *ALL)
     bought = company.bought
     second = await company.run("all-four", *ALL)
@@ -125,7 +89,7 @@ async def test_a_chain_over_all_four_providers_ends_in_the_bucket_whole_and_is_n
 
 
 async def test_what_flora_can_read_by_a_signed_link_is_not_put_up_and_the_log_tells_it_before(
-    company: Company, caplog: pytest.LogCaptureFixture
+    company: PrefectCompany, caplog: pytest.LogCaptureFixture
 ) -> None:
     ended = await company.run("linked", SKETCH, FRAMED)
 
@@ -138,7 +102,7 @@ async def test_what_flora_can_read_by_a_signed_link_is_not_put_up_and_the_log_te
     assert company.place.secret not in caplog.text
 
 
-async def test_without_such_a_store_inputs_are_put_up_at_flora(company: Company, tmp_path: Path) -> None:
+async def test_without_such_a_store_inputs_are_put_up_at_flora(company: PrefectCompany, tmp_path: Path) -> None:
     company.world.control(
         "POST", "/accounts", {"provider": "flora", "account": company.accounts["flora"]["account"], "switches": {"assets": True}}
     )
