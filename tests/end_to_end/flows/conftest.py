@@ -1,12 +1,12 @@
 """Each flow test pays with an account of its own and stores in a folder of its own."""
 
-import os
 from collections.abc import Generator
 from pathlib import Path
 
 import pytest
 
-from tests.end_to_end.flows.workers import PROJECT, working
+from genmedia.cli.services import running
+from tests.end_to_end.flows.workers import POOL, PROJECT, shared_worker
 from tests.sandboxes import Sandbox
 from tests.studio import Studio
 
@@ -36,9 +36,8 @@ async def genova(prefect: str, sandbox: Sandbox, tmp_path: Path, monkeypatch: py
     return studio
 
 
-@pytest.fixture(scope="session")
-def pool(prefect: str, tmp_path_factory: pytest.TempPathFactory) -> Generator[str]:
-    """A pool that a worker serves, for the tests of this process."""
-    name = f"tests-{os.environ.get('PYTEST_XDIST_WORKER', '')}"
-    with working(prefect, name, tmp_path_factory.mktemp("worker")):
-        yield name
+@pytest.fixture(scope="module")
+def pool(prefect: str, run_folder: Path) -> Generator[str]:
+    """A pool that one worker serves, for all processes of the run: it asks Prefect each second, so it ends when no module needs it."""
+    with running([shared_worker(prefect, run_folder / "worker")]):
+        yield POOL

@@ -18,20 +18,33 @@ from prefect.client.schemas.actions import WorkPoolCreate
 from prefect.flows import Flow
 from prefect.states import Cancelling
 
+from genmedia.cli.services import Service
+from tests.ports import free_port
+
 PROJECT = Path(__file__).parents[3]
+POOL = "tests"
+"""The pool whose worker all tests use."""
+
+
+def _worker(api: str, folder: Path, pool: str) -> tuple[list[str], dict[str, str]]:
+    """The command line of a worker on a pool, as `make up` starts it, and its settings."""
+    settings = {"PREFECT_API_URL": api, "PREFECT_HOME": str(folder), "PREFECT_WORKER_QUERY_SECONDS": "1"}
+    return [sys.executable, "-m", "prefect", "worker", "start", "--pool", pool, "--type", "process"], settings
+
+
+def shared_worker(api: str, folder: Path) -> Service:
+    """The worker of all tests, with its state in a folder."""
+    command, settings = _worker(api, folder, POOL)
+    settings["PREFECT_WORKER_WEBSERVER_PORT"] = "{port}"
+    return Service("worker", folder, [*command, "--with-healthcheck"], free_port(), "/health", settings)
 
 
 @contextmanager
 def working(api: str, pool: str, folder: Path) -> Generator[subprocess.Popen[bytes]]:
-    """A worker on a pool, as `make up` starts it."""
-    environment = {
-        **os.environ,
-        "PREFECT_API_URL": api,
-        "PREFECT_HOME": str(folder),
-        "PREFECT_WORKER_QUERY_SECONDS": "0.5",
-    }
-    command = [sys.executable, "-m", "prefect", "worker", "start", "--pool", pool, "--type", "process"]
+    """A worker for one test, which may end it."""
+    command, settings = _worker(api, folder, pool)
     with (folder / "worker.log").open("wb") as log:
+        environment = {**os.environ, **settings}
         worker = subprocess.Popen(command, cwd=PROJECT, env=environment, stdout=log, stderr=log, start_new_session=True)
         try:
             yield worker
@@ -133,4 +146,4 @@ async def bars_of(run_id: str) -> list[tuple[float, str]]:
 
 async def until(condition: Callable[[], bool]) -> None:
     while not condition():  # what is waited for happens in other processes, which need the machine more than this one
-        await asyncio.sleep(0.3)
+        await asyncio.sleep(0.5)
