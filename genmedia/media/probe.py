@@ -1,15 +1,19 @@
 """Inspection of files: media type by content, decoding, dimensions and duration, and a thumbnail.
 
-Files from a provider are decoded in a process of their own (`genmedia.media.worker`), low in priority, with limits on memory and
+Files from a provider are decoded in processes of their own (`genmedia.media.worker`), low in priority, with limits on memory and
 computing for each file and a deadline for all, so that a hostile or broken file harms neither the process that waits for jobs nor the
-verdict on another file.
+verdict on another file. One such process is kept alive and forks for each request: to start Python anew takes longer than to look.
 """
 
 import asyncio
+import atexit
 import json
 import os
 import signal
+import socket
+import subprocess
 import sys
+import threading
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import asdict
@@ -26,6 +30,58 @@ AT_ONCE = 2
 SURROUNDINGS = ("PATH", "LANG", "LC_ALL", "LC_CTYPE", "TMPDIR", "LD_LIBRARY_PATH", "PYTHONPATH", "PYTHONHOME")
 """Environment variables that the process that decodes files gets: they tell where programs and libraries are, and contain no key."""
 
+
+class WorkerProcess:
+    """The process that inspects files for this one: started with the first file, and again where it is gone."""
+
+    def __init__(self) -> None:
+        self.process: subprocess.Popen[bytes] | None = None
+        self._control: socket.socket | None = None
+        self._turn = threading.Lock()  # event loops of several threads may ask
+
+    def ask(self) -> socket.socket:
+        """Return a socket at whose other end a new fork of the process answers; nothing comes from it if none could be started."""
+        ours, theirs = socket.socketpair()
+        with theirs, self._turn:
+            if not self._send(theirs):
+                self._start()
+                self._send(theirs)
+        return ours
+
+    def end(self) -> None:
+        """End the process; what it has forked goes on. The next file starts another."""
+        if self._control:
+            self._control.close()
+            self._control = None
+        if self.process:
+            self.process.kill()
+            self.process.wait()
+            self.process = None
+
+    def _send(self, theirs: socket.socket) -> bool:
+        if not self._control:
+            return False
+        try:
+            socket.send_fds(self._control, [b"."], [theirs.fileno()])
+        except OSError:  # it is gone
+            return False
+        return True
+
+    def _start(self) -> None:
+        self.end()
+        self._control, inherited = socket.socketpair()
+        with inherited:
+            self.process = subprocess.Popen(
+                [sys.executable, "-m", "genmedia.media.worker"],
+                stdin=inherited.fileno(),
+                stdout=subprocess.DEVNULL,
+                env={name: os.environ[name] for name in SURROUNDINGS if name in os.environ},
+                start_new_session=True,  # Ctrl-C is for the process that asks
+            )
+
+
+WORKER = WorkerProcess()
+atexit.register(WORKER.end)
 _slots: WeakKeyDictionary[asyncio.AbstractEventLoop, asyncio.Semaphore] = WeakKeyDictionary()
 
 
@@ -38,34 +94,32 @@ async def inspect_files(
         candidates: The files.
         deadline: Longest time for all files together, in seconds; then the process is ended, and each result is a `MediaLimitError`.
     """
-    wish = [asdict(candidate) for candidate in candidates]
+    wish = json.dumps([asdict(candidate) for candidate in candidates], default=_absolute, allow_nan=False)
     slot = _slots.setdefault(asyncio.get_running_loop(), asyncio.Semaphore(AT_ONCE))
+    process, answer = 0, b""
     async with slot:
-        process = await asyncio.create_subprocess_exec(
-            sys.executable,
-            "-m",
-            "genmedia.media.worker",
-            stdin=asyncio.subprocess.PIPE,
-            stdout=asyncio.subprocess.PIPE,
-            env={name: os.environ[name] for name in SURROUNDINGS if name in os.environ},
-            start_new_session=True,  # it starts a child for each file, and all are ended together
-        )
+        reader, writer = await asyncio.open_unix_connection(sock=WORKER.ask())
         try:
             async with asyncio.timeout(deadline):
-                answer, _ = await process.communicate(json.dumps(wish, default=str, allow_nan=False).encode())
+                writer.write(wish.encode())
+                writer.write_eof()
+                process = int(await reader.readline() or 0)
+                answer = await reader.read()
         except TimeoutError:
             return [errors.MediaLimitError(f"looking at the files took more than {deadline:g} s") for _ in candidates]
+        except ConnectionError:  # it ended before it had read all
+            pass
         finally:
-            if process.returncode is None:
+            writer.close()
+            if process and not reader.at_eof():
                 with suppress(ProcessLookupError):  # it may have ended just now; the first error must not be replaced
-                    os.killpg(process.pid, signal.SIGKILL)
-                await process.wait()
-    if process.returncode:
-        ended = "was killed" if process.returncode < 0 else "broke"
-        return [
-            errors.MediaLimitError(f"the process that looks at files {ended}, most likely for want of memory") for _ in candidates
-        ]
-    return [_verdict(item) for item in json.loads(answer)]
+                    os.killpg(process, signal.SIGKILL)
+    try:
+        items = json.loads(answer)
+    except ValueError:
+        broke = "the process that looks at files was killed or broke, most likely for want of memory"
+        return [errors.MediaLimitError(broke) for _ in candidates]
+    return [_verdict(item) for item in items]
 
 
 async def inspect_file(path: Path) -> MediaFacts:
@@ -85,3 +139,8 @@ def _verdict(item: dict[str, Any]) -> MediaFacts | errors.MediaError:
         return getattr(errors, item["error"])(item["what"])
     item["warnings"] = tuple(item["warnings"])
     return MediaFacts(**item)
+
+
+def _absolute(path: Path) -> str:
+    """Return a path as the process that inspects files finds it, whose working directory may be another one."""
+    return str(path.absolute())

@@ -1,13 +1,15 @@
-"""The process that inspects files: reads a list of candidates from standard input, writes a list of verdicts to standard output.
+"""The process that inspects files. `genmedia.media.probe` starts it and keeps it; it never runs in the process that waits for jobs.
 
-Run by `genmedia.media.probe`; it never runs in the process that waits for jobs. Each file is inspected in a child of its own, so
-that one file cannot break or use up what the next file needs.
+It inspects nothing itself. It answers each request with a fork of itself, which has imported what it needs already, and that inspects each
+file in another fork, so that one file cannot break or use up what the next file needs.
 """
 
+import gc
 import json
 import os
 import resource
 import signal
+import socket
 import stat
 import sys
 import warnings
@@ -48,7 +50,7 @@ def _facts(path: Path, expected: str, small: SmallCopy | None) -> MediaFacts:
     if why := why_not_taken(media_type, expected):
         raise errors.MediaTypeError(why)
     kind = media_type.split("/")[0]
-    # Videos and models need libraries that double the time in which this process starts.
+    # Videos and models need libraries that double the time in which this process starts, and take memory from what a picture may have.
     if kind == "video":
         from genmedia.media.video import look_at_video  # noqa: PLC0415 - see above
 
@@ -70,6 +72,23 @@ def _sniff(path: Path) -> str:
         raise errors.DamagedMediaError(f"it cannot be read: {getattr(error, 'strerror', error)}") from None
 
 
+def inspect_within_limits(wish: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Inspect files within the limits, which this process has from now on; return for each, in order, its facts or its error.
+
+    Args:
+        wish: The candidates as objects of JSON.
+    """
+    warnings.simplefilter("ignore")  # Pillow's own warnings about a file; ours are in the facts
+    Image.MAX_IMAGE_PIXELS = None  # our limit is lower than Pillow's, and has a message of its own
+    AvifImagePlugin.DEFAULT_MAX_THREADS = 1
+    os.environ["OPENBLAS_NUM_THREADS"] = "1"  # numpy's: each thread reserves memory
+    os.nice(5)
+    resource.setrlimit(resource.RLIMIT_DATA, (MEMORY_BYTES, MEMORY_BYTES))
+    resource.setrlimit(resource.RLIMIT_CPU, (CPU_SECONDS, CPU_SECONDS + 1))
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    return [_look_alone(candidate) for candidate in wish]
+
+
 def _look_alone(candidate: dict[str, Any]) -> dict[str, Any]:
     reader, writer = os.pipe()
     child = os.fork()
@@ -77,7 +96,7 @@ def _look_alone(candidate: dict[str, Any]) -> dict[str, Any]:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stderr.fileno())  # libtiff writes to the terminal
         with os.fdopen(writer, "w") as answer:
             json.dump(_look(candidate), answer, allow_nan=False)
-        sys.exit()
+        os._exit(0)
     os.close(writer)
     with os.fdopen(reader) as answer:
         told = answer.read()
@@ -89,22 +108,39 @@ def _look_alone(candidate: dict[str, Any]) -> dict[str, Any]:
     return json.loads(told) if not ended else _error(errors.DamagedMediaError("the process that looked at it broke"))
 
 
-def _main() -> None:
-    warnings.simplefilter("ignore")  # Pillow's own warnings about a file; ours are in the facts
-    Image.MAX_IMAGE_PIXELS = None  # our limit is lower than Pillow's, and has a message of its own
-    AvifImagePlugin.DEFAULT_MAX_THREADS = 1
-    os.environ["OPENBLAS_NUM_THREADS"] = "1"  # numpy's: each thread reserves memory
+def _answer(asked: socket.socket) -> None:
+    """Answer one request: write this process's number in a line, read the list of candidates to its end, write the list of results."""
+    os.setsid()  # all processes that inspect files for this request are ended together
+    signal.signal(signal.SIGCHLD, signal.SIG_DFL)
     signal.signal(signal.SIGPIPE, signal.SIG_DFL)  # when the process that asked was killed, this one ends without a message
-    os.nice(5)
-    resource.setrlimit(resource.RLIMIT_DATA, (MEMORY_BYTES, MEMORY_BYTES))
-    resource.setrlimit(resource.RLIMIT_CPU, (CPU_SECONDS, CPU_SECONDS + 1))
-    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-    try:
-        wish = cast("list[dict[str, Any]]", json.load(sys.stdin))
-    except ValueError:  # the process that asked was killed before it had sent the whole list
-        sys.exit(1)
-    json.dump([_look_alone(candidate) for candidate in wish], sys.stdout, allow_nan=False)
+    with asked.makefile("rw", encoding="utf-8") as talk:
+        print(os.getpid(), file=talk, flush=True)
+        try:
+            wish = cast("list[dict[str, Any]]", json.load(talk))
+        except ValueError:  # the process that asked was killed before it had sent the whole list
+            return
+        json.dump(inspect_within_limits(wish), talk, allow_nan=False)
+
+
+def _serve(control: socket.socket) -> None:
+    """Answer requests until the process that sends them has ended; each request is one end of a connected socket."""
+    signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # what has answered is waited for by nobody
+    gc.freeze()  # else a look for garbage in a fork copies all that is imported
+    while True:
+        _, (*sockets,), _, _ = socket.recv_fds(control, 1, 1)
+        if not sockets:
+            return
+        with socket.socket(fileno=sockets[0]) as asked:
+            if not os.fork():
+                status = 1
+                try:
+                    control.close()
+                    _answer(asked)
+                    status = 0
+                finally:
+                    os._exit(status)  # not beyond: the loop is that of the process that was copied
 
 
 if __name__ == "__main__":
-    _main()
+    with socket.socket(fileno=sys.stdin.fileno()) as inherited:
+        _serve(inherited)

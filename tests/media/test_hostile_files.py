@@ -15,10 +15,9 @@ CPU_SECONDS, MEMORY_KIB = 1.8, 300 * 1024
 
 Look = Callable[[Path, str, Path], tuple[dict[str, Any], float, int]]
 
-# A process counts the memory of the one that started it as its own: so one that is small starts them. Each is a copy of it, and runs as
-# `python -m genmedia.media.worker` does, but for its imports.
+# A process counts the memory of the one that started it as its own: so one that is small starts them. Each is a copy of it.
 STARTS = """
-import io, json, os, sys
+import json, os, sys
 from genmedia.media import worker
 
 while wish := sys.stdin.readline():
@@ -26,9 +25,8 @@ while wish := sys.stdin.readline():
     child = os.fork()
     if not child:
         os.close(reader)
-        sys.stdin, sys.stdout = io.StringIO(wish), os.fdopen(writer, "w")
-        worker._main()
-        sys.stdout.close()
+        with os.fdopen(writer, "w") as answer:
+            json.dump(worker.inspect_within_limits(json.loads(wish)), answer)
         os._exit(0)
     os.close(writer)
     with os.fdopen(reader) as told:

@@ -2,7 +2,10 @@
 
 import asyncio
 import json
+import os
 import re
+import signal
+import socket
 import struct
 import subprocess
 import sys
@@ -20,9 +23,8 @@ from genmedia.errors import DamagedMediaError, MediaError, MediaLimitError, Medi
 from genmedia.media import video as videos
 from genmedia.media.facts import Candidate, MediaFacts, SmallCopy
 from genmedia.media.picture import GROUND
-from genmedia.media.probe import SURROUNDINGS, inspect_file, inspect_files
+from genmedia.media.probe import SURROUNDINGS, WORKER, inspect_file, inspect_files
 from tests import corpus, example_assets
-from tests.commands import PROJECT
 
 PICTURES = {"PNG": "image/png", "JPEG": "image/jpeg", "WEBP": "image/webp", "GIF": "image/gif", "AVIF": "image/avif"}
 
@@ -395,16 +397,21 @@ async def test_a_look_that_takes_too_long_ends_with_the_deadline(tmp_path: Path)
 
 @pytest.mark.parametrize("said", ["", '[{"path": "/tmp/a'])
 def test_a_looking_process_ends_without_a_word_when_whoever_asked_was_killed(said: str) -> None:
-    ended = subprocess.run(
-        [sys.executable, "-m", "genmedia.media.worker"], input=said, capture_output=True, text=True, check=False, cwd=PROJECT
-    )
+    with WORKER.ask() as asked:
+        asked.sendall(said.encode())
+        asked.shutdown(socket.SHUT_WR)
+        with asked.makefile() as answer:
+            process, *told = answer.read().splitlines()
 
-    assert (ended.returncode, ended.stdout, ended.stderr) == (1, "", "")
+    assert told == []
+    with pytest.raises(ProcessLookupError):
+        os.kill(int(process), 0)
 
 
 def looking_process(changed: str, *paths: Path) -> list[dict[str, Any]]:
     """What the looking process says once something in it was changed."""
-    program = f"from genmedia.media import worker as inspection\n{changed}\ninspection._main()"
+    program = f"import json, sys\nfrom genmedia.media import worker as inspection\n{changed}\n"
+    program += "json.dump(inspection.inspect_within_limits(json.load(sys.stdin)), sys.stdout)"
     wish = [{"path": str(path), "kind": "", "small": None} for path in paths]
     ended = subprocess.run([sys.executable, "-c", program], input=json.dumps(wish), stdout=subprocess.PIPE, text=True, check=True)
     return json.loads(ended.stdout)
@@ -452,9 +459,39 @@ def test_what_takes_too_much_memory_ends_as_a_limit(tmp_path: Path) -> None:
 
 
 async def test_a_looking_process_that_dies_is_told_as_a_limit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("genmedia.media.probe.sys.executable", "/bin/false")
+    path = picture(tmp_path / "it.png", "PNG")
+    WORKER.end()
+    with monkeypatch.context() as patch:
+        patch.setattr("genmedia.media.probe.sys.executable", "/bin/false")
+        assert isinstance(await refusal(path), MediaLimitError)
 
-    assert isinstance(await refusal(tmp_path / "it.png"), MediaLimitError)
+    assert (await inspect_file(path)).media_type == "image/png"
+
+
+async def test_a_looking_process_is_kept_for_the_next_file_and_replaced_when_it_is_gone(tmp_path: Path) -> None:
+    path = picture(tmp_path / "it.png", "PNG")
+
+    async def used() -> int:
+        await inspect_file(path)
+        assert WORKER.process
+        return WORKER.process.pid
+
+    kept = await used()
+    assert await used() == kept
+    os.kill(kept, signal.SIGKILL)
+    await asyncio.to_thread(os.waitid, os.P_PID, kept, os.WEXITED | os.WNOWAIT)
+
+    assert await used() != kept
+
+
+async def test_a_relative_name_is_looked_up_where_the_process_that_asks_is_now(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await inspect_file(picture(tmp_path / "before.png", "PNG"))
+    picture(tmp_path / "it.png", "PNG")
+    monkeypatch.chdir(tmp_path)
+
+    assert (await inspect_file(Path("it.png"))).media_type == "image/png"
 
 
 async def test_each_file_gets_its_own_verdict_in_order(tmp_path: Path) -> None:
@@ -506,20 +543,13 @@ async def test_no_other_picture_stands_for_one_beyond_the_end_of_a_video(tmp_pat
 async def test_the_process_that_decodes_strangers_files_is_told_no_key_and_no_password(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("FLORA_API_KEY", "AWS_SECRET_ACCESS_KEY", "GENMEDIA_JOURNAL_URL", "PREFECT_API_AUTH_STRING", "HTTPS_PROXY"):
         monkeypatch.setenv(name, "s3cret-word")
-    environments: list[dict[str, str]] = []
-
-    async def start(*args: Any, **options: Any) -> asyncio.subprocess.Process:
-        process = await plain(*args, **options)
-        told = Path(f"/proc/{process.pid}/environ").read_bytes().decode()
-        environments.append(dict(one.split("=", 1) for one in told.split("\0") if one))
-        return process
-
-    plain = asyncio.create_subprocess_exec
-    monkeypatch.setattr(asyncio, "create_subprocess_exec", start)
+    WORKER.end()
 
     facts = await inspect_file(Path(__file__).parents[2] / "photos" / "coffee.jpg")
 
-    (environment,) = environments
+    assert WORKER.process
+    told = Path(f"/proc/{WORKER.process.pid}/environ").read_bytes().decode()
+    environment = dict(one.split("=", 1) for one in told.split("\0") if one)
     assert facts.media_type == "image/jpeg"
     assert "s3cret-word" not in environment.values()
     assert set(environment) <= set(SURROUNDINGS)
