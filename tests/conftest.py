@@ -17,7 +17,7 @@ from genmedia.store import Place
 from tests.buckets import Buckets, shared_buckets
 from tests.databases import Postgres, copy_tables, migrate, programs, shared_postgres
 from tests.object_store import missing_programs
-from tests.prefects import PrefectServer, running_prefect
+from tests.prefects import PrefectServer, shared_prefect
 from tests.sandboxes import Sandbox, running_sandbox
 
 pytest.register_assert_rewrite("tests.contract")
@@ -117,7 +117,7 @@ def run_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def prefect_server(run_folder: Path) -> Generator[PrefectServer]:
     """A Prefect server that was empty when the tests began; all processes of the run use it at the same time."""
-    with running_prefect(run_folder / "prefect") as server:
+    with shared_prefect(run_folder) as server:
         yield server
 
 

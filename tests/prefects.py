@@ -1,7 +1,10 @@
 """A real Prefect server for the tests that need one."""
 
+import fcntl
+import shutil
+import sqlite3
 from collections.abc import Callable, Generator
-from contextlib import contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -9,6 +12,8 @@ from genmedia.cli.services import prefect_service, running
 from tests.ports import free_port
 
 PROJECT = Path(__file__).parents[1]
+_DATABASE = "prefect/prefect.db"
+_TABLES = "prefect-tables.db"
 
 
 @dataclass(frozen=True)
@@ -22,6 +27,26 @@ class PrefectServer:
 
     api: str
     read_all: Callable[[], bytes]
+
+
+@contextmanager
+def shared_prefect(run_folder: Path) -> Generator[PrefectServer]:
+    """One server for all processes of a run of the tests, which have the folder together; others begin with its tables, see `give_tables`."""
+    with ExitStack() as running, (run_folder / "prefect.turn").open("w") as turn:
+        fcntl.flock(turn, fcntl.LOCK_EX)  # nobody has saved anything in it when its tables are copied
+        server = running.enter_context(running_prefect(run_folder / "prefect"))
+        if not (tables := run_folder / _TABLES).exists():
+            with closing(sqlite3.connect(run_folder / "prefect" / _DATABASE)) as made, closing(sqlite3.connect(tables)) as copy:
+                made.backup(copy)
+        fcntl.flock(turn, fcntl.LOCK_UN)
+        yield server
+
+
+def give_tables(run_folder: Path, folder: Path) -> None:
+    """Give a server that will have its state in a folder a database with all tables: to make them takes ten seconds."""
+    (folder / _DATABASE).parent.mkdir(parents=True, exist_ok=True)
+    if not (folder / _DATABASE).exists():
+        shutil.copy(run_folder / _TABLES, folder / _DATABASE)
 
 
 @contextmanager

@@ -1,6 +1,6 @@
 """A Prefect server for those that look at everything in it: a test has it for itself, and without any blocks."""
 
-import fcntl
+import os
 from collections.abc import Generator
 from pathlib import Path
 from typing import Any
@@ -11,7 +11,7 @@ import pytest
 from prefect.blocks.core import Block
 from prefect.settings import PREFECT_API_URL, temporary_settings
 
-from tests.prefects import running_prefect
+from tests.prefects import PrefectServer, give_tables, running_prefect
 from tests.sandboxes import ACCOUNTS
 
 
@@ -54,19 +54,19 @@ def forgotten_blocks(request: pytest.FixtureRequest) -> Generator[None]:
 
 
 @pytest.fixture(scope="session")
-def own_prefect(run_folder: Path) -> Generator[str]:
+def own_prefect(prefect_server: PrefectServer, run_folder: Path) -> Generator[str]:
     """A server beside the one that all tests use at the same time; the address of its API."""
-    with running_prefect(run_folder / "own-prefect") as server:
+    folder = run_folder / f"own-prefect-{os.environ.get('PYTEST_XDIST_WORKER', '')}"
+    give_tables(run_folder, folder)
+    with running_prefect(folder) as server:
         yield server.api
 
 
 @pytest.fixture
-def bare_prefect(own_prefect: str, run_folder: Path) -> Generator[str]:
-    """The server without any blocks, deployments and automations, for one test at a time; flows that run here use it as well."""
-    with (run_folder / "own-prefect.lock").open("w") as turn:
-        fcntl.flock(turn, fcntl.LOCK_EX)
-        for kind in ("block_documents", "deployments", "automations"):
-            for one in httpx.post(f"{own_prefect}/{kind}/filter", json={}).raise_for_status().json():
-                httpx.delete(f"{own_prefect}/{kind}/{one['id']}").raise_for_status()
-        with temporary_settings({PREFECT_API_URL: own_prefect}):
-            yield own_prefect
+def bare_prefect(own_prefect: str) -> Generator[str]:
+    """The server without any blocks, deployments and automations; flows that run here use it as well."""
+    for kind in ("block_documents", "deployments", "automations"):
+        for one in httpx.post(f"{own_prefect}/{kind}/filter", json={}).raise_for_status().json():
+            httpx.delete(f"{own_prefect}/{kind}/{one['id']}").raise_for_status()
+    with temporary_settings({PREFECT_API_URL: own_prefect}):
+        yield own_prefect

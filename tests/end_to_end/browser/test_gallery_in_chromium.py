@@ -1,7 +1,6 @@
 import io
 import json
 import re
-import shutil
 from collections.abc import Generator
 from pathlib import Path
 from typing import Any
@@ -11,7 +10,7 @@ import pytest
 from PIL import Image
 from playwright.sync_api import Browser, Frame, Locator, Page, expect
 
-from tests.end_to_end.browser.galleries import PLAYED, choice, opened, tile
+from tests.end_to_end.browser.galleries import CHROMIUM, PLAYED, choice, opened, tile
 from tests.example_assets import draw_gallery, film, pack_glb, picture, pyramid, times, write_asset
 
 pytestmark = pytest.mark.browser
@@ -442,9 +441,7 @@ def test_a_model_that_the_viewer_cannot_read_keeps_its_picture_and_says_why(
 
 def test_without_webgl_the_picture_of_a_model_stays_and_a_line_says_why(root: Path, chromium: Browser, noise: list[str]) -> None:
     with_model(root, pack_glb(*pyramid()))
-    flat = chromium.browser_type.launch(
-        executable_path=shutil.which("chromium"), args=["--no-sandbox", "--disable-gpu", "--disable-3d-apis"]
-    )
+    flat = chromium.browser_type.launch(executable_path=CHROMIUM, args=["--no-sandbox", "--disable-gpu", "--disable-3d-apis"])
     with opened(draw_gallery(root), flat, noise) as page:
         stage = stage_of(page)
         expect(stage).to_contain_text("it has no WebGL")

@@ -17,6 +17,7 @@ from tests.commands import PROJECT, genmedia, python_module
 from tests.end_to_end.browser.galleries import PLAYED, tile
 from tests.example_assets import film, pack_glb, picture, pyramid, times, write_asset
 from tests.ports import free_port
+from tests.prefects import PrefectServer, give_tables
 from tests.sandboxes import Sandbox
 
 pytestmark = pytest.mark.browser
@@ -51,8 +52,11 @@ class Server:
 
 
 @pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory, sandbox: Sandbox) -> Generator[Server]:
+def server(
+    prefect_server: PrefectServer, run_folder: Path, tmp_path_factory: pytest.TempPathFactory, sandbox: Sandbox
+) -> Generator[Server]:
     folder = tmp_path_factory.mktemp("served")
+    give_tables(run_folder, folder)
     service = prefect_service(folder, PROJECT)
     service.port = free_port()
     account = sandbox.new_account("algovera")

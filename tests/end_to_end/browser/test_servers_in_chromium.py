@@ -20,8 +20,9 @@ from prefect.flows import load_flow_from_entrypoint
 from deployments.local_server import LOGO_ROUTES
 from genmedia.cli.project import Project
 from genmedia.cli.services import prefect_environment, prefect_key, prefect_service, running
-from tests.commands import PROJECT, python, python_module
+from tests.commands import PROJECT, python_module
 from tests.ports import free_port
+from tests.prefects import PrefectServer, give_tables
 from tests.sandboxes import Sandbox
 
 pytestmark = pytest.mark.browser
@@ -57,8 +58,9 @@ class Guarded:
 
 
 @pytest.fixture(scope="module")
-def guarded(tmp_path_factory: pytest.TempPathFactory) -> Generator[Guarded]:
+def guarded(prefect_server: PrefectServer, run_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Generator[Guarded]:
     folder = tmp_path_factory.mktemp("guarded")
+    give_tables(run_folder, folder)
     service = prefect_service(folder, PROJECT)
     service.port = free_port()
     with socket.create_server(("127.0.0.1", 0)) as proxy:
@@ -220,7 +222,7 @@ def test_every_deployment_stands_on_one_page_and_takes_a_submission_of_its_form_
     chromium: Browser, guarded: Guarded, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     settings = {**prefect_environment(guarded.folder), "PREFECT_API_URL": f"{guarded.url}/api"}
-    deployed = python("-m", "prefect", "--no-prompt", "deploy", "--all", cwd=PROJECT, **settings)
+    deployed = python_module("prefect", "--no-prompt", "deploy", "--all", **settings)
     assert deployed.returncode == 0, deployed.stdout + deployed.stderr
     declared = {one.name: one for one in Project(PROJECT).deployments}
     monkeypatch.chdir(PROJECT)

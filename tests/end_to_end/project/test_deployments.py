@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -36,7 +37,8 @@ from deployments.forms import with_lists
 from genmedia.cli.project import find_project
 from genmedia.errors import SettingsError
 from genmedia.store import Place
-from tests.prefects import running_prefect
+from tests.commands import python_module
+from tests.prefects import give_tables, running_prefect
 
 PROJECT = Path(__file__).parents[3]
 ENVIRONMENT = {
@@ -299,18 +301,16 @@ async def test_where_everything_runs_on_one_machine_the_runs_at_once_are_bounded
         assert (first, await bounded()) == (RUNS_AT_ONCE, 3)
 
 
-def test_two_processes_that_bootstrap_a_fresh_server_at_once_both_do(tmp_path: Path) -> None:
-    with running_prefect(tmp_path) as server:
-        environment = {**os.environ, **ENVIRONMENT, "PREFECT_API_URL": server.api, "GENMEDIA_STORE": str(tmp_path / "media")}
-        command = [sys.executable, "-m", "deployments.bootstrap"]
-        both = [
-            subprocess.Popen(command, cwd=PROJECT, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
-            for _ in range(3)
-        ]
-        said = [process.communicate()[0] for process in both]
+@pytest.mark.usefixtures("prefect")
+def test_processes_that_bootstrap_a_fresh_server_at_once_all_do(run_folder: Path, tmp_path: Path) -> None:
+    give_tables(run_folder, tmp_path)
+    with running_prefect(tmp_path) as server, ThreadPoolExecutor() as together:
+        environment = {**ENVIRONMENT, "PREFECT_API_URL": server.api, "GENMEDIA_STORE": str(tmp_path / "media")}
+        started = [together.submit(python_module, "deployments.bootstrap", **environment) for _ in range(3)]
+        ended = [one.result() for one in started]
 
-    assert [process.returncode for process in both] == [0, 0, 0], said
-    assert all("genova-credentials block default: saved" in one for one in said)
+    assert [one.returncode for one in ended] == [0, 0, 0], ended
+    assert all("genova-credentials block default: saved" in one.stdout for one in ended)
 
 
 @pytest.mark.usefixtures("bare_prefect")
