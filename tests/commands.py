@@ -83,19 +83,19 @@ def _run(module: str, arguments: tuple[str, ...], cwd: str, environment: dict[st
         opened = os.open(file, flags)
         os.dup2(opened, number)
         os.close(opened)
-    os.chdir(cwd)
-    os.environ.clear()
-    os.environ.update(environment)
-    os.environ.setdefault("PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL", "CRITICAL")  # as commands do before they import Prefect
     sys.argv = [module, *arguments]
     sys.path.insert(0, cwd)
     sys.modules.pop(module, None)  # it is run anew, as the main module
-    _reread_settings()
+    quiet = {"PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL": "CRITICAL"}  # as commands do before they import Prefect
+    move_to(cwd, {**quiet, **environment})
     runpy.run_module(module, run_name="__main__", alter_sys=True)
 
 
-def _reread_settings() -> None:
-    """Have Prefect read its settings, as if it was imported now."""
+def move_to(cwd: str, environment: dict[str, str]) -> None:
+    """Make this process, a copy of another, one that was started in a folder and an environment; Prefect reads its settings there."""
+    os.chdir(cwd)
+    os.environ.clear()
+    os.environ.update(environment)
     from prefect.context import refresh_global_settings_context  # noqa: PLC0415 # the process has them; a test that needs none has not
     from prefect.logging.configuration import setup_logging  # noqa: PLC0415
 

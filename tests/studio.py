@@ -78,6 +78,12 @@ class Studio:
         """How many waits for bought jobs the journal knows: one for each run and job."""
         return self._count("interests JOIN attempts ON attempts.id = interests.attempt WHERE state = 'bound'")
 
+    @property
+    def attempts(self) -> list[tuple[str, str]]:
+        """The state of every purchase in the journal, with its reason."""
+        with closing(sqlite3.connect(self.root / ".genmedia" / "journal.db")) as connection:
+            return connection.execute("SELECT state, reason FROM attempts ORDER BY id").fetchall()
+
     def _count(self, rows: str) -> int:
         """0 while the journal is being made."""
         journal = self.root / ".genmedia" / "journal.db"

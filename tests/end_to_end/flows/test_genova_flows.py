@@ -1,11 +1,7 @@
 """Genova's flows in Prefect, against the sandbox: states that say what happened, and one job whatever dies."""
 
 import asyncio
-import json
-import os
-import signal
-import subprocess
-import sys
+from signal import SIGKILL, SIGTERM
 from typing import Any
 
 import pytest
@@ -15,6 +11,7 @@ from flows.image_batch import image_batch
 from flows.long_video import long_video
 from genmedia.errors import InputError
 from genmedia.purchasing.result import Result
+from tests.end_to_end.flows.apart import strike
 from tests.studio import Studio
 
 
@@ -78,25 +75,13 @@ async def test_the_json_form_of_the_download_is_followed_with_the_key_to_its_own
     assert genova.sandbox.leaked(genova.account) == 0
 
 
-_PROGRAM = """
-import asyncio, json, sys
-from deployments.local_run import run_here
-from flows.long_video import long_video
-asyncio.run(run_here(long_video, json.loads(sys.argv[1])))
-"""
-
-
-async def test_a_long_video_whose_worker_dies_twice_is_one_job_one_file_one_charge(genova: Studio, prefect: str) -> None:
+async def test_a_long_video_whose_process_dies_twice_is_one_job_one_file_one_charge(genova: Studio) -> None:
     genova.change(settings={"run": [1200, 1200], "queue": [1, 1]})
     parameters = {"name": "videos", "shots": [{"prompt": "a glacier through the year"}], **genova.parameters}
-    for deadly in (signal.SIGKILL, signal.SIGTERM):
-        process = subprocess.Popen(
-            [sys.executable, "-c", _PROGRAM, json.dumps(parameters)], env={**os.environ, "PREFECT_API_URL": prefect}
-        )
-        while not (genova.has_bound and genova.jobs[0]["status"] == "running"):
-            assert process.poll() is None
-        os.kill(process.pid, deadly)
-        process.wait()
+    for run, deadly in enumerate((SIGKILL, SIGTERM), 1):
+        await strike(long_video, parameters, deadly, when=lambda run=run: genova.waited_for == run)
+    assert [job["status"] for job in genova.jobs] == ["running"]
+    genova.sandbox.control("POST", "/clock", {"advance": 1200})
 
     ended = await videos(genova, "a glacier through the year")
 

@@ -1,38 +1,28 @@
 """What a killed run had bought is harvested by another, and the run itself is ended in the Prefect UI."""
 
 import asyncio
-import json
-import os
-import signal
-import subprocess
-import sys
-from collections.abc import Generator
-from contextlib import contextmanager
+from contextlib import ExitStack
 from pathlib import Path
+from signal import SIGKILL
 from typing import Any
 
 import pytest
 from prefect.client.orchestration import PrefectClient, get_client
 from prefect.client.schemas.sorting import FlowRunSort
+from prefect.flow_runs import apause_flow_run
 
 from deployments.local_run import run_here
 from flows.harvest import harvest
 from flows.image_batch import image_batch
 from flows.technique_chain import technique_chain
 from tasks.lost_runs import PROCESS
-from tests.end_to_end.flows.workers import bars_of, until
+from tasks.telling import flow
+from tests.end_to_end.flows.apart import running_apart, strike
+from tests.end_to_end.flows.workers import bars_of
 from tests.sandboxes import Sandbox
 from tests.studio import Studio
 
 PROJECT = Path(__file__).parents[3]
-
-_BUYS = """
-import asyncio, json, sys
-from deployments.local_run import run_here
-from flows.image_batch import image_batch
-
-asyncio.run(run_here(image_batch, json.loads(sys.argv[1])))
-"""
 
 
 @pytest.fixture
@@ -52,13 +42,7 @@ async def runs_of(name: str) -> list[Any]:
 
 async def test_what_a_killed_run_had_bought_is_stored_and_the_run_is_ended(bare_prefect: str, genova: Studio) -> None:
     parameters = {"name": "killed", "prompts": ["a cup", "a mug"], **genova.parameters}
-    environment = {**os.environ, "PREFECT_API_URL": bare_prefect}
-    child = subprocess.Popen([sys.executable, "-c", _BUYS, json.dumps(parameters)], cwd=PROJECT, env=environment)
-    try:
-        await until(lambda: genova.waited_for == 2)
-    finally:
-        child.send_signal(signal.SIGKILL)
-        child.wait()
+    await strike(image_batch, parameters, SIGKILL, when=lambda: genova.waited_for == 2)
     (killed,) = await runs_of("killed")
     assert killed.state_name == "Running"
     genova.sandbox.control("POST", "/clock", {"advance": 20100})
@@ -106,36 +90,10 @@ async def test_a_run_at_flora_whose_answer_is_lost_is_found_in_its_list(
     assert "lost/film/output_image.jpg" in studio.stored
 
 
-_STANDS = """
-import asyncio, sys
-from prefect.flow_runs import apause_flow_run
-from tasks.telling import flow
-
 @flow(name="stands", flow_run_name="{name}")
-async def stands(name: str, paused: bool):
-    print(name, flush=True)
-    await (apause_flow_run(timeout=600, poll_interval=60) if paused else asyncio.sleep(600))
-
-async def main():
-    await asyncio.gather(*(stands(name, name.startswith("paused")) for name in sys.argv[1:]))
-
-asyncio.run(main())
-"""
-
-
-@contextmanager
-def standing(api: str, *names: str) -> Generator[subprocess.Popen[str]]:
-    """A process with flow runs in it that buy nothing, until the block ends."""
-    environment = {**os.environ, "PREFECT_API_URL": api, "PREFECT_LOGGING_LEVEL": "CRITICAL"}
-    command = [sys.executable, "-c", _STANDS, *names]
-    child = subprocess.Popen(command, cwd=PROJECT, env=environment, stdout=subprocess.PIPE, text=True)
-    with child:
-        try:
-            assert child.stdout is not None
-            assert {child.stdout.readline().strip() for _ in names} == {*names}
-            yield child
-        finally:
-            child.kill()
+async def stands(name: str, paused: bool) -> None:
+    """It buys nothing, for ever."""
+    await (apause_flow_run(timeout=600, poll_interval=60) if paused else asyncio.Event().wait())
 
 
 async def test_runs_whose_process_is_gone_are_ended_and_no_others_whatever_they_bought(bare_prefect: str, genova: Studio) -> None:
@@ -145,14 +103,20 @@ async def test_runs_whose_process_is_gone_are_ended_and_no_others_whatever_they_
         runs = await client.read_flow_runs(sort=FlowRunSort.START_TIME_DESC)
         return {run.name: run for run in runs if run.name in names and "paused" in run.parameters}
 
+    def stand(runs: dict[str, Any]) -> bool:
+        return sum(PROCESS in run.labels for run in runs.values()) == len(names) and runs["paused"].state_name == "Paused"
+
     async with get_client() as client:
-        with standing(bare_prefect, "alive"), standing(bare_prefect, "lost", "paused", "far away") as killed:
-            while (runs := await mine(client))["paused"].state_name != "Paused":
+        with ExitStack() as held:
+            started = {name: running_apart(stands, {"name": name, "paused": name == "paused"}) for name in names}
+            processes = {name: held.enter_context(process) for name, process in started.items()}
+            while not stand(runs := await mine(client)):
                 await asyncio.sleep(0.1)
             elsewhere = str(runs["far away"].labels[PROCESS]).replace("|", "-elsewhere|", 1)  # as a process on another machine
             await client.update_flow_run_labels(runs["far away"].id, {PROCESS: elsewhere})
-            killed.kill()
-            killed.wait()
+            for name in names - {"alive"}:
+                processes[name].kill()
+                processes[name].join()
 
             ended = await run_here(harvest, {"store": genova.name})
 

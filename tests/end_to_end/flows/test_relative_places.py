@@ -16,6 +16,8 @@ from tests.end_to_end.flows.workers import Run, start, until
 from tests.sandboxes import Sandbox
 from tests.studio import Studio
 
+RELATIVE = "sqlite:///.genmedia/relative.db"
+
 
 @pytest.fixture
 async def algovera(prefect: str, sandbox: Sandbox, tmp_path: Path) -> Studio:
@@ -24,14 +26,8 @@ async def algovera(prefect: str, sandbox: Sandbox, tmp_path: Path) -> Studio:
     return studio
 
 
-@pytest.fixture(params=["place", "journal"])
-async def relative(request: pytest.FixtureRequest, algovera: Studio) -> str:
-    """What of the saved store is relative."""
-    store = AssetStore(root="media")
-    if request.param == "journal":
-        store = AssetStore(root=str(algovera.root / "media"), journal=SecretStr("sqlite:///.genmedia/relative.db"))
-    await store.asave(algovera.name, overwrite=True)
-    return request.param
+async def save(studio: Studio, root: str, journal: str) -> None:
+    await AssetStore(root=root, journal=SecretStr(journal)).asave(studio.name, overwrite=True)
 
 
 def wish(studio: Studio) -> dict[str, Any]:
@@ -44,8 +40,9 @@ async def ended(run: Run) -> str:
 
 
 async def test_a_run_in_a_clone_refuses_a_relative_store_and_buys_nothing(
-    prefect: str, pool: str, algovera: Studio, relative: str, tmp_path: Path
+    prefect: str, pool: str, algovera: Studio, tmp_path: Path
 ) -> None:
+    await save(algovera, "media", RELATIVE)
     checkout, bare = make_checkout(tmp_path / "checkout"), tmp_path / "bare.git"
     who = ("-c", "user.name=test", "-c", "user.email=test@localhost")
     for words in (("init", "-q", "-b", "main"), ("add", "-A"), (*who, "commit", "-q", "-m", "the rooms")):
@@ -55,28 +52,48 @@ async def test_a_run_in_a_clone_refuses_a_relative_store_and_buys_nothing(
     run = await start(prefect, pool, text_to_image, wish(algovera), pull={"git_clone": {"repository": str(bare)}})
 
     assert await ended(run) == "Refused", run.message
-    assert f"its {relative} is relative and would be" in run.message
+    for part in ("place", "journal"):
+        assert f"its {part} is relative and would be" in run.message
     assert "its deployment gets its files by prefect.deployments.steps.git_clone" in run.message
     assert "Write an absolute folder such as /srv/media" in run.message
     assert algovera.jobs == []
 
 
-async def test_a_run_in_the_projects_folder_has_a_relative_store_there(
-    prefect: str, pool: str, algovera: Studio, relative: str, tmp_path: Path
+async def test_a_run_in_the_projects_folder_has_a_relative_place_there(
+    prefect: str, pool: str, algovera: Studio, tmp_path: Path
 ) -> None:
+    await save(algovera, "media", "")
     checkout = make_checkout(tmp_path / "checkout")
 
     run = await start(prefect, pool, text_to_image, wish(algovera), pull={"set_working_directory": {"directory": str(checkout)}})
 
     assert await ended(run) == "Completed", run.message
-    journal = checkout / ("media/.genmedia/journal.db" if relative == "place" else ".genmedia/relative.db")
-    assert journal.is_file()
+    assert (checkout / "media" / ".genmedia" / "journal.db").is_file()
     assert len(algovera.jobs) == 1
 
 
+async def test_a_run_in_the_projects_folder_has_a_relative_journal_there(
+    algovera: Studio, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await save(algovera, str(algovera.root / "media"), RELATIVE)
+    checkout = make_checkout(tmp_path / "checkout")
+    monkeypatch.chdir(checkout)
+
+    ended = await run_here(text_to_image, wish(algovera))
+
+    assert ended.name == "Completed", ended.message
+    assert (checkout / ".genmedia" / "relative.db").is_file()
+    assert len(algovera.jobs) == 1
+
+
+@pytest.mark.parametrize("relative", ["place", "journal"])
 async def test_a_run_outside_of_any_project_refuses_a_relative_store(
     algovera: Studio, relative: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    if relative == "place":
+        await save(algovera, "media", "")
+    else:
+        await save(algovera, str(algovera.root / "media"), RELATIVE)
     monkeypatch.chdir(tmp_path)
 
     ended = await run_here(text_to_image, wish(algovera))

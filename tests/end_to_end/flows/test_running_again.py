@@ -1,11 +1,8 @@
 """Prefect's ways of running something again, and a stop in the middle of much, buy only what is not bought."""
 
 import asyncio
-import json
 import os
 import signal
-import subprocess
-import sys
 from typing import Any
 
 import pytest
@@ -15,6 +12,7 @@ from prefect.states import AwaitingRetry
 
 from deployments.local_run import Terminated, run_here
 from flows.image_batch import image_batch
+from tests.end_to_end.flows.apart import strike
 from tests.end_to_end.flows.workers import start, until
 from tests.studio import Studio
 
@@ -85,29 +83,12 @@ async def test_a_sigterm_ends_a_run_whatever_its_process_was_at(prefect: str) ->
 
 
 BATCH = 30
-_BUYS = """
-import asyncio, json, sys
-from deployments.local_run import run_here
-from flows.image_batch import image_batch
-
-asyncio.run(run_here(image_batch, json.loads(sys.argv[1])))
-"""
 
 
-async def test_a_batch_that_is_stopped_in_the_middle_is_bought_once(prefect: str, genova: Studio) -> None:
+async def test_a_batch_that_is_stopped_in_the_middle_is_bought_once(genova: Studio) -> None:
     parameters = pictures(genova, *(f"a cup, number {number}" for number in range(BATCH)))
     genova.sandbox.fault(genova.account, "rate_limit", route="create_job", after=10, times=None, retry_after=60)
-    child = subprocess.Popen(
-        [sys.executable, "-c", _BUYS, json.dumps(parameters)], env={**os.environ, "PREFECT_API_URL": prefect}
-    )
-    try:
-        await until(lambda: len(genova.jobs) > 5)
-    finally:
-        child.terminate()
-        try:
-            await asyncio.to_thread(child.wait, 60)
-        finally:
-            child.kill()
+    await strike(image_batch, parameters, signal.SIGTERM, when=lambda: len(genova.jobs) > 5)
     assert len(genova.jobs) <= 10
     genova.sandbox.control("DELETE", f"/faults?provider=genova&account={genova.name}")
 

@@ -2,10 +2,7 @@
 
 import asyncio
 import json
-import os
-import signal
-import subprocess
-import sys
+from signal import SIGKILL
 from typing import Any
 
 import pytest
@@ -16,6 +13,7 @@ from deployments.local_run import run_here
 from flows.technique_chain import technique_chain
 from genmedia.errors import InputError
 from tests.chains import TWO_STEPS, by_step, chain
+from tests.end_to_end.flows.apart import strike
 from tests.end_to_end.flows.workers import bars_of
 from tests.studio import Studio
 
@@ -77,24 +75,10 @@ async def test_an_unknown_block_lists_those_that_are_saved(studio: Studio) -> No
     assert studio.name in str(ended.result)
 
 
-_PROGRAM = """
-import asyncio, json, sys
-from deployments.local_run import run_here
-from flows.technique_chain import technique_chain
-asyncio.run(run_here(technique_chain, json.loads(sys.argv[1])))
-"""
-
-
-async def test_a_run_killed_while_a_technique_runs_is_taken_up_again(studio: Studio, prefect: str) -> None:
+async def test_a_run_killed_while_a_technique_runs_is_taken_up_again(studio: Studio) -> None:
     studio.change(settings={"advance": "time", "run": [3600, 3600]})
     parameters = {"chain": chain("killed", TWO_STEPS[0]), **studio.parameters}
-    process = subprocess.Popen(
-        [sys.executable, "-c", _PROGRAM, json.dumps(parameters)], env={**os.environ, "PREFECT_API_URL": prefect}
-    )
-    while not (studio.has_bound and studio.jobs[0]["status"] == "running"):
-        assert process.poll() is None
-    os.kill(process.pid, signal.SIGKILL)
-    process.wait()
+    await strike(technique_chain, parameters, SIGKILL, when=lambda: studio.has_bound and studio.jobs[0]["status"] == "running")
     studio.sandbox.control("POST", "/clock", {"advance": 3600})
 
     ended = await run(studio, "killed", TWO_STEPS[0])

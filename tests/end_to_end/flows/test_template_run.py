@@ -1,34 +1,25 @@
 """Generio's flow in Prefect, against the sandbox: states that say what happened, nothing paid twice whatever dies or is cancelled."""
 
 import asyncio
-import json
-import os
-import signal
-import subprocess
-import sys
 from contextlib import suppress
 from pathlib import Path
+from signal import SIGKILL
 from typing import Any
 
 import pytest
-from prefect.client.orchestration import get_client
-from prefect.client.schemas.filters import FlowRunFilter, FlowRunFilterName, FlowRunFilterState, FlowRunFilterStateName
-from prefect.client.schemas.objects import FlowRun
-from prefect.states import Cancelling
 
 from blocks import AssetStore
 from deployments.local_run import run_here
 from flows.template_run import template_run
 from genmedia.purchasing.result import Result
+from tests.end_to_end.flows.apart import strike
+from tests.end_to_end.flows.workers import until
 from tests.sandboxes import Sandbox
 from tests.studio import Studio
 
 PHOTO = {"file": "photos/coffee.jpg"}
 FROM_IMAGE = {"template": "model_generate_fromimage", "parameters": {"quality": "low"}}
 FROM_PROMPT = {"template": "model_generate_fromprompt", "parameters": {"quality": "low"}}
-AWAITED = FlowRunFilter(
-    name=FlowRunFilterName(any_=["models"]), state=FlowRunFilterState(name=FlowRunFilterStateName(any_=["Running"]))
-)
 OPTIMIZE = {"template": "model_optimize", "parameters": {"polygon_count": 300}}
 
 
@@ -44,6 +35,10 @@ async def generio(prefect: str, sandbox: Sandbox, tmp_path: Path, monkeypatch: p
 async def models(studio: Studio, inputs: list[dict[str, str]], *steps: dict[str, Any], **parameters: Any) -> Any:
     chosen = {"name": "models", "inputs": inputs, "steps": list(steps), **studio.parameters, **parameters}
     return await run_here(template_run, chosen)
+
+
+def statuses(studio: Studio) -> list[str]:
+    return [job["status"] for job in studio.jobs]
 
 
 def results(ended: Any) -> list[Result]:
@@ -78,50 +73,38 @@ async def test_a_lost_answer_pays_for_nothing_twice(generio: Studio, route: str)
     assert len(generio.jobs) == 1
 
 
+BATCH = 8
+
+
 @pytest.mark.parametrize("by_a_person", [True, False])
-async def test_a_person_who_cancels_the_run_aborts_the_flow_at_generio_and_nobody_else_does(
+async def test_a_person_who_cancels_a_batch_ends_all_that_runs_at_generio_and_nobody_else_does(
     generio: Studio, by_a_person: bool
 ) -> None:
-    generio.change(settings={"run": [30000, 30000]})
-    running = asyncio.create_task(models(generio, [{"text": "A red cup"}], FROM_PROMPT))
-    while not any(job["status"] == "running" for job in generio.jobs):
-        await asyncio.sleep(0.1)
-    async with get_client() as client:
-        mine = list[FlowRun]()
-        while not mine:
-            await asyncio.sleep(0.1)
-            running_now = await client.read_flow_runs(flow_run_filter=AWAITED)
-            mine = [run for run in running_now if run.parameters["account"] == generio.name]
-        if by_a_person:
-            await client.set_flow_run_state(mine[0].id, Cancelling(), force=True)
+    """Chains of two steps: no second one is ever bought."""
+    generio.change(settings={"queue": [0, 0], "run": [30000, 30000]})
+    inputs = [{"text": f"A cup, number {number}"} for number in range(BATCH)]
+    parameters = {"name": "models", "inputs": inputs, "steps": [FROM_PROMPT, OPTIMIZE], "at_once": BATCH, **generio.parameters}
+    stop = asyncio.Event()
+    running = asyncio.create_task(run_here(template_run, parameters, stop))
+    await until(lambda: generio.waited_for == BATCH)
+    await until(lambda: statuses(generio) == ["running"] * BATCH)
 
-    running.cancel()
+    if by_a_person:
+        stop.set()
+    else:
+        running.cancel()
     with suppress(asyncio.CancelledError):
         await running
 
-    assert [job["status"] for job in generio.jobs] == ["cancelled" if by_a_person else "running"]
+    assert statuses(generio) == ["cancelled" if by_a_person else "running"] * BATCH
+    assert generio.attempts == [("cancelled", "a person cancelled it") if by_a_person else ("bound", "")] * BATCH
 
 
-_PROGRAM = """
-import asyncio, json, sys
-from deployments.local_run import run_here
-from flows.template_run import template_run
-asyncio.run(run_here(template_run, json.loads(sys.argv[1])))
-"""
-
-
-async def test_a_model_whose_worker_is_killed_is_one_flow_one_file_one_charge(generio: Studio, prefect: str) -> None:
+async def test_a_model_whose_process_is_killed_is_one_flow_one_file_one_charge(generio: Studio) -> None:
     generio.change(settings={"run": [1200, 1200]})
     parameters = {"name": "models", "inputs": [PHOTO], "steps": [FROM_IMAGE], **generio.parameters}
-
-    process = subprocess.Popen(
-        [sys.executable, "-c", _PROGRAM, json.dumps(parameters)], env={**os.environ, "PREFECT_API_URL": prefect}
-    )
-    while not (generio.has_bound and generio.jobs and generio.jobs[0]["status"] == "running"):
-        assert process.poll() is None
-        await asyncio.sleep(0.05)  # it works in another process
-    os.kill(process.pid, signal.SIGKILL)
-    process.wait()
+    await strike(template_run, parameters, SIGKILL, when=lambda: generio.has_bound and statuses(generio) == ["running"])
+    generio.sandbox.control("POST", "/clock", {"advance": 1200})
 
     ended = await models(generio, [PHOTO], FROM_IMAGE)
 
