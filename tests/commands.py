@@ -6,6 +6,8 @@ import subprocess
 import sys
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from threading import Event, RLock
+from unittest.mock import patch
 
 from tests.processes import PROCESSES
 
@@ -92,12 +94,26 @@ def _run(module: str, arguments: tuple[str, ...], cwd: str, environment: dict[st
 
 
 def move_to(cwd: str, environment: dict[str, str]) -> None:
-    """Make this process, a copy of another, one that was started in a folder and an environment; Prefect reads its settings there."""
+    """Make this process, a copy of another, one that was started in a folder and an environment.
+
+    Prefect reads its settings as if it was imported now, but once it asks for them: that takes 0.2 s, and many commands never do.
+    """
     os.chdir(cwd)
     os.environ.clear()
     os.environ.update(environment)
-    from prefect.context import refresh_global_settings_context  # noqa: PLC0415 # the process has them; a test that needs none has not
+    from prefect.context import SettingsContext, refresh_global_settings_context  # noqa: PLC0415 # a test that needs none has not got it
     from prefect.logging.configuration import setup_logging  # noqa: PLC0415
 
-    refresh_global_settings_context()
-    setup_logging(incremental=False)
+    get, lock, begun = SettingsContext.get, RLock(), Event()
+
+    def read() -> SettingsContext | None:
+        with lock:  # another thread waits; this one asks again while it reads
+            if not begun.is_set():
+                begun.set()
+                refresh_global_settings_context()
+                setup_logging(incremental=False)
+                asked.stop()
+        return get()
+
+    asked = patch.object(SettingsContext, "get", read)
+    asked.start()

@@ -4,8 +4,11 @@ import gc
 from importlib import import_module
 
 for name in (
+    "aiosqlite",
     "alembic.config",
     "av",
+    "cyclopts.config",
+    "cyclopts.help",
     "numpy",
     "PIL.Image",
     "prefect.client.orchestration",
@@ -14,11 +17,13 @@ for name in (
     "prefect.logging.configuration",
     "prefect.logging.handlers",
     "prefect.task_engine",
+    "rich.panel",
     "deployments.local_run",
     "deployments.server",
     "flows.campaign",
     "flows.harvest",
     "genmedia.cli.accounts",
+    "genmedia.cli.app",
     "genmedia.cli.doctor",
     "genmedia.cli.flow_runs",
     "genmedia.cli.forgetting",

@@ -1,9 +1,6 @@
 """The journal's database: brought to its newest form whatever it was, waited for when it is gone, and held by one at a time."""
 
 import asyncio
-import signal
-import subprocess
-import sys
 from collections.abc import AsyncGenerator, Coroutine, Generator
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
@@ -24,6 +21,7 @@ from genmedia.journal.order import Order
 from genmedia.store import Place
 from tests.databases import Postgres
 from tests.example_assets import stored_asset
+from tests.processes import Program
 
 PAYER = Account("flora", "https://app.flora.ai")
 ACCOUNT = str(PAYER)
@@ -220,11 +218,8 @@ asyncio.run(main())
 
 async def test_what_a_dead_process_held_is_held_by_the_next(url: str, journal: Journal) -> None:
     attempt = await bought(journal)
-    child = subprocess.Popen([sys.executable, "-c", _CLAIMS, url, str(attempt.id)], stdout=subprocess.PIPE, text=True)
-    assert child.stdout is not None
-    assert child.stdout.readline() == "mine\n"
-    child.send_signal(signal.SIGKILL)
-    child.communicate()
+    with Program(_CLAIMS, url, attempt.id) as holder:
+        assert holder.line() == "mine\n"
 
     async with journal.claimed(attempt.id) as mine:
         await journal.store(mine, [ASSET])

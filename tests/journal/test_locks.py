@@ -1,11 +1,8 @@
 """An owner is known by the lock that it holds; the kernel frees it, however the process ends."""
 
+import os
 import shutil
 import signal
-import subprocess
-import sys
-from collections.abc import Generator
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -13,6 +10,7 @@ import pytest
 from genmedia.errors import JournalError
 from genmedia.journal.locks import is_alive, is_gone, is_held, own_name, world_name
 from genmedia.journal.ownership import Locks
+from tests.processes import Program
 
 _PROGRAM = """
 import sys
@@ -21,15 +19,6 @@ from genmedia.journal import locks
 print(getattr(locks, sys.argv[2])(Path(sys.argv[1])), flush=True)
 sys.stdin.read()
 """
-
-
-@contextmanager
-def another_process(folder: Path, name: str = "own_name") -> Generator[tuple[subprocess.Popen[str], str]]:
-    command = [sys.executable, "-c", _PROGRAM, folder, name]
-    process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
-    with process:
-        assert process.stdout is not None
-        yield process, process.stdout.readline().strip()
 
 
 def test_a_process_keeps_its_name_and_counts_as_alive(tmp_path: Path) -> None:
@@ -42,13 +31,13 @@ def test_a_process_keeps_its_name_and_counts_as_alive(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("end", [signal.SIGKILL, signal.SIGTERM, None])
 def test_another_process_is_alive_until_it_ends_however_it_ends(tmp_path: Path, end: signal.Signals | None) -> None:
-    with another_process(tmp_path) as (process, name):
+    with Program(_PROGRAM, tmp_path, "own_name") as another:
+        name = another.line().strip()
         assert is_alive(tmp_path, name)
-        if end is None:
-            process.communicate()
-        else:
-            process.send_signal(end)
-            process.wait()
+        if end is not None:
+            assert another.process.pid
+            os.kill(another.process.pid, end)
+        assert another.rest() == ""
         assert not is_alive(tmp_path, name)
     assert list(tmp_path.iterdir()) == []
 
@@ -109,10 +98,10 @@ def test_a_lock_that_somebody_has_made_anew_is_not_this_processs(tmp_path: Path)
 def test_a_process_is_known_to_be_gone_where_its_lock_was_and_nowhere_else(tmp_path: Path) -> None:
     here, elsewhere = tmp_path / "here", tmp_path / "elsewhere"
     world_name(here)
-    with another_process(here, "world_name") as (process, name):
+    with Program(_PROGRAM, here, "world_name") as another:
+        name = another.line().strip()
         assert not is_gone(name)
-        process.kill()
-        process.wait()
+        another.kill()
         assert is_gone(name)
 
     other_machine = name.replace(str(here), str(elsewhere))  # has a folder of that name, and never had this process

@@ -3,9 +3,8 @@
 import asyncio
 import re
 import shutil
-import subprocess
-import sys
 from collections.abc import Callable
+from contextlib import ExitStack
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -24,6 +23,7 @@ from genmedia.journal.database import NEWEST
 from genmedia.journal.order import Order
 from genmedia.journal.tables import tables
 from tests.databases import Postgres
+from tests.processes import Program
 
 OLD = Path(__file__).parent / "journal_of_old.db"
 """Made by the code of commit 3994b06, in four steps; beside it are the same rows as PostgreSQL keeps them."""
@@ -173,6 +173,8 @@ import asyncio, sys
 from genmedia.journal import Journal
 
 async def main():
+    print("ready", flush=True)
+    sys.stdin.readline()
     async with Journal.lease(sys.argv[1]) as journal:
         print(await journal.live_attempt("x"))
 
@@ -184,8 +186,12 @@ asyncio.run(main())
 def test_processes_that_open_a_journal_at_once_make_it_once(url: str, made: bool, request: pytest.FixtureRequest) -> None:
     if made:
         fill(url, request)
-    command = [sys.executable, "-c", _OPENS, url]
-    openers = [subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) for _ in range(4)]
+    with ExitStack() as running:
+        openers = [running.enter_context(Program(_OPENS, url)) for _ in range(4)]
+        for opener in openers:
+            assert opener.line() == "ready\n"
+        for opener in openers:
+            opener.tell("\n")
 
-    assert [opener.communicate()[0] for opener in openers] == ["None\n"] * 4
+        assert [opener.rest() for opener in openers] == ["None\n"] * 4
     assert asyncio.run(inspect(url, differences)) == []

@@ -1,9 +1,8 @@
 """Caps, holds and the ledger: what is reserved is spent by nobody else, on either database."""
 
 import asyncio
-import subprocess
-import sys
 from collections.abc import AsyncGenerator
+from contextlib import ExitStack
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -20,6 +19,7 @@ from genmedia.purchasing.buy import buy
 from genmedia.store import Place
 from genmedia.transport.session import Gate
 from tests.example_assets import stored_asset
+from tests.processes import Program
 
 PAYER = Account("genova", "https://example.org")
 ACCOUNT = str(PAYER)
@@ -87,27 +87,23 @@ asyncio.run(main())
 
 async def test_eight_processes_spend_all_of_a_cap_and_never_more(url: str, journal: Journal) -> None:
     await journal.money.set_caps(ACCOUNT, {Scope.DAY: 20})
-    spenders = [
-        subprocess.Popen([sys.executable, "-c", _SPENDS, url, f"{n}"], stdin=-1, stdout=-1, stderr=-1, text=True)
-        for n in range(8)
-    ]
-    for spender in spenders:
-        assert spender.stdout
-        assert await asyncio.to_thread(spender.stdout.readline) == "ready\n"
-    for spender in spenders:
-        assert spender.stdin
-        spender.stdin.write("\n")
-        spender.stdin.flush()
+    with ExitStack() as running:
+        spenders = [running.enter_context(Program(_SPENDS, url, number)) for number in range(8)]
+        for spender in spenders:
+            assert await asyncio.to_thread(spender.line) == "ready\n"
+        for spender in spenders:
+            spender.tell("\n")
 
-    async def most() -> float:
-        spent = 0.0
-        while any(spender.poll() is None for spender in spenders):
-            spent = max(spent, sum(line.counted for line in add_up(await journal.entries(), "", UTC)))
-            await asyncio.sleep(0.01)
-        return spent
+        async def most() -> float:
+            spent = 0.0
+            while any(spender.process.is_alive() for spender in spenders):
+                spent = max(spent, sum(line.counted for line in add_up(await journal.entries(), "", UTC)))
+                await asyncio.sleep(0.01)
+            return spent
 
-    assert await most() <= 20
-    assert [(await asyncio.to_thread(spender.communicate))[1] for spender in spenders] == [""] * 8
+        assert await most() <= 20
+        assert [spender.rest() for spender in spenders] == [""] * 8
+        assert [spender.process.exitcode for spender in spenders] == [0] * 8
     (whole,) = add_up(await journal.entries(), "account", UTC)
     assert (whole.jobs, whole.spent, whole.reserved) == (20, 20, 0)
 
@@ -269,9 +265,8 @@ asyncio.run(main())
 
 async def test_a_process_whose_clock_is_a_day_behind_spends_from_the_same_days_cap(url: str, journal: Journal) -> None:
     await journal.money.set_caps(ACCOUNT, {Scope.DAY: 1})
-    late = [sys.executable, "-c", _BUYS_LATE, url]
-    done = await asyncio.to_thread(subprocess.run, late, capture_output=True, text=True)
-    assert done.stderr == ""
+    with Program(_BUYS_LATE, url) as late:
+        assert await asyncio.to_thread(late.rest) == ""
 
     with pytest.raises(BudgetError, match="for the day"):
         await reserve(journal, 1)

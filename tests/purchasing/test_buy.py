@@ -5,10 +5,8 @@ import os
 import shutil
 import signal
 import sqlite3
-import subprocess
-import sys
 from collections.abc import AsyncGenerator
-from contextlib import asynccontextmanager, closing, suppress
+from contextlib import ExitStack, asynccontextmanager, closing, suppress
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -36,6 +34,7 @@ from genmedia.purchasing.buy import REPEATS, Outcome, Prepare, Purchase, Submit,
 from genmedia.store import Place
 from genmedia.transport.session import Gate
 from tests.example_assets import stored_asset
+from tests.processes import Program
 
 ORDER = Order(Account("flora", "https://app.flora.ai"), "technique studio-blur", {"technique": "studio-blur"}, 3, "credits")
 REMEMBERED = replace(ORDER, repeat_window=7200)
@@ -500,13 +499,8 @@ asyncio.run(main())
 
 def killed_after_the_post(url: str, order: str, program: str = _DIES_AFTER_THE_POST) -> str:
     """Start a purchase in another process, kill it -9 in the window between POST and id, and return its idempotency key."""
-    child = subprocess.Popen([sys.executable, "-c", program, url, order], stdout=subprocess.PIPE, text=True)
-    assert child.stdout is not None
-    key = child.stdout.readline().strip()
-    os.kill(child.pid, signal.SIGKILL)
-    child.wait()
-    child.stdout.close()
-    return key
+    with Program(program, url, order) as buyer:
+        return buyer.line().strip()
 
 
 async def test_a_process_killed_between_post_and_id_is_continued_under_the_same_idempotency_key(
@@ -625,14 +619,14 @@ asyncio.run(main())
 async def test_a_process_that_was_stopped_and_taken_over_sends_nothing_when_it_goes_on(
     shared_url: str,
 ) -> None:
-    child = subprocess.Popen([sys.executable, "-c", _STANDS_STILL, shared_url], stdout=subprocess.PIPE, text=True)
-    assert child.stdout is not None
-    assert child.stdout.readline() == "intended\n"
     shop = Lister()
-    async with Journal.lease(shared_url) as journal:
-        taken_over = await purchase(journal, shop)
-        child.send_signal(signal.SIGCONT)
-        said, _ = await asyncio.to_thread(child.communicate)
+    with Program(_STANDS_STILL, shared_url) as stopped:
+        assert stopped.line() == "intended\n"
+        async with Journal.lease(shared_url) as journal:
+            taken_over = await purchase(journal, shop)
+            assert stopped.process.pid
+            os.kill(stopped.process.pid, signal.SIGCONT)
+            said = await asyncio.to_thread(stopped.rest)
 
     assert taken_over.outcome is Outcome.BOUGHT
     assert said == f"Resumed {taken_over.job_id} 0\n"
@@ -666,17 +660,17 @@ async def test_a_process_whose_lock_is_removed_while_it_waits_at_its_gate_sends_
     tmp_path: Path, taken_over: bool
 ) -> None:
     url = Place(str(tmp_path)).journal_url()
-    child = subprocess.Popen([sys.executable, "-c", _WAITS_AT_ITS_GATE, url], stdin=-1, stdout=subprocess.PIPE, text=True)
-    assert child.stdout
-    assert await asyncio.to_thread(child.stdout.readline) == "at the gate\n"
-    shutil.rmtree(tmp_path / ".genmedia" / "owners")
     shop = Lister()
+    with Program(_WAITS_AT_ITS_GATE, url) as waiting:
+        assert await asyncio.to_thread(waiting.line) == "at the gate\n"
+        shutil.rmtree(tmp_path / ".genmedia" / "owners")
 
-    async with Journal.lease(url) as journal:
-        if taken_over:
-            assert (await purchase(journal, shop)).outcome is Outcome.BOUGHT
-        said, _ = await asyncio.to_thread(child.communicate, "\n\n")
-        left = await journal.attempt(1)
+        async with Journal.lease(url) as journal:
+            if taken_over:
+                assert (await purchase(journal, shop)).outcome is Outcome.BOUGHT
+            waiting.tell("\n\n")
+            said = await asyncio.to_thread(waiting.rest)
+            left = await journal.attempt(1)
 
     if taken_over:
         assert said == "Resumed job-1 0\n"
@@ -708,10 +702,9 @@ asyncio.run(main())
 
 
 def test_processes_that_race_for_one_wish_buy_one(url: str, tmp_path: Path) -> None:
-    command = [sys.executable, "-c", _BUYS, url, str(tmp_path / "submitted")]
-    racers = [subprocess.Popen(command, stdout=subprocess.PIPE, text=True) for _ in range(4)]
-
-    outcomes = sorted(racer.communicate()[0].strip() for racer in racers)
+    with ExitStack() as running:
+        racers = [running.enter_context(Program(_BUYS, url, tmp_path / "submitted")) for _ in range(4)]
+        outcomes = sorted(racer.rest().strip() for racer in racers)
 
     assert outcomes == ["Bought", "Resumed", "Resumed", "Resumed"]
     assert len((tmp_path / "submitted").read_text().splitlines()) == 1
