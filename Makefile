@@ -30,8 +30,8 @@ up: .venv/.runtime ## Run Prefect, a sandbox and a worker with all deployments, 
 	@$(BIN)/genmedia up
 
 test: .venv/.dev sdks ## Run the tests
-	$(BIN)/pytest -n 3 --dist loadfile --no-loadscope-reorder
-	$(BIN)/pytest -n 3 --dist loadfile $(EXAMPLE)
+	$(BIN)/pytest -n 4 --dist loadfile --no-loadscope-reorder
+	$(BIN)/pytest -n 4 --dist loadfile $(EXAMPLE)
 
 check: .venv/.dev ## Check format, lint, imports, dependencies and types, then run the tests
 	$(BIN)/ruff format --check $(CODE)

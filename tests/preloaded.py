@@ -3,6 +3,8 @@
 import gc
 from importlib import import_module
 
+from genmedia.media.probe import WORKER
+
 for name in (
     "aiosqlite",
     "alembic.config",
@@ -36,6 +38,8 @@ for name in (
     "tests.crashes.errands",
 ):
     import_module(name)
+
+WORKER.ask().close()  # it runs now, and all copies of this process use it
 
 gc.collect()
 gc.freeze()  # else a look for garbage in a copy, as at its end, copies all that is imported: 0.14 s for each process
