@@ -4,6 +4,8 @@ SHELL := /bin/bash
 
 export DO_NOT_TRACK := 1
 export PREFECT_SERVER_ANALYTICS_ENABLED := false
+# Tests start hundreds of processes; where no compiled files may be written, each compiles all rooms anew.
+unexport PYTHONDONTWRITEBYTECODE
 
 BIN := .venv/bin
 ALL := .[prefect,sandbox]

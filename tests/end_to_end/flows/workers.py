@@ -6,7 +6,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable, Generator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -54,13 +54,22 @@ def working(api: str, pool: str, folder: Path) -> Generator[subprocess.Popen[byt
 
 
 def evict(worker: subprocess.Popen[bytes]) -> None:
-    """End a worker as a container platform does: SIGTERM, thirty seconds of grace, SIGKILL for all that is left of it."""
+    """End a worker as a container platform does: SIGTERM, thirty seconds of grace, SIGKILL for all that is left of it and its runs."""
+    started = list(_descendants(worker.pid))  # each run has a session of its own
     worker.terminate()
-    try:
+    with suppress(subprocess.TimeoutExpired):
         worker.wait(30)
-    except subprocess.TimeoutExpired:
-        os.killpg(worker.pid, signal.SIGKILL)
-        worker.wait()
+    for process in (worker.pid, *started):
+        with suppress(ProcessLookupError):
+            os.kill(process, signal.SIGKILL)
+    worker.wait()
+
+
+def _descendants(process: int) -> Generator[int]:
+    for children in Path(f"/proc/{process}/task").glob("*/children"):
+        for child in map(int, children.read_text().split()):
+            yield child
+            yield from _descendants(child)
 
 
 @dataclass
