@@ -4,6 +4,7 @@ import os
 import runpy
 import subprocess
 import sys
+import warnings
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from threading import Event, RLock
@@ -12,6 +13,7 @@ from unittest.mock import patch
 from tests.processes import PROCESSES
 
 PROJECT = Path(__file__).parents[1]
+ROOMS = ("genmedia", "blocks", "tasks", "flows", "deployments")
 
 
 def genmedia(*arguments: str, cwd: Path | str = PROJECT, **environment: str) -> subprocess.CompletedProcess[str]:
@@ -19,17 +21,20 @@ def genmedia(*arguments: str, cwd: Path | str = PROJECT, **environment: str) -> 
     return python_module("genmedia", *arguments, cwd=cwd, **environment)
 
 
+def genmedia_anew(*arguments: str, cwd: Path | str, **environment: str) -> subprocess.CompletedProcess[str]:
+    """Run the command line in a new process: before it imports Prefect, it looks for the server that runs for this folder."""
+    return python("-m", "genmedia", *arguments, cwd=cwd, **environment)
+
+
 def python_module(
     module: str, *arguments: str, cwd: Path | str = PROJECT, **environment: str
 ) -> subprocess.CompletedProcess[str]:
     """Run `python -m MODULE` with arguments in a folder, to its end; nobody is there to be asked anything.
 
-    It has a process of its own, with its own environment, output, signals and exit code. Unless the folder is another checkout, whose rooms
-    it is to load, that process is a copy of one that has imported Prefect and this project's rooms already.
+    It has a process of its own, with its own environment, output, signals and exit code: a copy of one that has imported Prefect and this
+    project's rooms already. If the folder is another checkout, it loads the rooms from there.
     """
     complete = {**os.environ, **environment}
-    if Path(cwd) != PROJECT and (Path(cwd) / "prefect.yaml").exists():
-        return python("-m", module, *arguments, cwd=cwd, **environment)
     with TemporaryDirectory(prefix="genmedia-command-") as folder:
         output, errors = Path(folder) / "output", Path(folder) / "errors"
         process = PROCESSES.Process(target=_run, args=(module, arguments, str(cwd), complete, str(output), str(errors)))
@@ -88,6 +93,10 @@ def _run(module: str, arguments: tuple[str, ...], cwd: str, environment: dict[st
     sys.argv = [module, *arguments]
     sys.path.insert(0, cwd)
     sys.modules.pop(module, None)  # it is run anew, as the main module
+    if Path(cwd) != PROJECT and (Path(cwd) / "prefect.yaml").exists():
+        for name in [name for name in sys.modules if name.partition(".")[0] in ROOMS]:
+            del sys.modules[name]
+        warnings.filterwarnings("ignore", "Type .* has key", UserWarning)  # Prefect still has the blocks of this project
     quiet = {"PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL": "CRITICAL"}  # as commands do before they import Prefect
     move_to(cwd, {**quiet, **environment})
     runpy.run_module(module, run_name="__main__", alter_sys=True)

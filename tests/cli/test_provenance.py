@@ -3,13 +3,15 @@
 import csv
 import json
 import sqlite3
+from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
+from subprocess import CompletedProcess
 
 import pytest
 
 from tests.checkouts import make_checkout
-from tests.commands import PROJECT, genmedia, genmedia_on_a_full_disk
+from tests.commands import PROJECT, genmedia, genmedia_anew, genmedia_on_a_full_disk
 from tests.example_assets import picture, write_asset
 
 
@@ -74,13 +76,13 @@ def test_without_a_server_a_command_is_about_the_projects_own_store_and_says_so(
     checkout = make_checkout(tmp_path / "checkout")
     own = folder.rename(checkout / "media")
 
-    def typed(*words: str) -> str:
-        done = genmedia(*words, cwd=checkout, PREFECT_API_URL="", PREFECT_HOME=str(tmp_path / "prefect"))
+    def typed(*words: str, run: Callable[..., CompletedProcess[str]] = genmedia) -> str:
+        done = run(*words, cwd=checkout, PREFECT_API_URL="", PREFECT_HOME=str(tmp_path / "prefect"))
         assert done.returncode == 0, done.stdout + done.stderr
         assert done.stderr == f"genmedia: no Prefect server is named or runs here; this is about {own} alone.\n"
         return done.stdout
 
-    assert "2 added to the journal" in typed("journal", "rebuild")
+    assert "2 added to the journal" in typed("journal", "rebuild", run=genmedia_anew)
     assert typed("journal") == "nothing is open\n"
     assert len(typed("manifest").splitlines()) == 3
     assert "went into" in typed("lineage", "tea/cup/1.png")

@@ -694,6 +694,8 @@ async def main():
                 file.write(key + "\\n")
             return "job-1"
         return submit
+    print("ready", flush=True)
+    sys.stdin.readline()
     async with Journal.lease(sys.argv[1]) as journal:
         print((await buy(journal, ORDER, prepare, has=there, recover=Shop().recover)).outcome)
 
@@ -704,6 +706,10 @@ asyncio.run(main())
 def test_processes_that_race_for_one_wish_buy_one(url: str, tmp_path: Path) -> None:
     with ExitStack() as running:
         racers = [running.enter_context(Program(_BUYS, url, tmp_path / "submitted")) for _ in range(4)]
+        for racer in racers:
+            assert racer.line() == "ready\n"
+        for racer in racers:
+            racer.tell("\n")
         outcomes = sorted(racer.rest().strip() for racer in racers)
 
     assert outcomes == ["Bought", "Resumed", "Resumed", "Resumed"]

@@ -71,6 +71,12 @@ async def yard(sandbox: Sandbox, journal: Journal, tmp_path: Path) -> AsyncGener
         yield Yard(sandbox, account, client, journal, store)
 
 
+@pytest.fixture
+def often(yard: Yard, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Looks follow each other faster than the plan allows: those that miss a job are awaited."""
+    monkeypatch.setattr(yard.client.watcher, "_every", lambda: (1.0, 1.5))
+
+
 async def test_what_was_paid_for_and_has_finished_is_stored_and_nothing_is_bought(yard: Yard) -> None:
     found = [(await yard.bought())[0] for _ in range(3)]
 
@@ -151,7 +157,7 @@ async def test_what_a_run_that_is_over_has_waited_for_is_fetched_though_its_proc
     assert harvested.fate is Fate.STORED
 
 
-async def test_a_job_that_a_person_named_and_that_nobody_knows_is_in_doubt_again(yard: Yard) -> None:
+async def test_a_job_that_a_person_named_and_that_nobody_knows_is_in_doubt_again(yard: Yard, often: None) -> None:
     attempt, _ = await yard.intended(accepted=False)
     mine = await yard.journal.take_over(replace(attempt, owner=None))
     assert mine
@@ -165,7 +171,7 @@ async def test_a_job_that_a_person_named_and_that_nobody_knows_is_in_doubt_again
     assert harvested.fate is Fate.IN_DOUBT
 
 
-async def test_a_job_that_the_provider_knows_no_more_is_marked_so(yard: Yard) -> None:
+async def test_a_job_that_the_provider_knows_no_more_is_marked_so(yard: Yard, often: None) -> None:
     yard.sandbox.fault(yard.account, "vanish")
     await yard.bought()
 

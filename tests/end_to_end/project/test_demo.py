@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from tests.checkouts import make_checkout
-from tests.commands import genmedia
+from tests.commands import genmedia_anew
 from tests.sandboxes import Sandbox
 
 
@@ -30,8 +30,8 @@ def test_the_demo_buys_once_shows_what_it_made_and_buys_nothing_the_second_time(
         name = account["provider"].upper()
         payer |= {f"{name}_API_KEY": account["api_key"], f"{name}_BASE_URL": account["base_url"]}
 
-    first = genmedia("demo", "--live", cwd=checkout, **payer)
-    second = genmedia("demo", "--live", cwd=checkout, **payer)
+    first = genmedia_anew("demo", "--live", cwd=checkout, **payer)
+    second = genmedia_anew("demo", "--live", cwd=checkout, **payer)
 
     assert first.returncode == second.returncode == 0, first.stderr + second.stderr
     assert "15 bought; charged: algovera 4 credits, flora 41 credits, genova 2 credits; generio unknown" in first.stdout
@@ -52,7 +52,7 @@ def test_a_demo_that_fails_says_which_step_and_why(checkout: Path, sandbox: Sand
     sandbox.fault(account, "fail", error_code="safety_blocked", message="not this one")
     payer = {"FLORA_API_KEY": account["api_key"], "FLORA_BASE_URL": account["base_url"], "PREFECT_API_URL": prefect}
 
-    done = genmedia("demo", "--live", cwd=checkout, **payer)
+    done = genmedia_anew("demo", "--live", cwd=checkout, **payer)
 
     assert done.returncode == 1
     assert "relight: the job failed: safety_blocked - not this one" in done.stdout

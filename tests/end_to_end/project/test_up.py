@@ -21,7 +21,7 @@ import pytest
 import yaml
 
 from tests.checkouts import make_checkout
-from tests.commands import PROJECT, genmedia
+from tests.commands import PROJECT, genmedia_anew
 from tests.object_store import missing_programs
 
 
@@ -138,7 +138,7 @@ def story(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureReque
         seen = {"flora": blocks("flora", addresses), "genova": blocks("genova", addresses)}
     last = Start(addresses, log.read_text(), process.returncode, process.pid, seen)
 
-    not_told = genmedia("up", cwd=checkout, GENMEDIA_NOTIFY="slack-webhook/nobody")
+    not_told = genmedia_anew("up", cwd=checkout, GENMEDIA_NOTIFY="slack-webhook/nobody")
     return Story(checkout, first, with_bucket, last, not_told)
 
 
@@ -165,11 +165,11 @@ def all_that_a_newcomer_does(checkout: Path, log: Path, addresses: dict[str, str
         "lines": wait_for("the last line of the run", 240, all_lines),  # a run's lines come some seconds after it
         "gallery": httpx.get(addresses["Gallery"], auth=(user, secret), timeout=60),
         "strange": httpx.post(f"{api}/block_documents/filter", json={"include_secrets": True}),
-        "doctor": genmedia("doctor", cwd=checkout),
-        "demo": genmedia("demo", cwd=checkout),
-        "reused": genmedia("run", "pictures", cwd=checkout),
-        "second": genmedia("up", cwd=checkout),
-        "asked": [genmedia(*one, cwd=checkout) for one in words],
+        "doctor": genmedia_anew("doctor", cwd=checkout),
+        "demo": genmedia_anew("demo", cwd=checkout),
+        "reused": genmedia_anew("run", "pictures", cwd=checkout),
+        "second": genmedia_anew("up", cwd=checkout),
+        "asked": [genmedia_anew(*one, cwd=checkout) for one in words],
     }
     files = (log, *checkout.glob(".genmedia/services/*.log"))
     kept = [file for file in checkout.glob(".genmedia/**/*") if file.is_file()]
@@ -198,15 +198,15 @@ def leave_a_run_in_its_middle(addresses: dict[str, str]) -> str:
 
 def all_that_is_asked_of_a_bucket(checkout: Path) -> dict[str, Any]:
     """Buy into it, and ask about that; what came of it."""
-    ran = genmedia("run", "pictures", cwd=checkout)
-    listed = genmedia("manifest", cwd=checkout)
+    ran = genmedia_anew("run", "pictures", cwd=checkout)
+    listed = genmedia_anew("manifest", cwd=checkout)
     (path,) = [line.partition(",")[0] for line in listed.stdout.splitlines()[1:] if line.startswith("still-life/")]
     return {
         "ran": ran,
         "path": path,
-        "followed": genmedia("lineage", path, cwd=checkout),
-        "drawn": genmedia("gallery", cwd=checkout),
-        "known": genmedia("journal", "rebuild", cwd=checkout),
+        "followed": genmedia_anew("lineage", path, cwd=checkout),
+        "drawn": genmedia_anew("gallery", cwd=checkout),
+        "known": genmedia_anew("journal", "rebuild", cwd=checkout),
     }
 
 
