@@ -37,7 +37,7 @@ class WorkerProcess:
     def __init__(self) -> None:
         self.process: subprocess.Popen[bytes] | None = None
         self._control: socket.socket | None = None
-        self._turn = threading.Lock()  # event loops of several threads may ask
+        self._turn = threading.RLock()  # event loops of several threads may ask
 
     def ask(self) -> socket.socket:
         """Return a socket at whose other end a new fork of the process answers; nothing comes from it if none could be started."""
@@ -50,13 +50,14 @@ class WorkerProcess:
 
     def end(self) -> None:
         """End the process; what it has forked goes on. The next file starts another."""
-        if self._control:
-            self._control.close()
-            self._control = None
-        if self.process:
-            self.process.kill()
-            self.process.wait()
-            self.process = None
+        with self._turn:
+            if self._control:
+                self._control.close()
+                self._control = None
+            if self.process:
+                self.process.kill()
+                self.process.wait()
+                self.process = None
 
     def _send(self, theirs: socket.socket) -> bool:
         if not self._control:
@@ -106,6 +107,8 @@ async def inspect_files(
                 process = int(await reader.readline() or 0)
                 answer = await reader.read()
         except TimeoutError:
+            if not process:  # it does not answer at all, and would not answer for the next file
+                WORKER.end()
             return [errors.MediaLimitError(f"looking at the files took more than {deadline:g} s") for _ in candidates]
         except ConnectionError:  # it ended before it had read all
             pass

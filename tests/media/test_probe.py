@@ -484,6 +484,18 @@ async def test_a_looking_process_is_kept_for_the_next_file_and_replaced_when_it_
     assert await used() != kept
 
 
+async def test_a_looking_process_that_stands_still_is_replaced_after_the_deadline(tmp_path: Path) -> None:
+    path = picture(tmp_path / "it.png", "PNG")
+    await inspect_file(path)
+    assert WORKER.process
+    os.kill(WORKER.process.pid, signal.SIGSTOP)
+
+    (verdict,) = await inspect_files([Candidate(path)], deadline=0.2)
+
+    assert isinstance(verdict, MediaLimitError)
+    assert (await inspect_file(path)).media_type == "image/png"
+
+
 async def test_a_relative_name_is_looked_up_where_the_process_that_asks_is_now(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
