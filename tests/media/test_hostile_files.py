@@ -11,7 +11,9 @@ import pytest
 
 from tests.corpus import CORPUS
 
-CPU_SECONDS, MEMORY_KIB = 1.8, 300 * 1024
+MEMORY_KIB = 300 * 1024
+LARGEST = "png as large as is passed"
+"""The sound file that takes longest. No file may take half as much again: seconds alone would say how fast the machine is."""
 
 Look = Callable[[Path, str, Path], tuple[dict[str, Any], float, int]]
 
@@ -54,14 +56,31 @@ def look() -> Generator[Look]:
         yield look
 
 
+@pytest.fixture(scope="module")
+def largest(look: Look, tmp_path_factory: pytest.TempPathFactory) -> Callable[[], float]:
+    """Looks at the sound file that takes longest; the seconds it computed."""
+    folder = tmp_path_factory.mktemp("largest")
+    path, kind = CORPUS[LARGEST].make(folder), CORPUS[LARGEST].kind
+    return lambda: look(path, kind, folder / "small.webp")[1]
+
+
+@pytest.fixture(scope="module")
+def usual(largest: Callable[[], float]) -> float:
+    """The seconds that it took once."""
+    return largest()
+
+
 @pytest.mark.parametrize("name", CORPUS)
-def test_a_hostile_or_broken_file_gets_its_verdict_and_takes_little_to_get_it(tmp_path: Path, look: Look, name: str) -> None:
+def test_a_hostile_or_broken_file_gets_its_verdict_and_takes_little_to_get_it(
+    tmp_path: Path, look: Look, largest: Callable[[], float], usual: float, name: str
+) -> None:
     specimen, small = CORPUS[name], tmp_path / "small.webp"
     path = specimen.make(tmp_path)
 
     said, computed, taken = look(path, specimen.kind, small)
-    if computed >= CPU_SECONDS:  # a processor that is shared with others counts more seconds for the same work, never fewer
-        computed = min(look(path, specimen.kind, small)[1] for _ in range(3))
+    share = computed / usual
+    if share >= 1.5:  # a processor that is shared with others counts more seconds for the same work at one time than at another
+        share = min(look(path, specimen.kind, small)[1] / largest() for _ in range(3))
 
     if isinstance(specimen.verdict, str):
         assert said["media_type"] == specimen.verdict
@@ -73,5 +92,5 @@ def test_a_hostile_or_broken_file_gets_its_verdict_and_takes_little_to_get_it(tm
         assert specimen.says in said["what"]
         assert "the process that looked at it broke" not in said["what"]
         assert str(tmp_path) not in said["what"]
-    assert computed < CPU_SECONDS
+    assert share < 1.5
     assert taken < MEMORY_KIB
