@@ -32,9 +32,9 @@ class PrefectServer:
 @contextmanager
 def shared_prefect(run_folder: Path) -> Generator[PrefectServer]:
     """One server for all processes of a run of the tests, which have the folder together; others begin with its tables, see `give_tables`."""
-    with ExitStack() as running, (run_folder / "prefect.turn").open("w") as turn:
+    with ExitStack() as stack, (run_folder / "prefect.turn").open("w") as turn:
         fcntl.flock(turn, fcntl.LOCK_EX)  # nobody has saved anything in it when its tables are copied
-        server = running.enter_context(running_prefect(run_folder / "prefect"))
+        server = stack.enter_context(running_prefect(run_folder / "prefect"))
         if not (tables := run_folder / _TABLES).exists():
             with closing(sqlite3.connect(run_folder / "prefect" / _DATABASE)) as made, closing(sqlite3.connect(tables)) as copy:
                 made.backup(copy)
@@ -43,10 +43,9 @@ def shared_prefect(run_folder: Path) -> Generator[PrefectServer]:
 
 
 def give_tables(run_folder: Path, folder: Path) -> None:
-    """Give a server that will have its state in a folder a database with all tables: to make them takes ten seconds."""
+    """Give a server that will have its state in a new folder a database with all tables: to make them takes ten seconds."""
     (folder / _DATABASE).parent.mkdir(parents=True, exist_ok=True)
-    if not (folder / _DATABASE).exists():
-        shutil.copy(run_folder / _TABLES, folder / _DATABASE)
+    shutil.copy(run_folder / _TABLES, folder / _DATABASE)
 
 
 @contextmanager

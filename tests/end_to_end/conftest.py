@@ -1,6 +1,5 @@
 """A Prefect server for those that look at everything in it: a test has it for itself, and without any blocks."""
 
-import os
 from collections.abc import Generator
 from pathlib import Path
 from typing import Any
@@ -54,9 +53,9 @@ def forgotten_blocks(request: pytest.FixtureRequest) -> Generator[None]:
 
 
 @pytest.fixture(scope="session")
-def own_prefect(prefect_server: PrefectServer, run_folder: Path) -> Generator[str]:
+def own_prefect(prefect_server: PrefectServer, run_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Generator[str]:
     """A server beside the one that all tests use at the same time; the address of its API."""
-    folder = run_folder / f"own-prefect-{os.environ.get('PYTEST_XDIST_WORKER', '')}"
+    folder = tmp_path_factory.mktemp("own-prefect")
     give_tables(run_folder, folder)
     with running_prefect(folder) as server:
         yield server.api

@@ -5,15 +5,19 @@ import subprocess
 import sys
 from collections.abc import Callable, Generator
 from pathlib import Path
+from time import process_time
 from typing import Any
 
 import pytest
+from PIL import Image
 
 from tests.corpus import CORPUS
 
 MEMORY_KIB = 300 * 1024
 LARGEST = "png as large as is passed"
-"""The sound file that takes longest. No file may take half as much again: seconds alone would say how fast the machine is."""
+"""The sound file that takes longest."""
+MOST = 3.0
+"""No file may take more than this many times as long as Pillow alone takes to decode that: seconds would say how fast the machine is."""
 
 Look = Callable[[Path, str, Path], tuple[dict[str, Any], float, int]]
 
@@ -57,30 +61,36 @@ def look() -> Generator[Look]:
 
 
 @pytest.fixture(scope="module")
-def largest(look: Look, tmp_path_factory: pytest.TempPathFactory) -> Callable[[], float]:
-    """Looks at the sound file that takes longest; the seconds it computed."""
-    folder = tmp_path_factory.mktemp("largest")
-    path, kind = CORPUS[LARGEST].make(folder), CORPUS[LARGEST].kind
-    return lambda: look(path, kind, folder / "small.webp")[1]
+def decode(tmp_path_factory: pytest.TempPathFactory) -> Callable[[], float]:
+    """Decodes the sound file that takes longest, and does nothing else; the seconds it computed."""
+    path = CORPUS[LARGEST].make(tmp_path_factory.mktemp("largest"))
+
+    def decode() -> float:
+        begun = process_time()
+        with Image.open(path) as opened:
+            opened.load()
+        return process_time() - begun
+
+    return decode
 
 
 @pytest.fixture(scope="module")
-def usual(largest: Callable[[], float]) -> float:
+def usual(decode: Callable[[], float]) -> float:
     """The seconds that it took once."""
-    return largest()
+    return decode()
 
 
 @pytest.mark.parametrize("name", CORPUS)
 def test_a_hostile_or_broken_file_gets_its_verdict_and_takes_little_to_get_it(
-    tmp_path: Path, look: Look, largest: Callable[[], float], usual: float, name: str
+    tmp_path: Path, look: Look, decode: Callable[[], float], usual: float, name: str
 ) -> None:
     specimen, small = CORPUS[name], tmp_path / "small.webp"
     path = specimen.make(tmp_path)
 
     said, computed, taken = look(path, specimen.kind, small)
     share = computed / usual
-    if share >= 1.5:  # a processor that is shared with others counts more seconds for the same work at one time than at another
-        share = min(look(path, specimen.kind, small)[1] / largest() for _ in range(3))
+    if share >= MOST:  # a processor that is shared with others counts more seconds for the same work at one time than at another
+        share = min(look(path, specimen.kind, small)[1] / decode() for _ in range(3))
 
     if isinstance(specimen.verdict, str):
         assert said["media_type"] == specimen.verdict
@@ -92,5 +102,5 @@ def test_a_hostile_or_broken_file_gets_its_verdict_and_takes_little_to_get_it(
         assert specimen.says in said["what"]
         assert "the process that looked at it broke" not in said["what"]
         assert str(tmp_path) not in said["what"]
-    assert share < 1.5
+    assert share < MOST
     assert taken < MEMORY_KIB

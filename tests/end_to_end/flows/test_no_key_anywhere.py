@@ -26,7 +26,7 @@ from tests.studio import Studio
 
 LOUD = ("httpx", "httpcore", "websockets", "genmedia", "prefect", "sqlalchemy.engine")
 SENT = ("httpx", "genmedia")
-"""Of these, what Prefect is sent besides its own lines. All lines are searched here; the rest are some 100,000 of connections and SQL."""
+"""Of these, what Prefect is sent besides its own lines; the rest tell of connections and SQL. The lines of all are searched here."""
 STEP = {"name": "blur", "technique": "studio-blur", "inputs": [{"id": "input_image", "file": "photos/coffee.jpg"}]}
 RUNS: dict[str, tuple[Any, dict[str, Any]]] = {
     "flora": (technique_chain, {"chain": {"name": "searched", "steps": [STEP]}}),
