@@ -98,10 +98,16 @@ def prefect(prefect_server: PrefectServer) -> Generator[str]:
     """The address of a Prefect server's API, which flows that run here use as well."""
     from prefect.events.worker import EventsWorker  # noqa: PLC0415 # takes two seconds that most tests need not wait
     from prefect.logging.handlers import APILogWorker  # noqa: PLC0415
-    from prefect.settings import PREFECT_API_SSL_CERT_FILE, PREFECT_API_URL, temporary_settings  # noqa: PLC0415
+    from prefect.settings import (  # noqa: PLC0415
+        PREFECT_API_SSL_CERT_FILE,
+        PREFECT_API_URL,
+        PREFECT_CLIENT_CSRF_SUPPORT_ENABLED,
+        temporary_settings,
+    )
 
+    settings: dict[Any, Any] = {PREFECT_API_URL: prefect_server.api, PREFECT_CLIENT_CSRF_SUPPORT_ENABLED: False}
     # Prefect has read the environment before `one_certificate` changed it.
-    with temporary_settings({PREFECT_API_URL: prefect_server.api, PREFECT_API_SSL_CERT_FILE: os.environ["SSL_CERT_FILE"]}):
+    with temporary_settings({**settings, PREFECT_API_SSL_CERT_FILE: os.environ["SSL_CERT_FILE"]}):
         yield prefect_server.api
         APILogWorker.drain_all()
         EventsWorker.drain_all()

@@ -52,7 +52,7 @@ def forgotten_blocks(request: pytest.FixtureRequest) -> Generator[None]:
                 httpx.delete(f"{api}/block_documents/{one['id']}").raise_for_status()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")  # an idle server takes more of the machine in the rest of a run than to start another
 def own_prefect(prefect_server: PrefectServer, run_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Generator[str]:
     """A server beside the one that all tests use at the same time; the address of its API."""
     folder = tmp_path_factory.mktemp("own-prefect")

@@ -17,7 +17,6 @@ import pytest
 from playwright.sync_api import Browser, Page, Request, expect
 from prefect.flows import load_flow_from_entrypoint
 
-from deployments.local_server import LOGO_ROUTES
 from genmedia.cli.project import Project
 from genmedia.cli.services import prefect_environment, prefect_key, prefect_service, running
 from tests.commands import PROJECT, python_module
@@ -199,6 +198,8 @@ def test_the_catalogue_of_blocks_has_none_that_cannot_be_saved_not_even_of_befor
 
 
 def test_answers_without_logos_come_as_prefect_sends_them(guarded: Guarded) -> None:
+    from deployments.local_server import LOGO_ROUTES  # noqa: PLC0415 # it imports Prefect's server, in every process that collects tests
+
     user, _, password = guarded.password.partition(":")
     asked = {"sec-fetch-mode": "cors", "accept-encoding": "gzip"}
 
@@ -236,7 +237,8 @@ def test_every_deployment_stands_on_one_page_and_takes_a_submission_of_its_form_
         expect(page.get_by_text("Page 1 of 1")).to_be_visible()
 
         for one in guarded.ask("/deployments/filter", {"sort": "NAME_ASC"}):
-            page.goto(f"{guarded.url}/v2/deployments/deployment/{one['id']}/run")
+            # The form's fields are loaded last and move the button: a click while it moves is none.
+            page.goto(f"{guarded.url}/v2/deployments/deployment/{one['id']}/run", wait_until="networkidle")
             page.get_by_role("button", name="Submit").click(timeout=60_000)
             expect(page.get_by_text("scheduled to start now").first).to_be_visible(timeout=60_000)
             page.wait_for_url(f"**/deployment/{one['id']}*")
