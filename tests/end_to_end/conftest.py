@@ -1,6 +1,7 @@
 """A Prefect server for those that look at everything in it: a test has it for itself, and without any blocks."""
 
 from collections.abc import Generator
+from copy import deepcopy
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -16,11 +17,11 @@ from tests.sandboxes import ACCOUNTS
 
 @pytest.fixture(autouse=True, scope="session")
 def blocks_known_once() -> Generator[None]:
-    """What Prefect finds out of a type of blocks with each block that is saved, this process finds out once: that is half of its work."""
+    """What Prefect finds out about a type of blocks with each block that is saved, this process finds out once: that is half of its work."""
     ids: dict[tuple[type[Block], str], tuple[UUID | None, UUID | None]] = {}
-    secret: dict[tuple[type[Block], str], bool] = {}
+    schemas: dict[tuple[type[Block], str], dict[str, Any]] = {}
     register: Any = Block.aregister_type_and_schema
-    has_secrets = Block._field_has_secrets  # pyright: ignore[reportPrivateUsage] # it makes the type's whole schema for each field
+    schema: Any = Block.model_json_schema  # Prefect makes it for each field of each block
 
     async def register_once(kind: type[Block], client: Any = None) -> None:
         known = (kind, PREFECT_API_URL.value() or "")
@@ -29,15 +30,15 @@ def blocks_known_once() -> Generator[None]:
             ids[known] = (kind._block_type_id, kind._block_schema_id)  # pyright: ignore[reportPrivateUsage] # as Prefect keeps them
         kind._block_type_id, kind._block_schema_id = ids[known]  # pyright: ignore[reportPrivateUsage] # of the server that is asked now
 
-    def has_secrets_once(block: Block, field_name: str) -> bool:
-        known = (type(block), field_name)
-        if known not in secret:
-            secret[known] = has_secrets(block, field_name)
-        return secret[known]
+    def schema_once(kind: type[Block], **how: Any) -> dict[str, Any]:
+        known = (kind, repr(how))
+        if known not in schemas:
+            schemas[known] = schema.__func__(kind, **how)
+        return deepcopy(schemas[known])
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(Block, "aregister_type_and_schema", classmethod(register_once))
-        patch.setattr(Block, "_field_has_secrets", has_secrets_once)
+        patch.setattr(Block, "model_json_schema", classmethod(schema_once))
         yield
 
 
@@ -47,9 +48,9 @@ def forgotten_blocks(request: pytest.FixtureRequest) -> Generator[None]:
     yield
     if "prefect" in request.fixturenames:
         api = request.getfixturevalue("prefect")
-        for one in httpx.post(f"{api}/block_documents/filter", json={}).raise_for_status().json():
-            if (one["name"] or "").startswith(ACCOUNTS):
-                httpx.delete(f"{api}/block_documents/{one['id']}").raise_for_status()
+        saved = {"block_documents": {"name": {"like_": ACCOUNTS}}}
+        for one in httpx.post(f"{api}/block_documents/filter", json=saved).raise_for_status().json():
+            httpx.delete(f"{api}/block_documents/{one['id']}").raise_for_status()
 
 
 @pytest.fixture(scope="module")  # an idle server takes more of the machine in the rest of a run than to start another
