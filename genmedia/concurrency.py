@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine, Hashable, Iterable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from typing import Any, Protocol, TypeVar
 from weakref import WeakKeyDictionary
 
@@ -39,6 +39,25 @@ async def leased(key: Hashable, make: Callable[[], T]) -> AsyncGenerator[T]:
         if shared[1] == 0:
             del here[key]
             await to_the_end(shared[0].aclose())
+
+
+class Signal:
+    """Wakes all tasks that wait for a change. A task notes `ahead` before it looks, and waits for that: no change in between is missed."""
+
+    def __init__(self) -> None:
+        self.ahead = asyncio.Event()
+
+    def fire(self) -> None:
+        """Tell those that wait, or have noted `ahead`, that something has changed."""
+        self.ahead.set()
+        self.ahead = asyncio.Event()
+
+
+async def set_within(event: asyncio.Event, seconds: float) -> None:
+    """Wait until an event is set, and at most so many seconds."""
+    with suppress(TimeoutError):
+        async with asyncio.timeout(seconds):
+            await event.wait()
 
 
 async def end_task(*tasks: asyncio.Future[Any]) -> None:

@@ -31,7 +31,8 @@ class Sandbox:
         self.pid = process.pid
         self.process = process
         self.output = output
-        self.http = httpx.Client(timeout=60)
+        # The sandbox closes connections that were idle for 5 s, which httpx would keep as long: a request could meet one that closes.
+        self.http = httpx.Client(timeout=60, limits=httpx.Limits(keepalive_expiry=2))
         overview = self.http.get(f"{url}/sandbox").json()
         self.media_url: str = overview["media_url"]
         self.sample: str = overview["links"]["sample_photo"]

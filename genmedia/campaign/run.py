@@ -32,7 +32,7 @@ from genmedia.jobs.job import Account
 from genmedia.journal import Journal, Purpose
 from genmedia.journal.order import Order
 from genmedia.progress import Log, Progress, announce, listener
-from genmedia.providers.base import ProviderClient
+from genmedia.providers.base import ProviderClient, at_desk
 from genmedia.providers.inputs import PendingInput, ResolvedInput
 from genmedia.providers.offers import Credentials
 from genmedia.providers.registry import kind_of, kinds
@@ -81,7 +81,9 @@ async def run_campaign(brief: Brief, host: Host[Any]) -> Ended:
             await run.make_plan()
         await host.begin(brief.name, list(run.payers.values()))
         async with _naming_paid_work(brief.name, assets):
-            foreseen = await run.price(await held.enter_async_context(assets.get_journal()))
+            journal = await held.enter_async_context(assets.get_journal())
+            await run.share_accounts(journal)
+            foreseen = await run.price(journal)
         with _logging_ends(host.log):
             announce(one.name for one in foreseen)
             results = await run.buy()
@@ -183,6 +185,11 @@ class _Run:
             payer = await self.host.load_payer(provider, self.brief.accounts[provider])
             self._clients[provider] = await self.held.enter_async_context(payer.get_client())
             self.payers[provider] = payer
+
+    async def share_accounts(self, journal: Journal) -> None:
+        """Share the accounts with other processes until the run ends; see `at_desk`."""
+        for client in self._clients.values():
+            await self.held.enter_async_context(at_desk(client, journal))
 
     async def _look_at(self, names: Iterable[str], fetcher: ProviderClient | None, kind: str = "") -> Files:
         http = fetcher.http if fetcher else None

@@ -5,12 +5,12 @@ A job is polled until it ends; pushed news only comes earlier. A job never goes 
 
 import asyncio
 import random
-from collections import deque
-from collections.abc import Awaitable, Callable, Hashable, Iterable, Mapping
-from contextlib import suppress
+from collections import Counter, defaultdict, deque
+from collections.abc import Awaitable, Callable, Generator, Hashable, Iterable, Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from time import monotonic
-from typing import Generic, TypeVar
+from typing import Generic, Protocol, TypeVar
 
 from genmedia import errors
 from genmedia.concurrency import end_task, every
@@ -59,6 +59,10 @@ class Look(Generic[R]):
     missing: frozenset[R] = frozenset()
     failed: Mapping[R, errors.GenmediaError] = field(default_factory=dict[R, errors.GenmediaError])
 
+    def __or__(self, other: "Look[R]") -> "Look[R]":
+        """Return the results of both looks."""
+        return Look({**self.jobs, **other.jobs}, self.missing | other.missing, {**self.failed, **other.failed})
+
 
 async def look_at_each(refs: Iterable[R], ask: Callable[[R], Awaitable[Job]], tell: Callable[[R, Job], None]) -> Look[R]:
     """Look at jobs with one request for each, all at once; a job that cannot be looked at neither hides the others nor delays them.
@@ -84,6 +88,23 @@ async def look_at_each(refs: Iterable[R], ask: Callable[[R], Awaitable[Job]], te
     return Look({}, frozenset(missing), failed)
 
 
+class Board(Protocol[R]):
+    """Where processes that wait for jobs of one account tell each other what they see, so that one of them looks for all."""
+
+    @property
+    def pause(self) -> float | None:
+        """Seconds after which to ask again who looks, where another process does; None where this one does."""
+        ...
+
+    async def look(self, refs: frozenset[R], ask: Callable[[frozenset[R]], Awaitable[Look[R]]]) -> Look[R]:
+        """Look at jobs by `ask`, or return what another process saw of them."""
+        ...
+
+    def hint(self, ref: R, job: Job) -> None:
+        """Tell the others news of a job that did not come as the result of `look`."""
+        ...
+
+
 @dataclass(eq=False)
 class _Wait(Generic[R]):
     """A wait for one job."""
@@ -92,6 +113,7 @@ class _Wait(Generic[R]):
     about: str
     queue_seconds: float
     run_seconds: float
+    board: Board[R] | None
     due: float
     since: float = field(default_factory=monotonic)
     best: int = -1
@@ -172,12 +194,23 @@ class Watcher(Generic[R]):
         self._every = every
         self._clock_scale = clock_scale
         self._waits: set[_Wait[R]] = set()
+        self._by_ref: defaultdict[R, list[_Wait[R]]] = defaultdict(list)
+        self._others: dict[Board[R], frozenset[R]] = {}
+        self._boards: Counter[Board[R]] = Counter()
         self._ended_early: deque[R] = deque(maxlen=EARLY)
         self._woken = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
 
     async def wait(
-        self, ref: R, *, about: str, queue_seconds: float, run_seconds: float, seen: Seen, first_after: float = 0
+        self,
+        ref: R,
+        *,
+        about: str,
+        queue_seconds: float,
+        run_seconds: float,
+        seen: Seen,
+        first_after: float = 0,
+        board: Board[R] | None = None,
     ) -> Job:
         """Wait until a job has ended, and return the last look at it.
 
@@ -188,6 +221,7 @@ class Watcher(Generic[R]):
             run_seconds: Longest time that it runs, in seconds.
             seen: Called with each news of the job, for progress, and when looking begins to fail.
             first_after: Seconds before which a look would be wasted, as the provider estimates.
+            board: Where processes that wait for the account's jobs tell each other what they see; None for a process that is alone.
 
         Raises:
             QueueTimeoutError: It did not start in time; it is still paid for.
@@ -196,11 +230,10 @@ class Watcher(Generic[R]):
             ApiError: The provider refused to show it, for another reason than the above.
         """
         due = 0 if ref in self._ended_early else monotonic() + first_after / self._clock_scale()
-        wait = _Wait(ref, about, queue_seconds, run_seconds, due)
+        wait = _Wait(ref, about, queue_seconds, run_seconds, board, due)
         self._waits.add(wait)
-        self._woken.set()
-        if self._task is None or self._task.done():
-            self._task = asyncio.create_task(self._run(), name="watcher")
+        self._by_ref[ref].append(wait)
+        self._wake()
         try:
             while True:
                 news = await wait.news.get()
@@ -211,11 +244,37 @@ class Watcher(Generic[R]):
                     return news
         finally:
             self._waits.discard(wait)
+            self._by_ref[ref].remove(wait)
+            if not self._by_ref[ref]:
+                del self._by_ref[ref]
+
+    @contextmanager
+    def telling(self, board: Board[R]) -> Generator[None]:
+        """Tell a board what is pushed while the block runs."""
+        self._boards[board] += 1
+        try:
+            yield
+        finally:
+            self._boards -= Counter([board])
+            if board not in self._boards:
+                self._others.pop(board, None)
+
+    def pause(self) -> float:
+        """Return the shortest pause between two looks at a job, in seconds of this machine's clock."""
+        return self._every()[0] / self._clock_scale()
+
+    def look_for_others(self, board: Board[R], refs: frozenset[R]) -> None:
+        """Look at jobs that other processes wait for, and that nobody waits for here."""
+        self._others[board] = frozenset(ref for ref in refs if ref not in self._by_ref)
+        if self._others[board]:
+            self._wake()
 
     def hint(self, ref: R, job: Job) -> None:
         """Pass on news that was pushed."""
         if job.status.terminal:
             self._note_end(ref)
+        for board in self._boards:
+            board.hint(ref, job)
         for wait in self._of(ref):
             wait.tell(job)
 
@@ -237,27 +296,38 @@ class Watcher(Generic[R]):
             self._ended_early.append(ref)
 
     def _of(self, ref: R) -> Iterable[_Wait[R]]:
-        return [wait for wait in self._waits if wait.ref == ref]
+        return list(self._by_ref.get(ref, ()))
+
+    def _wake(self) -> None:
+        self._woken.set()
+        if self._task is None or self._task.done():
+            self._task = asyncio.create_task(self._run(), name="watcher")
 
     async def _run(self) -> None:
-        while self._waits:
+        while self._waits or any(self._others.values()):
             if await self._pause():
                 continue
             now = monotonic()
-            due = frozenset(wait.ref for wait in self._waits if wait.due <= now)
-            looked_at = [wait for wait in self._waits if wait.ref in due]
-            for wait in looked_at:
-                wait.due = _UNDER_WAY
-            look = await self._look_at(due)
-            self._deliver(look, now)
-            self._plan_next(looked_at, look)
+            due = {wait.ref for wait in self._waits if wait.due <= now}
+            others, self._others = self._others, {}
+            for board in {wait.board for ref in due for wait in self._of(ref)} | others.keys():
+                looked_at = [wait for ref in due for wait in self._of(ref) if wait.board is board]
+                for wait in looked_at:
+                    wait.due = _UNDER_WAY
+                refs = frozenset(wait.ref for wait in looked_at) | (
+                    others.get(board, frozenset[R]()) if board else frozenset[R]()
+                )
+                if refs:
+                    look = await self._look_at(board, refs)
+                    self.deliver(look, now)
+                    self._plan_next(looked_at, look)
 
-    async def _look_at(self, due: frozenset[R]) -> Look[R]:
+    async def _look_at(self, board: Board[R] | None, due: frozenset[R]) -> Look[R]:
         """Look once at the jobs that are due; that may take long, and deadlines that pass meanwhile are told."""
         deadlines = asyncio.create_task(self._keep_deadlines())
         try:
             with asking_once(), errors.contained("a look at all jobs that are waited for"):
-                return await self._look(due)
+                return await (board.look(due, self._look) if board else self._look(due))
         except errors.GenmediaError as error:
             return Look({}, failed=dict.fromkeys(due, error))
         finally:
@@ -278,6 +348,8 @@ class Watcher(Generic[R]):
     async def _pause(self) -> bool:
         """Sleep until the next look or deadline; return False, without sleep, if a look is due now, else True."""
         self._expire()
+        if any(self._others.values()):
+            return False
         now, scale = monotonic(), self._clock_scale()
         seconds = min(min(wait.due, wait.deadline(scale)) for wait in self._waits) - now
         if seconds <= 0:
@@ -288,7 +360,13 @@ class Watcher(Generic[R]):
                 await self._woken.wait()
         return True
 
-    def _deliver(self, look: Look[R], asked: float) -> None:
+    def deliver(self, look: Look[R], asked: float) -> None:
+        """Pass on what a look saw.
+
+        Args:
+            look: Result of the look.
+            asked: Time at which it began, by `time.monotonic`.
+        """
         for ref, job in look.jobs.items():
             for wait in self._of(ref):
                 wait.tell(job)
@@ -306,6 +384,8 @@ class Watcher(Generic[R]):
         for wait in looked_at:
             error = look.failed.get(wait.ref)
             # If a look was asked for while this one was under way, another follows: this one may have been answered too early.
-            if wait.due == _UNDER_WAY:
+            if wait.due == _UNDER_WAY and wait.board and (reading := wait.board.pause) is not None:
+                wait.due = monotonic() + reading
+            elif wait.due == _UNDER_WAY:
                 seconds = min(pause * 2 ** min(wait.failures, 10), longest) * 2**wait.absences
                 wait.due = monotonic() + max(seconds, min(getattr(error, "retry_after", None) or 0.0, LONGEST_HOLD)) / scale

@@ -1,7 +1,8 @@
 """The journal's database: SQLite for one machine, PostgreSQL for several. It is migrated by itself, and waited for while unreachable.
 
-On SQLite every change is on disk before the next step is taken (`synchronous=FULL`), and every transaction takes the write lock first
-(`BEGIN IMMEDIATE`), so that two processes never both win. On PostgreSQL unique indexes and locks for the transaction enforce the rules.
+On SQLite every change is on disk before the next step is taken (`synchronous=FULL`), and every transaction that changes something takes
+the write lock first (`BEGIN IMMEDIATE`), so that two processes never both win. On PostgreSQL unique indexes and locks for the transaction
+enforce the rules.
 """
 
 import asyncio
@@ -24,11 +25,11 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_en
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.functions import FunctionElement
 
-from genmedia.concurrency import to_the_end
+from genmedia.concurrency import Signal, to_the_end
 from genmedia.errors import JournalError, JournalUnreachableError, SettingsError
 from genmedia.store.private import make_file, make_folder
 
-FIRST = NEWEST = "0005"
+FIRST, NEWEST = "0005", "0006"
 """First and newest migration in `migrations/versions`; a journal with a lower number is from before the first release."""
 
 PATIENCE_SECONDS = 300.0
@@ -39,6 +40,7 @@ LOCK_SECONDS = 30
 """Longest wait of a statement for a lock, in seconds."""
 
 PRAGMAS = (f"busy_timeout={LOCK_SECONDS * 1000}", "journal_mode=WAL", "synchronous=FULL", "secure_delete=ON", "foreign_keys=ON")
+_READING = "genmedia_reading"
 _migrating = threading.Lock()
 _GONE = ("08", "57P", "55P03")
 """Beginnings of PostgreSQL's error codes for connections that broke, servers that stop or start, and locks waited for too long."""
@@ -59,6 +61,23 @@ def _sqlite_clock(*_: Any, **__: Any) -> str:  # pyright: ignore[reportUnusedFun
 @compiles(Clock, "postgresql")
 def _postgresql_clock(*_: Any, **__: Any) -> str:  # pyright: ignore[reportUnusedFunction] # SQLAlchemy calls it
     return """to_char(clock_timestamp() AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"+00:00"')"""
+
+
+class Now(FunctionElement[float]):
+    """Time by the database's own clock, in seconds since 1970."""
+
+    type = sa.Float()
+    inherit_cache = True
+
+
+@compiles(Now, "sqlite")
+def _sqlite_now(*_: Any, **__: Any) -> str:  # pyright: ignore[reportUnusedFunction] # SQLAlchemy calls it
+    return "((julianday('now') - 2440587.5) * 86400.0)"
+
+
+@compiles(Now, "postgresql")
+def _postgresql_now(*_: Any, **__: Any) -> str:  # pyright: ignore[reportUnusedFunction] # SQLAlchemy calls it
+    return "extract(epoch FROM clock_timestamp())::float8"
 
 
 async def read_clock(connection: AsyncConnection) -> datetime:
@@ -117,6 +136,9 @@ class Database:
     Args:
         url: A SQLAlchemy address of a SQLite file or of a PostgreSQL database.
 
+    Attributes:
+        changes: Fired in this process when a job has ended here, or an attempt.
+
     Raises:
         SettingsError: The address is of neither.
         JournalError: The SQLite file cannot be used.
@@ -128,6 +150,7 @@ class Database:
         self.file = Path(str(self._url.database)) if self._url.get_backend_name() == "sqlite" else None
         if self.file:
             _try_file(self.file)
+        self.changes = Signal()
         self._engine = _engine(self._url)
         self._ready = False
 
@@ -136,8 +159,11 @@ class Database:
         await self._engine.dispose()
 
     @asynccontextmanager
-    async def transaction(self) -> AsyncGenerator[AsyncConnection]:
+    async def transaction(self, *, reading: bool = False) -> AsyncGenerator[AsyncConnection]:
         """Open a transaction; its changes are made completely or not at all.
+
+        Args:
+            reading: True for a transaction that changes nothing: with SQLite it waits for no other, and none waits for it.
 
         Raises:
             IntegrityError: A change breaks a rule of the tables.
@@ -147,8 +173,10 @@ class Database:
         try:
             if not self._ready:
                 await self._make_ready()
-            async with self._engine.begin() as connection:
-                yield connection
+            async with self._engine.connect() as connection:
+                await connection.execution_options(**{_READING: reading})
+                async with connection.begin():
+                    yield connection
         except IntegrityError:
             raise
         except NoConnectionError as error:
@@ -287,12 +315,12 @@ def _engine(url: URL, *, migrating: bool = False) -> AsyncEngine:
         cursor.close()
 
     event.listen(engine.sync_engine, "connect", configure)
-    event.listen(engine.sync_engine, "begin", _take_write_lock)
+    event.listen(engine.sync_engine, "begin", _begin)
     return engine
 
 
-def _take_write_lock(connection: sa.Connection) -> None:
-    connection.exec_driver_sql("BEGIN IMMEDIATE")
+def _begin(connection: sa.Connection) -> None:
+    connection.exec_driver_sql("BEGIN" if connection.get_execution_options().get(_READING) else "BEGIN IMMEDIATE")
 
 
 def _migrate_alone(url: URL) -> None:

@@ -1,7 +1,7 @@
 """Reading the journal: submissions, attempts, files and waiters."""
 
 import json
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -10,7 +10,9 @@ import sqlalchemy as sa
 
 from genmedia.errors import JournalError
 from genmedia.journal.database import Database, retry_while_unreachable, uncancellable
+from genmedia.journal.desk import Desk, SharedWindow, Slots
 from genmedia.journal.ledger import Entry, read_entries
+from genmedia.journal.looks import Looks, R, Watching
 from genmedia.journal.ownership import Leases, Locks, given_up, process_of
 from genmedia.journal.records import (
     Attempt,
@@ -57,6 +59,27 @@ class Reading:
         await self._owners.aclose()
         await self._database.aclose()
 
+    def desk(
+        self,
+        account: str,
+        *,
+        per_minute: int | None,
+        open_jobs: int | None,
+        clock_scale: Callable[[], float],
+        watching: Watching[R],
+    ) -> Desk[R]:
+        """Return what all processes share that use an account.
+
+        Args:
+            account: The account.
+            per_minute: Number of requests in any 60 seconds; None for no limit.
+            open_jobs: Number of jobs that may be open; None for no limit.
+            clock_scale: Returns the factor by which a sandbox's clock runs faster.
+            watching: How this process looks at the account's jobs.
+        """
+        window = SharedWindow(self._database, account, per_minute, clock_scale) if per_minute else None
+        return Desk(Slots(self._database, account, open_jobs), window, Looks(self._database, account, watching))
+
     async def live_attempt(self, key: str) -> Attempt | None:
         """Return the attempt that answers for the submission `key`; None when nothing was bought or all attempts ended without a result."""
         return await self._find(attempts.c.key == key, attempts.c.state.in_(LIVE))
@@ -75,7 +98,7 @@ class Reading:
         """
         asked, found = sorted(keys), set[str]()
         bought = attempts.c.state.in_(LIVE), attempts.c.state != AttemptState.CONTENT_REFUSED
-        async with self._database.transaction() as connection:
+        async with self._database.transaction(reading=True) as connection:
             for first in range(0, len(asked), KEYS_AT_ONCE):
                 some = attempts.c.key.in_(asked[first : first + KEYS_AT_ONCE])
                 found |= {row.key for row in await connection.execute(sa.select(attempts.c.key).where(some, *bought))}
@@ -119,7 +142,7 @@ class Reading:
 
     @retry_while_unreachable
     async def _find_all(self, *where: sa.ColumnElement[bool]) -> list[Attempt]:
-        async with self._database.transaction() as connection:
+        async with self._database.transaction(reading=True) as connection:
             return await read_attempts(connection, *where)
 
     async def is_worked_on(self, attempt: Attempt) -> bool:
@@ -133,7 +156,7 @@ class Reading:
         The list is empty if the sidecar of one of them cannot be read: then the files are fetched again, and not bought again.
         """
         query = sa.select(assets).where(assets.c.attempt == attempt_id).order_by(assets.c.number, assets.c.id)
-        async with self._database.transaction() as connection:
+        async with self._database.transaction(reading=True) as connection:
             rows = await connection.execute(query)
             with suppress(ValueError):
                 return [as_asset(row) for row in rows]
@@ -148,7 +171,7 @@ class Reading:
         Raises:
             JournalError: The database cannot be used.
         """
-        async with self._database.transaction() as connection:
+        async with self._database.transaction(reading=True) as connection:
             rows = await connection.execute(sa.select(attempts.c.key, attempts.c.number, attempts.c.run))
             return {(row.key, row.number): row.run for row in rows}
 
@@ -156,7 +179,7 @@ class Reading:
     async def paths_of(self, digest: str) -> list[str]:
         """Return the paths of all files that have this content, or came with it, in the order in which they were stored."""
         query = sa.select(assets.c.path).where(has_content(digest), assets.c.forgotten_at.is_(None)).order_by(assets.c.id)
-        async with self._database.transaction() as connection:
+        async with self._database.transaction(reading=True) as connection:
             return [row.path for row in await connection.execute(query)]
 
     @retry_while_unreachable
@@ -179,7 +202,7 @@ class Reading:
             .select_from(joined)
             .where(has_content(digest), theirs.not_in(mine), assets.c.forgotten_at.is_(None))
         )
-        async with self._database.transaction() as connection:
+        async with self._database.transaction(reading=True) as connection:
             rows = (await connection.execute(query.order_by(assets.c.path).limit(most))).all()
         return [Duplicate(row.path, row.account, row.operation, json.loads(row.request)) for row in rows], rows[
             0
@@ -191,14 +214,14 @@ class Reading:
         unsettled = attempts.c.state.in_([AttemptState.INTENDED, AttemptState.IN_DOUBT])
         others = submissions.c.operation == attempt.operation, attempts.c.account == attempt.account, attempts.c.id != attempt.id
         query = sa.select(attempts.c.id).join(submissions).where(unsettled, *others)
-        async with self._database.transaction() as connection:
+        async with self._database.transaction(reading=True) as connection:
             return (await connection.execute(query)).first() is None
 
     @retry_while_unreachable
     async def owned_jobs(self, account: str) -> set[str]:
         """Return the remote ids of all jobs of an account that belong to an attempt."""
         query = sa.select(attempts.c.remote_id).where(attempts.c.account == account, attempts.c.remote_id.is_not(None))
-        async with self._database.transaction() as connection:
+        async with self._database.transaction(reading=True) as connection:
             return {row.remote_id for row in await connection.execute(query)}
 
     @retry_while_unreachable
@@ -209,7 +232,7 @@ class Reading:
             since: First moment of the time; None for the beginning.
             until: First moment after the time; None for now.
         """
-        async with self._database.transaction() as connection:
+        async with self._database.transaction(reading=True) as connection:
             return await read_entries(connection, since, until)
 
     async def open_attempts(self) -> list[Attempt]:
@@ -254,14 +277,14 @@ class Reading:
 
     @retry_while_unreachable
     async def _interests(self, attempt_id: int) -> Sequence[sa.Row[Any]]:
-        async with self._database.transaction() as connection:
+        async with self._database.transaction(reading=True) as connection:
             return (await connection.execute(sa.select(waiters).where(waiters.c.attempt == attempt_id))).all()
 
     @retry_while_unreachable
     async def uses(self, key: str) -> list[Use]:
         """Return the uses of a submission, in the order in which they began."""
         query = sa.select(uses).where(uses.c.key == key).order_by(uses.c.since, uses.c.campaign, uses.c.step)
-        async with self._database.transaction() as connection:
+        async with self._database.transaction(reading=True) as connection:
             rows = await connection.execute(query)
             return [
                 Use(

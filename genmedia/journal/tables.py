@@ -58,6 +58,11 @@ attempts = sa.Table(
     sa.Column("used_at", sa.String),
     sa.Column("bound_at", sa.String),
     sa.Column("ended_at", sa.String),
+    # Time at which its job was seen ended: from then on it is not open at the provider, though its files may still be fetched.
+    sa.Column("over_at", sa.String),
+    # What the last look saw of its job, as JSON, and its time in seconds since 1970; see `journal/looks.py`.
+    sa.Column("seen", sa.Text),
+    sa.Column("seen_at", sa.Float),
     # A fingerprint of the key that bought it, and the credentials block that held the key; null and empty where that was not written down.
     sa.Column("key_print", sa.String(16)),
     sa.Column("block", sa.String, nullable=False, server_default=""),
@@ -84,6 +89,8 @@ sa.Index("spending", attempts.c.account, attempts.c.unit, attempts.c.intended_at
 sa.Index("spending_of_runs", attempts.c.account, attempts.c.unit, attempts.c.run, *_cost)
 sa.Index("spending_of_campaigns", attempts.c.account, attempts.c.unit, attempts.c.campaign, *_cost)
 sa.Index("endings", attempts.c.account, attempts.c.ended_at)
+_at_work = sa.and_(_open, attempts.c.over_at.is_(None))
+sa.Index("slots", attempts.c.account, sqlite_where=_at_work, postgresql_where=_at_work)
 sa.Index("remote_jobs", attempts.c.account, attempts.c.remote_id)
 
 assets = sa.Table(
@@ -127,6 +134,28 @@ owners = sa.Table(
     tables,
     sa.Column("name", sa.String(64), primary_key=True),
     sa.Column("expires_at", sa.DateTime(timezone=True), nullable=False),
+)
+
+_bound = attempts.c.state == "bound"
+sa.Index("looks", attempts.c.account, sqlite_where=_bound, postgresql_where=_bound)
+
+watchers = sa.Table(
+    "watchers",
+    tables,
+    sa.Column("account", sa.String, primary_key=True),
+    # The process that looks at the account's jobs, for all; and the end of its lease, in seconds since 1970.
+    sa.Column("name", sa.String(64), nullable=False),
+    sa.Column("until", sa.Float, nullable=False),
+)
+
+requests = sa.Table(
+    "requests",
+    tables,
+    sa.Column("id", sa.Integer, primary_key=True),
+    sa.Column("account", sa.String, nullable=False, index=True),
+    # Requests that a process may send, and the time, in seconds since 1970, at which they are free again.
+    sa.Column("number", sa.Integer, nullable=False),
+    sa.Column("until", sa.Float, nullable=False),
 )
 
 caps = sa.Table(

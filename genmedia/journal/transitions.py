@@ -14,6 +14,7 @@ from sqlalchemy.exc import IntegrityError
 from genmedia.errors import JournalError, SupersededError
 from genmedia.jobs.job import NOBODY, Buyer, Counter, amount
 from genmedia.journal.database import Clock, retry_while_unreachable, uncancellable
+from genmedia.journal.desk import open_jobs
 from genmedia.journal.order import Order, Purpose
 from genmedia.journal.ownership import given_up, process_of
 from genmedia.journal.reading import NO_OWNER, Reading
@@ -47,6 +48,9 @@ from genmedia.transport.redaction import redact
 CLAIM_SECONDS = 0.2
 """Pause between two looks at an attempt that another process works on, in seconds."""
 
+UNSEEN: dict[str, Any] = {"over_at": None, "seen": None, "seen_at": None}
+"""Values of an attempt whose job was not looked at yet."""
+
 SAID_CHARACTERS = 4_000
 """Most characters that are kept of a provider's last answer."""
 
@@ -61,9 +65,16 @@ class Transitions(Reading):
             await note_uses(connection, key, [use_of(purpose)])
 
     async def intend(
-        self, order: Order, asked_at: datetime, counter: Counter | None = None, buyer: Buyer = NOBODY
+        self,
+        order: Order,
+        asked_at: datetime,
+        counter: Counter | None = None,
+        buyer: Buyer = NOBODY,
+        open_jobs: int | None = None,
     ) -> Attempt | None:
-        """Write down the intent to buy, before anything is sent; return None when another attempt is live, or an equal job is unbound.
+        """Write down the intent to buy, before anything is sent.
+
+        It is not written, and None is returned, when another attempt is live, an equal job is unbound, or no slot is free.
 
         That reserves what it may cost: no process spends a reserved amount.
 
@@ -72,6 +83,7 @@ class Transitions(Reading):
             asked_at: The present time by the provider's clock.
             counter: Amount of the account that the provider said was used, if it says so.
             buyer: The key that will buy it, and its block.
+            open_jobs: Number of jobs that may be open at the account; None for no limit.
 
         Raises:
             HeldError: The account spends nothing now.
@@ -79,7 +91,7 @@ class Transitions(Reading):
         """
         claim = await self._claim_name()
         try:
-            await self._intend(order, asked_at, counter, buyer, claim)
+            await self._intend(order, asked_at, counter, buyer, open_jobs, claim)
             return await self._find(attempts.c.key == order.key, attempts.c.owner == claim)
         except BaseException:
             with suppress(JournalError):
@@ -89,12 +101,16 @@ class Transitions(Reading):
             raise
 
     @retry_while_unreachable
-    async def _intend(self, order: Order, asked_at: datetime, counter: Counter | None, buyer: Buyer, claim: str) -> None:
+    async def _intend(
+        self, order: Order, asked_at: datetime, counter: Counter | None, buyer: Buyer, limit: int | None, claim: str
+    ) -> None:
         try:
             async with self._database.transaction() as connection:
                 await self._database.lock(connection, str(order.account))
                 live = sa.select(attempts.c.id).where(attempts.c.key == order.key, attempts.c.state.in_(LIVE))
-                if (await connection.execute(live)).first() is None:
+                if (await connection.execute(live)).first() is not None:
+                    return
+                if limit is None or await open_jobs(connection, str(order.account), limit) < limit:
                     await check(connection, order)
                     now = written(await now_of(connection, str(order.account), order.unit))
                     await know(connection, order, now)
@@ -192,7 +208,14 @@ class Transitions(Reading):
         """
         unknown = (attempts.c.state == AttemptState.IN_DOUBT) | (attempts.c.state == AttemptState.INTENDED)
         same = (attempts.c.remote_id == remote_id) & attempts.c.state.in_(LIVE)
-        bound = {"state": AttemptState.BOUND, "remote_id": remote_id, "owner": None, "bound_at": Clock(), "reason": reason}
+        bound = {
+            "state": AttemptState.BOUND,
+            "remote_id": remote_id,
+            "owner": None,
+            "bound_at": Clock(),
+            "reason": reason,
+            **UNSEEN,
+        }
         if buyer.key_print:
             bound |= {"key_print": buyer.key_print, "block": buyer.block}
         async with self._database.transaction() as connection:
@@ -205,7 +228,7 @@ class Transitions(Reading):
 
     async def unbind(self, attempt_id: int) -> bool:
         """Write down that the job of an attempt was never started, so that it is still to buy; return False when it has changed."""
-        intended = {"state": AttemptState.INTENDED, "remote_id": None, "bound_at": None, "reason": ""}
+        intended = {"state": AttemptState.INTENDED, "remote_id": None, "bound_at": None, "reason": "", **UNSEEN}
         return await self._update(*is_ending(attempt_id), **intended)
 
     async def refuse(self, attempt: Attempt, reason: str) -> None:
@@ -214,7 +237,7 @@ class Transitions(Reading):
 
     async def refuse_content(self, attempt: Attempt, reason: str) -> None:
         """Write down that the provider refused a submission for its content: nothing was bought, and the provider is not asked again."""
-        ended = {"state": AttemptState.CONTENT_REFUSED, "charged": 0, "reason": reason, "ended_at": Clock()}
+        ended = {"state": AttemptState.CONTENT_REFUSED, "charged": 0, "reason": reason, "ended_at": Clock(), "seen": None}
         await self._let_go(attempt.owner, *is_intended(attempt), **ended)
 
     async def acquit(self, attempt: Attempt, reason: str) -> bool:
@@ -241,6 +264,14 @@ class Transitions(Reading):
             if (await connection.execute(attempts.update().where(*unknown).values(charged=known))).rowcount:
                 (attempt,) = await read_attempts(connection, attempts.c.id == attempt_id)
                 await hold_after_excess(connection, attempt)
+
+    @retry_while_unreachable
+    async def end(self, attempt_id: int) -> None:
+        """Write down that the remote job was seen ended: its slot is free, also while its files are still fetched."""
+        over = attempts.update().where(attempts.c.id == attempt_id, attempts.c.over_at.is_(None))
+        async with self._database.transaction() as connection:
+            await connection.execute(over.values(over_at=Clock()))
+        self._database.changes.fire()
 
     async def report(self, attempt_id: int, run: str = "") -> float | None:
         """Return the cost of a remote job for one run to report: the run that bought it, as long as it waits for it; else the first to ask.
@@ -300,7 +331,7 @@ class Transitions(Reading):
 
     @retry_while_unreachable
     async def _give_up(self, attempt: Attempt, reason: str, again: Order | None) -> bool:
-        ended = {"state": AttemptState.FAILED, "owner": None, "ended_at": Clock(), "reason": reason}
+        ended = {"state": AttemptState.FAILED, "owner": None, "ended_at": Clock(), "seen": None, "reason": reason}
         mine = (
             attempts.c.id == attempt.id,
             attempts.c.state == attempt.state,
@@ -310,7 +341,9 @@ class Transitions(Reading):
             await self._database.lock(connection, attempt.account)
             if again:
                 await check(connection, again)
-            return (await connection.execute(attempts.update().where(*mine).values(ended))).rowcount == 1
+            given_up = (await connection.execute(attempts.update().where(*mine).values(ended))).rowcount == 1
+        self._database.changes.fire()
+        return given_up
 
     @asynccontextmanager
     async def claimed(self, attempt_id: int) -> AsyncGenerator[Attempt]:
@@ -343,7 +376,7 @@ class Transitions(Reading):
             SupersededError: The attempt is no longer claimed.
         """
         rows = [{**as_row(asset), "attempt": attempt.id} for asset in stored]
-        done = {"state": AttemptState.STORED, "ended_at": Clock(), "last_answer": None}
+        done = {"state": AttemptState.STORED, "ended_at": Clock(), "seen": None, "last_answer": None}
         async with self._database.transaction() as connection:
             mine = attempts.c.id == attempt.id, attempts.c.owner == attempt.owner
             if not (await connection.execute(attempts.update().where(*mine).values(done))).rowcount:
@@ -356,7 +389,7 @@ class Transitions(Reading):
 
     async def cancel(self, attempt_id: int) -> bool:
         """Write down that a person cancelled the remote job; return False when its files are in the store, or a process fetches them."""
-        ended = {"state": AttemptState.CANCELLED, "ended_at": Clock(), "reason": "a person cancelled it"}
+        ended = {"state": AttemptState.CANCELLED, "ended_at": Clock(), "seen": None, "reason": "a person cancelled it"}
         return await self._update(*is_ending(attempt_id), **ended)
 
     async def vanish(self, attempt_id: int, reason: str, buyer: Buyer) -> bool:
@@ -375,7 +408,7 @@ class Transitions(Reading):
         """
         (await self.attempt(attempt_id)).check_absence(buyer, reason)
         named = (*is_ending(attempt_id), attempts.c.reason == NAMED)
-        again = {"state": AttemptState.IN_DOUBT, "remote_id": None, "reason": f"{NAMED}, but {reason}"}
+        again = {"state": AttemptState.IN_DOUBT, "remote_id": None, "seen": None, "reason": f"{NAMED}, but {reason}"}
         doubtful = await self._update(*named, **again)
         if not doubtful:
             await self.fail(attempt_id, reason)
@@ -386,7 +419,7 @@ class Transitions(Reading):
 
         The account is not held for such a job.
         """
-        ended = {"state": AttemptState.CONTENT_REFUSED, "ended_at": Clock(), "reason": reason}
+        ended = {"state": AttemptState.CONTENT_REFUSED, "ended_at": Clock(), "seen": None, "reason": reason}
         await self._update(*is_ending(attempt_id), **ended)
 
     @retry_while_unreachable
@@ -403,7 +436,7 @@ class Transitions(Reading):
         Raises:
             BudgetError: With this cost, the run would spend more than `spare` beyond its plan; nothing is written down.
         """
-        ended = {"state": AttemptState.FAILED, "owner": None, "ended_at": Clock()}
+        ended = {"state": AttemptState.FAILED, "owner": None, "ended_at": Clock(), "seen": None}
         whose = sa.select(attempts.c.account).where(attempts.c.id == attempt_id)
         async with self._database.transaction() as connection:
             account = (await connection.execute(whose)).scalar_one()
@@ -415,7 +448,8 @@ class Transitions(Reading):
             ).rowcount:
                 return False
             await hold_after_failures(connection, account)
-            return True
+        self._database.changes.fire()
+        return True
 
     async def _claim_name(self) -> str:
         """Return a claim for one piece of work of this process, which counts as alive from now on."""
@@ -425,4 +459,5 @@ class Transitions(Reading):
     async def _update(self, *where: sa.ColumnElement[bool], **values: Any) -> bool:
         async with self._database.transaction() as connection:
             result = await connection.execute(attempts.update().where(*where).values(**values))
-            return result.rowcount == 1
+        self._database.changes.fire()
+        return result.rowcount == 1

@@ -1,13 +1,16 @@
 """Interface of every provider's client: callers buy, wait, fetch and clear up by it without asking which provider it is."""
 
 from collections.abc import AsyncGenerator, Hashable, Iterable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, nullcontext
 from typing import Any, BinaryIO, Protocol
 
+from genmedia.concurrency import leased
 from genmedia.errors import ApiError, InDoubtError, JobVanishedError
 from genmedia.jobs.job import Account, Buyer, Job, Output
 from genmedia.jobs.watcher import Watcher
 from genmedia.journal import NAMED, Attempt, Journal
+from genmedia.journal.desk import Desk
+from genmedia.journal.looks import Watching
 from genmedia.providers.terms import Terms
 from genmedia.transport.session import Fetched, Session
 
@@ -83,6 +86,28 @@ def client_for(attempt: Attempt, clients: Iterable[ProviderClient]) -> ProviderC
     own = [one for one in clients if str(one.account) == attempt.account]
     own.sort(key=lambda one: one.buyer.key_print != attempt.key_print)
     return next((one for one in own if one.buyer.may_miss(attempt.buyer)), own[0] if own else None)
+
+
+@asynccontextmanager
+async def at_desk(client: ProviderClient, journal: Journal) -> AsyncGenerator[Desk[Any]]:
+    """Share the account with all processes that use it with this journal while the block runs: open jobs, requests, and looks."""
+    pace, watcher = client.http.pace, client.watcher
+
+    def make() -> Desk[Any]:
+        watching = Watching[Any](
+            client.reference, watcher.look_for_others, watcher.deliver, watcher.pause, client.terms.listen, client.terms.hush
+        )
+        return journal.desk(
+            str(client.account),
+            per_minute=pace.per_minute,
+            open_jobs=client.terms.open_jobs,
+            clock_scale=lambda: client.http.clock_scale,
+            watching=watching,
+        )
+
+    async with leased(("desk", client, journal), make) as desk:
+        with watcher.telling(desk.looks), pace.within(desk.window) if desk.window else nullcontext():
+            yield desk
 
 
 @asynccontextmanager

@@ -1,11 +1,10 @@
 """Terms of purchases at a provider, as far as providers differ; its client names them to the code that buys."""
 
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from genmedia.jobs.job import Counter
-from genmedia.transport.pace import Slots
 
 if TYPE_CHECKING:  # it loads a database library, which clients do not need
     from genmedia.journal.order import Order
@@ -27,8 +26,9 @@ class Terms:
         not_charged: Sentence on the money of a failed job for which the provider names no charge.
         repeat_seconds: Seconds between two submissions of one order, by the provider's clock; see `buy`.
         reprice: Asks for the present price of an order; None where the provider names no prices.
-        slots: Slots of the account's open jobs.
+        open_jobs: Number of jobs that the account may have open; None for no limit.
         listen: Begins to listen to the messages that the provider pushes.
+        hush: Ends that.
         make_ready: Asks the provider for the facts that must be known before an order is sent.
         counter: Returns what the provider last said the account has used; None where it does not say.
         first_look: Returns the seconds before which a look at a new job is of no use.
@@ -37,8 +37,9 @@ class Terms:
     not_charged: str
     repeat_seconds: float = 0
     reprice: "Callable[[Order], Awaitable[float | None]] | None" = None
-    slots: Slots = field(default_factory=lambda: Slots(None))
+    open_jobs: int | None = None
     listen: Callable[[], None] = _nothing
+    hush: Callable[[], Awaitable[None]] = _nothing_now
     make_ready: Callable[[], Awaitable[None]] = _nothing_now
     counter: Callable[[], Counter | None] = _nothing
     first_look: Callable[[], float] = float

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncGenerator, Awaitable, Callable
-from contextlib import asynccontextmanager, suppress
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext, suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from enum import StrEnum
@@ -87,6 +87,9 @@ Prepare = Callable[[], Awaitable[Submit]]
 Reprice = Callable[[], Awaitable[float | None]]
 """Function that asks for the present price of an order; None where the provider no longer tells a price."""
 
+Slot = Callable[[], AbstractAsyncContextManager[None]]
+"""Function that waits for one of the account's slots for open jobs; see `Slots.claimed`."""
+
 Recover = Callable[[Attempt, Journal], Awaitable[str | None]]
 """Function that finds out what became of an attempt whose answer was lost; see `ProviderClient.recover`."""
 
@@ -104,10 +107,12 @@ async def _price(order: Order, reprice: Reprice | None) -> Order:
     return replace(order, price=await reprice(), planned=order.reserved) if reprice else order
 
 
-async def _intend(journal: Journal, order: Order, asked_at: datetime, counter: Counter | None, buyer: Buyer) -> Attempt | None:
+async def _intend(
+    journal: Journal, order: Order, asked_at: datetime, counter: Counter | None, buyer: Buyer, open_jobs: int | None
+) -> Attempt | None:
     """Write down the intent; return None where `Journal.intend` does."""
     try:
-        return await journal.intend(order, asked_at, counter, buyer)
+        return await journal.intend(order, asked_at, counter, buyer, open_jobs)
     except BudgetError as error:
         error.job = describe(order, order.key)
         raise
@@ -125,6 +130,8 @@ async def buy(
     counter: Callable[[], Counter | None] = _uncounted,
     buyer: Buyer = NOBODY,
     reprice: Reprice | None = None,
+    slot: Slot = nullcontext,
+    open_jobs: int | None = None,
 ) -> Purchase:
     """Meet an order without ever paying twice for it.
 
@@ -144,6 +151,8 @@ async def buy(
         buyer: The key that pays, and its block.
         reprice: Asks for the price just before the order is bought, where the provider tells one; that price is reserved. See
             `Purpose.spare` for a price above that of the order.
+        slot: Waits for a free slot, and claims it while the order is prepared and its intent is written down.
+        open_jobs: Number of jobs that the account may have open; None for no limit.
 
     Raises:
         NotAcceptedError: The provider refused the order; nothing was bought.
@@ -159,9 +168,10 @@ async def buy(
     with waiting_out(order.patience, lambda what: tell(order.purpose.step, what)):
         while _may_answer(order, attempt := await journal.live_attempt(order.key)):
             if attempt is None:
-                submit = await prepare()
-                present = await _price(order, reprice)
-                attempt = await _intend(journal, present, clock(), counter(), buyer)
+                async with slot():
+                    submit = await prepare()
+                    present = await _price(order, reprice)
+                    attempt = await _intend(journal, present, clock(), counter(), buyer, open_jobs)
                 if attempt is None:
                     await submission.wait_for_equal()
                 elif job_id := await submission.send(attempt, present, submit, first=True):

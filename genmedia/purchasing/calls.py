@@ -6,13 +6,13 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any, Protocol
 
-from genmedia.errors import InDoubtError, JobCancelledError, JobFailedError, JobVanishedError, SupersededError
+from genmedia.errors import JobCancelledError, JobFailedError, JobVanishedError, SupersededError
 from genmedia.jobs.job import Job, JobStatus, priced
 from genmedia.jobs.watcher import Seen, Trouble
 from genmedia.journal import Attempt, Journal
 from genmedia.journal.order import Order
 from genmedia.progress import tell
-from genmedia.providers.base import ProviderClient, looking_for
+from genmedia.providers.base import ProviderClient, at_desk, looking_for
 from genmedia.providers.offers import Credentials
 from genmedia.providers.steps import Deliver, Submit
 from genmedia.purchasing.buy import Outcome, Purchase, buy, end_without_result, refused, say_excess
@@ -67,17 +67,15 @@ class Runner(Protocol):
 
 async def meet_order(client: ProviderClient, assets: Assets, order: Order, deliver: Deliver) -> Purchase:
     """Buy what an order asks for as soon as the account has an open slot, unless the journal knows that it is bought; see `buy`."""
-    terms, slots = client.terms, client.terms.slots
+    terms = client.terms
     async with assets.get_store() as files, assets.get_journal() as journal, AsyncExitStack() as held:
-        terms.listen()
 
         async def prepare() -> Submit:
-            await slots.claim(order.key)
             await terms.make_ready()
             return await deliver(held)
 
-        try:
-            purchase = await buy(
+        async with at_desk(client, journal) as desk:
+            return await buy(
                 journal,
                 order,
                 prepare,
@@ -88,18 +86,9 @@ async def meet_order(client: ProviderClient, assets: Assets, order: Order, deliv
                 counter=terms.counter,
                 buyer=client.buyer,
                 reprice=partial(terms.reprice, order) if terms.reprice else None,
+                slot=partial(desk.slots.claimed, order.key),
+                open_jobs=desk.slots.limit,
             )
-        except InDoubtError:
-            await slots.doubt(order.key)
-            raise
-        except BaseException:
-            await slots.release(order.key)
-            raise
-        if purchase.outcome in (Outcome.REUSED, Outcome.NOT_BOUGHT):
-            await slots.release(order.key)
-        else:
-            slots.take(order.key)
-        return purchase
 
 
 async def _unseen(_: Job | Trouble) -> None:
@@ -137,7 +126,6 @@ async def wait_for_job(
         QueueTimeoutError, RunTimeoutError: It took too long; it stays bought and the next run takes it up again.
     """
     run = purchase.order.purpose.run
-    client.terms.listen()
     try:
         await journal.want(purchase.attempt, run)
         watching = await watch()
@@ -149,20 +137,21 @@ async def wait_for_job(
                 tell(step, news.status.value, news.progress)
             await watching(news)
 
-        async with looking_for(journal, client, purchase.attempt):
-            job = await client.watcher.wait(
-                client.reference(await journal.attempt(purchase.attempt)),
-                about=purchase.about,
-                queue_seconds=patience.queue_minutes * 60,
-                run_seconds=patience.run_minutes * 60,
-                seen=seen,
-                first_after=client.terms.first_look() if purchase.outcome is Outcome.BOUGHT else 0,
-            )
+        async with at_desk(client, journal) as desk, looking_for(journal, client, purchase.attempt):
+            attempt = await journal.attempt(purchase.attempt)
+            with desk.looks.awaiting(attempt):
+                job = await client.watcher.wait(
+                    client.reference(attempt),
+                    about=purchase.about,
+                    queue_seconds=patience.queue_minutes * 60,
+                    run_seconds=patience.run_minutes * 60,
+                    seen=seen,
+                    first_after=client.terms.first_look() if purchase.outcome is Outcome.BOUGHT else 0,
+                    board=desk.looks,
+                )
     except JobVanishedError as error:
         error.charged = await journal.report(purchase.attempt, run)
         raise
-    finally:
-        await client.terms.slots.release(purchase.key)
     if job.status is JobStatus.UNSTARTED:
         await journal.unbind(purchase.attempt)
         raise SupersededError("it was made and never started: nothing was paid", job=purchase.about)

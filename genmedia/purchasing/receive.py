@@ -30,7 +30,7 @@ from genmedia.media.facts import SUFFIXES, Candidate, MediaFacts, SmallCopy
 from genmedia.media.hashing import hash_file
 from genmedia.media.probe import inspect_files
 from genmedia.provenance import labels as xmp
-from genmedia.providers.base import ProviderClient
+from genmedia.providers.base import ProviderClient, at_desk
 from genmedia.purchasing.buy import Purchase, say_excess
 from genmedia.purchasing.uses import other_uses
 from genmedia.store import Incoming, Store
@@ -90,19 +90,11 @@ async def receive_outputs(client: ProviderClient, store: Store, journal: Journal
         StoreError: The store refused.
         JournalError: The journal cannot be written.
     """
+    await journal.end(purchase.attempt)
     await journal.charge(purchase.attempt, job.charged_in(purchase.order.unit))
     try:
-        async with journal.claimed(purchase.attempt) as attempt:
-            known = await journal.assets(attempt.id)
-            stored = known
-            if attempt.state is not AttemptState.STORED or not known or not await are_there(known, store.has):
-                fetched = await _receive(client, store, journal, purchase, job, attempt, known)
-                names = {(asset.output, asset.number) for asset in fetched}
-                left = [asset for asset in known if (asset.output, asset.number) not in names]
-                await journal.store(attempt, [*fetched, *(asset for asset in left if not asset.forgotten_at)])
-                for asset in left:
-                    await _check_there(asset, store, purchase)
-                stored = sorted([*fetched, *left], key=lambda asset: asset.number)
+        async with at_desk(client, journal), journal.claimed(purchase.attempt) as attempt:
+            stored = await _receive_all(client, store, journal, purchase, job, attempt)
     except GenmediaError as error:
         if not isinstance(error, StoreError | SupersededError | JournalError):
             with suppress(JournalError):  # the cause has to be told
@@ -112,6 +104,22 @@ async def receive_outputs(client: ProviderClient, store: Store, journal: Journal
             error.money = " ".join(filter(None, (error.money, say_excess(await journal.attempt(purchase.attempt)))))
         raise
     return Received(tuple(stored), await journal.report(purchase.attempt, purchase.order.purpose.run))
+
+
+async def _receive_all(
+    client: ProviderClient, store: Store, journal: Journal, purchase: Purchase, job: Job, attempt: Attempt
+) -> list[StoredAsset]:
+    """Return the files of an attempt that is claimed, after those that are not in the store were fetched."""
+    known = await journal.assets(attempt.id)
+    if attempt.state is AttemptState.STORED and known and await are_there(known, store.has):
+        return known
+    fetched = await _receive(client, store, journal, purchase, job, attempt, known)
+    names = {(asset.output, asset.number) for asset in fetched}
+    left = [asset for asset in known if (asset.output, asset.number) not in names]
+    await journal.store(attempt, [*fetched, *(asset for asset in left if not asset.forgotten_at)])
+    for asset in left:
+        await _check_there(asset, store, purchase)
+    return sorted([*fetched, *left], key=lambda asset: asset.number)
 
 
 async def _check_there(asset: StoredAsset, store: Store, purchase: Purchase) -> None:

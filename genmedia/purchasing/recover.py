@@ -15,7 +15,7 @@ from genmedia.jobs.job import Job, JobStatus, account_name
 from genmedia.jobs.watcher import Trouble
 from genmedia.journal import Attempt, AttemptState, Journal, StoredAsset
 from genmedia.journal.order import Order
-from genmedia.providers.base import ProviderClient, client_for, looking_for
+from genmedia.providers.base import ProviderClient, at_desk, client_for, looking_for
 from genmedia.purchasing.buy import Outcome, Purchase, end_without_result, settle
 from genmedia.purchasing.cancel import cancel
 from genmedia.purchasing.receive import receive_outputs
@@ -114,7 +114,8 @@ async def harvest(
                 attempt, Fate.LEFT, f"no credentials block that can be used is saved for {account_name(attempt.account)}"
             )
         unwanted = gone if {run.run for run in wanted_by} & {*cancelled} else ()
-        return await _bring_to_end(journal, store, client, attempt, unwanted)
+        async with at_desk(client, journal):
+            return await _bring_to_end(journal, store, client, attempt, unwanted)
 
     async def one(attempt: Attempt) -> Harvested:
         async with slots:

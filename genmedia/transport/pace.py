@@ -1,14 +1,16 @@
-"""Limits of an account: requests a minute, and open jobs. They are kept here, so that the provider never has to refuse."""
+"""The requests that an account may send in a minute. The limit is kept here, so that the provider never has to refuse."""
 
-import asyncio
 import os
-from collections import deque
-from collections.abc import AsyncGenerator, Callable
-from contextlib import asynccontextmanager, suppress
-from heapq import heappop, heappush
+from bisect import insort
+from collections import Counter, deque
+from collections.abc import AsyncGenerator, Callable, Generator
+from contextlib import asynccontextmanager, contextmanager
 from itertools import count
 from math import inf
 from time import monotonic
+from typing import Protocol
+
+from genmedia.concurrency import Signal, set_within, to_the_end
 
 WINDOW_SECONDS = 60.0
 
@@ -19,110 +21,121 @@ PAGES = 1000
 """Most pages of one list that are read; a longer list is endless, or would take too long."""
 
 
-class Pace:
-    """Keeps to a number of requests in any 60 seconds.
+class Window(Protocol):
+    """A number of requests in any 60 seconds.
 
     A request counts from its start until 60 seconds after its answer: the provider received it before it answered, so its own window is
     free again by then, however long the request travelled.
+    """
+
+    async def take(self) -> float:
+        """Take one request and return 0; where there is none, return the seconds after which to ask again."""
+        ...
+
+    async def answered(self, *, idle: bool) -> None:
+        """Note that a request that was taken is answered, or will not be sent.
+
+        Args:
+            idle: True if nobody waits for a request here.
+        """
+        ...
+
+
+class OwnWindow:
+    """The window of one process, in its memory.
 
     Args:
-        per_minute: Number of requests; None for no limit.
+        per_minute: Number of requests.
         clock_scale: Returns the factor by which a sandbox's clock runs faster.
     """
 
-    def __init__(self, per_minute: int | None, clock_scale: Callable[[], float]) -> None:
+    def __init__(self, per_minute: int, clock_scale: Callable[[], float]) -> None:
         self._per_minute = per_minute
         self._clock_scale = clock_scale
         self._answered: deque[float] = deque()
         self._under_way = 0
+
+    async def take(self) -> float:
+        """See `Window`; infinite until a request under way is answered."""
+        now, window = monotonic(), WINDOW_SECONDS / self._clock_scale()
+        while self._answered and now - self._answered[0] >= window:
+            self._answered.popleft()
+        if len(self._answered) + self._under_way < self._per_minute:
+            self._under_way += 1
+            return 0.0
+        return self._answered[0] + window - now if self._answered else inf
+
+    async def answered(self, *, idle: bool) -> None:
+        """See `Window`."""
+        del idle
+        self._under_way -= 1
+        self._answered.append(monotonic())
+
+
+class Pace:
+    """The line of requests of one process: each waits until every window has one for it.
+
+    Args:
+        per_minute: Number of requests in any 60 seconds; None for no limit.
+        clock_scale: Returns the factor by which a sandbox's clock runs faster.
+    """
+
+    def __init__(self, per_minute: int | None, clock_scale: Callable[[], float]) -> None:
+        self.per_minute = per_minute
+        self._clock_scale = clock_scale
+        self._windows: Counter[Window] = Counter([OwnWindow(per_minute, clock_scale)] if per_minute else [])
         self._held_until = 0.0
         self._line: list[tuple[bool, int]] = []
         self._numbers = count()
-        self._changed = asyncio.Event()
+        self._changed = Signal()
+
+    @contextmanager
+    def within(self, window: Window) -> Generator[None]:
+        """Keep to another window too while the block runs, with every request, whichever task sends it."""
+        self._windows[window] += 1
+        try:
+            yield
+        finally:
+            self._windows -= Counter([window])
 
     @asynccontextmanager
     async def turn(self, *, urgent: bool = False) -> AsyncGenerator[None]:
         """Wait for a turn, and hold it while the block runs; urgent requests (aborts) go first."""
-        if self._per_minute is None:
-            yield
-            return
         ticket = (not urgent, next(self._numbers))
-        heappush(self._line, ticket)
+        taken: list[Window] = []
+        insort(self._line, ticket)
         try:
-            while seconds := self._wait() if self._line[0] == ticket else inf:
-                self._changed.clear()
-                with suppress(TimeoutError):
-                    async with asyncio.timeout(seconds):
-                        await self._changed.wait()
-            heappop(self._line)
-        except BaseException:
-            self._line.remove(ticket)
-            self._line.sort()
-            self._changed.set()
-            raise
-        self._under_way += 1
-        self._changed.set()
-        try:
+            while True:
+                changed = self._changed.ahead
+                if not (seconds := await self._take(ticket, taken)):
+                    break
+                await set_within(changed, seconds)
+            self._leave(ticket)
             yield
         finally:
-            self._under_way -= 1
-            self._answered.append(monotonic())
-            self._changed.set()
+            self._leave(ticket)
+            for window in taken:
+                await to_the_end(window.answered(idle=not self._line))
+            self._changed.fire()
 
     def hold(self, seconds: float) -> None:
         """Start no request for so many seconds of the provider's clock, as the provider asked: another program uses the same limit."""
         self._held_until = max(self._held_until, monotonic() + seconds / self._clock_scale())
 
-    def _wait(self) -> float:
-        """Seconds until the first in line may go; 0 for now, infinite until a request under way is answered."""
-        now, window = monotonic(), WINDOW_SECONDS / self._clock_scale()
-        while self._answered and now - self._answered[0] >= window:
-            self._answered.popleft()
-        held = max(self._held_until - now, 0.0)
-        if len(self._answered) + self._under_way < (self._per_minute or 0):
+    async def _take(self, ticket: tuple[bool, int], taken: list[Window]) -> float:
+        """Take a request of each window into `taken`, if it is the ticket's turn; return the seconds until it is worth another try."""
+        if self._line[0] != ticket:
+            return inf
+        if (held := self._held_until - monotonic()) > 0 and self._windows:
             return held
-        return max(self._answered[0] + window - now, held) if self._answered else inf
+        for window in list(self._windows):
+            if window not in taken:
+                if seconds := await window.take():
+                    return seconds
+                taken.append(window)
+        return 0.0
 
-
-class Slots:
-    """Keeps to a number of open jobs. A job holds its slot until a look shows that it has ended.
-
-    Args:
-        open_jobs: Number of open jobs; None for no limit.
-    """
-
-    def __init__(self, open_jobs: int | None) -> None:
-        self._open_jobs = open_jobs
-        self._held: dict[str, bool] = {}  # by name; True for a job in doubt
-        self._freed = asyncio.Condition()
-
-    async def claim(self, name: str) -> None:
-        """Wait for a slot and hold it under `name`; a slot that `name` holds already is kept, and is no longer in doubt.
-
-        Where all slots are held in doubt, none of them may ever be released: the one that was doubted first is taken.
-        """
-        async with self._freed:
-            while name not in self._held and self._open_jobs is not None and len(self._held) >= self._open_jobs:
-                if all(self._held.values()):
-                    del self._held[next(iter(self._held))]
-                else:
-                    await self._freed.wait()
-            self._held[name] = False
-
-    def take(self, name: str) -> None:
-        """Hold a slot for a job that is open already, even beyond the limit."""
-        self._held[name] = False
-
-    async def doubt(self, name: str) -> None:
-        """Keep the slot of a job that may be open; `claim` takes it only where all slots are in doubt."""
-        async with self._freed:
-            if name in self._held:  # a job of an earlier run holds none
-                del self._held[name]
-                self._held[name] = True
-            self._freed.notify_all()
-
-    async def release(self, name: str) -> None:
-        """Free the slot that `name` holds, if it holds one."""
-        async with self._freed:
-            self._held.pop(name, None)
-            self._freed.notify_all()
+    def _leave(self, ticket: tuple[bool, int]) -> None:
+        if ticket in self._line:
+            self._line.remove(ticket)
+            self._changed.fire()

@@ -65,6 +65,9 @@ _SENDABLE = re.compile("[!-~]+")
 logging.getLogger("stamina").setLevel(logging.ERROR)
 
 _TIMEOUT = httpx.Timeout(connect=10, read=30, write=60, pool=None)
+# Servers of Node and uvicorn close a connection that was idle for 5 s, as httpx does by default: a call that pays, sent on it at that
+# moment, would have no answer, and it would not be known if it was accepted.
+_LIMITS = httpx.Limits(max_connections=100, max_keepalive_connections=20, keepalive_expiry=2)
 _NEVER_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.UnsupportedProtocol, httpx.PoolTimeout)
 _NO_HTTP = (httpx.InvalidURL, ValueError, OverflowError)
 """Errors besides `httpx.HTTPError` that unforeseen headers of an answer cause: a `location` such as `javascript:1`."""
@@ -188,12 +191,14 @@ class Session:
         self._secrets = tuple(one for secret in secrets for one in spellings(secret))
         self._explain = explain
         proxied = not is_loopback(base_url)  # no proxy reaches a sandbox on this machine
-        self._api = httpx.AsyncClient(headers={**headers, **ACCEPTED}, timeout=_TIMEOUT, trust_env=proxied, verify=trusted())
+        self._api = httpx.AsyncClient(
+            headers={**headers, **ACCEPTED}, timeout=_TIMEOUT, limits=_LIMITS, trust_env=proxied, verify=trusted()
+        )
         # Without the key and without a cookie jar shared with the API: what it fetches is on hosts the provider names.
         outward = OutwardTransport(origins, proxied=proxied)
         self._open = httpx.AsyncClient(headers=ACCEPTED, timeout=_TIMEOUT, transport=outward, verify=trusted())
         self._slots = asyncio.Semaphore(IN_FLIGHT)
-        self._pace = Pace(per_minute, lambda: self.clock_scale)
+        self.pace = Pace(per_minute, lambda: self.clock_scale)
 
     async def aclose(self) -> None:
         """Close the connections."""
@@ -234,7 +239,7 @@ class Session:
         async def ask() -> Answer:
             async for attempt in self._retrying(_nothing if _once.get() else _transient if repeatable else _never_sent):
                 with attempt:
-                    async with self._pace.turn(urgent=urgent), self._slots:
+                    async with self.pace.turn(urgent=urgent), self._slots:
                         ready = self._build(method, path, request)
                         async with gate() if gate else nullcontext():
                             # A call that pays is small, and must be over before its process may count as dead.
@@ -291,7 +296,7 @@ class Session:
         error = self._from_status(response, b"" if confidential else body, where)
         # Where too many jobs are open, looks go on: they show when one has ended.
         if type(error) is errors.RateLimitError and error.retry_after is not None:
-            self._pace.hold(min(error.retry_after, LONGEST_HOLD))
+            self.pace.hold(min(error.retry_after, LONGEST_HOLD))
         raise error
 
     async def _read(self, response: httpx.Response, where: str) -> bytes:

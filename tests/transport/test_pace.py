@@ -5,7 +5,7 @@ from time import monotonic
 
 import pytest
 
-from genmedia.transport.pace import WINDOW_SECONDS, Pace, Slots
+from genmedia.transport.pace import WINDOW_SECONDS, Pace
 
 SCALE = 300.0
 WINDOW = WINDOW_SECONDS / SCALE
@@ -118,61 +118,41 @@ async def test_without_a_limit_nobody_waits() -> None:
                 pass
 
 
-async def test_a_slot_is_held_until_it_is_released_and_once_by_each_job() -> None:
-    slots = Slots(2)
-    await slots.claim("a")
-    await slots.claim("a")
-    await slots.claim("b")
-    waiting = asyncio.create_task(slots.claim("c"))
-    await asyncio.sleep(0)
-    assert not waiting.done()
+class Counted:
+    """A window with so many requests, which come back when this is told."""
 
-    await slots.release("a")
-    await waiting
+    def __init__(self, number: int) -> None:
+        self.number = number
+        self.told: list[bool] = []
 
+    async def take(self) -> float:
+        if not self.number:
+            return 0.01
+        self.number -= 1
+        return 0.0
 
-async def test_a_doubt_holds_its_slot_until_all_are_held_by_doubts() -> None:
-    slots = Slots(2)
-    await slots.claim("a")
-    await slots.claim("b")
-    await slots.doubt("a")
-    waiting = asyncio.create_task(slots.claim("c"))
-    await asyncio.sleep(0)
-    assert not waiting.done(), "b is seen to its end"
-
-    await slots.doubt("of an earlier run")
-    await asyncio.sleep(0)
-    assert not waiting.done(), "that one has no slot to give"
-    await slots.doubt("b")
-    await waiting
+    async def answered(self, *, idle: bool) -> None:
+        self.told.append(idle)
 
 
-async def test_a_job_that_is_open_already_takes_a_slot_even_beyond_the_limit() -> None:
-    slots = Slots(1)
-    slots.take("left from before")
-    slots.take("another")
-    waiting = asyncio.create_task(slots.claim("new"))
-    await slots.release("another")
-    await asyncio.sleep(0)
-    assert not waiting.done()
+async def test_a_request_goes_when_every_window_has_one_for_it_and_takes_one_of_each() -> None:
+    pace, shared = Pace(10, lambda: SCALE), Counted(0)
+    order: list[int] = []
 
-    await slots.release("left from before")
-    await waiting
+    async def request(number: int) -> None:
+        async with pace.turn():
+            order.append(number)
 
+    with pace.within(shared):
+        requests = [asyncio.create_task(request(number)) for number in range(3)]
+        await asyncio.sleep(0.05)
+        assert order == []
+        shared.number = 3
+        await asyncio.gather(*requests)
+    async with pace.turn():
+        pass
 
-@pytest.mark.parametrize("open_jobs", [None, 3])
-async def test_no_more_jobs_are_open_than_allowed(open_jobs: int | None) -> None:
-    slots, under_way, most = Slots(open_jobs), 0, 0
-
-    async def job(number: int) -> None:
-        nonlocal under_way, most
-        await slots.claim(str(number))
-        under_way += 1
-        most = max(most, under_way)
-        await asyncio.sleep(0)
-        under_way -= 1
-        await slots.release(str(number))
-
-    await asyncio.gather(*(job(number) for number in range(20)))
-
-    assert most == (open_jobs or 20)
+    assert order == [0, 1, 2]
+    assert shared.number == 0
+    assert len(shared.told) == 3
+    assert shared.told[-1], "the last one leaves nobody in the line"

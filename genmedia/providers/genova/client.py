@@ -29,7 +29,7 @@ from genmedia.jobs.watcher import Look, Watcher, look_at_each
 from genmedia.providers.terms import Terms
 from genmedia.transport.answers import ID_CHARACTERS, Id, RemoteId, parse
 from genmedia.transport.origins import Origins, check_base_url, is_loopback, join_url
-from genmedia.transport.pace import PAGES, Slots
+from genmedia.transport.pace import PAGES
 from genmedia.transport.session import Explained, Fetched, Gate, Session
 
 if TYPE_CHECKING:  # it loads a database library, which reading this provider's answers does not need
@@ -325,8 +325,9 @@ class GenovaClient:
         self.terms = Terms(
             "Genova does not say whether it gives the credit back.",
             repeat_seconds=1,
-            slots=Slots(self.limits.open_jobs),
+            open_jobs=self.limits.open_jobs,
             listen=self.listen,
+            hush=self.hush,
             make_ready=self.hear_account,
             counter=lambda: self.counter,
             first_look=lambda: self.first_look_seconds,
@@ -347,8 +348,7 @@ class GenovaClient:
 
     async def aclose(self) -> None:
         """Stop watching and listening, and close the connections."""
-        if self._listener:
-            await end_task(self._listener)
+        await self.hush()
         await self.watcher.aclose()
         await self.http.aclose()
 
@@ -545,6 +545,11 @@ class GenovaClient:
         """Pass the WebSocket's messages to the watcher, from the first call until the client is closed, unless `push` is off."""
         if self._push and (self._listener is None or self._listener.done()):
             self._listener = asyncio.create_task(self._listen(), name="genova socket")
+
+    async def hush(self) -> None:
+        """Close the WebSocket."""
+        if self._listener:
+            await end_task(self._listener)
 
     @property
     def first_look_seconds(self) -> float:

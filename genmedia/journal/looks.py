@@ -1,0 +1,359 @@
+"""The looks at an account's jobs, shared by all processes that use it: one looks, writes down what it sees, and the others read it.
+
+The one that looks holds a lease of `LEASE_SECONDS`. When it dies or is stopped, another takes its place.
+"""
+
+import asyncio
+from collections import Counter
+from collections.abc import Awaitable, Callable, Generator, Hashable, Mapping
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from time import monotonic
+from typing import Any, Generic, TypeVar
+from uuid import uuid4
+
+import sqlalchemy as sa
+from pydantic import BaseModel, TypeAdapter, ValidationError
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from genmedia import errors
+from genmedia.concurrency import end_task
+from genmedia.jobs.job import Job
+from genmedia.jobs.watcher import ABSENCES, Look
+from genmedia.journal.database import Clock, Database, Now, retry_while_unreachable
+from genmedia.journal.records import Attempt, AttemptState
+from genmedia.journal.rows import read_attempts
+from genmedia.journal.spending import written
+from genmedia.journal.tables import attempts, watchers
+
+LEASE_SECONDS = 5.0
+"""Time after which another process looks, where the one that looked is gone, in seconds."""
+
+TICK_SECONDS = 0.25
+"""Pause between two readings of what another process saw, and longest time until what is pushed is written down, in seconds."""
+
+EARLY = 1000
+"""Most pushed news that are kept for jobs that the journal does not know yet."""
+
+KEYS_AT_ONCE = 500
+"""Most ids in one query: SQLite takes 999 values at least."""
+
+R = TypeVar("R", bound=Hashable)
+
+
+class _Seen(BaseModel):
+    """What a look saw of a job: the job; or an error, by the name of its class, that kept it from being seen; or neither: it was missing."""
+
+    job: Job | None = None
+    error: str = ""
+    what: str = ""
+
+
+_seen = TypeAdapter(_Seen)
+
+
+@dataclass(frozen=True)
+class _Told:
+    """What was seen, as it is written down; True if the job is not open any more; and when the look began, by `time.monotonic`."""
+
+    text: str
+    over: bool
+    at: float
+
+    @classmethod
+    def of(cls, seen: _Seen, at: float, *, gone: bool) -> "_Told":
+        over = gone or bool(seen.job and seen.job.status.terminal)
+        return cls(_seen.dump_json(seen, exclude_defaults=True).decode(), over, at)
+
+
+@dataclass(frozen=True)
+class Watching(Generic[R]):
+    """How a process looks at an account's jobs.
+
+    Attributes:
+        reference: Returns the reference by which its watcher knows the job of an attempt.
+        look_at: Has the watcher look at jobs that other processes wait for.
+        deliver: Gives the watcher what another process saw, and when, by `time.monotonic`.
+        pause: Returns the seconds after which such a job is looked at again.
+        listen: Begins to listen to what the provider pushes.
+        hush: Ends that.
+    """
+
+    reference: Callable[[Attempt], R]
+    look_at: Callable[["Looks[R]", frozenset[R]], None]
+    deliver: Callable[[Look[R], float], None]
+    pause: Callable[[], float]
+    listen: Callable[[], None]
+    hush: Callable[[], Awaitable[None]]
+
+
+class Looks(Generic[R]):
+    """The board on which the processes that wait for an account's jobs tell each other what they see; a `Board` of `genmedia.jobs.watcher`.
+
+    Args:
+        database: The journal's database.
+        account: The account.
+        watching: How this process looks at the account's jobs.
+    """
+
+    def __init__(self, database: Database, account: str, watching: Watching[R]) -> None:
+        self._database = database
+        self._account = account
+        self._watching = watching
+        self._name = uuid4().hex
+        self._leads_until = 0.0
+        self._ask_again = 0.0
+        self._ahead = 0.0  # seconds by which the database's clock is ahead of this process's
+        self._attempts: dict[R, tuple[int, str]] = {}  # by reference: the attempt and the provider's id of its job
+        self._awaited: Counter[int] = Counter()
+        self._others: dict[R, float] = {}  # by reference: the time of the next look, by `time.monotonic`
+        self._misses: Counter[R] = Counter()
+        self._early: dict[R, _Told] = {}
+        self._unwritten: dict[int, tuple[str, _Told]] = {}
+        self._written: dict[int, str] = {}
+        self._read: dict[int, float] = {}
+        self._open = True
+        self._alone = asyncio.Lock()
+        self._keeping = asyncio.create_task(self._keep(), name="looks of an account")
+
+    async def aclose(self) -> None:
+        """Let another process look."""
+        await end_task(self._keeping)
+        with suppress(errors.JournalError):  # the lease ends by itself
+            await self._write()
+            async with self._alone:
+                self._open = False  # a look that is still under way finds the journal closed
+                if self._leads_until:
+                    await self._end_lease()
+        await self._watching.hush()
+
+    @contextmanager
+    def awaiting(self, attempt: Attempt) -> Generator[None]:
+        """Wait for the job of an attempt in this process while the block runs."""
+        self._attempts[self._watching.reference(attempt)] = attempt.id, attempt.remote_id or ""
+        self._read.pop(attempt.id, None)
+        self._awaited[attempt.id] += 1
+        try:
+            yield
+        finally:
+            self._awaited -= Counter([attempt.id])
+
+    @property
+    def pause(self) -> float | None:
+        """Seconds after which to ask again who looks, where another process does; None where this one does."""
+        return None if self._leads else LEASE_SECONDS / 5
+
+    @property
+    def _leads(self) -> bool:
+        return monotonic() < self._leads_until
+
+    async def look(self, refs: frozenset[R], ask: Callable[[frozenset[R]], Awaitable[Look[R]]]) -> Look[R]:
+        """Look at jobs; or, where another process looks, return what it saw of all jobs since that was read last.
+
+        Args:
+            refs: The jobs.
+            ask: Asks the provider about jobs.
+        """
+        if not await self._lead():
+            read = await self._read_what_others_saw()
+            # Where another run has brought a job to its end meanwhile, the journal no longer says what was seen of it.
+            ended = await self._ended(refs)
+            return read | await ask(ended) if ended else read
+        begun = monotonic()
+        try:
+            look = await ask(refs)
+        except errors.ApiError as error:
+            look = Look[R]({}, failed=dict.fromkeys(refs, error))
+        for ref, job in look.jobs.items():
+            self._put(ref, _Seen(job=job), begun)
+        for ref in look.missing:
+            self._put(ref, _Seen(), begun)
+        for ref, error in look.failed.items():
+            self._put(ref, _Seen(error=type(error).__name__, what=error.what), begun)
+        await self._write()
+        return look
+
+    def hint(self, ref: R, job: Job) -> None:
+        """Write down news that was pushed, or that came with a look at other jobs."""
+        self._put(ref, _Seen(job=job), monotonic())
+
+    def _put(self, ref: R, seen: _Seen, at: float) -> None:
+        self._misses[ref] = self._misses[ref] + 1 if not seen.job and not seen.error else 0
+        # A job that is not to be found holds no slot. Whether it is lost is for the run to find out that wants its files.
+        told = _Told.of(seen, at, gone=self._misses[ref] >= ABSENCES)
+        if ref in self._attempts:
+            attempt, job = self._attempts[ref]
+            self._unwritten[attempt] = job, told
+        elif self._leads:
+            self._early[ref] = told
+            if len(self._early) > EARLY:
+                del self._early[next(iter(self._early))]
+
+    async def _keep(self) -> None:
+        """Renew the lease, write down what was pushed, and have jobs looked at that other processes wait for."""
+        looked = 0.0
+        while True:
+            await asyncio.sleep(TICK_SECONDS)
+            # The next round may succeed; purchases tell what is wrong with the journal.
+            with suppress(errors.GenmediaError), errors.contained("a round of looks"):
+                if not await self._lead():
+                    self._watching.deliver(await self._read_what_others_saw(), monotonic())
+                    continue
+                await self._write()
+                if monotonic() - looked >= 1:
+                    looked = monotonic()
+                    await self._look_for_others()
+
+    async def _lead(self) -> bool:
+        """True if this process looks, now or from now on."""
+        async with self._alone:
+            now = monotonic()  # before the lease is taken: it ends no later than this process believes
+            if now < self._leads_until - LEASE_SECONDS / 2:
+                return self._open
+            if now < self._ask_again or not self._open:
+                return False
+            led = self._leads
+            if await self._take_lease():
+                self._leads_until = now + LEASE_SECONDS
+                if not led:
+                    self._watching.listen()
+                return True
+            self._leads_until, self._ask_again = 0.0, now + LEASE_SECONDS / 5
+        if led:
+            await self._watching.hush()
+        return False
+
+    @retry_while_unreachable
+    async def _take_lease(self) -> bool:
+        mine = watchers.c.account == self._account
+        async with self._database.transaction() as connection:
+            await self._database.lock(connection, f"looks of {self._account}")
+            now = (await connection.execute(sa.select(Now()))).scalar_one()
+            held = (await connection.execute(sa.select(watchers).where(mine))).one_or_none()
+            if held and held.name != self._name and now < held.until <= now + LEASE_SECONDS:
+                return False
+            self._ahead = now - monotonic()
+            await connection.execute(watchers.delete().where(mine))
+            lease = {"account": self._account, "name": self._name, "until": now + LEASE_SECONDS}
+            await connection.execute(watchers.insert().values(lease))
+            return True
+
+    @retry_while_unreachable
+    async def _end_lease(self) -> None:
+        async with self._database.transaction() as connection:
+            await connection.execute(watchers.delete().where(watchers.c.name == self._name))
+
+    async def _write(self) -> None:
+        """Write down what was seen, as far as it is news, unless another process looks by now: then what was seen here may be older."""
+        async with self._alone:
+            if not (self._leads and self._open):
+                return
+            unwritten, self._unwritten = self._unwritten, {}
+            news = {one: told for one, told in unwritten.items() if self._written.get(one) != told[1].text}
+            for one in await self._write_down(news) if news else ():
+                # That a job was missing, or could not be looked at, is news each time.
+                self._written[one] = news[one][1].text if '"job"' in news[one][1].text else ""
+
+    @retry_while_unreachable
+    async def _write_down(self, seen: Mapping[int, tuple[str, _Told]]) -> list[int]:
+        """Return the attempts at which it was written down."""
+        done: list[int] = []
+        async with self._database.transaction() as connection:
+            if not await self._holds_lease(connection):
+                return done
+            for one, (job, told) in seen.items():
+                # A look that began before the job was bound may have seen it as it was before, such as not started.
+                begun = written(datetime.fromtimestamp(told.at + self._ahead, UTC))
+                mine = attempts.c.id == one, attempts.c.state == AttemptState.BOUND, attempts.c.remote_id == job
+                values: dict[str, Any] = {"seen": told.text, "seen_at": Now()} | ({"over_at": Clock()} if told.over else {})
+                news = attempts.c.bound_at <= begun, sa.true() if told.over else attempts.c.over_at.is_(None)
+                if (await connection.execute(attempts.update().where(*mine, *news).values(values))).rowcount:
+                    done.append(one)
+        self._database.changes.fire()
+        return done
+
+    async def _holds_lease(self, connection: AsyncConnection) -> bool:
+        query = sa.select(watchers.c.name).where(watchers.c.name == self._name, watchers.c.until > Now())
+        return (await connection.execute(query)).first() is not None
+
+    async def _read_what_others_saw(self) -> Look[R]:
+        async with self._alone:
+            return await self._read_rows() if self._open else Look({})
+
+    @retry_while_unreachable
+    async def _read_rows(self) -> Look[R]:
+        known = {attempt: ref for ref, (attempt, _) in self._attempts.items()}
+        query = sa.select(attempts.c.id, attempts.c.seen, attempts.c.seen_at).where(
+            attempts.c.account == self._account, attempts.c.seen_at.is_not(None), attempts.c.state == AttemptState.BOUND
+        )
+        jobs: dict[R, Job] = {}
+        missing: set[R] = set()
+        failed: dict[R, errors.GenmediaError] = {}
+        async with self._database.transaction(reading=True) as connection:
+            rows = (await connection.execute(query)).all()
+        for row in rows:
+            if row.id not in known or self._read.get(row.id, 0.0) >= row.seen_at:
+                continue
+            self._read[row.id] = row.seen_at
+            ref = known[row.id]
+            try:
+                seen = _seen.validate_json(row.seen)
+            except ValidationError:
+                continue  # written by another version; the next look writes it anew
+            if seen.job:
+                jobs[ref] = seen.job
+            elif seen.error:
+                kind = getattr(errors, seen.error, errors.ApiError)
+                failed[ref] = kind(seen.what)
+            else:
+                missing.add(ref)
+        return Look(jobs, frozenset(missing), failed)
+
+    async def _ended(self, refs: frozenset[R]) -> frozenset[R]:
+        """Return those of the jobs whose attempt is not bound any more."""
+        async with self._alone:
+            bound = await self._bound() if self._open else set[int]()
+        return frozenset(ref for ref in refs if ref in self._attempts and self._attempts[ref][0] not in bound)
+
+    @retry_while_unreachable
+    async def _bound(self) -> set[int]:
+        mine = attempts.c.account == self._account, attempts.c.state == AttemptState.BOUND
+        async with self._database.transaction(reading=True) as connection:
+            return {row.id for row in await connection.execute(sa.select(attempts.c.id).where(*mine))}
+
+    async def _look_for_others(self) -> None:
+        """Have the jobs looked at that hold a slot and that nobody waits for here, whoever waits for them elsewhere, or nobody."""
+        now = monotonic()
+        found = await self._jobs_of_others()
+        self._others = {ref: self._others.get(ref, now) for ref in found}
+        self._attempts |= found
+        for ref in found.keys() & self._early.keys():
+            attempt, job = found[ref]
+            self._unwritten[attempt] = job, replace(self._early.pop(ref), at=now)  # of this job, whenever it was bound
+        due = frozenset(ref for ref, next_look in self._others.items() if next_look <= now)
+        self._others |= dict.fromkeys(due, now + self._watching.pause())
+        self._watching.look_at(self, due)
+
+    @retry_while_unreachable
+    async def _jobs_of_others(self) -> dict[R, tuple[int, str]]:
+        """Return attempt and job of each open job that nobody waits for here, by reference."""
+        mine = attempts.c.account == self._account, attempts.c.state == AttemptState.BOUND, attempts.c.over_at.is_(None)
+        known = {attempt: ref for ref, (attempt, _) in self._attempts.items()}
+        async with self._database.transaction(reading=True) as connection:
+            opened = {
+                row.id: row.remote_id
+                for row in await connection.execute(sa.select(attempts.c.id, attempts.c.remote_id).where(*mine))
+            }
+            others = [one for one in opened if one not in self._awaited]
+            new = [one for one in others if one not in known or self._attempts[known[one]][1] != opened[one]]
+            found = [
+                one
+                for first in range(0, len(new), KEYS_AT_ONCE)
+                for one in await read_attempts(connection, attempts.c.id.in_(new[first : first + KEYS_AT_ONCE]))
+            ]
+        seen_before = {known[one]: self._attempts[known[one]] for one in others if one not in new}
+        for one in found:
+            with suppress(errors.DefectError), errors.contained(f"attempt {one.id}"):  # one that cannot be read hides no other
+                seen_before[self._watching.reference(one)] = one.id, one.remote_id or ""
+        return seen_before

@@ -1,0 +1,202 @@
+"""What all processes share that use an account: the slots of its open jobs, and the requests that it may send in a minute."""
+
+import asyncio
+from collections.abc import AsyncGenerator
+from contextlib import AsyncExitStack
+from datetime import UTC, datetime, timedelta
+from time import monotonic
+
+import pytest
+import sqlalchemy as sa
+
+from genmedia.jobs.job import Account
+from genmedia.journal import Attempt, Journal
+from genmedia.journal.desk import SETTLED_SECONDS, SharedWindow, Slots
+from genmedia.journal.order import Order
+from genmedia.transport.pace import WINDOW_SECONDS, Pace
+from tests.processes import Program
+
+PAYER = Account("genova", "https://example.org")
+SCALE = 300.0
+WINDOW = WINDOW_SECONDS / SCALE
+
+
+def order(name: str) -> Order:
+    return Order(PAYER, "image", {"prompt": name}, 1, "credits")
+
+
+@pytest.fixture
+async def another(url: str) -> AsyncGenerator[Journal]:
+    """The same journal in what stands for another process."""
+    async with AsyncExitStack() as closed:
+        journal = Journal(url)
+        closed.push_async_callback(journal.aclose)
+        yield journal
+
+
+def slots_of(journal: Journal, open_jobs: int | None) -> Slots:
+    return Slots(journal._database, str(PAYER), open_jobs)  # pyright: ignore[reportPrivateUsage] # as its desk has them
+
+
+def window_of(journal: Journal, per_minute: int, scale: float = SCALE) -> SharedWindow:
+    return SharedWindow(journal._database, str(PAYER), per_minute, lambda: scale)  # pyright: ignore[reportPrivateUsage] # as its desk has it
+
+
+async def buy(journal: Journal, name: str, slots: Slots) -> Attempt:
+    """Buy as soon as there is a slot, and another process does not take it in between."""
+    attempt = None
+    while attempt is None:
+        async with slots.claimed(name):
+            attempt = await journal.intend(order(name), datetime.now(UTC), open_jobs=slots.limit)
+    await journal.bind(attempt, f"job-{name}")
+    return attempt
+
+
+async def test_a_slot_is_free_when_its_job_is_seen_ended_by_whomever(journal: Journal, another: Journal) -> None:
+    slots, others = slots_of(journal, 2), slots_of(another, 2)
+    first = await buy(journal, "first", slots)
+    await buy(another, "second", others)
+    waiting = [asyncio.create_task(buy(journal, "third", slots)), asyncio.create_task(buy(another, "fourth", others))]
+    done, _ = await asyncio.wait(waiting, timeout=0.5)
+    assert not done
+
+    await another.end(first.id)
+    done, left = await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
+
+    assert len(done) == 1
+    await journal.fail(next(iter(done)).result().id, "it failed")
+    await asyncio.gather(*left)
+
+
+async def test_an_intent_takes_a_slot_even_where_nobody_has_claimed_one(journal: Journal) -> None:
+    assert await journal.intend(order("first"), datetime.now(UTC), open_jobs=1)
+
+    assert await journal.intend(order("second"), datetime.now(UTC), open_jobs=1) is None
+    assert await journal.intend(order("second"), datetime.now(UTC), open_jobs=2)
+
+
+async def test_a_slot_is_not_freed_by_the_death_of_the_process_that_holds_it(url: str, journal: Journal) -> None:
+    buyer = f"""
+import asyncio
+from datetime import UTC, datetime
+from genmedia.journal import Journal
+from tests.journal.test_desk import order
+
+async def main():
+    async with Journal.lease({url!r}) as journal:
+        await journal.bind(await journal.intend(order("first"), datetime.now(UTC), open_jobs=1), "job-1")
+        print("bought", flush=True)
+        await asyncio.sleep(600)
+
+asyncio.run(main())
+"""
+    with Program(buyer) as other:
+        assert other.line() == "bought\n"
+        other.kill()
+
+    assert await journal.intend(order("second"), datetime.now(UTC), open_jobs=1) is None
+
+
+async def test_doubts_hold_slots_but_never_all_of_them(journal: Journal) -> None:
+    slots = slots_of(journal, 2)
+    for name in ("first", "second"):
+        attempt = await journal.intend(order(name), datetime.now(UTC), open_jobs=2)
+        assert attempt is not None
+        await journal.doubt(attempt, "no answer came")
+
+    third = await buy(journal, "third", slots)
+    waiting = asyncio.create_task(buy(journal, "fourth", slots))
+    done, _ = await asyncio.wait({waiting}, timeout=0.5)
+
+    assert not done, "one doubt and one job"
+    await journal.end(third.id)
+    await waiting
+
+
+async def test_an_intent_of_long_ago_counts_as_a_doubt(journal: Journal, url: str) -> None:
+    slots = slots_of(journal, 1)
+    assert await journal.intend(order("first"), datetime.now(UTC), open_jobs=1)
+    long_ago = (datetime.now(UTC) - timedelta(seconds=SETTLED_SECONDS + 60)).isoformat()
+    async with journal._database.transaction() as connection:  # pyright: ignore[reportPrivateUsage] # nobody waits that long here
+        await connection.execute(sa.text("UPDATE attempts SET intended_at = :then"), {"then": long_ago})
+
+    await buy(journal, "second", slots)
+
+
+async def test_a_job_that_was_never_started_takes_a_slot_again_when_it_is_started(journal: Journal) -> None:
+    slots = slots_of(journal, 1)
+    attempt = await buy(journal, "first", slots)
+    await journal.end(attempt.id)
+    assert await journal.unbind(attempt.id)
+
+    assert await journal.intend(order("second"), datetime.now(UTC), open_jobs=1) is None
+
+
+@pytest.mark.parametrize("limit", [None, 3])
+async def test_no_more_jobs_are_open_than_allowed(journal: Journal, another: Journal, limit: int | None) -> None:
+    under_way = most = 0
+
+    processes = [(one, slots_of(one, limit)) for one in (journal, another)]
+
+    async def job(number: int) -> None:
+        nonlocal under_way, most
+        mine, slots = processes[number % 2]
+        attempt = await buy(mine, str(number), slots)
+        under_way += 1
+        most = max(most, under_way)
+        await asyncio.sleep(0.3)
+        under_way -= 1
+        await mine.end(attempt.id)
+
+    await asyncio.gather(*(job(number) for number in range(12)))
+
+    assert most == 3 if limit else most > 3
+
+
+async def spend(journal: Journal, per_minute: int, number: int, seen: list[float]) -> None:
+    """Send so many requests at once; the provider sees each between its start and its answer."""
+    pace, window = Pace(None, lambda: SCALE), window_of(journal, per_minute)
+
+    async def request() -> None:
+        async with pace.turn():
+            await asyncio.sleep(0.01)
+            seen.append(monotonic())
+
+    with pace.within(window):
+        await asyncio.gather(*(request() for _ in range(number)))
+
+
+@pytest.mark.parametrize("per_minute", [5, 100])
+async def test_two_processes_together_send_no_more_than_the_plan_allows_and_nearly_as_much(
+    journal: Journal, another: Journal, per_minute: int
+) -> None:
+    seen: list[float] = []
+
+    await asyncio.gather(*(spend(one, per_minute, 2 * per_minute, seen) for one in (journal, another)))
+
+    assert len(seen) == 4 * per_minute
+    seen.sort()
+    for first, beyond in zip(seen, seen[per_minute:], strict=False):
+        assert beyond - first >= WINDOW
+
+
+async def test_requests_that_were_taken_and_not_sent_are_free_for_others_at_once(journal: Journal, another: Journal) -> None:
+    one, other = window_of(journal, 200, scale=1), window_of(another, 200, scale=1)
+    assert await one.take() == 0  # with three more in its chunk
+    await one.answered(idle=True)
+
+    assert [await other.take() for _ in range(199)] == [0] * 199
+
+    assert await other.take() > 0
+
+
+async def test_the_requests_of_a_process_that_died_come_back(journal: Journal, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("genmedia.journal.desk.ANSWER_SECONDS", WINDOW)
+    dead, window = window_of(journal, 1), window_of(journal, 1)
+    begun = monotonic()
+    assert await dead.take() == 0
+
+    while seconds := await window.take():
+        await asyncio.sleep(seconds)
+
+    assert monotonic() - begun >= 2 * WINDOW, "as long as an answer may take, and a minute"

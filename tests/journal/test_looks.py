@@ -1,0 +1,265 @@
+"""One process looks at an account's jobs and writes down what it sees; the others read it, and take its place when it is gone."""
+
+import asyncio
+from collections.abc import AsyncGenerator
+from contextlib import AsyncExitStack
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+
+import pytest
+
+from genmedia.errors import ServerError
+from genmedia.jobs.job import Account, Job, JobStatus
+from genmedia.jobs.watcher import ABSENCES, Look
+from genmedia.journal import Attempt, Journal
+from genmedia.journal.looks import Looks, Watching
+from genmedia.journal.order import Order
+
+PAYER = Account("genova", "https://example.org")
+
+
+@dataclass
+class Process:
+    """A process that waits for jobs: how it looks, and what it is told."""
+
+    journal: Journal
+    present: dict[str, Job | Exception | None] = field(default_factory=dict[str, Job | Exception | None])
+    asked: list[frozenset[str]] = field(default_factory=list[frozenset[str]])
+    for_others: set[str] = field(default_factory=set[str])
+    told: dict[str, Job] = field(default_factory=dict[str, Job])
+    heard: Look[str] = field(default_factory=lambda: Look[str]({}))
+    sockets: int = 0
+
+    def __post_init__(self) -> None:
+        watching = Watching[str](self.reference, self.look_at, self.deliver, lambda: 0.1, self.listen, self.hush)
+        self.looks = Looks(self.journal._database, str(PAYER), watching)  # pyright: ignore[reportPrivateUsage] # as its desk has them
+
+    def reference(self, attempt: Attempt) -> str:
+        return attempt.request["name"] if "name" in attempt.request else attempt.request["broken"]["name"]
+
+    def look_at(self, looks: Looks[str], refs: frozenset[str]) -> None:
+        del looks
+        self.for_others |= refs
+
+    def deliver(self, look: Look[str], asked: float) -> None:
+        del asked
+        self.heard |= look
+
+    def listen(self) -> None:
+        self.sockets += 1
+
+    async def hush(self) -> None:
+        self.sockets = 0
+
+    async def ask(self, refs: frozenset[str]) -> Look[str]:
+        self.asked.append(refs)
+        seen = {ref: self.present[ref] for ref in refs}
+        jobs = {ref: one for ref, one in seen.items() if isinstance(one, Job)}
+        failed = {ref: one for ref, one in seen.items() if isinstance(one, ServerError)}
+        return Look(jobs, frozenset(ref for ref, one in seen.items() if one is None), failed)
+
+    async def look(self, *refs: str) -> Look[str]:
+        return await self.looks.look(frozenset(refs), self.ask)
+
+    async def read(self, ref: str) -> Look[str]:
+        """The next news of a job, which comes with a look or by itself."""
+        async with asyncio.timeout(60):
+            while True:
+                look = await self.look(ref)
+                look, self.heard = self.heard | look, Look({})
+                if look.jobs or look.missing or look.failed:
+                    return look
+                await asyncio.sleep(0.05)
+
+
+@pytest.fixture
+async def processes(url: str) -> AsyncGenerator[tuple[Process, Process]]:
+    """Two processes; the first looks."""
+    async with AsyncExitStack() as closed:
+        found: list[Process] = []
+        for _ in range(2):
+            journal = Journal(url)
+            closed.push_async_callback(journal.aclose)
+            found.append(Process(journal))
+            closed.push_async_callback(found[-1].looks.aclose)
+        await found[0].look()
+        yield found[0], found[1]
+
+
+async def bought(journal: Journal, name: str = "job-1") -> Attempt:
+    """An attempt that is bound to the job of that name."""
+    attempt = await journal.intend(Order(PAYER, "image", {"name": name}, 1, "credits"), datetime.now(UTC))
+    assert attempt is not None
+    await journal.bind(attempt, name)
+    await asyncio.sleep(0.1)  # a look that may have begun before is not believed, and clocks differ by what it takes to read them
+    return await journal.attempt(attempt.id)
+
+
+def running(name: str = "job-1", progress: float | None = None) -> Job:
+    return Job(name, JobStatus.RUNNING, progress)
+
+
+def done(name: str = "job-1") -> Job:
+    return Job(name, JobStatus.SUCCEEDED, charged=1)
+
+
+async def holds_a_slot(journal: Journal) -> bool:
+    """True if the one job that was bought counts as open."""
+    order = Order(PAYER, "image", {"name": "another"}, 1, "credits")
+    attempt = await journal.intend(order, datetime.now(UTC), open_jobs=1)
+    if attempt:
+        await journal.refuse(attempt, "only asked")
+    return attempt is None
+
+
+async def test_what_one_process_sees_the_others_read_once_and_ask_nobody(processes: tuple[Process, Process]) -> None:
+    first, second = processes
+    attempt = await bought(first.journal)
+    first.present = {"job-1": running(progress=40)}
+    with second.looks.awaiting(attempt), first.looks.awaiting(attempt):
+        await first.look("job-1")
+
+        read, again = await second.read("job-1"), await second.look("job-1")
+
+    assert (read.jobs, again.jobs, second.heard.jobs) == ({"job-1": running(progress=40)}, {}, {})
+    assert second.asked == []
+    assert (first.sockets, second.sockets) == (1, 0)
+
+
+async def test_an_end_frees_the_slot_whoever_waits_for_the_job(processes: tuple[Process, Process]) -> None:
+    first, _ = processes
+    await bought(first.journal)
+    assert await holds_a_slot(first.journal)
+    while not first.for_others:
+        await asyncio.sleep(0.05)
+
+    first.present = {"job-1": done()}
+    await first.look(*first.for_others)
+
+    assert not await holds_a_slot(first.journal)
+
+
+@pytest.mark.parametrize("seen", [None, ServerError("it answered 503")])
+async def test_that_a_job_is_missing_or_cannot_be_seen_is_news_each_time(
+    processes: tuple[Process, Process], seen: Exception | None
+) -> None:
+    first, second = processes
+    attempt = await bought(first.journal)
+    first.present = {"job-1": seen}
+    with second.looks.awaiting(attempt), first.looks.awaiting(attempt):
+        for _ in range(2):
+            await first.look("job-1")
+            read = await second.read("job-1")
+
+            assert (set(read.missing), [str(one) for one in read.failed.values()]) == (
+                ({"job-1"}, []) if seen is None else (set(), [str(seen)])
+            )
+
+
+async def test_a_job_that_is_not_to_be_found_holds_no_slot_for_ever(processes: tuple[Process, Process]) -> None:
+    first, _ = processes
+    attempt = await bought(first.journal)
+    first.present = {"job-1": None}
+    with first.looks.awaiting(attempt):
+        for _ in range(ABSENCES):
+            assert await holds_a_slot(first.journal)
+            await first.look("job-1")
+
+    assert not await holds_a_slot(first.journal)
+
+
+async def test_a_process_whose_lease_has_ended_writes_nothing_down(
+    processes: tuple[Process, Process], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first, second = processes
+    attempt = await bought(first.journal)
+    standing_still, begun = asyncio.Event(), asyncio.Event()
+
+    async def ask(refs: frozenset[str]) -> Look[str]:
+        del refs
+        begun.set()
+        await standing_still.wait()
+        return Look({"job-1": running()})
+
+    with second.looks.awaiting(attempt), first.looks.awaiting(attempt):
+        looking = asyncio.create_task(first.looks.look(frozenset(["job-1"]), ask))
+        await begun.wait()
+        monkeypatch.setattr(
+            first.looks, "_lead", lambda: asyncio.sleep(0, result=True)
+        )  # it does not renew, and believes that it looks
+        second.present = {"job-1": done()}
+        while not second.asked:
+            await second.look("job-1")
+            await asyncio.sleep(0.1)
+        monkeypatch.setattr(first.looks, "_leads_until", float("inf"))
+        standing_still.set()
+        await looking
+
+    assert not await holds_a_slot(second.journal), "what was seen first is not written over what was seen last"
+    assert (first.sockets, second.sockets) == (1, 1)
+
+
+async def test_a_look_that_began_before_its_job_was_bound_is_not_believed(processes: tuple[Process, Process]) -> None:
+    first, second = processes
+    attempt = await bought(first.journal)
+
+    async def ask(refs: frozenset[str]) -> Look[str]:
+        del refs
+        assert await first.journal.unbind(attempt.id)
+        await first.journal.bind(attempt, "job-1")
+        return Look({"job-1": Job("job-1", JobStatus.UNSTARTED)})
+
+    with second.looks.awaiting(attempt), first.looks.awaiting(attempt):
+        await first.looks.look(frozenset(["job-1"]), ask)
+
+        assert (await second.look("job-1")).jobs == {}
+
+
+async def test_news_that_is_pushed_before_the_journal_knows_the_job_is_not_lost(processes: tuple[Process, Process]) -> None:
+    first, second = processes
+    first.looks.hint("job-1", done())
+    attempt = await bought(second.journal)
+    with second.looks.awaiting(attempt):
+        while not second.heard.jobs:
+            await asyncio.sleep(0.05)
+
+    assert second.heard.jobs == {"job-1": done()}
+
+
+async def test_where_another_run_has_brought_a_job_to_its_end_it_is_asked_for_once(processes: tuple[Process, Process]) -> None:
+    first, second = processes
+    attempt = await bought(first.journal)
+    second.present = {"job-1": done()}
+    with second.looks.awaiting(attempt):
+        async with first.journal.claimed(attempt.id) as claimed:
+            await first.journal.store(claimed, [])
+
+        assert (await second.read("job-1")).jobs == {"job-1": done()}
+
+    assert second.asked == [frozenset(["job-1"])]
+
+
+async def test_an_attempt_that_cannot_be_read_hides_no_other(processes: tuple[Process, Process]) -> None:
+    first, _ = processes
+    broken = await first.journal.intend(Order(PAYER, "image", {"broken": []}, 1, "credits"), datetime.now(UTC))
+    assert broken is not None
+    await first.journal.bind(broken, "job-0")
+    await bought(first.journal)
+
+    async with asyncio.timeout(60):
+        while first.for_others != {"job-1"}:
+            await asyncio.sleep(0.05)
+
+
+async def test_the_next_process_looks_at_once_where_one_ends(processes: tuple[Process, Process]) -> None:
+    first, second = processes
+    attempt = await bought(first.journal)
+    second.present = {"job-1": running()}
+    await first.looks.aclose()
+    with second.looks.awaiting(attempt):
+        async with asyncio.timeout(60):
+            while not second.asked:
+                await second.look("job-1")
+                await asyncio.sleep(0.05)
+
+    assert (first.sockets, second.sockets) == (0, 1)
