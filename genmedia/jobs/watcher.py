@@ -7,13 +7,13 @@ import asyncio
 import random
 from collections import Counter, defaultdict, deque
 from collections.abc import Awaitable, Callable, Generator, Hashable, Iterable, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from time import monotonic
 from typing import Generic, Protocol, TypeVar
 
 from genmedia import errors
-from genmedia.concurrency import end_task, every
+from genmedia.concurrency import end_task, every, set_within
 from genmedia.jobs.job import Job, JobStatus
 from genmedia.transport.session import LONGEST_HOLD, asking_once
 
@@ -355,9 +355,7 @@ class Watcher(Generic[R]):
         if seconds <= 0:
             return False
         self._woken.clear()
-        with suppress(TimeoutError):
-            async with asyncio.timeout(seconds):
-                await self._woken.wait()
+        await set_within(self._woken, seconds)
         return True
 
     def deliver(self, look: Look[R], asked: float) -> None:

@@ -14,7 +14,7 @@ from typing import Any, Generic, TypeVar
 from uuid import uuid4
 
 import sqlalchemy as sa
-from pydantic import BaseModel, TypeAdapter, ValidationError
+from pydantic import BaseModel, ValidationError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from genmedia import errors
@@ -23,7 +23,7 @@ from genmedia.jobs.job import Job
 from genmedia.jobs.watcher import ABSENCES, Look
 from genmedia.journal.database import Clock, Database, Now, retry_while_unreachable
 from genmedia.journal.records import Attempt, AttemptState
-from genmedia.journal.rows import read_attempts
+from genmedia.journal.rows import in_parts, read_attempts
 from genmedia.journal.spending import written
 from genmedia.journal.tables import attempts, watchers
 
@@ -36,9 +36,6 @@ TICK_SECONDS = 0.25
 EARLY = 1000
 """Most pushed news that are kept for jobs that the journal does not know yet."""
 
-KEYS_AT_ONCE = 500
-"""Most ids in one query: SQLite takes 999 values at least."""
-
 R = TypeVar("R", bound=Hashable)
 
 
@@ -50,21 +47,25 @@ class _Seen(BaseModel):
     what: str = ""
 
 
-_seen = TypeAdapter(_Seen)
-
-
 @dataclass(frozen=True)
 class _Told:
-    """What was seen, as it is written down; True if the job is not open any more; and when the look began, by `time.monotonic`."""
+    """What was seen, as it is written down.
+
+    Attributes:
+        over: True if the job is not open any more.
+        lasting: True if it is no news a second time; that a job was missing, or could not be looked at, is news each time.
+        at: Time at which the look began, by `time.monotonic`.
+    """
 
     text: str
     over: bool
+    lasting: bool
     at: float
 
     @classmethod
     def of(cls, seen: _Seen, at: float, *, gone: bool) -> "_Told":
         over = gone or bool(seen.job and seen.job.status.terminal)
-        return cls(_seen.dump_json(seen, exclude_defaults=True).decode(), over, at)
+        return cls(seen.model_dump_json(exclude_defaults=True), over, bool(seen.job), at)
 
 
 @dataclass(frozen=True)
@@ -252,8 +253,7 @@ class Looks(Generic[R]):
             unwritten, self._unwritten = self._unwritten, {}
             news = {one: told for one, told in unwritten.items() if self._written.get(one) != told[1].text}
             for one in await self._write_down(news) if news else ():
-                # That a job was missing, or could not be looked at, is news each time.
-                self._written[one] = news[one][1].text if '"job"' in news[one][1].text else ""
+                self._written[one] = news[one][1].text if news[one][1].lasting else ""
 
     @retry_while_unreachable
     async def _write_down(self, seen: Mapping[int, tuple[str, _Told]]) -> list[int]:
@@ -298,7 +298,7 @@ class Looks(Generic[R]):
             self._read[row.id] = row.seen_at
             ref = known[row.id]
             try:
-                seen = _seen.validate_json(row.seen)
+                seen = _Seen.model_validate_json(row.seen)
             except ValidationError:
                 continue  # written by another version; the next look writes it anew
             if seen.job:
@@ -347,11 +347,7 @@ class Looks(Generic[R]):
             }
             others = [one for one in opened if one not in self._awaited]
             new = [one for one in others if one not in known or self._attempts[known[one]][1] != opened[one]]
-            found = [
-                one
-                for first in range(0, len(new), KEYS_AT_ONCE)
-                for one in await read_attempts(connection, attempts.c.id.in_(new[first : first + KEYS_AT_ONCE]))
-            ]
+            found = [one for some in in_parts(new) for one in await read_attempts(connection, attempts.c.id.in_(some))]
         seen_before = {known[one]: self._attempts[known[one]] for one in others if one not in new}
         for one in found:
             with suppress(errors.DefectError), errors.contained(f"attempt {one.id}"):  # one that cannot be read hides no other

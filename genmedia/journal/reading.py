@@ -21,13 +21,10 @@ from genmedia.journal.records import (
     StoredAsset,
     Waiter,
 )
-from genmedia.journal.rows import as_asset, has_content, read_attempts
+from genmedia.journal.rows import as_asset, has_content, in_parts, read_attempts
 from genmedia.journal.spending import Money, written
 from genmedia.journal.tables import LIVE, OPEN, assets, attempts, submissions, uses, waiters
 from genmedia.store.sidecar import Use
-
-KEYS_AT_ONCE = 500
-"""Most keys in one query: SQLite takes 999 values at least."""
 
 NO_OWNER = ""
 """Owner of a waiter that no longer waits; no process has this name."""
@@ -96,21 +93,20 @@ class Reading:
         Raises:
             JournalError: The database cannot be used.
         """
-        asked, found = sorted(keys), set[str]()
+        found = set[str]()
         bought = attempts.c.state.in_(LIVE), attempts.c.state != AttemptState.CONTENT_REFUSED
         async with self._database.transaction(reading=True) as connection:
-            for first in range(0, len(asked), KEYS_AT_ONCE):
-                some = attempts.c.key.in_(asked[first : first + KEYS_AT_ONCE])
-                found |= {row.key for row in await connection.execute(sa.select(attempts.c.key).where(some, *bought))}
+            for some in in_parts(sorted(keys)):
+                query = sa.select(attempts.c.key).where(attempts.c.key.in_(some), *bought)
+                found |= {row.key for row in await connection.execute(query)}
         return found
 
     async def latest(self, keys: Collection[str]) -> dict[str, Attempt]:
         """Return the latest attempt at each of these submissions that the journal knows, by key, however it ended."""
-        asked = sorted(keys)
         found: dict[str, Attempt] = {}
-        for first in range(0, len(asked), KEYS_AT_ONCE):
-            some = await self._find_all(attempts.c.key.in_(asked[first : first + KEYS_AT_ONCE]))
-            found |= {one.key: one for one in sorted(some, key=lambda one: one.number)}
+        for some in in_parts(sorted(keys)):
+            tried = await self._find_all(attempts.c.key.in_(some))
+            found |= {one.key: one for one in sorted(tried, key=lambda one: one.number)}
         return found
 
     async def attempt(self, attempt_id: int) -> Attempt:

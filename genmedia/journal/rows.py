@@ -1,9 +1,9 @@
 """Rows of the journal's tables: records are read from them and written into them, within a transaction of the caller."""
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, TypeVar
 
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
@@ -21,6 +21,17 @@ from genmedia.journal.records import (
 from genmedia.journal.spending import written
 from genmedia.journal.tables import LIVE, assets, attempts, submissions, uses, waiters
 from genmedia.store.sidecar import Sidecar, Use
+
+AT_ONCE = 500
+"""Most values in one query: SQLite takes 999 at least."""
+
+T = TypeVar("T")
+
+
+def in_parts(values: Sequence[T]) -> Iterator[Sequence[T]]:
+    """Yield the values in parts that a query can hold, in order."""
+    for first in range(0, len(values), AT_ONCE):
+        yield values[first : first + AT_ONCE]
 
 
 async def read_attempts(connection: AsyncConnection, *where: sa.ColumnElement[bool]) -> list[Attempt]:

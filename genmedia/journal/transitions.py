@@ -51,6 +51,9 @@ CLAIM_SECONDS = 0.2
 UNSEEN: dict[str, Any] = {"over_at": None, "seen": None, "seen_at": None}
 """Values of an attempt whose job was not looked at yet."""
 
+ENDED: dict[str, Any] = {"ended_at": Clock(), "seen": None}
+"""Values of an attempt that has ended: what looks saw is not kept, for it repeats the request and has links."""
+
 SAID_CHARACTERS = 4_000
 """Most characters that are kept of a provider's last answer."""
 
@@ -237,7 +240,7 @@ class Transitions(Reading):
 
     async def refuse_content(self, attempt: Attempt, reason: str) -> None:
         """Write down that the provider refused a submission for its content: nothing was bought, and the provider is not asked again."""
-        ended = {"state": AttemptState.CONTENT_REFUSED, "charged": 0, "reason": reason, "ended_at": Clock(), "seen": None}
+        ended = {"state": AttemptState.CONTENT_REFUSED, "charged": 0, "reason": reason, **ENDED}
         await self._let_go(attempt.owner, *is_intended(attempt), **ended)
 
     async def acquit(self, attempt: Attempt, reason: str) -> bool:
@@ -331,7 +334,7 @@ class Transitions(Reading):
 
     @retry_while_unreachable
     async def _give_up(self, attempt: Attempt, reason: str, again: Order | None) -> bool:
-        ended = {"state": AttemptState.FAILED, "owner": None, "ended_at": Clock(), "seen": None, "reason": reason}
+        ended = {"state": AttemptState.FAILED, "owner": None, **ENDED, "reason": reason}
         mine = (
             attempts.c.id == attempt.id,
             attempts.c.state == attempt.state,
@@ -376,7 +379,7 @@ class Transitions(Reading):
             SupersededError: The attempt is no longer claimed.
         """
         rows = [{**as_row(asset), "attempt": attempt.id} for asset in stored]
-        done = {"state": AttemptState.STORED, "ended_at": Clock(), "seen": None, "last_answer": None}
+        done = {"state": AttemptState.STORED, **ENDED, "last_answer": None}
         async with self._database.transaction() as connection:
             mine = attempts.c.id == attempt.id, attempts.c.owner == attempt.owner
             if not (await connection.execute(attempts.update().where(*mine).values(done))).rowcount:
@@ -389,7 +392,7 @@ class Transitions(Reading):
 
     async def cancel(self, attempt_id: int) -> bool:
         """Write down that a person cancelled the remote job; return False when its files are in the store, or a process fetches them."""
-        ended = {"state": AttemptState.CANCELLED, "ended_at": Clock(), "seen": None, "reason": "a person cancelled it"}
+        ended = {"state": AttemptState.CANCELLED, **ENDED, "reason": "a person cancelled it"}
         return await self._update(*is_ending(attempt_id), **ended)
 
     async def vanish(self, attempt_id: int, reason: str, buyer: Buyer) -> bool:
@@ -419,7 +422,7 @@ class Transitions(Reading):
 
         The account is not held for such a job.
         """
-        ended = {"state": AttemptState.CONTENT_REFUSED, "ended_at": Clock(), "seen": None, "reason": reason}
+        ended = {"state": AttemptState.CONTENT_REFUSED, **ENDED, "reason": reason}
         await self._update(*is_ending(attempt_id), **ended)
 
     @retry_while_unreachable
@@ -436,7 +439,7 @@ class Transitions(Reading):
         Raises:
             BudgetError: With this cost, the run would spend more than `spare` beyond its plan; nothing is written down.
         """
-        ended = {"state": AttemptState.FAILED, "owner": None, "ended_at": Clock(), "seen": None}
+        ended = {"state": AttemptState.FAILED, "owner": None, **ENDED}
         whose = sa.select(attempts.c.account).where(attempts.c.id == attempt_id)
         async with self._database.transaction() as connection:
             account = (await connection.execute(whose)).scalar_one()
