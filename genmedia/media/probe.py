@@ -2,7 +2,8 @@
 
 Files from a provider are decoded in processes of their own (`genmedia.media.worker`), low in priority, with limits on memory and
 computing for each file and a deadline for all, so that a hostile or broken file harms neither the process that waits for jobs nor the
-verdict on another file. One such process is kept alive and forks for each request: to start Python anew takes longer than to look.
+verdict on another file. One such process is kept alive and forks for each request: to start Python anew takes longer than to look. Where the
+system has no fork, each file gets a new process all the same.
 """
 
 import asyncio
@@ -76,9 +77,13 @@ class WorkerProcess:
                 [sys.executable, "-m", "genmedia.media.worker"],
                 stdin=inherited.fileno(),
                 stdout=subprocess.DEVNULL,
-                env={name: os.environ[name] for name in SURROUNDINGS if name in os.environ},
+                env=_surroundings(),
                 start_new_session=True,  # Ctrl-C is for the process that asks
             )
+
+
+def _surroundings() -> dict[str, str]:
+    return {name: os.environ[name] for name in SURROUNDINGS if name in os.environ}
 
 
 WORKER = WorkerProcess()
@@ -95,34 +100,80 @@ async def inspect_files(
         candidates: The files.
         deadline: Longest time for all files together, in seconds; then the process is ended, and each result is a `MediaLimitError`.
     """
-    wish = json.dumps([asdict(candidate) for candidate in candidates], default=_absolute, allow_nan=False)
-    slot = _slots.setdefault(asyncio.get_running_loop(), asyncio.Semaphore(AT_ONCE))
-    process, answer = 0, b""
-    async with slot:
-        reader, writer = await asyncio.open_unix_connection(sock=WORKER.ask())
-        try:
-            async with asyncio.timeout(deadline):
-                writer.write(wish.encode())
-                writer.write_eof()
-                process = int(await reader.readline() or 0)
-                answer = await reader.read()
-        except TimeoutError:
-            if not process:  # it does not answer at all, and would not answer for the next file
-                WORKER.end()
-            return [errors.MediaLimitError(f"looking at the files took more than {deadline:g} s") for _ in candidates]
-        except ConnectionError:  # it ended before it had read all
-            pass
-        finally:
-            writer.close()
-            if process and not reader.at_eof():
-                with suppress(ProcessLookupError):  # it may have ended just now; the first error must not be replaced
-                    os.killpg(process, signal.SIGKILL)
+    wish = [asdict(candidate) for candidate in candidates]
     try:
-        items = json.loads(answer)
+        async with _slots.setdefault(asyncio.get_running_loop(), asyncio.Semaphore(AT_ONCE)):
+            items = await (_ask(wish, deadline) if hasattr(os, "fork") else _ask_new_processes(wish, deadline))
+    except TimeoutError:
+        return [errors.MediaLimitError(f"looking at the files took more than {deadline:g} s") for _ in candidates]
+    return [_verdict(item) for item in items]
+
+
+async def _ask(wish: list[dict[str, Any]], deadline: float) -> list[dict[str, Any]]:
+    """Return what a fork of the process that is kept says of each file.
+
+    Raises:
+        TimeoutError: It took longer than the deadline, in seconds.
+    """
+    process, answer = 0, b""
+    reader, writer = await asyncio.open_unix_connection(sock=WORKER.ask())
+    try:
+        async with asyncio.timeout(deadline):
+            writer.write(_written(wish))
+            writer.write_eof()
+            process = int(await reader.readline() or 0)
+            answer = await reader.read()
+    except TimeoutError:
+        if not process:  # it does not answer at all, and would not answer for the next file
+            WORKER.end()
+        raise
+    except ConnectionError:  # it ended before it had read all
+        pass
+    finally:
+        writer.close()
+        if process and not reader.at_eof():
+            with suppress(ProcessLookupError):  # it may have ended just now; the first error must not be replaced
+                os.killpg(process, signal.SIGKILL)
+    return _read(answer, wish)
+
+
+async def _ask_new_processes(wish: list[dict[str, Any]], deadline: float) -> list[dict[str, Any]]:
+    """Return what a new process for each file says of it; that takes several times as long as a fork.
+
+    Raises:
+        TimeoutError: All took longer than the deadline, in seconds.
+    """
+    items: list[dict[str, Any]] = []
+    async with asyncio.timeout(deadline):
+        for one in wish:
+            process = await asyncio.create_subprocess_exec(
+                *(sys.executable, "-m", "genmedia.media.worker", "alone"),
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.DEVNULL,
+                env=_surroundings(),
+                start_new_session=True,
+            )
+            try:
+                answer, _ = await process.communicate(_written(one))
+            finally:
+                if process.returncode is None:
+                    process.kill()
+                    await process.wait()
+            items += _read(answer, [one])
+    return items
+
+
+def _written(wish: Any) -> bytes:
+    return json.dumps(wish, default=_absolute, allow_nan=False).encode()
+
+
+def _read(answer: bytes, wish: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    try:
+        return json.loads(answer)
     except ValueError:
         broke = "the process that looks at files was killed or broke, most likely for want of memory"
-        return [errors.MediaLimitError(broke) for _ in candidates]
-    return [_verdict(item) for item in items]
+        return [{"error": "MediaLimitError", "what": broke} for _ in wish]
 
 
 async def inspect_file(path: Path) -> MediaFacts:

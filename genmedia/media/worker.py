@@ -1,7 +1,8 @@
 """The process that inspects files. `genmedia.media.probe` starts it and keeps it; it never runs in the process that waits for jobs.
 
 It inspects nothing itself. It answers each request with a fork of itself, which has imported what it needs already, and that inspects each
-file in another fork, so that one file cannot break or use up what the next file needs.
+file in another fork, so that one file cannot break or use up what the next file needs. Where the system has no fork, `probe` starts a process
+for each file, with the word `alone`: that inspects the file itself, within the same limits.
 """
 
 import gc
@@ -23,6 +24,8 @@ from genmedia import errors
 from genmedia.media.facts import MediaFacts, SmallCopy
 from genmedia.media.picture import look_at_picture
 from genmedia.media.sniffing import media_type_of, why_not_taken
+
+Image.init()  # else each fork imports anew the formats that Pillow reads and writes
 
 MEMORY_BYTES = 284 * 2**20
 """Most bytes that inspecting one file may allocate: with the libraries it stays below 300 MiB."""
@@ -78,6 +81,12 @@ def inspect_within_limits(wish: list[dict[str, Any]]) -> list[dict[str, Any]]:
     Args:
         wish: The candidates as objects of JSON.
     """
+    _limit()
+    return [_look_alone(candidate) for candidate in wish]
+
+
+def _limit() -> None:
+    """Set the limits that this process, and each that it forks, has from now on."""
     warnings.simplefilter("ignore")  # Pillow's own warnings about a file; ours are in the facts
     Image.MAX_IMAGE_PIXELS = None  # our limit is lower than Pillow's, and has a message of its own
     AvifImagePlugin.DEFAULT_MAX_THREADS = 1
@@ -86,7 +95,6 @@ def inspect_within_limits(wish: list[dict[str, Any]]) -> list[dict[str, Any]]:
     resource.setrlimit(resource.RLIMIT_DATA, (MEMORY_BYTES, MEMORY_BYTES))
     resource.setrlimit(resource.RLIMIT_CPU, (CPU_SECONDS, CPU_SECONDS + 1))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-    return [_look_alone(candidate) for candidate in wish]
 
 
 def _look_alone(candidate: dict[str, Any]) -> dict[str, Any]:
@@ -142,5 +150,9 @@ def _serve(control: socket.socket) -> None:
 
 
 if __name__ == "__main__":
-    with socket.socket(fileno=sys.stdin.fileno()) as inherited:
-        _serve(inherited)
+    if sys.argv[1:] == ["alone"]:
+        _limit()
+        json.dump([_look(cast("dict[str, Any]", json.load(sys.stdin)))], sys.stdout, allow_nan=False)
+    else:
+        with socket.socket(fileno=sys.stdin.fileno()) as inherited:
+            _serve(inherited)

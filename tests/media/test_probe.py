@@ -387,7 +387,12 @@ async def test_a_small_file_that_unfolds_to_a_huge_picture_is_not_decoded(tmp_pa
     assert isinstance(await refusal(path), MediaLimitError)
 
 
-async def test_a_look_that_takes_too_long_ends_with_the_deadline(tmp_path: Path) -> None:
+@pytest.mark.parametrize("forks", [True, False])
+async def test_a_look_that_takes_too_long_ends_with_the_deadline(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, forks: bool
+) -> None:
+    if not forks:
+        monkeypatch.delattr(os, "fork")
     files = [picture(tmp_path / "it.png", "PNG"), picture(tmp_path / "too.png", "PNG")]
 
     verdicts = await inspect_files([Candidate(file) for file in files], deadline=0)
@@ -422,6 +427,20 @@ def looking_process(changed: str, *paths: Path) -> list[dict[str, Any]]:
     wish = [{"path": str(path), "kind": "", "small": None} for path in paths]
     ended = subprocess.run([sys.executable, "-c", program], input=json.dumps(wish), stdout=subprocess.PIPE, text=True, check=True)
     return json.loads(ended.stdout)
+
+
+def test_a_look_at_a_picture_imports_nothing_that_every_fork_would_import_anew(tmp_path: Path) -> None:
+    changed = """
+look = inspection._look
+def looking(candidate):
+    before = set(sys.modules)
+    facts = look({**candidate, "small": {"path": candidate["path"] + ".webp"}})
+    return {"media_type": facts["media_type"], "imported": sorted(set(sys.modules) - before)}
+inspection._look = looking"""
+
+    said = looking_process(changed, *(picture(tmp_path / form, form) for form in PICTURES))
+
+    assert said == [{"media_type": media_type, "imported": []} for media_type in PICTURES.values()]
 
 
 @pytest.mark.parametrize(
@@ -519,6 +538,54 @@ async def test_each_file_gets_its_own_verdict_in_order(tmp_path: Path) -> None:
     verdicts = await inspect_files([Candidate(good), Candidate(bad), Candidate(good)])
 
     assert [type(verdict) for verdict in verdicts] == [MediaFacts, DamagedMediaError, MediaFacts]
+
+
+async def test_without_fork_each_file_is_looked_at_in_a_new_process(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    good, huge = picture(tmp_path / "good.png", "PNG"), flat_png(tmp_path / "huge.png", 12_000, 12_000)
+    wish = [
+        Candidate(good, "image", SmallCopy(tmp_path / "small.webp")),
+        Candidate(huge),
+        Candidate(tmp_path / "none.png"),
+        Candidate(good),
+    ]
+    forked = await inspect_files(wish)
+    (tmp_path / "small.webp").unlink()
+    WORKER.end()
+    monkeypatch.delattr(os, "fork")
+
+    alone = await inspect_files(wish)
+
+    assert [type(verdict) for verdict in alone] == [MediaFacts, MediaLimitError, DamagedMediaError, MediaFacts]
+    assert list(map(str, alone)) == list(map(str, forked))
+    assert (tmp_path / "small.webp").stat().st_size
+    assert WORKER.process is None
+
+
+async def test_without_fork_a_process_that_breaks_is_told_as_a_limit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delattr(os, "fork")
+    monkeypatch.setattr("genmedia.media.probe.sys.executable", "/bin/false")
+
+    error = await refusal(picture(tmp_path / "it.png", "PNG"))
+
+    assert isinstance(error, MediaLimitError)
+    assert "was killed or broke" in error.what
+
+
+async def test_without_fork_the_process_ends_with_the_wait_for_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    python, number = tmp_path / "python", tmp_path / "number"
+    python.write_text(f"#!/bin/sh\necho $$ > {number}.new; mv {number}.new {number}; exec sleep 600\n")
+    python.chmod(0o700)
+    monkeypatch.delattr(os, "fork")
+    monkeypatch.setattr("genmedia.media.probe.sys.executable", str(python))
+
+    waiting = asyncio.create_task(inspect_file(picture(tmp_path / "it.png", "PNG")))
+    while not number.exists():
+        await asyncio.sleep(0.01)
+    waiting.cancel()
+    await asyncio.wait([waiting])
+
+    with pytest.raises(ProcessLookupError):
+        os.kill(int(number.read_text()), 0)
 
 
 def test_the_facts_for_a_sidecar_are_those_that_apply() -> None:
