@@ -1,8 +1,10 @@
 """Base of every flow that buys: its form becomes a brief, which is carried out as Prefect task runs and shown in the Prefect UI."""
 
+import inspect
 from collections.abc import Callable, Collection, Mapping, Sequence
 from functools import wraps
-from typing import Any, ParamSpec
+from types import NoneType
+from typing import Annotated, Any, ParamSpec, Union, get_args, get_origin
 
 from prefect import Flow
 from prefect.client.schemas.objects import State
@@ -10,11 +12,11 @@ from prefect.context import FlowRunContext
 from prefect.exceptions import FailedRun
 from prefect.logging import get_run_logger
 from prefect.runtime import flow_run
+from pydantic_core import MISSING
 
 from blocks import AssetStore, credentials_of, load_block, load_store
 from blocks.credentials import ProviderCredentials, as_saved
 from blocks.loading import load_all
-from flows.forms import form
 from flows.other_journals import warn_of_purchases_elsewhere
 from genmedia.campaign.brief import Brief
 from genmedia.campaign.run import run_campaign
@@ -33,24 +35,36 @@ from tasks.telling import flow
 P = ParamSpec("P")
 
 
-def buying_flow(*, name: str, flow_run_name: str = "{name}") -> Callable[[Callable[P, Brief]], Flow[P, Any]]:
-    """Make a flow that buys what its function asks for in a brief.
+def buying_flow(form: Callable[P, Brief], *, name: str, flow_run_name: str = "{name}") -> Flow[P, Any]:
+    """Make a flow that buys what its form asks for.
 
     When a person cancels a run, its jobs are cancelled where the provider can do that.
 
     Args:
+        form: Makes the brief; its parameters are those of the flow.
         name: Name of the flow.
         flow_run_name: Name of its runs, with parameters and their fields in braces.
     """
 
-    def made(asked_for: Callable[P, Brief]) -> Flow[P, Any]:
-        @wraps(asked_for)
-        async def bought(*args: P.args, **kwargs: P.kwargs) -> State[Any]:
-            return await _carry_out(asked_for(*args, **kwargs))
+    @wraps(form)
+    async def bought(*args: P.args, **kwargs: P.kwargs) -> State[Any]:
+        return await _carry_out(form(*args, **kwargs))
 
-        return form(flow(name=name, flow_run_name=flow_run_name, on_cancellation=[cancel_jobs])(bought))
-
+    made = flow(name=name, flow_run_name=flow_run_name, on_cancellation=[cancel_jobs])(bought)
+    signature = inspect.signature(form)
+    shown = [_without_null(one) for one in signature.parameters.values()]
+    made.__signature__ = signature.replace(parameters=shown)  # pyright: ignore[reportAttributeAccessIssue] # what inspect asks for
     return made
+
+
+def _without_null(parameter: inspect.Parameter) -> inspect.Parameter:
+    """Return a parameter which may be null as its other type; see `genmedia.forms.fields.show_plainly`."""
+    kind, *rules = get_args(parameter.annotation) if get_origin(parameter.annotation) is Annotated else [parameter.annotation]
+    others = tuple(one for one in get_args(kind) if one is not NoneType)
+    if NoneType not in get_args(kind):
+        return parameter
+    plain = Union[others]  # noqa: UP007 # of a tuple
+    return parameter.replace(annotation=Annotated[(plain, *rules)] if rules else plain, default=MISSING)
 
 
 async def _carry_out(brief: Brief) -> State[Any]:

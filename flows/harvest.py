@@ -12,7 +12,7 @@ from prefect.states import Completed, Failed
 
 from blocks import AssetStore, load_stores
 from blocks.credentials import ProviderCredentials
-from flows.forms import Looked
+from genmedia.campaign.forms.parameters import Looked
 from genmedia.errors import GenmediaError, SettingsError
 from genmedia.jobs.job import add_amounts, priced
 from genmedia.purchasing.recover import Fate, Harvested

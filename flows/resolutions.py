@@ -9,7 +9,7 @@ from prefect.runtime import flow_run
 from prefect.states import Completed, Failed
 
 from blocks import AssetStore, load_stores
-from flows.forms import Looked
+from genmedia.campaign.forms.parameters import Looked
 from genmedia.errors import GenmediaError, SupersededError
 from genmedia.forms.fields import field
 from genmedia.journal import Attempt

@@ -2,12 +2,16 @@
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Literal
 
-from genmedia.campaign.executor import OnFailure
-from genmedia.campaign.steps import AnyStep
-from genmedia.providers.drafts import Draft, Drafting
-from genmedia.providers.sources import Unreadable
-from genmedia.purchasing.calls import Patience
+from genmedia.purchasing.patience import Patience
+
+if TYPE_CHECKING:  # a form names its brief, and is read without it
+    from genmedia.campaign.steps import AnyStep
+    from genmedia.providers.drafts import Draft, Drafting
+    from genmedia.providers.sources import Unreadable
+
+OnFailure = Literal["continue", "stop"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,8 +41,8 @@ class Brief:
     """
 
     name: str
-    steps: Sequence[AnyStep | Unreadable] = ()
-    draft: Callable[[Drafting], Awaitable[Draft]] | None = None
+    steps: "Sequence[AnyStep | Unreadable]" = ()
+    draft: "Callable[[Drafting], Awaitable[Draft]] | None" = None
     photo: str = ""
     prompt: str = ""
     accounts: Mapping[str, str]

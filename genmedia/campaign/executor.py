@@ -5,8 +5,9 @@ from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, field, replace
 from time import monotonic
-from typing import Any, Literal
+from typing import Any
 
+from genmedia.campaign.brief import OnFailure
 from genmedia.campaign.marks import UNMARKED_FEED, Selection
 from genmedia.concurrency import every
 from genmedia.errors import ContentRefusedError, Fault, GenmediaError, InputError, MissingOutputError, contained
@@ -223,8 +224,6 @@ class RunResult(Result):
 
     outputs: Outputs = field(default_factory=dict[str, ResolvedInput])
 
-
-OnFailure = Literal["continue", "stop"]
 
 Perform = Callable[[PlannedStep, list[ResolvedInput]], Awaitable[RunResult]]
 

@@ -10,10 +10,11 @@ from typing import Annotated, Any, Literal
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError
 
 from genmedia.errors import Fault, InputError
+from genmedia.forms.names import bare_name
 from genmedia.forms.validation import in_words
 from genmedia.journal import Attempt
 from genmedia.journal.order import Order
-from genmedia.store.named_files import bare_name, local_path
+from genmedia.store.named_files import local_path
 
 UNMARKED = "neither stored nor marked retake (buy_unmarked buys it as well)"
 UNMARKED_FEED = "made from what is not bought"

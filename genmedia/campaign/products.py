@@ -9,10 +9,10 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from genmedia.errors import Fault, InputError
-from genmedia.forms.names import Place, placed, slug
-from genmedia.providers.flora.steps import FromFile, Step
+from genmedia.forms.names import Place, bare_name, placed, slug
+from genmedia.providers.flora.forms import FromFile, Step
 from genmedia.providers.genova.steps import GenovaStep
-from genmedia.store.named_files import IN_STORE, bare_name, local_path
+from genmedia.store.named_files import IN_STORE, local_path
 
 PICTURE_INPUT = "input_image"
 """Name of the input of techniques that take one picture."""

@@ -73,15 +73,18 @@ def run(project: Project, words: Sequence[str], console: Console, directly: Dire
         console=console,
     )
     runnable = _runnable(project)
-    flow = parameters = reading = bind = None
+    flow: Any = None
+    parameters = reading = bind = None
+    entrypoint = ""
     for name, (group, one) in runnable.items():
         command = App(name=name, help=one.description, group=group, version_flags=())
         if list(words[:1]) == [name]:
             from genmedia.cli.parameters import Parameters, Reading  # noqa: PLC0415 # nor for pydantic
 
             command.help_epilogue = "TEXT... may be given several times. YAML may be JSON, or stand in a file: @FILE."
-            flow = project.load(one.entrypoint)
-            parameters, reading = Parameters(flow.fn, one.parameters), Reading()
+            entrypoint, form = one.entrypoint, project.form(one.entrypoint)
+            flow = None if form else project.load(entrypoint)
+            parameters, reading = Parameters(form or flow.fn, one.parameters), Reading()
             bind = parameters.command()
             command.default(bind)
         app.command(command)
@@ -102,6 +105,7 @@ def run(project: Project, words: Sequence[str], console: Console, directly: Dire
         from genmedia.store import Place  # noqa: PLC0415 # see above
 
         directly = replace(directly, folder=Place(directly.folder).below(Path.cwd()).root)
+    flow = flow or project.load(entrypoint)
     os.chdir(project.folder)  # where the paths in parameters begin
     return _Run(project, flow, values, console, directly).to_the_end()
 

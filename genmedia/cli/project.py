@@ -1,7 +1,9 @@
 """Finding the project that holds the flows: the wheel has the library only; flows, tasks, blocks and deployments run from a checkout."""
 
+import ast
 import importlib
 import sys
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -9,6 +11,9 @@ from typing import Any
 import yaml
 
 from genmedia.errors import SettingsError
+
+FORMS = "genmedia.campaign.forms"
+"""The package with the forms of the flows that buy."""
 
 _ADVICE = "Clone the genmedia repository, and run this inside it or with --project FOLDER."
 
@@ -42,13 +47,14 @@ class Project:
     @property
     def presets(self) -> list[Deployment]:
         """All deployments in prefect.yaml, and its presets for the command line alone."""
-        return self._declared("deployments") + self._declared("presets")
+        return self._declared("deployments", "presets")
 
-    def _declared(self, what: str) -> list[Deployment]:
+    def _declared(self, *lists: str) -> list[Deployment]:
         declared = yaml.safe_load((self.folder / "prefect.yaml").read_text(encoding="utf-8"))
         return [
             Deployment(one["name"], one.get("description") or "", one["entrypoint"], one.get("parameters") or {})
-            for one in declared.get(what, [])
+            for each in lists
+            for one in declared.get(each, [])
         ]
 
     def preset(self, name: str) -> Deployment:
@@ -61,6 +67,22 @@ class Project:
             if one.name == name:
                 return one
         raise SettingsError(f"{self.folder / 'prefect.yaml'} has no deployment and no preset {name!r}")
+
+    def form(self, entrypoint: str) -> Callable[..., Any] | None:
+        """Find the form of the library that a flow has, without importing the flow, and Prefect with it; None for any other flow.
+
+        Such a flow's module imports the form from the package of forms, and defines no function of the flow's name itself.
+        """
+        file, _, name = entrypoint.partition(":")
+        try:
+            statements = ast.parse((self.folder / file).read_text(encoding="utf-8")).body
+        except (OSError, SyntaxError, ValueError):
+            return None  # to load it tells why
+        imported = {
+            one.name for each in statements if isinstance(each, ast.ImportFrom) and each.module == FORMS for one in each.names
+        }
+        defined = {each.name for each in statements if isinstance(each, ast.FunctionDef | ast.AsyncFunctionDef)}
+        return getattr(importlib.import_module(f"{FORMS}.{name}"), name) if name in imported - defined else None
 
     def load(self, entrypoint: str) -> Any:
         """Load the object that an entrypoint such as `flows/technique_chain.py:technique_chain` names.

@@ -7,7 +7,7 @@ from hashlib import sha256
 from re import match, search, sub
 from typing import Annotated, Any
 
-from pydantic import BeforeValidator, Field, StringConstraints, ValidationInfo
+from pydantic import AfterValidator, BeforeValidator, Field, StringConstraints, ValidationInfo
 from slugify import slugify
 
 from genmedia.errors import Fault, InputError
@@ -145,3 +145,17 @@ def item_names(items: Sequence[tuple[str, str]]) -> list[str]:
         f"{name}-{sha256(item.encode()).hexdigest()[:8]}" if differing[name] > 1 else name
         for name, (_, item) in zip(names, items, strict=True)
     ]
+
+
+HOW_NAMED = "a path from the project's folder, a path out of the gallery, or an https address."
+"""Text for forms that tells how to name a file."""
+
+
+def bare_name(name: str) -> str:
+    """Return a name without the spaces and the quotes around it that were copied with it."""
+    name = name.strip()
+    return name[1:-1] if len(name) > 1 and name[0] == name[-1] and name[0] in "\"'" else name
+
+
+FileName = Annotated[str, AfterValidator(bare_name)]
+"""A file as people name it, in a form or in a written file; `genmedia.store.named_files` finds it."""

@@ -22,10 +22,9 @@ from pydantic_core import InitErrorDetails
 
 from genmedia.errors import Fault
 from genmedia.forms.fields import field, show_plainly
-from genmedia.forms.names import Name
+from genmedia.forms.names import HOW_NAMED, FileName, Name
 from genmedia.forms.prompts import Prompt
 from genmedia.forms.validation import Reading, faults_in, found_by_us, told_again
-from genmedia.store.named_files import HOW_NAMED, FileName
 
 EVERY = "*"
 """Stands for every output of a step: the step that names it is run once for each."""

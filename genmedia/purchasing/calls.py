@@ -2,7 +2,6 @@
 
 from collections.abc import Awaitable, Callable
 from contextlib import AbstractAsyncContextManager, AsyncExitStack
-from dataclasses import dataclass
 from functools import partial
 from typing import Any, Protocol
 
@@ -16,16 +15,9 @@ from genmedia.providers.base import ProviderClient, at_desk, looking_for
 from genmedia.providers.offers import Credentials
 from genmedia.providers.steps import Deliver, Submit
 from genmedia.purchasing.buy import Outcome, Purchase, buy, end_without_result, refused, say_excess
+from genmedia.purchasing.patience import Patience
 from genmedia.purchasing.receive import Received, receive_outputs
 from genmedia.store import Store
-
-
-@dataclass(frozen=True)
-class Patience:
-    """Longest time that a job may wait before it starts, and longest time that it may run, in minutes."""
-
-    queue_minutes: float
-    run_minutes: float
 
 
 class Assets(Protocol):

@@ -14,10 +14,7 @@ from collections.abc import AsyncGenerator, Iterable, Mapping
 from contextlib import ExitStack, asynccontextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Annotated
 from urllib.parse import unquote, urlsplit
-
-from pydantic import AfterValidator
 
 from genmedia.concurrency import every
 from genmedia.errors import DownloadError, ForbiddenAddressError, MediaError, StoreError
@@ -32,22 +29,10 @@ from genmedia.transport.session import Session
 IN_STORE = "store:"
 """Beginning of the name of an asset in the store."""
 
-HOW_NAMED = "a path from the project's folder, a path out of the gallery, or an https address."
-"""Text for forms that tells how to name a file."""
-
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]+):/")
 
 
-def bare_name(name: str) -> str:
-    """Return a name without the spaces and the quotes around it that were copied with it."""
-    name = name.strip()
-    return name[1:-1] if len(name) > 1 and name[0] == name[-1] and name[0] in "\"'" else name
-
-
 UNSEEN = MediaFacts("")
-
-FileName = Annotated[str, AfterValidator(bare_name)]
-"""A file as people name it, in a form or in a written file."""
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,8 @@ from genmedia.forms.validation import Reading, faults_in
 from genmedia.jobs.job import Account
 from genmedia.media.facts import MediaFacts
 from genmedia.providers.flora.client import Technique
-from genmedia.providers.flora.steps import Chain, Step, Techniques
+from genmedia.providers.flora.forms import Chain, Step
+from genmedia.providers.flora.steps import Techniques
 from genmedia.providers.inputs import PendingInput, ResolvedInput
 from genmedia.providers.steps import PlannedStep
 from genmedia.store import Place, Store

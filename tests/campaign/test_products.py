@@ -7,7 +7,7 @@ import pytest
 from genmedia.campaign.products import photos_of, product_places, product_steps
 from genmedia.errors import BudgetError, InputError
 from genmedia.forms.names import placed
-from genmedia.providers.flora.steps import Step
+from genmedia.providers.flora.forms import Step
 from genmedia.providers.genova.steps import GenovaStep
 from genmedia.providers.sources import File
 from genmedia.purchasing.budget import shares

@@ -1,6 +1,7 @@
 """`genmedia run`: what can be run, what it is given, and what is refused before any server is asked."""
 
 import ast
+import inspect
 import io
 import re
 from pathlib import Path
@@ -11,9 +12,12 @@ import yaml
 from pydantic import BaseModel, Field
 
 from deployments.local_run import Ended
+from genmedia.campaign.brief import Brief
+from genmedia.campaign.forms.image_batch import image_batch
 from genmedia.cli.flow_runs import report
 from genmedia.cli.parameters import Parameters
 from genmedia.cli.printing import Console
+from genmedia.cli.project import Project
 from genmedia.errors import InputError
 from genmedia.purchasing.result import Result
 from tests.commands import PROJECT, genmedia, python
@@ -59,6 +63,36 @@ def test_the_help_of_a_flow_shows_each_parameter_with_its_meaning_type_choices_a
     assert "Raise it to buy all of it once more on purpose. Example: 2 [default: 1]" in shown
 
 
+def test_the_help_of_a_flow_that_buys_needs_no_prefect_no_database_and_no_network() -> None:
+    tell = "print({'prefect', 'sqlalchemy', 'httpx'} & set(sys.modules))"
+    program = f"import sys\nfrom genmedia.cli.app import main\ntry:\n    main()\nfinally:\n    {tell}"
+
+    done = python("-c", program, "run", "image-batch", "--help", COLUMNS="200")
+
+    assert done.returncode == 0, done.stderr
+    assert "--prompts TEXT..." in done.stdout
+    assert done.stdout.endswith("set()\n")
+
+
+@pytest.mark.parametrize(
+    ("written", "has_one"),
+    [
+        ("from genmedia.campaign.forms import image_batch as form\nimage_batch = buying_flow(form.image_batch)", True),
+        ("from genmedia.campaign.forms import image_batch as other\ndef image_batch(prompt: str): ...", False),
+        ("from genmedia.campaign.forms import long_video\nimage_batch = buying_flow(long_video.long_video)", False),
+        ("def image_batch(prompt: str): ...", False),
+        ("def broken(:", False),
+    ],
+)
+def test_a_flow_has_the_form_of_the_library_that_its_module_imports_and_nothing_else(
+    tmp_path: Path, written: str, has_one: bool
+) -> None:
+    (tmp_path / "mine.py").write_text(written)
+
+    assert (Project(tmp_path).form("mine.py:image_batch") is image_batch) is has_one
+    assert Project(tmp_path).form("absent.py:image_batch") is None
+
+
 def test_the_help_of_a_preset_shows_its_values() -> None:
     shown = plain(genmedia("run", "coffee", "--help", COLUMNS="200").stdout)
 
@@ -83,6 +117,9 @@ def test_every_parameter_of_every_flow_has_an_option_with_a_meaning(entrypoint: 
     options = Parameters(flow.fn, {}).command().__annotations__
 
     assert set(options) == set(flow.parameters.properties)
+    asked_for = inspect.unwrap(flow.fn)
+    buys = inspect.signature(asked_for).return_annotation is Brief
+    assert Project(PROJECT).form(entrypoint) is (asked_for if buys else None)
     for name, option in options.items():
         assert len(option.__metadata__[0].help) > 10, name
 

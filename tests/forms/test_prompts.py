@@ -16,8 +16,9 @@ from genmedia.forms.validation import Reading
 from genmedia.jobs.job import Account
 from genmedia.providers.algovera.client import AlgoveraClient
 from genmedia.providers.algovera.variations import plan_variations
-from genmedia.providers.generio.templates import TemplateInput
-from genmedia.providers.genova.batch import Shot, plan_images, plan_videos
+from genmedia.providers.generio.forms import TemplateInput
+from genmedia.providers.genova.batch import plan_images, plan_videos
+from genmedia.providers.genova.forms import Shot
 from genmedia.store import Store
 from tests.drafting import Form
 from tests.sandboxes import Sandbox

@@ -23,8 +23,8 @@ from genmedia.jobs.job import Account, JobStatus
 from genmedia.journal import Attempt, AttemptState, Journal, Purpose, Scope
 from genmedia.journal.order import Order
 from genmedia.providers.generio.client import GenerioClient
+from genmedia.providers.generio.forms import TemplateStep
 from genmedia.providers.generio.steps import Material, flow_order, given_as
-from genmedia.providers.generio.templates import TemplateStep
 from genmedia.purchasing.buy import Purchase, Submit, buy
 from genmedia.purchasing.cancel import cancel
 from genmedia.purchasing.recover import Fate, harvest

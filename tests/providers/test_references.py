@@ -5,7 +5,8 @@ from pathlib import Path
 import pytest
 
 from genmedia.errors import InputError
-from genmedia.providers.genova.batch import Shot, plan_videos
+from genmedia.providers.genova.batch import plan_videos
+from genmedia.providers.genova.forms import Shot
 from genmedia.providers.genova.references import prepare_references
 from genmedia.store import Place, Store
 from genmedia.store.named_files import files_at_hand

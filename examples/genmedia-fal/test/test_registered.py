@@ -13,7 +13,7 @@ import json
 from genmedia.campaign.steps import Campaign
 from genmedia.providers.registry import providers
 from blocks import CREDENTIALS
-from flows.forms import Accounts
+from genmedia.campaign.forms.accounts import Accounts
 schema = json.dumps(Campaign.model_json_schema())
 blocks = [kind.provider for kind in CREDENTIALS]
 print(json.dumps([list(providers()), blocks, "fal-ai/flux/dev" in schema, list(Accounts.model_fields)]))

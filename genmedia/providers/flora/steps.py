@@ -9,15 +9,12 @@ import shutil
 from collections.abc import Mapping, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import replace
-from typing import Annotated, Any
+from typing import Any
 
-from pydantic import BeforeValidator, ConfigDict, Discriminator, Tag, WrapValidator
 from typing_extensions import override
 
 from genmedia.concurrency import every
 from genmedia.errors import Fault, InputError, NotFoundError
-from genmedia.forms.fields import field
-from genmedia.forms.names import Name
 from genmedia.jobs.job import Account
 from genmedia.journal.keys import media_reference
 from genmedia.journal.order import Order
@@ -33,12 +30,12 @@ from genmedia.providers.flora.client import (
     check_media_url,
     run_inputs,
 )
+from genmedia.providers.flora.forms import Step
 from genmedia.providers.handoff import check_unchanged, file_of, handed_on, sent_as
 from genmedia.providers.inputs import Input, PendingInput, ResolvedInput
-from genmedia.providers.sources import TAKE, Address, FedBy, File, Kinds, Source, StepForm, Text, Written, kept_for_the_plan
+from genmedia.providers.sources import Source
 from genmedia.providers.steps import Operation, PlannedStep, StepKind, Submit, frame_of, look_up, preparation
 from genmedia.store import Store
-from genmedia.store.named_files import FileName
 from genmedia.transport.origins import Origins
 from genmedia.transport.session import Gate
 
@@ -49,73 +46,6 @@ NO_FILES = (
     "would have to be uploaded to FLORA, which takes no files here (404 at its assets API); what it reads is a `url` on its own list of "
     "hosts, a store on S3 at such a host, and what a technique of FLORA gives"
 )
-
-
-class _Input(Written):
-    id: str = field("Input", "The technique's name for this input.", example="input_image")
-
-
-class FromFile(File, _Input):
-    """A picture or video on this machine, or an asset in the store."""
-
-    model_config = ConfigDict(title="A file")
-
-
-class FromUrl(Address, _Input):
-    """A picture or video at an address."""
-
-    model_config = ConfigDict(title="An address")
-
-    url: FileName = field(
-        "Address",
-        "FLORA reads its own media host, Google Cloud Storage, Amazon S3 and ImageKit; from elsewhere it is fetched first.",
-        example="https://storage.googleapis.com/my-bucket/cup.jpg",
-    )
-
-
-class FromText(Text, _Input):
-    """A text, as it is."""
-
-    model_config = ConfigDict(title="A text")
-
-
-class FromStep(FedBy, _Input):
-    """An output of an earlier step."""
-
-    model_config = ConfigDict(title="A step above")
-
-
-_INPUTS = Kinds(("file", "url", "text", "step"))
-
-ChainInput = Annotated[
-    Annotated[FromFile, Tag("file")]
-    | Annotated[FromUrl, Tag("url")]
-    | Annotated[FromText, Tag("text")]
-    | Annotated[FromStep, Tag("step")],
-    Discriminator(_INPUTS.of),
-    BeforeValidator(_INPUTS.check),
-]
-
-
-class Step(StepForm):
-    """One technique of FLORA and where its inputs come from."""
-
-    model_config = ConfigDict(title="FLORA")
-
-    technique: Name = field(
-        "Technique", "The technique's name in its address, app.flora.ai/techniques/NAME.", example="studio-blur"
-    )
-    inputs: list[ChainInput] = field("Inputs", "One entry for each input of the technique.")
-    take: int = TAKE
-
-
-class Chain(Written):
-    """Techniques in order, each fed by files, texts and the outputs of steps before it."""
-
-    name: Name = field("Name", "What the whole is called in the gallery, in tags and in the names of folders.", example="coffee")
-    steps: list[Annotated[Step, WrapValidator(kept_for_the_plan)]] = field(
-        "Steps", "In order: a step may use what those above it give.", min_length=1
-    )
 
 
 class Techniques(StepKind[Step]):

@@ -26,6 +26,7 @@ from genmedia.providers.generio.client import (
     data_uri,
     input_additional,
 )
+from genmedia.providers.generio.forms import template_parameters
 from genmedia.providers.handoff import file_of
 from genmedia.providers.inputs import ResolvedInput
 from genmedia.providers.sources import TAKE, FedBy, File, Kinds, Source, StepForm, Text, Written
@@ -75,26 +76,6 @@ FlowInput = Annotated[
     Discriminator(_MATERIALS.of),
     BeforeValidator(_MATERIALS.check),
 ]
-
-
-def template_parameters() -> Any:
-    """Return the form field for the parameters of a template; the usual parameters have fields of their own in it."""
-    shown = {
-        "quality": {
-            "type": "string",
-            "title": "Quality",
-            "description": "Of a new model. Example: high",
-            "enum": ["low", "high"],
-        },
-        "seed": {"type": "integer", "title": "Seed", "description": "Of a new model; -1 is any. Example: 7"},
-        "polygon_count": {
-            "type": "integer",
-            "title": "Polygons",
-            "description": "Of model_optimize: at most so many. Example: 5000",
-        },
-    }
-    about = "What the template is told; what is left out is up to it. Others than these can be given as JSON."
-    return field("Parameters", about, shown={"properties": shown}, default={})
 
 
 class GenerioStep(StepForm):

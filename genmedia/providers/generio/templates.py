@@ -3,50 +3,17 @@
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import PurePath
-from typing import Any, Self
-
-from pydantic import BaseModel, ConfigDict, model_validator
 
 from genmedia.errors import Fault, InputError
-from genmedia.forms.fields import field, show_plainly
 from genmedia.forms.names import Place, item_names, placed
-from genmedia.forms.prompts import Prompt
 from genmedia.media.conversion import TYPES, conversion
 from genmedia.providers.drafts import Draft, Drafting
 from genmedia.providers.generio.client import PROVIDER, GenerioClient, Template, check_request
-from genmedia.providers.generio.steps import GenerioStep, template_parameters
+from genmedia.providers.generio.forms import TemplateInput, TemplateStep
+from genmedia.providers.generio.steps import GenerioStep
 from genmedia.providers.sources import FedBy, File, Text
 from genmedia.providers.steps import look_up
-from genmedia.store.named_files import HOW_NAMED, FileName, Files, NamedFile
-
-
-class TemplateInput(BaseModel):
-    """An input that a model is made from: a file or a text."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, json_schema_extra=show_plainly)
-
-    file: FileName | None = field(
-        "File",
-        f"A picture or a GLB model: {HOW_NAMED} This or a text.",
-        example="photos/coffee.jpg",
-        default=None,
-    )
-    text: Prompt | None = field("Text", "What is to be made, in words. This or a file.", example="A wooden chair", default=None)
-
-    @model_validator(mode="after")
-    def _one_of_both(self) -> Self:
-        if (self.file is None) == (self.text is None):
-            raise ValueError("give either a file or a text")
-        return self
-
-
-class TemplateStep(BaseModel):
-    """One template and its parameters; the template chooses the parameters that are left out."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    template: str = field("Template", "A template of Generio's list.", example="model_generate_fromimage")
-    parameters: dict[str, Any] = template_parameters()
+from genmedia.store.named_files import Files, NamedFile
 
 
 async def plan_models(drafting: Drafting, inputs: Sequence[TemplateInput], steps: Sequence[TemplateStep]) -> Draft:

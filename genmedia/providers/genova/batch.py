@@ -7,65 +7,15 @@ from itertools import product
 from pathlib import Path
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict
-
 from genmedia.errors import Fault, InputError
-from genmedia.forms.fields import field
 from genmedia.forms.names import Place, item_names, placed, slug
-from genmedia.forms.prompts import Prompt
 from genmedia.providers.drafts import Draft, Drafting
-from genmedia.providers.genova.client import (
-    FLOW_RATIOS,
-    FREEPIK_RATIOS,
-    PROVIDER,
-    REFERENCES,
-    FlowRatio,
-    ReferenceMode,
-    VideoModel,
-)
+from genmedia.providers.genova.client import FLOW_RATIOS, FREEPIK_RATIOS, PROVIDER
+from genmedia.providers.genova.forms import ReferenceSet, Shot
 from genmedia.providers.genova.steps import GenovaStep
 from genmedia.providers.sources import File
 from genmedia.providers.steps import Operation
-from genmedia.store.named_files import HOW_NAMED, FileName, Files
-
-
-class ReferenceSet(BaseModel):
-    """Pictures that guide a job together, and how."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    files: list[FileName] = field(
-        "Pictures",
-        f"1 to {REFERENCES} of them: {HOW_NAMED}",
-        example="photos/coffee.jpg",
-        min_length=1,
-        max_length=REFERENCES,
-    )
-    mode: ReferenceMode = field(
-        "How they guide",
-        "ingredients puts what they show into the picture; every model but freepik knows that one only. The others are for freepik, which "
-        "does not know ingredients.",
-        default="ingredients",
-    )
-
-
-class Shot(BaseModel):
-    """One video to make."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    prompt: Prompt = field("Prompt", "What is to be seen, at most 500 characters.", example="Steam rises from a cup of coffee")
-    model: VideoModel = field(
-        "Model", "veo2_fast for drafts, veo3_fast for most, veo3_quality for the final cut.", default="veo3_fast"
-    )
-    ratio: FlowRatio = field("Shape", "landscape is 16:9, portrait 9:16.", default="landscape")
-    references: list[FileName] = field(
-        "References",
-        f"Up to {REFERENCES} pictures that go into it: {HOW_NAMED}",
-        example="photos/coffee.jpg",
-        default=[],
-        max_length=REFERENCES,
-    )
+from genmedia.store.named_files import Files
 
 
 @dataclass(frozen=True)

@@ -26,6 +26,7 @@ from genmedia.concurrency import end_task, leased
 from genmedia.forms.prompts import Prompt
 from genmedia.jobs.job import Account, Amount, Buyer, Counter, Job, JobStatus, Output, priced
 from genmedia.jobs.watcher import Look, Watcher, look_at_each
+from genmedia.providers.genova.forms import REFERENCES, FlowRatio, FreepikRatio, Model, ReferenceMode
 from genmedia.providers.terms import Terms
 from genmedia.transport.answers import ID_CHARACTERS, Id, RemoteId, parse
 from genmedia.transport.origins import Origins, check_base_url, is_loopback, join_url
@@ -79,21 +80,11 @@ PLANS: dict[Plan, PlanLimits] = {
     "Business": PlanLimits(300, 25),
 }
 
-FlowImageModel = Literal["nano_banana2", "nano_banana_pro", "imagen4"]
-VideoModel = Literal["veo3_fast", "veo3_quality", "veo2_fast"]
-ImageModel = Literal[FlowImageModel, "freepik"]
-Model = Literal[ImageModel, VideoModel]
-FlowRatio = Literal["landscape", "portrait", "square"]
-FreepikRatio = Literal["1:1", "4:3", "3:4", "16:9", "9:16", "3:2", "2:3"]
-Ratio = Literal[FlowRatio, FreepikRatio]
-ReferenceMode = Literal["ingredients", "style", "character", "element", "color", "effects", "camera"]
-
 VIDEO_MODELS = ("veo3_fast", "veo3_quality", "veo2_fast")
 FLOW_RATIOS = ("landscape", "portrait", "square")
 FREEPIK_RATIOS = ("1:1", "4:3", "3:4", "16:9", "9:16", "3:2", "2:3")
 FREEPIK_MODES = ("style", "character", "element", "color", "effects", "camera")
 PROMPT_CHARACTERS = 500
-REFERENCES = 4
 NO_PICTURES: Mapping[tuple[str, str], bytes] = {}
 
 _STATUSES = {

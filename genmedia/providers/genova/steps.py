@@ -20,15 +20,12 @@ from genmedia.providers.genova.client import (
     PRICE,
     PROMPT_CHARACTERS,
     PROVIDER,
-    REFERENCES,
     UNIT,
     VIDEO_MODELS,
     GenovaClient,
     JobRequest,
-    Model,
-    Ratio,
-    ReferenceMode,
 )
+from genmedia.providers.genova.forms import COPIES, REFERENCES, Model, Ratio, ReferenceMode
 from genmedia.providers.genova.references import PREPARATION, prepare_references
 from genmedia.providers.handoff import file_of
 from genmedia.providers.inputs import Input, ResolvedInput
@@ -40,9 +37,6 @@ from genmedia.transport.session import Gate
 
 RATIOS = {"landscape": "16:9", "portrait": "9:16", "square": "1:1"}
 """Ratios that Genova's words for shapes mean, by its document."""
-
-COPIES = 20
-"""Most copies of one image. An order counts copies as takes: the next take of an image is so many takes later."""
 
 
 class GenovaStep(StepForm):

@@ -1,38 +1,11 @@
-"""The forms of flows: parameters that several flows share, and the display of those that may be null."""
+"""Parameters that several forms share."""
 
-import inspect
-from types import NoneType
-from typing import TYPE_CHECKING, Annotated, Any, TypeVar, Union, get_args, get_origin
+from typing import Annotated, Any
 
-from prefect import Flow
-from pydantic import BaseModel, ConfigDict, create_model
-from pydantic_core import MISSING
-
-from genmedia.campaign.executor import OnFailure
-from genmedia.forms.fields import field, show_plainly
+from genmedia.campaign.brief import OnFailure
+from genmedia.forms.fields import field
 from genmedia.forms.names import Labels as AnyLabels
 from genmedia.forms.names import Name
-from genmedia.providers.registry import providers
-
-F = TypeVar("F", bound=Flow[..., Any])
-
-
-def form(flow: F) -> F:
-    """Return the flow with a form that shows a parameter which may be null by its other type; see `genmedia.forms.fields.show_plainly`."""
-    signature = inspect.signature(flow.fn, eval_str=True)
-    shown = [_without_null(one) for one in signature.parameters.values()]
-    flow.__signature__ = signature.replace(parameters=shown)  # pyright: ignore[reportAttributeAccessIssue] # what inspect asks for
-    return flow
-
-
-def _without_null(parameter: inspect.Parameter) -> inspect.Parameter:
-    kind, *rules = get_args(parameter.annotation) if get_origin(parameter.annotation) is Annotated else [parameter.annotation]
-    others = tuple(one for one in get_args(kind) if one is not NoneType)
-    if NoneType not in get_args(kind):
-        return parameter
-    plain = Union[others]  # noqa: UP007 # of a tuple
-    return parameter.replace(annotation=Annotated[(plain, *rules)] if rules else plain, default=MISSING)
-
 
 CampaignName = Annotated[
     Name,
@@ -170,33 +143,3 @@ Looked = Annotated[
 def payer(provider: str, title: str = "Account") -> Any:
     """Make the field that names the account that pays at a provider."""
     return field(title, f"Name of the saved {provider} Credentials block that pays.", example="default")
-
-
-def _cap(title: str, note: str) -> Any:
-    return field(title, f"In {title}'s own credits{note}.", example=10, default=None, ge=0, allow_inf_nan=False)
-
-
-if TYPE_CHECKING:
-
-    class Accounts(BaseModel):
-        """Names of the credentials blocks that pay, by provider."""
-
-    class Caps(BaseModel):
-        """The most that each provider may be paid, in its own credits; empty for no limit."""
-else:
-    _SHOWN = sorted(providers().values(), key=lambda one: one.name)
-    Accounts = create_model(
-        "Accounts",
-        __doc__="Names of the credentials blocks that pay.",
-        __config__=ConfigDict(extra="forbid", frozen=True),
-        **{one.name: (Annotated[str, payer(one.title, one.title)], "default") for one in _SHOWN},
-    )
-    Caps = create_model(
-        "Caps",
-        __doc__="The most that each provider may be paid, in its own credits; empty for no limit.",
-        __config__=ConfigDict(extra="forbid", frozen=True, json_schema_extra=show_plainly),
-        **{one.name: (float | None, _cap(one.title, one.cap_note)) for one in _SHOWN},
-    )
-
-
-Payers = Annotated[Accounts, field("Accounts", "Whose saved keys pay, one of each provider that the steps name.")]
