@@ -27,6 +27,7 @@ from sqlalchemy.sql.functions import FunctionElement
 
 from genmedia.concurrency import Signal, to_the_end
 from genmedia.errors import JournalError, JournalUnreachableError, SettingsError
+from genmedia.journal.sqlite import Connection
 from genmedia.store.private import make_file, make_folder
 
 FIRST, NEWEST = "0005", "0006"
@@ -305,7 +306,9 @@ def _engine(url: URL, *, migrating: bool = False) -> AsyncEngine:
             url, pool_size=5, max_overflow=0, pool_timeout=PATIENCE_SECONDS, pool_pre_ping=True, connect_args=limit
         )
     # One connection: several of one process would fight each other for the write lock, a busy pause of up to 100 ms at a time.
-    engine = create_async_engine(url, pool_size=1, max_overflow=0, pool_timeout=PATIENCE_SECONDS)
+    engine = create_async_engine(
+        url, pool_size=1, max_overflow=0, pool_timeout=PATIENCE_SECONDS, connect_args={"async_creator_fn": Connection}
+    )
 
     def configure(connection: Any, _record: object) -> None:
         connection.isolation_level = None  # else the driver opens transactions of its own, without the write lock
