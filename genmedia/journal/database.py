@@ -81,9 +81,12 @@ def _postgresql_now(*_: Any, **__: Any) -> str:  # pyright: ignore[reportUnusedF
     return "extract(epoch FROM clock_timestamp())::float8"
 
 
+_CLOCK = sa.select(Clock())
+
+
 async def read_clock(connection: AsyncConnection) -> datetime:
     """Return the time by the database's own clock."""
-    return datetime.fromisoformat((await connection.execute(sa.select(Clock()))).scalar_one())
+    return datetime.fromisoformat((await connection.execute(_CLOCK)).scalar_one())
 
 
 P = ParamSpec("P")

@@ -34,11 +34,16 @@ def in_parts(values: Sequence[T]) -> Iterator[Sequence[T]]:
         yield values[first : first + AT_ONCE]
 
 
+_ATTEMPTS = (
+    sa.select(attempts, submissions.c.operation, submissions.c.request, submissions.c.take)
+    .join(submissions)
+    .order_by(attempts.c.intended_at, attempts.c.id)
+)
+
+
 async def read_attempts(connection: AsyncConnection, *where: sa.ColumnElement[bool]) -> list[Attempt]:
     """Return the attempts that meet all of the conditions, the oldest first."""
-    query = sa.select(attempts, submissions.c.operation, submissions.c.request, submissions.c.take).join(submissions)
-    oldest = attempts.c.intended_at, attempts.c.id
-    return [as_attempt(row) for row in await connection.execute(query.where(*where).order_by(*oldest))]
+    return [as_attempt(row) for row in await connection.execute(_ATTEMPTS.where(*where))]
 
 
 async def know(connection: AsyncConnection, wanted: Order | PastPurchase, created: str) -> None:
