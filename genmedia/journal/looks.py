@@ -18,7 +18,7 @@ from pydantic import BaseModel, ValidationError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from genmedia import errors
-from genmedia.concurrency import end_task
+from genmedia.concurrency import end_task, set_within
 from genmedia.jobs.job import Job
 from genmedia.jobs.watcher import ABSENCES, Look
 from genmedia.journal.database import Clock, Database, Now, retry_while_unreachable
@@ -30,8 +30,8 @@ from genmedia.journal.tables import attempts, watchers
 LEASE_SECONDS = 5.0
 """Time after which another process looks, where the one that looked is gone, in seconds."""
 
-TICK_SECONDS = 0.25
-"""Pause between two readings of what another process saw, and longest time until what is pushed is written down, in seconds."""
+TICK_SECONDS = 0.1
+"""Shortest pause between two readings of what another process saw, and longest time until what is pushed is written down, in seconds."""
 
 EARLY = 1000
 """Most pushed news that are kept for jobs that the journal does not know yet."""
@@ -178,6 +178,7 @@ class Looks(Generic[R]):
     def hint(self, ref: R, job: Job) -> None:
         """Write down news that was pushed, or that came with a look at other jobs."""
         self._put(ref, _Seen(job=job), monotonic())
+        self._database.changes.fire()
 
     def _put(self, ref: R, seen: _Seen, at: float) -> None:
         self._misses[ref] = self._misses[ref] + 1 if not seen.job and not seen.error else 0
@@ -195,7 +196,9 @@ class Looks(Generic[R]):
         """Renew the lease, write down what was pushed, and have jobs looked at that other processes wait for."""
         looked = 0.0
         while True:
+            changed = self._database.changes.ahead
             await asyncio.sleep(TICK_SECONDS)
+            await set_within(changed, 1)
             # The next round may succeed; purchases tell what is wrong with the journal.
             with suppress(errors.GenmediaError), errors.contained("a round of looks"):
                 if not await self._lead():
@@ -259,7 +262,7 @@ class Looks(Generic[R]):
     async def _write_down(self, seen: Mapping[int, tuple[str, _Told]]) -> list[int]:
         """Return the attempts at which it was written down."""
         done: list[int] = []
-        async with self._database.transaction() as connection:
+        async with self._database.transaction(waking=True) as connection:
             if not await self._holds_lease(connection):
                 return done
             for one, (job, told) in seen.items():
@@ -270,7 +273,6 @@ class Looks(Generic[R]):
                 news = attempts.c.bound_at <= begun, sa.true() if told.over else attempts.c.over_at.is_(None)
                 if (await connection.execute(attempts.update().where(*mine, *news).values(values))).rowcount:
                     done.append(one)
-        self._database.changes.fire()
         return done
 
     async def _holds_lease(self, connection: AsyncConnection) -> bool:
