@@ -93,6 +93,8 @@ class _FlowRun:
 
     def __init__(self) -> None:
         self.run = flow_run.id or ""
+        context = FlowRunContext.get()
+        self.by_person = not (context and context.flow_run and context.flow_run.auto_scheduled)
         self.log: Log = get_run_logger()
         self.runner = TaskRuns()
 

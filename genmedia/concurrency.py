@@ -1,8 +1,10 @@
 """Resources of one event loop: HTTP sessions and database engines, shared while they are leased, and tasks that run beside the work."""
 
 import asyncio
-from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine, Hashable, Iterable
-from contextlib import asynccontextmanager, suppress
+from bisect import insort
+from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine, Generator, Hashable, Iterable
+from contextlib import asynccontextmanager, contextmanager, suppress
+from itertools import count
 from typing import Any, Protocol, TypeVar
 from weakref import WeakKeyDictionary
 
@@ -51,6 +53,36 @@ class Signal:
         """Tell those that wait, or have noted `ahead`, that something has changed."""
         self.ahead.set()
         self.ahead = asyncio.Event()
+
+
+class Line:
+    """Tasks that wait for their turn at something: that of the highest rank first, among equals the one that came first."""
+
+    def __init__(self) -> None:
+        self._places: list[tuple[float, int, asyncio.Event]] = []
+        self._numbers = count()
+
+    def __bool__(self) -> bool:
+        return bool(self._places)
+
+    @contextmanager
+    def joined(self, rank: float) -> Generator[asyncio.Event]:
+        """Wait in the line while the block runs.
+
+        Yields:
+            An event that is set while nobody is ahead; one of a higher rank may still come.
+        """
+        place = (-rank, next(self._numbers), asyncio.Event())
+        if self._places:
+            self._places[0][2].clear()
+        insort(self._places, place)
+        self._places[0][2].set()
+        try:
+            yield place[2]
+        finally:
+            self._places.remove(place)
+            if self._places:
+                self._places[0][2].set()
 
 
 async def set_within(event: asyncio.Event, seconds: float) -> None:

@@ -36,6 +36,7 @@ class Brief:
         at_once: Most jobs under way at once; None if the accounts' open slots alone set the pace.
         on_failure: `continue` to buy what does not depend on a failed step; `stop` to buy nothing more.
         attempts: Most purchases of each step while its job fails.
+        priority: What runs with a higher number ask of an account goes first, in all processes; 0 is the usual.
         patience: Longest waits for each job to start and to run.
         delete_after: True to delete jobs at the provider, where it can, once their files are in the store.
     """
@@ -56,5 +57,6 @@ class Brief:
     at_once: int | None = None
     on_failure: OnFailure = "continue"
     attempts: int = 1
+    priority: int = 0
     patience: Patience
     delete_after: bool = False

@@ -26,6 +26,7 @@ class Direct:
 
     def __init__(self, assets: Assets, payer: Callable[[str, str], Credentials], log: Log | None = None) -> None:
         self.run = str(uuid4())
+        self.by_person = True
         self.runner = Calls()
         self.log: Log = log or logging.getLogger(__name__)
         self._assets = assets

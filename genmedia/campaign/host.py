@@ -22,6 +22,11 @@ class Host(Protocol[A]):
         ...
 
     @property
+    def by_person(self) -> bool:
+        """True if a person started the run, False if its schedule did."""
+        ...
+
+    @property
     def log(self) -> Log:
         """Log of the run, for the person who started it."""
         ...

@@ -46,6 +46,7 @@ from genmedia.purchasing.receive import Received
 from genmedia.purchasing.recover import work_under_way
 from genmedia.store import Store
 from genmedia.store.named_files import Files, files_at_hand, look_at
+from genmedia.transport.pace import ranked
 
 UNIT = "credits"
 
@@ -76,6 +77,8 @@ async def run_campaign(brief: Brief, host: Host[Any]) -> Ended:
     """
     assets = await host.load_store(brief.store)
     async with AsyncExitStack() as held:
+        # Of runs with one priority, those go first that a person started, and may be waiting for.
+        held.enter_context(ranked(brief.priority + (0.5 if host.by_person else 0)))
         async with _naming_paid_work(brief.name, assets):
             run = _Run(brief, host, assets, await held.enter_async_context(assets.get_store()), held)
             await run.make_plan()

@@ -30,8 +30,8 @@ def show_open(where: Where, *, in_doubt: bool, as_json: bool, console: Console) 
     elif not found:
         console.print("nothing is in doubt" if in_doubt else "nothing is open")
     else:
-        rows = [[*_cells(one), priced(one.at_stake, one.unit), one.reason or one.remote_id or ""] for one in found]
-        print_table(console, [*_TITLES, "may cost", ""], rows)
+        rows = [[*_cells(one), priced(one.at_stake, one.unit), _seen(one), one.reason or one.remote_id or ""] for one in found]
+        print_table(console, [*_TITLES, "may cost", "last seen", ""], rows)
 
 
 def show_paid_without_file(where: Where, *, as_json: bool, console: Console) -> None:
@@ -62,8 +62,12 @@ _TITLES = ("key", "state", "job", "campaign", "since")
 
 
 def _cells(one: Attempt) -> Sequence[str]:
-    age = _age((datetime.now(UTC) - one.intended_at).total_seconds())
+    age = _age(one.intended_at)
     return one.key[:12], one.state.in_words, f"{one.provider} {one.operation}", one.purpose.campaign or "-", age
+
+
+def _seen(one: Attempt) -> str:
+    return f"{one.sight.in_words}, {_age(one.seen_at)} ago" if one.sight and one.seen_at else "-"
 
 
 def resolve(where: Where, key: str, *, job: str | None, not_bought: bool, lost: bool, console: Console) -> None:
@@ -118,13 +122,16 @@ def _told(one: Attempt) -> dict[str, object]:
         "step": one.purpose.step,
         "remote_id": one.remote_id,
         "since": one.intended_at.isoformat(),
+        "seen": one.sight and one.sight.in_words,
+        "seen_at": one.seen_at and one.seen_at.isoformat(),
         "at_stake": one.at_stake,
         "unit": one.unit,
         "reason": one.reason,
     }
 
 
-def _age(seconds: float) -> str:
+def _age(since: datetime) -> str:
+    seconds = (datetime.now(UTC) - since).total_seconds()
     for name, size in (("d", 86400), ("h", 3600), ("min", 60)):
         if seconds >= size:
             return f"{seconds // size:.0f} {name}"

@@ -25,7 +25,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_en
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.functions import FunctionElement
 
-from genmedia.concurrency import Signal, to_the_end
+from genmedia.concurrency import Signal, end_task, to_the_end
 from genmedia.errors import JournalError, JournalUnreachableError, SettingsError
 from genmedia.journal.sqlite import Connection
 from genmedia.store.private import make_file, make_folder
@@ -41,6 +41,15 @@ LOCK_SECONDS = 30
 """Longest wait of a statement for a lock, in seconds."""
 
 PRAGMAS = (f"busy_timeout={LOCK_SECONDS * 1000}", "journal_mode=WAL", "synchronous=FULL", "secure_delete=ON", "foreign_keys=ON")
+CHANNEL = "genmedia"
+"""Channel of PostgreSQL on which processes tell each other that something has changed for which others may wait."""
+
+LISTEN_SECONDS = 0.02
+"""Pause between two looks at SQLite's counter of changes, in seconds; a look reads shared memory and takes some 10 µs (measured)."""
+
+RECONNECT_SECONDS = 1.0
+"""Pause before a broken connection on which a process listens is made anew, in seconds."""
+
 _READING = "genmedia_reading"
 _migrating = threading.Lock()
 _GONE = ("08", "57P", "55P03")
@@ -140,9 +149,6 @@ class Database:
     Args:
         url: A SQLAlchemy address of a SQLite file or of a PostgreSQL database.
 
-    Attributes:
-        changes: Fired in this process when a job has ended here, or an attempt.
-
     Raises:
         SettingsError: The address is of neither.
         JournalError: The SQLite file cannot be used.
@@ -154,20 +160,35 @@ class Database:
         self.file = Path(str(self._url.database)) if self._url.get_backend_name() == "sqlite" else None
         if self.file:
             _try_file(self.file)
-        self.changes = Signal()
+        self._changes = Signal()
+        self._listening: asyncio.Task[None] | None = None
         self._engine = _engine(self._url)
         self._ready = False
 
     async def aclose(self) -> None:
         """Close the connections."""
+        if self._listening:
+            await end_task(self._listening)
         await self._engine.dispose()
 
+    @property
+    def changes(self) -> Signal:
+        """Fired when a process has changed what another may wait for; it is listened to from now on.
+
+        A change may be missed while the database is unreachable: those who wait ask again from time to time.
+        """
+        if self._listening is None:
+            listen = self._listen_to_file if self.file else self._listen_to_server
+            self._listening = asyncio.create_task(listen(), name="changes of the journal")
+        return self._changes
+
     @asynccontextmanager
-    async def transaction(self, *, reading: bool = False) -> AsyncGenerator[AsyncConnection]:
+    async def transaction(self, *, reading: bool = False, waking: bool = False) -> AsyncGenerator[AsyncConnection]:
         """Open a transaction; its changes are made completely or not at all.
 
         Args:
             reading: True for a transaction that changes nothing: with SQLite it waits for no other, and none waits for it.
+            waking: True for a transaction that changes what others may wait for: they are told, in all processes.
 
         Raises:
             IntegrityError: A change breaks a rule of the tables.
@@ -181,12 +202,55 @@ class Database:
                 await connection.execution_options(**{_READING: reading})
                 async with connection.begin():
                     yield connection
+                    if waking and not self.file:
+                        await connection.execute(sa.select(sa.func.pg_notify(CHANNEL, "")))
+            if waking:
+                self._changes.fire()
         except IntegrityError:
             raise
         except NoConnectionError as error:
             raise JournalUnreachableError(f"the journal {self.label} does not answer on any connection: {error}") from None
         except (DBAPIError, OSError) as error:
             raise self._fault(error) from None
+
+    async def _listen_to_file(self) -> None:
+        """Fire `changes` whenever a connection has changed the file."""
+        seen = None
+        with closing(sqlite3.connect(str(self.file), timeout=0)) as watching:
+            while True:
+                try:
+                    ((version,),) = watching.execute("PRAGMA data_version")
+                except sqlite3.Error:  # such as when the file is locked whole
+                    version = None
+                if version is None or version != seen:
+                    self._changes.fire()
+                seen = version
+                await asyncio.sleep(LISTEN_SECONDS)
+
+    async def _listen_to_server(self) -> None:
+        """Fire `changes` whenever a transaction was a waking one."""
+        import asyncpg  # noqa: PLC0415 # a journal in a file needs none
+
+        while True:
+            with suppress(DBAPIError, NoConnectionError, OSError, asyncpg.PostgresError, asyncpg.InterfaceError):
+                async with self._engine.connect() as connection:
+                    driver: Any = (await connection.get_raw_connection()).driver_connection
+                    ended = asyncio.Event()
+
+                    def hear(*_: object) -> None:
+                        self._changes.fire()
+
+                    def end(_: object, ended: asyncio.Event = ended) -> None:
+                        ended.set()
+
+                    driver.add_termination_listener(end)
+                    await driver.add_listener(CHANNEL, hear)
+                    try:
+                        await ended.wait()
+                    finally:
+                        await connection.invalidate()  # it goes on to listen
+            self._changes.fire()
+            await asyncio.sleep(RECONNECT_SECONDS)
 
     async def copy_to(self, target: Path) -> None:
         """Copy a SQLite file as it is at this moment to another, while other processes use it.
@@ -306,7 +370,7 @@ def _engine(url: URL, *, migrating: bool = False) -> AsyncEngine:
         # Only waits for locks are limited: a COMMIT that waits for a standby must not be cut off and taken for done.
         limit = {} if migrating else {"server_settings": {"lock_timeout": f"{LOCK_SECONDS}s"}}
         return create_async_engine(
-            url, pool_size=5, max_overflow=0, pool_timeout=PATIENCE_SECONDS, pool_pre_ping=True, connect_args=limit
+            url, pool_size=6, max_overflow=0, pool_timeout=PATIENCE_SECONDS, pool_pre_ping=True, connect_args=limit
         )
     # One connection: several of one process would fight each other for the write lock, a busy pause of up to 100 ms at a time.
     engine = create_async_engine(

@@ -6,20 +6,23 @@ from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from datetime import timedelta
+from math import inf
 from time import monotonic
-from typing import Generic
+from typing import Any, Generic
+from uuid import uuid4
 
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from genmedia.concurrency import set_within
+from genmedia.concurrency import Line, set_within
 from genmedia.errors import JournalError
 from genmedia.journal.database import Database, Now, read_clock, retry_while_unreachable
-from genmedia.journal.looks import Looks, R
+from genmedia.journal.looks import TICK_SECONDS, Looks, R
 from genmedia.journal.records import AttemptState
 from genmedia.journal.spending import written
-from genmedia.journal.tables import OPEN, attempts, requests
-from genmedia.transport.pace import ANSWER_SECONDS, WINDOW_SECONDS
+from genmedia.journal.tables import OPEN, attempts, limits, line, requests
+from genmedia.transport.pace import ANSWER_SECONDS, WINDOW_SECONDS, own_rank
+from genmedia.transport.session import LONGEST_HOLD
 
 CHUNKS = 50
 """Number of chunks in which an account's requests are taken: one at a time for a small plan, several for a large one.
@@ -27,8 +30,26 @@ CHUNKS = 50
 A chunk is free again 60 seconds after the last answer of it: with 50, at most a fiftieth of the requests wait for that.
 """
 
-ASK_SECONDS = 0.1
-"""Longest pause before a process looks again for a slot or for requests that another process may have freed, in seconds."""
+MANY = 1000
+"""Requests in a minute from which a chunk grows no more; an account without a known limit takes such chunks."""
+
+ASK_SECONDS = 1.0
+"""Longest pause before a process asks the journal again for what it waits for, in seconds: it may have missed a change."""
+
+PAUSE_SECONDS = 0.25
+"""Shortest pause between two tries of a process to take requests, in seconds, while others change the journal."""
+
+TURN_SECONDS = 5.0
+"""Time after which a process that waited in the line, and is gone, holds up nobody any more, in seconds."""
+
+CUT = 0.75
+"""Part of the requests of the last minute that may be sent in the next one after the provider has refused one."""
+
+LOWEST = 20
+"""Least requests in a minute to which a refusal cuts an account's limit, unless the provider itself allows less."""
+
+GROWTH = 15
+"""Minutes in which a limit that was cut doubles; it grows by six requests a minute at least."""
 
 SETTLED_SECONDS = 2 * ANSWER_SECONDS
 """Age from which an intent is one whose process is gone, in seconds: the answer to a purchase has come by then."""
@@ -50,37 +71,113 @@ class _Chunk:
     open: int = 0
 
 
+class _Place:
+    """The place of this process in the line in which all processes wait for something of an account.
+
+    Args:
+        account: The account.
+        wanted: What is waited for.
+
+    Attributes:
+        written: True if the place may stand in the journal.
+    """
+
+    def __init__(self, account: str, wanted: str) -> None:
+        self.written = False
+        self._name = uuid4().hex
+        self._account = account
+        self._wanted = wanted
+        self._rank = -inf
+        self._renew_at = 0.0
+
+    def lasts(self, rank: float) -> bool:
+        """True if the place need not be written down again yet."""
+        return self.written and rank == self._rank and monotonic() < self._renew_at
+
+    async def is_passed(self, connection: AsyncConnection, rank: float) -> bool:
+        """True if another process waits with a higher rank."""
+        others = line.c.account == self._account, line.c.wanted == self._wanted, line.c.name != self._name
+        ahead = sa.select(line.c.name).where(*others, line.c.rank > rank, line.c.until.between(Now(), Now() + TURN_SECONDS))
+        return (await connection.execute(ahead.limit(1))).first() is not None
+
+    async def wait(self, connection: AsyncConnection, rank: float) -> None:
+        """Write down that this process waits with such a rank."""
+        await self.leave(connection)
+        await connection.execute(line.delete().where(line.c.account == self._account, line.c.until < Now()))
+        place = {"name": self._name, "account": self._account, "wanted": self._wanted, "rank": rank}
+        await connection.execute(line.insert().values(**place, until=Now() + TURN_SECONDS))
+        self.written, self._rank, self._renew_at = True, rank, monotonic() + TURN_SECONDS / 2
+
+    async def leave(self, connection: AsyncConnection) -> None:
+        """Write down that it waits no more."""
+        if self.written:
+            self.written = False
+            await connection.execute(line.delete().where(line.c.name == self._name))
+
+
+@dataclass(frozen=True)
+class _Tried:
+    """A try to take requests for which there were none.
+
+    Attributes:
+        rank: Its rank.
+        changed: Set once the journal has changed since.
+        soonest: Earliest time of another try where it has changed, by `time.monotonic`.
+        latest: Time of another try in any case.
+    """
+
+    rank: float
+    changed: asyncio.Event
+    soonest: float
+    latest: float
+
+    @property
+    def pause(self) -> float:
+        """Seconds after which another try may be due; 0 if it is."""
+        now = monotonic()
+        due = min(self.soonest, self.latest) if self.changed.is_set() else self.latest
+        return max(0.0, min(due - now, TICK_SECONDS))
+
+
 class SharedWindow:
     """The requests that all processes together may send for an account in any 60 seconds; a `Window` of `genmedia.transport.pace`.
 
     They are taken in chunks, a row each. The row of a process that died is void when the last answer could have come and its 60 seconds
-    are over.
+    are over. Where the provider refuses requests all the same (it publishes no limit, or another program uses the account), their number is
+    lowered, and grows again with time.
 
     Args:
         database: The journal's database.
         account: The account.
-        per_minute: Number of requests.
+        per_minute: Number of requests; None where the provider publishes none.
         clock_scale: Returns the factor by which a sandbox's clock runs faster.
     """
 
-    def __init__(self, database: Database, account: str, per_minute: int, clock_scale: Callable[[], float]) -> None:
+    def __init__(self, database: Database, account: str, per_minute: int | None, clock_scale: Callable[[], float]) -> None:
         self._database = database
         self._account = account
-        self._per_minute = per_minute
+        self._per_minute = inf if per_minute is None else per_minute
         self._clock_scale = clock_scale
         self._chunks: deque[_Chunk] = deque()
+        self._place = _Place(account, "requests")
+        self._tried: _Tried | None = None
         self._alone = asyncio.Lock()
         self._open = True
 
-    async def take(self) -> float:
+    async def take(self, rank: float) -> float:
         """See `Window`."""
         async with self._alone:  # two that ask at once would each take a chunk
             if not self._open:
                 return 0.0
             if not (self._chunks and self._chunks[-1].left and monotonic() < self._chunks[-1].until):
-                taken = await self._take_chunk()
+                if self._tried and rank <= self._tried.rank and (seconds := self._tried.pause):
+                    return seconds
+                changed, now = self._database.changes.ahead, monotonic()
+                taken = await self._take_chunk(rank)
                 if not isinstance(taken, _Chunk):
-                    return taken
+                    self._tried = _Tried(rank, changed, now + PAUSE_SECONDS, now + taken)
+                    return self._tried.pause or 0.001
+                self._tried = None
                 self._chunks.append(taken)
             self._chunks[-1].left -= 1
             self._chunks[-1].open += 1
@@ -96,29 +193,76 @@ class SharedWindow:
     async def answered(self, *, idle: bool) -> None:
         """See `Window`. Of which chunk the request was does not matter: each answer frees one request 60 seconds later."""
         async with self._alone:
-            if not self._chunks:
+            if not (chunk := next((one for one in self._chunks if one.open), None)):
                 return  # it is closed
-            chunk = self._chunks[0]
             chunk.open -= 1
-            if chunk.open == 0 and (idle or not chunk.left or len(self._chunks) > 1):
+            while self._chunks and not self._chunks[0].open and (idle or not self._chunks[0].left or len(self._chunks) > 1):
                 await self._end_chunk(self._chunks.popleft())
 
+    async def refused(self, seconds: float) -> None:
+        """See `Window`."""
+        async with self._alone:
+            if self._open:
+                with suppress(JournalError):  # this process holds back by itself
+                    await self._learn(seconds)
+
     @retry_while_unreachable
-    async def _take_chunk(self) -> _Chunk | float:
+    async def _learn(self, seconds: float) -> None:
+        window = WINDOW_SECONDS / self._clock_scale()
+        async with self._database.transaction() as connection:
+            now, known = await self._begin(connection)
+            held_until = now + seconds / self._clock_scale()
+            if known and now < known.learned_at + window / 2:  # requests that were under way together are refused together
+                learned = {
+                    "per_minute": known.per_minute,
+                    "learned_at": known.learned_at,
+                    "held_until": max(held_until, known.held_until),
+                }
+            else:
+                sent = (await self._taken(connection)) - sum(chunk.left for chunk in self._chunks)
+                most = max(CUT * min(sent, self._limit(now, known)), min(LOWEST, self._per_minute))
+                learned = {"per_minute": most, "learned_at": now, "held_until": held_until}
+            await connection.execute(limits.delete().where(limits.c.account == self._account))
+            await connection.execute(limits.insert().values(account=self._account, **learned))
+
+    async def _begin(self, connection: AsyncConnection) -> tuple[float, sa.Row[Any] | None]:
+        """Lock the account's requests and return the time by the database's clock, and what was learned of their limit."""
+        await self._database.lock(connection, f"requests of {self._account}")
+        now = (await connection.execute(sa.select(Now()))).scalar_one()
+        known = (await connection.execute(sa.select(limits).where(limits.c.account == self._account))).one_or_none()
+        return now, None if known and known.learned_at > now else known  # from a clock that was wrong
+
+    def _limit(self, now: float, known: sa.Row[Any] | None) -> float:
+        """Return the number of requests in a minute."""
+        if known is None:
+            return self._per_minute
+        minutes = (now - known.learned_at) * self._clock_scale() / WINDOW_SECONDS
+        return min(self._per_minute, known.per_minute + minutes * max(known.per_minute / GROWTH, 6))
+
+    async def _taken(self, connection: AsyncConnection) -> int:
+        taken = sa.select(sa.func.coalesce(sa.func.sum(requests.c.number), 0)).where(requests.c.account == self._account)
+        return (await connection.execute(taken)).scalar_one()
+
+    @retry_while_unreachable
+    async def _take_chunk(self, rank: float) -> _Chunk | float:
         """Take a chunk, or return the seconds after which to ask again."""
         window = WINDOW_SECONDS / self._clock_scale()
         longest, until = window + ANSWER_SECONDS, monotonic() + window / 2
         mine = requests.c.account == self._account
         async with self._database.transaction() as connection:
-            await self._database.lock(connection, f"requests of {self._account}")
-            now = (await connection.execute(sa.select(Now()))).scalar_one()
+            now, known = await self._begin(connection)
             void = (requests.c.until <= now) | (requests.c.until > now + longest)  # after a clock that was wrong
             await connection.execute(requests.delete().where(mine, void))
-            taken, first = (
-                await connection.execute(sa.select(sa.func.sum(requests.c.number), sa.func.min(requests.c.until)).where(mine))
-            ).one()
-            if (number := min(self._per_minute - (taken or 0), max(1, self._per_minute // CHUNKS))) <= 0:
-                return float(min(max(first - now, 0.001), ASK_SECONDS))
+            if known and now < known.held_until <= now + LONGEST_HOLD:
+                return min(known.held_until - now, ASK_SECONDS)
+            limit = self._limit(now, known)
+            number = int(min(limit - await self._taken(connection), max(1, min(limit, MANY) // CHUNKS)))
+            if number <= 0 or await self._place.is_passed(connection, rank):
+                if not self._place.lasts(rank):
+                    await self._place.wait(connection, rank)
+                first = (await connection.execute(sa.select(sa.func.min(requests.c.until)).where(mine))).scalar_one()
+                return min(max((first or inf) - now, 0.001), ASK_SECONDS)
+            await self._place.leave(connection)
             chunk = {"account": self._account, "number": number, "until": now + longest}
             row = await connection.execute(requests.insert().values(chunk).returning(requests.c.id))
             return _Chunk(row.scalar_one(), number, number, until)
@@ -131,7 +275,7 @@ class SharedWindow:
     @retry_while_unreachable
     async def _write_end(self, chunk: _Chunk) -> None:
         until = Now() + WINDOW_SECONDS / self._clock_scale()
-        async with self._database.transaction() as connection:
+        async with self._database.transaction(waking=True) as connection:
             ended = {"number": chunk.taken - chunk.left, "until": until}
             await connection.execute(requests.update().where(requests.c.id == chunk.row).values(ended))
 
@@ -167,29 +311,53 @@ class Slots:
         self._database = database
         self._account = account
         self._claims = set[str]()
-        self._line = asyncio.Lock()
+        self._line = Line()
+        self._place = _Place(account, "slots")
 
     @asynccontextmanager
     async def claimed(self, name: str) -> AsyncGenerator[None]:
         """Wait for a free slot, and claim it under `name` while the block runs: in it an intent takes the slot, or nothing does."""
-        if self.limit is not None:
-            async with self._line:
-                while True:
-                    changed = self._database.changes.ahead
-                    if await self._count(self.limit) + len(self._claims) < self.limit:
-                        break
-                    await set_within(changed, ASK_SECONDS)
-                self._claims.add(name)
         try:
+            if self.limit is not None:
+                rank = own_rank()
+                with self._line.joined(rank) as front:
+                    while True:
+                        await front.wait()
+                        changed = self._database.changes.ahead
+                        if await self._is_free(self.limit, rank):
+                            break
+                        await set_within(changed, ASK_SECONDS)
+                    self._claims.add(name)
             yield
         finally:
             self._claims.discard(name)
             self._database.changes.fire()
+            if self._place.written and not self._line:
+                with suppress(JournalError):  # others wait for it no longer than `TURN_SECONDS`
+                    await self._leave()
+
+    async def _is_free(self, limit: int, rank: float) -> bool:
+        """True if a slot is free for this process; else its place in the line is written down, and kept until nobody waits here."""
+        free = await self._count(limit, rank)
+        if (self._place.written or not free) and not self._place.lasts(rank):
+            await self._wait(rank)
+        return free
 
     @retry_while_unreachable
-    async def _count(self, limit: int) -> int:
+    async def _count(self, limit: int, rank: float) -> bool:
         async with self._database.transaction(reading=True) as connection:
-            return await open_jobs(connection, self._account, limit)
+            opened = await open_jobs(connection, self._account, limit) + len(self._claims)
+            return opened < limit and not await self._place.is_passed(connection, rank)
+
+    @retry_while_unreachable
+    async def _wait(self, rank: float) -> None:
+        async with self._database.transaction() as connection:
+            await self._place.wait(connection, rank)
+
+    @retry_while_unreachable
+    async def _leave(self) -> None:
+        async with self._database.transaction(waking=True) as connection:
+            await self._place.leave(connection)
 
 
 class Desk(Generic[R]):
@@ -197,11 +365,11 @@ class Desk(Generic[R]):
 
     Attributes:
         slots: The slots of its open jobs.
-        window: The requests that it may send in 60 seconds; None where there is no limit.
+        window: The requests that it may send in 60 seconds.
         looks: What was seen of its jobs.
     """
 
-    def __init__(self, slots: Slots, window: SharedWindow | None, looks: Looks[R]) -> None:
+    def __init__(self, slots: Slots, window: SharedWindow, looks: Looks[R]) -> None:
         self.slots = slots
         self.window = window
         self.looks = looks
@@ -209,5 +377,4 @@ class Desk(Generic[R]):
     async def aclose(self) -> None:
         """Leave what this process did for the others to them."""
         await self.looks.aclose()
-        if self.window:
-            await self.window.aclose()
+        await self.window.aclose()

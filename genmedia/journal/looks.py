@@ -14,15 +14,14 @@ from typing import Any, Generic, TypeVar
 from uuid import uuid4
 
 import sqlalchemy as sa
-from pydantic import BaseModel, ValidationError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from genmedia import errors
-from genmedia.concurrency import end_task
+from genmedia.concurrency import end_task, set_within
 from genmedia.jobs.job import Job
 from genmedia.jobs.watcher import ABSENCES, Look
 from genmedia.journal.database import Clock, Database, Now, retry_while_unreachable
-from genmedia.journal.records import Attempt, AttemptState
+from genmedia.journal.records import Attempt, AttemptState, Sight
 from genmedia.journal.rows import in_parts, read_attempts
 from genmedia.journal.spending import written
 from genmedia.journal.tables import attempts, watchers
@@ -30,21 +29,16 @@ from genmedia.journal.tables import attempts, watchers
 LEASE_SECONDS = 5.0
 """Time after which another process looks, where the one that looked is gone, in seconds."""
 
-TICK_SECONDS = 0.25
-"""Pause between two readings of what another process saw, and longest time until what is pushed is written down, in seconds."""
+TICK_SECONDS = 0.1
+"""Shortest pause between two readings of what another process saw, and longest time until what is pushed is written down, in seconds."""
+
+FRESH_SECONDS = 30.0
+"""Age up to which what a look saw of a job counts as its present state, in seconds."""
 
 EARLY = 1000
 """Most pushed news that are kept for jobs that the journal does not know yet."""
 
 R = TypeVar("R", bound=Hashable)
-
-
-class _Seen(BaseModel):
-    """What a look saw of a job: the job; or an error, by the name of its class, that kept it from being seen; or neither: it was missing."""
-
-    job: Job | None = None
-    error: str = ""
-    what: str = ""
 
 
 @dataclass(frozen=True)
@@ -63,7 +57,7 @@ class _Told:
     at: float
 
     @classmethod
-    def of(cls, seen: _Seen, at: float, *, gone: bool) -> "_Told":
+    def of(cls, seen: Sight, at: float, *, gone: bool) -> "_Told":
         over = gone or bool(seen.job and seen.job.status.terminal)
         return cls(seen.model_dump_json(exclude_defaults=True), over, bool(seen.job), at)
 
@@ -167,19 +161,29 @@ class Looks(Generic[R]):
         except errors.ApiError as error:
             look = Look[R]({}, failed=dict.fromkeys(refs, error))
         for ref, job in look.jobs.items():
-            self._put(ref, _Seen(job=job), begun)
+            self._put(ref, Sight(job=job), begun)
         for ref in look.missing:
-            self._put(ref, _Seen(), begun)
+            self._put(ref, Sight(), begun)
         for ref, error in look.failed.items():
-            self._put(ref, _Seen(error=type(error).__name__, what=error.what), begun)
+            self._put(ref, Sight(error=type(error).__name__, what=error.what), begun)
         await self._write()
         return look
 
+    @retry_while_unreachable
+    async def under_way(self, attempt_id: int) -> Job | None:
+        """Return a bound job that a look saw lately, in whatever process, and that had not ended; None if it must be looked at."""
+        fresh = attempts.c.seen_at.between(Now() - FRESH_SECONDS, Now() + FRESH_SECONDS)
+        query = sa.select(attempts.c.seen).where(attempts.c.id == attempt_id, attempts.c.over_at.is_(None), fresh)
+        async with self._database.transaction(reading=True) as connection:
+            seen = Sight.read((await connection.execute(query)).scalar_one_or_none())
+        return seen.job if seen else None
+
     def hint(self, ref: R, job: Job) -> None:
         """Write down news that was pushed, or that came with a look at other jobs."""
-        self._put(ref, _Seen(job=job), monotonic())
+        self._put(ref, Sight(job=job), monotonic())
+        self._database.changes.fire()
 
-    def _put(self, ref: R, seen: _Seen, at: float) -> None:
+    def _put(self, ref: R, seen: Sight, at: float) -> None:
         self._misses[ref] = self._misses[ref] + 1 if not seen.job and not seen.error else 0
         # A job that is not to be found holds no slot. Whether it is lost is for the run to find out that wants its files.
         told = _Told.of(seen, at, gone=self._misses[ref] >= ABSENCES)
@@ -195,7 +199,9 @@ class Looks(Generic[R]):
         """Renew the lease, write down what was pushed, and have jobs looked at that other processes wait for."""
         looked = 0.0
         while True:
+            changed = self._database.changes.ahead
             await asyncio.sleep(TICK_SECONDS)
+            await set_within(changed, 1)
             # The next round may succeed; purchases tell what is wrong with the journal.
             with suppress(errors.GenmediaError), errors.contained("a round of looks"):
                 if not await self._lead():
@@ -259,7 +265,7 @@ class Looks(Generic[R]):
     async def _write_down(self, seen: Mapping[int, tuple[str, _Told]]) -> list[int]:
         """Return the attempts at which it was written down."""
         done: list[int] = []
-        async with self._database.transaction() as connection:
+        async with self._database.transaction(waking=True) as connection:
             if not await self._holds_lease(connection):
                 return done
             for one, (job, told) in seen.items():
@@ -270,7 +276,6 @@ class Looks(Generic[R]):
                 news = attempts.c.bound_at <= begun, sa.true() if told.over else attempts.c.over_at.is_(None)
                 if (await connection.execute(attempts.update().where(*mine, *news).values(values))).rowcount:
                     done.append(one)
-        self._database.changes.fire()
         return done
 
     async def _holds_lease(self, connection: AsyncConnection) -> bool:
@@ -297,9 +302,7 @@ class Looks(Generic[R]):
                 continue
             self._read[row.id] = row.seen_at
             ref = known[row.id]
-            try:
-                seen = _Seen.model_validate_json(row.seen)
-            except ValidationError:
+            if (seen := Sight.read(row.seen)) is None:
                 continue  # written by another version; the next look writes it anew
             if seen.job:
                 jobs[ref] = seen.job

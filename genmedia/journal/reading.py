@@ -69,12 +69,12 @@ class Reading:
 
         Args:
             account: The account.
-            per_minute: Number of requests in any 60 seconds; None for no limit.
+            per_minute: Number of requests in any 60 seconds; None where the provider publishes none.
             open_jobs: Number of jobs that may be open; None for no limit.
             clock_scale: Returns the factor by which a sandbox's clock runs faster.
             watching: How this process looks at the account's jobs.
         """
-        window = SharedWindow(self._database, account, per_minute, clock_scale) if per_minute else None
+        window = SharedWindow(self._database, account, per_minute, clock_scale)
         return Desk(Slots(self._database, account, open_jobs), window, Looks(self._database, account, watching))
 
     async def live_attempt(self, key: str) -> Attempt | None:

@@ -6,8 +6,10 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
+from pydantic import BaseModel, ValidationError
+
 from genmedia.errors import OtherKeyError
-from genmedia.jobs.job import Buyer, Counter, amount, priced
+from genmedia.jobs.job import Buyer, Counter, Job, amount, priced
 from genmedia.journal.order import Order, Purpose
 from genmedia.journal.tables import LIVE as _LIVE
 from genmedia.store.sidecar import Sidecar, Use, coordinates
@@ -71,6 +73,30 @@ NEVER_SENT = "it was interrupted before it was sent"
 """Reason of an attempt that was written down and given up before it was sent."""
 
 
+class Sight(BaseModel):
+    """What a look saw of a job: the job; or an error, by the name of its class, that kept it from being seen; or neither: it was missing."""
+
+    job: Job | None = None
+    error: str = ""
+    what: str = ""
+
+    @classmethod
+    def read(cls, written: str | None) -> "Sight | None":
+        """Return what was written down; None for nothing, or where another version wrote it."""
+        try:
+            return cls.model_validate_json(written) if written else None
+        except ValidationError:
+            return None
+
+    @property
+    def in_words(self) -> str:
+        """The same in words for people."""
+        if self.job is None:
+            return self.what or "not found"
+        done = "" if self.job.progress is None else f" {self.job.progress:.0f} %"
+        return f"{self.job.status}{done}"
+
+
 @dataclass(frozen=True)
 class Attempt:
     """One purchase for a submission.
@@ -87,6 +113,7 @@ class Attempt:
         origin: The `step`, `inputs` and `place` of its purpose.
         key_print: Fingerprint of the key that bought it; None in older journals, which do not have it.
         block: Credentials block that held the key; empty if it was in none.
+        seen: What the last look saw of its job, as it is written; see `sight`. None before the first one.
     """
 
     id: int
@@ -117,6 +144,13 @@ class Attempt:
     last_answer: str | None
     key_print: str | None
     block: str
+    seen: str | None
+    seen_at: datetime | None
+
+    @property
+    def sight(self) -> Sight | None:
+        """What the last look saw of its job; None if it was not looked at yet."""
+        return Sight.read(self.seen)
 
     @property
     def provider(self) -> str:

@@ -195,5 +195,5 @@ def as_attempt(row: Any) -> Attempt:
     times = ("intended_at", "asked_at", "used_at", "bound_at", "ended_at")
     values |= {name: datetime.fromisoformat(values[name]) for name in times if values[name]}
     values |= {name: json.loads(values[name]) for name in ("request", "labels", "origin")}
-    values |= {"state": AttemptState(row.state)}
+    values |= {"state": AttemptState(row.state), "seen_at": row.seen_at and datetime.fromtimestamp(row.seen_at, UTC)}
     return Attempt(**values)

@@ -158,6 +158,27 @@ requests = sa.Table(
     sa.Column("until", sa.Float, nullable=False),
 )
 
+line = sa.Table(
+    "line",
+    tables,
+    # A process that waits for what is wanted of an account, its rank, and the time, in seconds since 1970, until which it waits.
+    sa.Column("name", sa.String(64), primary_key=True),
+    sa.Column("account", sa.String, nullable=False, index=True),
+    sa.Column("wanted", sa.String(16), nullable=False),
+    sa.Column("rank", sa.Float, nullable=False),
+    sa.Column("until", sa.Float, nullable=False),
+)
+
+limits = sa.Table(
+    "limits",
+    tables,
+    sa.Column("account", sa.String, primary_key=True),
+    # Requests in a minute that were learned at a time, in seconds since 1970, and the time until which the provider wants none.
+    sa.Column("per_minute", sa.Float, nullable=False),
+    sa.Column("learned_at", sa.Float, nullable=False),
+    sa.Column("held_until", sa.Float, nullable=False),
+)
+
 caps = sa.Table(
     "caps",
     tables,

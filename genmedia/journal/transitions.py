@@ -272,9 +272,8 @@ class Transitions(Reading):
     async def end(self, attempt_id: int) -> None:
         """Write down that the remote job was seen ended: its slot is free, also while its files are still fetched."""
         over = attempts.update().where(attempts.c.id == attempt_id, attempts.c.over_at.is_(None))
-        async with self._database.transaction() as connection:
+        async with self._database.transaction(waking=True) as connection:
             await connection.execute(over.values(over_at=Clock()))
-        self._database.changes.fire()
 
     async def report(self, attempt_id: int, run: str = "") -> float | None:
         """Return the cost of a remote job for one run to report: the run that bought it, as long as it waits for it; else the first to ask.
@@ -340,13 +339,11 @@ class Transitions(Reading):
             attempts.c.state == attempt.state,
             attempts.c.owner.is_not_distinct_from(attempt.owner),
         )
-        async with self._database.transaction() as connection:
+        async with self._database.transaction(waking=True) as connection:
             await self._database.lock(connection, attempt.account)
             if again:
                 await check(connection, again)
-            given_up = (await connection.execute(attempts.update().where(*mine).values(ended))).rowcount == 1
-        self._database.changes.fire()
-        return given_up
+            return (await connection.execute(attempts.update().where(*mine).values(ended))).rowcount == 1
 
     @asynccontextmanager
     async def claimed(self, attempt_id: int) -> AsyncGenerator[Attempt]:
@@ -441,7 +438,7 @@ class Transitions(Reading):
         """
         ended = {"state": AttemptState.FAILED, "owner": None, **ENDED}
         whose = sa.select(attempts.c.account).where(attempts.c.id == attempt_id)
-        async with self._database.transaction() as connection:
+        async with self._database.transaction(waking=True) as connection:
             account = (await connection.execute(whose)).scalar_one()
             await self._database.lock(connection, account)
             if spare is not None:
@@ -451,7 +448,6 @@ class Transitions(Reading):
             ).rowcount:
                 return False
             await hold_after_failures(connection, account)
-        self._database.changes.fire()
         return True
 
     async def _claim_name(self) -> str:
@@ -460,7 +456,6 @@ class Transitions(Reading):
 
     @retry_while_unreachable
     async def _update(self, *where: sa.ColumnElement[bool], **values: Any) -> bool:
-        async with self._database.transaction() as connection:
+        async with self._database.transaction(waking=True) as connection:
             result = await connection.execute(attempts.update().where(*where).values(**values))
-        self._database.changes.fire()
         return result.rowcount == 1

@@ -1,7 +1,7 @@
 """Interface of every provider's client: callers buy, wait, fetch and clear up by it without asking which provider it is."""
 
 from collections.abc import AsyncGenerator, Hashable, Iterable
-from contextlib import asynccontextmanager, nullcontext
+from contextlib import asynccontextmanager
 from typing import Any, BinaryIO, Protocol
 
 from genmedia.concurrency import leased
@@ -106,7 +106,7 @@ async def at_desk(client: ProviderClient, journal: Journal) -> AsyncGenerator[De
         )
 
     async with leased(("desk", client, journal), make) as desk:
-        with watcher.telling(desk.looks), pace.within(desk.window) if desk.window else nullcontext():
+        with watcher.telling(desk.looks), pace.within(desk.window):
             yield desk
 
 

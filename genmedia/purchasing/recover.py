@@ -114,7 +114,9 @@ async def harvest(
                 attempt, Fate.LEFT, f"no credentials block that can be used is saved for {account_name(attempt.account)}"
             )
         unwanted = gone if {run.run for run in wanted_by} & {*cancelled} else ()
-        async with at_desk(client, journal):
+        async with at_desk(client, journal) as desk:
+            if not unwanted and (seen := await desk.looks.under_way(attempt.id)):
+                return Harvested(attempt, Fate.RUNNING, seen.status.value)
             return await _bring_to_end(journal, store, client, attempt, unwanted)
 
     async def one(attempt: Attempt) -> Harvested:

@@ -1,16 +1,15 @@
 """The requests that an account may send in a minute. The limit is kept here, so that the provider never has to refuse."""
 
 import os
-from bisect import insort
 from collections import Counter, deque
 from collections.abc import AsyncGenerator, Callable, Generator
 from contextlib import asynccontextmanager, contextmanager
-from itertools import count
+from contextvars import ContextVar
 from math import inf
 from time import monotonic
 from typing import Protocol
 
-from genmedia.concurrency import Signal, set_within, to_the_end
+from genmedia.concurrency import Line, Signal, set_within, to_the_end
 
 WINDOW_SECONDS = 60.0
 
@@ -21,6 +20,27 @@ PAGES = 1000
 """Most pages of one list that are read; a longer list is endless, or would take too long."""
 
 
+URGENT = 1e6
+"""Rank of requests that go before those of every run, such as aborts."""
+
+_rank: ContextVar[float] = ContextVar("_rank", default=0.0)
+
+
+@contextmanager
+def ranked(rank: float) -> Generator[None]:
+    """Give what is asked of an account in this block a rank: the higher one goes first, in all processes; 0 is the usual."""
+    token = _rank.set(rank)
+    try:
+        yield
+    finally:
+        _rank.reset(token)
+
+
+def own_rank() -> float:
+    """Return the rank that the block has; see `ranked`."""
+    return _rank.get()
+
+
 class Window(Protocol):
     """A number of requests in any 60 seconds.
 
@@ -28,8 +48,8 @@ class Window(Protocol):
     free again by then, however long the request travelled.
     """
 
-    async def take(self) -> float:
-        """Take one request and return 0; where there is none, return the seconds after which to ask again."""
+    async def take(self, rank: float) -> float:
+        """Take one request and return 0; where there is none, or one of a higher rank waits, return the seconds after which to ask again."""
         ...
 
     async def answered(self, *, idle: bool) -> None:
@@ -37,6 +57,14 @@ class Window(Protocol):
 
         Args:
             idle: True if nobody waits for a request here.
+        """
+        ...
+
+    async def refused(self, seconds: float) -> None:
+        """Note that the provider answered "too many requests".
+
+        Args:
+            seconds: Time for which it asked for none, by its clock; 0 where it named none.
         """
         ...
 
@@ -55,8 +83,9 @@ class OwnWindow:
         self._answered: deque[float] = deque()
         self._under_way = 0
 
-    async def take(self) -> float:
-        """See `Window`; infinite until a request under way is answered."""
+    async def take(self, rank: float) -> float:
+        """See `Window`; infinite until a request under way is answered. Those who wait here are in line already."""
+        del rank
         now, window = monotonic(), WINDOW_SECONDS / self._clock_scale()
         while self._answered and now - self._answered[0] >= window:
             self._answered.popleft()
@@ -70,6 +99,10 @@ class OwnWindow:
         del idle
         self._under_way -= 1
         self._answered.append(monotonic())
+
+    async def refused(self, seconds: float) -> None:
+        """See `Window`; another program uses the same limit, which `Pace` keeps back from."""
+        del seconds
 
 
 class Pace:
@@ -85,8 +118,7 @@ class Pace:
         self._clock_scale = clock_scale
         self._windows: Counter[Window] = Counter([OwnWindow(per_minute, clock_scale)] if per_minute else [])
         self._held_until = 0.0
-        self._line: list[tuple[bool, int]] = []
-        self._numbers = count()
+        self._line = Line()
         self._changed = Signal()
 
     @contextmanager
@@ -100,42 +132,36 @@ class Pace:
 
     @asynccontextmanager
     async def turn(self, *, urgent: bool = False) -> AsyncGenerator[None]:
-        """Wait for a turn, and hold it while the block runs; urgent requests (aborts) go first."""
-        ticket = (not urgent, next(self._numbers))
+        """Wait for a turn, and hold it while the block runs; urgent requests (aborts) go first, then those of the highest rank."""
+        rank = URGENT if urgent else own_rank()
         taken: list[Window] = []
-        insort(self._line, ticket)
         try:
-            while True:
-                changed = self._changed.ahead
-                if not (seconds := await self._take(ticket, taken)):
-                    break
-                await set_within(changed, seconds)
-            self._leave(ticket)
+            with self._line.joined(rank) as front:
+                while True:
+                    await front.wait()
+                    changed = self._changed.ahead
+                    if not (seconds := await self._take(rank, taken)):
+                        break
+                    await set_within(changed, seconds)
             yield
         finally:
-            self._leave(ticket)
             for window in taken:
                 await to_the_end(window.answered(idle=not self._line))
             self._changed.fire()
 
-    def hold(self, seconds: float) -> None:
-        """Start no request for so many seconds of the provider's clock, as the provider asked: another program uses the same limit."""
+    async def refused(self, seconds: float) -> None:
+        """Start no request for so many seconds of the provider's clock, as it asked with "too many": another program uses the same limit."""
         self._held_until = max(self._held_until, monotonic() + seconds / self._clock_scale())
+        for window in list(self._windows):
+            await to_the_end(window.refused(seconds))
 
-    async def _take(self, ticket: tuple[bool, int], taken: list[Window]) -> float:
-        """Take a request of each window into `taken`, if it is the ticket's turn; return the seconds until it is worth another try."""
-        if self._line[0] != ticket:
-            return inf
+    async def _take(self, rank: float, taken: list[Window]) -> float:
+        """Take a request of each window into `taken`; return the seconds until it is worth another try, 0 if all are taken."""
         if (held := self._held_until - monotonic()) > 0 and self._windows:
             return held
         for window in list(self._windows):
             if window not in taken:
-                if seconds := await window.take():
+                if seconds := await window.take(rank):
                     return seconds
                 taken.append(window)
         return 0.0
-
-    def _leave(self, ticket: tuple[bool, int]) -> None:
-        if ticket in self._line:
-            self._line.remove(ticket)
-            self._changed.fire()

@@ -295,8 +295,8 @@ class Session:
             return Answer(response.status_code, response.headers, None)
         error = self._from_status(response, b"" if confidential else body, where)
         # Where too many jobs are open, looks go on: they show when one has ended.
-        if type(error) is errors.RateLimitError and error.retry_after is not None:
-            self.pace.hold(min(error.retry_after, LONGEST_HOLD))
+        if type(error) is errors.RateLimitError:
+            await self.pace.refused(min(error.retry_after or 0.0, LONGEST_HOLD))
         raise error
 
     async def _read(self, response: httpx.Response, where: str) -> bytes:

@@ -140,3 +140,19 @@ async def test_jobs_of_a_killed_run_keep_nobody_waiting_once_they_have_ended(
     assert (ended.name, len(studio.jobs)) == ("Completed", 4)
     assert studio.attempts.count(("bound", "")) == 2, "the files of the killed run are for the next one"
     assert answers(sandbox, studio.account)[429] == 0
+
+
+async def test_a_run_of_a_higher_priority_does_not_wait_for_all_that_an_earlier_one_still_wants(
+    sandbox: Sandbox, tmp_path: Path
+) -> None:
+    studio = Studio(sandbox, sandbox.new_account("genova", plan="Starter", settings={"queue": [0, 0], "run": [50, 50]}), tmp_path)
+    many = [f"A red cup, number {one}" for one in range(15)]
+    nightly = asyncio.create_task(studio.run(image_batch, {"name": "nightly", "prompts": many}))
+    while len(studio.jobs) < 5:
+        await asyncio.sleep(0.1)
+
+    ended = await studio.run(image_batch, {"name": "quick", "prompts": ["A blue cup", "A green cup"], "priority": 5})
+
+    assert ended.name == "Completed"
+    assert len(studio.jobs) < 17, "the other run still has something to buy"
+    assert (await nightly).name == "Completed"

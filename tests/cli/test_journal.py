@@ -1,15 +1,18 @@
 """The commands about what is open, as they are typed: a person says what nobody else can tell."""
 
 import json
+import sqlite3
+from contextlib import closing
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
-from genmedia.jobs.job import Account
+from genmedia.jobs.job import Account, Job, JobStatus
 from genmedia.journal import AttemptState, Journal, Purpose
 from genmedia.journal.order import Order
+from genmedia.journal.records import Sight
 from genmedia.store import Place
 from tests.commands import genmedia
 
@@ -55,6 +58,15 @@ def test_what_is_open_is_shown_with_what_is_at_stake(folder: Path) -> None:
     assert "3 credits" in table
     assert "1 credit " in table
     assert "job-7" in table
+
+
+async def test_what_a_look_saw_of_an_open_job_is_shown(folder: Path) -> None:
+    sight = Sight(job=Job("job-7", JobStatus.RUNNING, progress=40)).model_dump_json(exclude_defaults=True)
+    with closing(sqlite3.connect(folder / ".genmedia" / "journal.db")) as journal, journal:
+        journal.execute("UPDATE attempts SET seen = ?, seen_at = unixepoch() - 5 WHERE remote_id = 'job-7'", (sight,))
+
+    assert [one["seen"] for one in listed(folder)] == [None, "running 40 %"]
+    assert "running 40 %, " in genmedia("journal", "--folder", str(folder), COLUMNS="200").stdout
 
 
 async def test_what_a_person_says_was_bought_is_that_job(folder: Path) -> None:

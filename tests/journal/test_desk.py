@@ -9,11 +9,13 @@ from time import monotonic
 import pytest
 import sqlalchemy as sa
 
+from genmedia.concurrency import end_task
 from genmedia.jobs.job import Account
 from genmedia.journal import Attempt, Journal
+from genmedia.journal.database import RECONNECT_SECONDS
 from genmedia.journal.desk import SETTLED_SECONDS, SharedWindow, Slots
 from genmedia.journal.order import Order
-from genmedia.transport.pace import WINDOW_SECONDS, Pace
+from genmedia.transport.pace import WINDOW_SECONDS, Pace, ranked
 from tests.processes import Program
 
 PAYER = Account("genova", "https://example.org")
@@ -38,7 +40,7 @@ def slots_of(journal: Journal, open_jobs: int | None) -> Slots:
     return Slots(journal._database, str(PAYER), open_jobs)  # pyright: ignore[reportPrivateUsage] # as its desk has them
 
 
-def window_of(journal: Journal, per_minute: int, scale: float = SCALE) -> SharedWindow:
+def window_of(journal: Journal, per_minute: int | None, scale: float = SCALE) -> SharedWindow:
     return SharedWindow(journal._database, str(PAYER), per_minute, lambda: scale)  # pyright: ignore[reportPrivateUsage] # as its desk has it
 
 
@@ -182,21 +184,191 @@ async def test_two_processes_together_send_no_more_than_the_plan_allows_and_near
 
 async def test_requests_that_were_taken_and_not_sent_are_free_for_others_at_once(journal: Journal, another: Journal) -> None:
     one, other = window_of(journal, 200, scale=1), window_of(another, 200, scale=1)
-    assert await one.take() == 0  # with three more in its chunk
+    assert await one.take(0) == 0  # with three more in its chunk
     await one.answered(idle=True)
 
-    assert [await other.take() for _ in range(199)] == [0] * 199
+    assert [await other.take(0) for _ in range(199)] == [0] * 199
 
-    assert await other.take() > 0
+    assert await other.take(0) > 0
+
+
+class Provider:
+    """Takes so many requests in a minute, which it does not publish, and refuses the others."""
+
+    def __init__(self, per_minute: int) -> None:
+        self.per_minute = per_minute
+        self.taken: list[float] = []
+        self.refused = 0
+
+    def takes(self) -> bool:
+        now = monotonic()
+        if sum(one > now - WINDOW for one in self.taken) >= self.per_minute:
+            self.refused += 1
+            return False
+        self.taken.append(now)
+        return True
+
+
+async def ask_for(provider: Provider, journal: Journal, number: int) -> None:
+    """Send requests until so many are taken, as a client does that finds out the limit."""
+    pace, window = Pace(None, lambda: SCALE), window_of(journal, None)
+
+    async def request() -> None:
+        taken = False
+        while not taken:
+            async with pace.turn():
+                await asyncio.sleep(0.001)
+                if not (taken := provider.takes()):
+                    await pace.refused(0)
+
+    with pace.within(window):
+        await asyncio.gather(*(request() for _ in range(number)))
+
+
+async def test_a_limit_that_nobody_publishes_is_learned_and_kept_for_all_processes(journal: Journal, another: Journal) -> None:
+    provider = Provider(60)
+    await ask_for(provider, journal, 120)
+    learning, provider.refused = provider.refused, 0
+
+    await ask_for(provider, another, 120)
+
+    assert 0 < learning < 120
+    assert provider.refused < learning, "another process begins with what the first one learned"
+
+
+async def test_a_limit_that_is_learned_grows_again(journal: Journal) -> None:
+    window = window_of(journal, 100)
+    for _ in range(80):
+        assert await window.take(0) == 0
+        await window.answered(idle=False)
+    await window.refused(0)
+
+    async def sent_at_once() -> int:
+        await asyncio.sleep(2 * WINDOW)  # all that was sent before is free again
+        sent = 0
+        while not await window.take(0):
+            await window.answered(idle=True)
+            sent += 1
+        return sent
+
+    cut = await sent_at_once()
+    await asyncio.sleep(4 * WINDOW)
+
+    assert 0 < cut < 80
+    assert cut < await sent_at_once() <= 100
+
+
+async def test_where_the_provider_wants_no_requests_for_a_time_no_process_sends_any(journal: Journal, another: Journal) -> None:
+    one, other = window_of(journal, 100), window_of(another, 100)
+    assert await one.take(0) == 0
+    begun = monotonic()
+
+    await one.refused(60)
+    while seconds := await other.take(0):
+        await asyncio.sleep(seconds)
+
+    assert monotonic() - begun >= WINDOW
+
+
+async def test_a_run_of_a_higher_rank_gets_the_next_slot_in_whatever_process(journal: Journal, another: Journal) -> None:
+    usual, first = slots_of(journal, 1), slots_of(another, 1)
+    held = await buy(journal, "held", usual)
+    bought: list[str] = []
+
+    async def want(process: Journal, slots: Slots, name: str, rank: float) -> None:
+        with ranked(rank):
+            attempt = await buy(process, name, slots)
+        bought.append(name)
+        await process.end(attempt.id)
+
+    wanted = [asyncio.create_task(want(journal, usual, f"usual {one}", 0)) for one in range(3)]
+    await asyncio.sleep(0.3)
+    wanted.append(asyncio.create_task(want(another, first, "a person's", 1)))
+    await asyncio.sleep(0.3)
+    await journal.end(held.id)
+    await asyncio.gather(*wanted)
+
+    assert bought == ["a person's", "usual 0", "usual 1", "usual 2"]
+
+
+async def test_requests_of_a_run_of_a_higher_rank_go_first_in_whatever_process(journal: Journal, another: Journal) -> None:
+    usual, first = window_of(journal, 2), window_of(another, 2)
+    for _ in range(2):
+        assert await usual.take(0) == 0
+        await usual.answered(idle=True)
+    order: list[str] = []
+
+    async def want(window: SharedWindow, name: str, rank: float) -> None:
+        while seconds := await window.take(rank):
+            await asyncio.sleep(seconds)
+        order.append(name)
+        await window.answered(idle=True)
+
+    wanted = [asyncio.create_task(want(first, "a person's", 1)), asyncio.create_task(want(usual, "usual", 0))]
+    await asyncio.gather(*wanted)
+
+    assert order == ["a person's", "usual"]
+
+
+async def test_a_process_that_waited_and_is_gone_holds_up_nobody(
+    journal: Journal, another: Journal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("genmedia.journal.desk.TURN_SECONDS", 0.5)
+    slots, gone = slots_of(journal, 1), slots_of(another, 1)
+    held = await buy(journal, "held", slots)
+    with ranked(1):
+        waiting = asyncio.create_task(buy(another, "gone", gone))
+    await asyncio.sleep(0.3)
+    await end_task(waiting)  # without a word to the journal, as a process that is killed
+
+    await journal.end(held.id)
+
+    await buy(journal, "next", slots)
+
+
+async def test_who_waits_is_woken_by_a_change_in_another_process(
+    journal: Journal, another: Journal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("genmedia.journal.desk.ASK_SECONDS", 3600.0)  # so that it never asks by itself
+    held = await buy(journal, "held", slots_of(journal, 1))
+    waiting = asyncio.create_task(buy(another, "next", slots_of(another, 1)))
+    await asyncio.sleep(0.5)
+    assert not waiting.done()
+
+    await journal.end(held.id)
+
+    await waiting
+
+
+async def test_who_waits_is_woken_again_after_the_connection_broke(
+    journal: Journal, another: Journal, url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if url.startswith("sqlite"):
+        pytest.skip("a file is not connected to")
+    held = await buy(journal, "held", slots_of(journal, 1))
+    changes = another._database.changes  # pyright: ignore[reportPrivateUsage] # its connections are to break
+    await asyncio.sleep(0.5)
+    broke = changes.ahead
+    async with journal._database.transaction() as connection:  # pyright: ignore[reportPrivateUsage] # see above
+        others = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid <> pg_backend_pid() AND datname = current_database()"
+        await connection.execute(sa.text(others))
+    await broke.wait()
+    monkeypatch.setattr("genmedia.journal.desk.ASK_SECONDS", 3600.0)
+    waiting = asyncio.create_task(buy(another, "next", slots_of(another, 1)))
+    await asyncio.sleep(2 * RECONNECT_SECONDS)
+
+    await journal.end(held.id)
+
+    await waiting
 
 
 async def test_the_requests_of_a_process_that_died_come_back(journal: Journal, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("genmedia.journal.desk.ANSWER_SECONDS", WINDOW)
     dead, window = window_of(journal, 1), window_of(journal, 1)
     begun = monotonic()
-    assert await dead.take() == 0
+    assert await dead.take(0) == 0
 
-    while seconds := await window.take():
+    while seconds := await window.take(0):
         await asyncio.sleep(seconds)
 
     assert monotonic() - begun >= 2 * WINDOW, "as long as an answer may take, and a minute"

@@ -11,7 +11,7 @@ import pytest
 from genmedia.errors import InDoubtError, JobVanishedError
 from genmedia.jobs.job import Account, Output
 from genmedia.journal import Attempt, AttemptState, Journal, Purpose
-from genmedia.providers.base import looking_for
+from genmedia.providers.base import at_desk, looking_for
 from genmedia.providers.genova.client import GenovaClient, JobRequest
 from genmedia.providers.genova.steps import job_order
 from genmedia.purchasing.recover import Fate, Harvested, harvest
@@ -196,6 +196,24 @@ async def test_a_job_that_runs_is_left_to_run(yard: Yard) -> None:
     (harvested,) = await yard.harvest()
 
     assert (harvested.fate, harvested.attempt.state) == (Fate.RUNNING, AttemptState.BOUND)
+
+
+async def test_a_job_that_some_process_has_just_seen_running_is_not_asked_about_again(yard: Yard) -> None:
+    yard.change(settings={"advance": "looks", "looks": [9, 9]})
+    attempt, _ = await yard.bought()
+    async with at_desk(yard.client, yard.journal) as desk:
+        with desk.looks.awaiting(attempt):
+            ref = yard.client.reference(attempt)
+            while await desk.looks.under_way(attempt.id) is None:  # a look that may have begun before the bind does not count
+                await desk.looks.look(frozenset({ref}), yard.client._look)  # pyright: ignore[reportPrivateUsage] # as its watcher looks
+    asked = yard.sandbox.requests(yard.account)
+
+    (harvested,) = await yard.harvest()
+
+    assert (harvested.fate, harvested.attempt.state) == (Fate.RUNNING, AttemptState.BOUND)
+    assert harvested.attempt.sight
+    assert harvested.attempt.sight.in_words == harvested.detail
+    assert yard.sandbox.requests(yard.account) == asked
 
 
 async def test_what_nobody_foresaw_at_one_job_leaves_that_one_and_brings_the_others_to_their_end(

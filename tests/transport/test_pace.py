@@ -5,7 +5,7 @@ from time import monotonic
 
 import pytest
 
-from genmedia.transport.pace import WINDOW_SECONDS, Pace
+from genmedia.transport.pace import WINDOW_SECONDS, Pace, ranked
 
 SCALE = 300.0
 WINDOW = WINDOW_SECONDS / SCALE
@@ -61,6 +61,22 @@ async def test_an_urgent_request_goes_before_those_that_wait() -> None:
     assert order == ["first", "abort", "second", "third"]
 
 
+async def test_of_those_that_wait_the_highest_rank_goes_first() -> None:
+    pace, order = Pace(1, lambda: SCALE), list[str]()
+
+    async def request(name: str, rank: float) -> None:
+        with ranked(rank):
+            async with pace.turn():
+                order.append(name)
+
+    first = asyncio.create_task(request("first", 0))
+    await asyncio.sleep(0)
+    later = [asyncio.create_task(request(name, rank)) for name, rank in (("usual", 0), ("usual too", 0), ("a person's", 1))]
+    await asyncio.gather(first, *later)
+
+    assert order == ["first", "a person's", "usual", "usual too"]
+
+
 async def test_a_request_that_is_cancelled_while_it_waits_leaves_the_line() -> None:
     pace, order = Pace(1, lambda: SCALE), list[str]()
 
@@ -100,7 +116,7 @@ async def test_a_request_that_is_cancelled_as_the_line_moves_does_not_go(steps: 
 
 async def test_nobody_goes_while_the_provider_asks_to_wait() -> None:
     pace = Pace(100, lambda: SCALE)
-    pace.hold(60)
+    await pace.refused(60)
     begun = monotonic()
 
     async with pace.turn():
@@ -125,7 +141,8 @@ class Counted:
         self.number = number
         self.told: list[bool] = []
 
-    async def take(self) -> float:
+    async def take(self, rank: float) -> float:
+        del rank
         if not self.number:
             return 0.01
         self.number -= 1
@@ -133,6 +150,9 @@ class Counted:
 
     async def answered(self, *, idle: bool) -> None:
         self.told.append(idle)
+
+    async def refused(self, seconds: float) -> None:
+        raise NotImplementedError
 
 
 async def test_a_request_goes_when_every_window_has_one_for_it_and_takes_one_of_each() -> None:

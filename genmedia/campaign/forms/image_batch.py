@@ -124,5 +124,6 @@ def image_batch(
         marks=marks,
         buy_unmarked=buy_unmarked,
         attempts=attempts,
+        priority=priority,
         patience=Patience(queue_minutes, run_minutes),
     )

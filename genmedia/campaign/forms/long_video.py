@@ -62,5 +62,6 @@ def long_video(
         marks=marks,
         buy_unmarked=buy_unmarked,
         attempts=attempts,
+        priority=priority,
         patience=Patience(queue_minutes, run_minutes),
     )

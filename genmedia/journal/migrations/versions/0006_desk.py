@@ -8,7 +8,7 @@ down_revision = "0005"
 
 
 def upgrade() -> None:
-    """Add what was seen of a job, and the tables of watchers and requests."""
+    """Add what was seen of a job, and the tables of watchers, requests, their limits, and those who wait."""
     op.add_column("attempts", sa.Column("over_at", sa.String))
     op.add_column("attempts", sa.Column("seen", sa.Text))
     op.add_column("attempts", sa.Column("seen_at", sa.Float))
@@ -30,3 +30,19 @@ def upgrade() -> None:
         sa.Column("until", sa.Float, nullable=False),
     )
     op.create_index("ix_requests_account", "requests", ["account"])
+    op.create_table(
+        "line",
+        sa.Column("name", sa.String(64), primary_key=True),
+        sa.Column("account", sa.String, nullable=False),
+        sa.Column("wanted", sa.String(16), nullable=False),
+        sa.Column("rank", sa.Float, nullable=False),
+        sa.Column("until", sa.Float, nullable=False),
+    )
+    op.create_index("ix_line_account", "line", ["account"])
+    op.create_table(
+        "limits",
+        sa.Column("account", sa.String, primary_key=True),
+        sa.Column("per_minute", sa.Float, nullable=False),
+        sa.Column("learned_at", sa.Float, nullable=False),
+        sa.Column("held_until", sa.Float, nullable=False),
+    )
