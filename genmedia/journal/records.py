@@ -2,7 +2,7 @@
 
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Any
 
@@ -87,6 +87,7 @@ class Attempt:
         origin: The `step`, `inputs` and `place` of its purpose.
         key_print: Fingerprint of the key that bought it; None in older journals, which do not have it.
         block: Credentials block that held the key; empty if it was in none.
+        work: The kind of job that it is; see `Order.work`. Empty in older journals, which do not have it.
     """
 
     id: int
@@ -117,6 +118,7 @@ class Attempt:
     last_answer: str | None
     key_print: str | None
     block: str
+    work: str
 
     @property
     def provider(self) -> str:
@@ -127,6 +129,11 @@ class Attempt:
     def at_stake(self) -> float | None:
         """Amount that was charged, else the amount that it counts as; None if both are unknown."""
         return self.reserved if self.charged is None else self.charged
+
+    @property
+    def age(self) -> float:
+        """Seconds since its job was made, by this machine's clock; 0 while there is no job."""
+        return max(0.0, (datetime.now(UTC) - self.bound_at).total_seconds()) if self.bound_at else 0.0
 
     @property
     def excess(self) -> str:

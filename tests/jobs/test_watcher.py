@@ -351,9 +351,7 @@ async def test_an_end_that_is_told_before_anybody_waits_is_looked_at_at_once() -
     watcher.look_soon("failed")
     try:
         for ref in ("done", "failed"):
-            await watcher.wait(
-                ref, about=ref, queue_seconds=FOR_EVER, run_seconds=FOR_EVER, seen=say_nothing, first_after=FOR_EVER
-            )
+            await watcher.wait(ref, about=ref, queue_seconds=FOR_EVER, run_seconds=FOR_EVER, seen=say_nothing, fresh=True)
     finally:
         await watcher.aclose()
 
