@@ -21,10 +21,11 @@ LATE = 0.1
 LOOKS = 4.0
 """Most looks at a job on average; where its kind's running times differ so much that more are needed, `LATE` is exceeded instead."""
 
-_SKIPPED = 0.05
+_SKIPPED = 0.03
+_GAP = 1.5
 _MARGIN = 0.02
-_SAME = 0.03
-_WIDER = 1.2
+_SAME = 0.05
+_WIDER = 1.05
 
 
 @dataclass(frozen=True)
@@ -80,7 +81,7 @@ def looks_at(seconds: Sequence[float]) -> tuple[float, ...]:
     Args:
         seconds: Running times of jobs that have ended, the shortest first.
     """
-    late = LATE
+    late = LATE * (1 - _MARGIN)
     while mean_looks(found := _cover(seconds, late), seconds) > LOOKS:
         late *= _WIDER
     return found
@@ -99,8 +100,10 @@ def _cover(seconds: Sequence[float], late: float) -> tuple[float, ...]:
         if looks and first > 2 * looks[-1] > 0:
             looks.append(2 * looks[-1])
             continue
-        latest = first * (1 + late)
-        last = max(one for one in seconds[begin:] if one <= latest)
+        # Few jobs leave gaps that mean nothing; in a wide one no job ends.
+        covered = looks[-1] if looks and first < _GAP * looks[-1] else first
+        latest = covered * (1 + late)
+        last = max((one for one in seconds[begin:] if one <= latest), default=latest)
         looks.append(min(latest, last * (1 + _MARGIN)))
         while begin < len(seconds) and seconds[begin] <= looks[-1]:
             begin += 1

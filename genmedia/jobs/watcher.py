@@ -7,7 +7,7 @@ import asyncio
 import heapq
 import random
 from collections import Counter, defaultdict, deque
-from collections.abc import Awaitable, Callable, Collection, Generator, Hashable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Generator, Hashable, Iterable, Mapping, Set
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import datetime
@@ -33,6 +33,9 @@ EARLY = 1000
 
 LONGEST_PAUSE = 30.0
 """Longest pause between two looks at a job of whose kind nothing is known, at one that waits, or after looks that failed, in seconds."""
+
+DATE_SECONDS = 0.5
+"""Seconds by which the time of a provider is ahead of the time that its answers state, on average: they state whole seconds."""
 
 FRESH_SECONDS = 5.0
 """Age up to which a job of another process counts as made just now, in seconds of this machine's clock."""
@@ -207,7 +210,7 @@ class _Wait(Generic[R]):
 
     def _take_beginning(self, job: Job, now: float, scale: float, clock: datetime | None, *, pushed: bool) -> None:
         started = job.time("started")
-        elapsed = (clock - started).total_seconds() / scale if clock and started else None
+        elapsed = ((clock - started).total_seconds() + DATE_SECONDS) / scale if clock and started else None
         if elapsed is not None and 0 <= elapsed <= now - self.begun:
             self.begun = now - elapsed
         elif not self.running and (pushed or self.best == _ORDER.index(JobStatus.QUEUED)):
@@ -390,7 +393,7 @@ class Watcher(Generic[R]):
             self._hurry(wait)
 
     @property
-    def refs(self) -> Collection[R]:
+    def refs(self) -> Set[R]:
         """The jobs that are waited for."""
         return self._by_ref.keys()
 

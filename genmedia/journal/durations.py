@@ -1,5 +1,6 @@
 """Running times of jobs, learned from those that ended, by all processes that use the journal."""
 
+import asyncio
 from time import monotonic
 
 import sqlalchemy as sa
@@ -24,16 +25,17 @@ class RunningTimes:
 
     def __init__(self, database: Database) -> None:
         self._database = database
+        self._alone = asyncio.Lock()
         self._read: dict[str, tuple[float, Durations]] = {}
 
     async def of(self, work: str) -> Durations:
         """Return the running times of the last jobs of a kind, as they were a few seconds ago."""
-        read, known = self._read.get(work, (-KEPT_SECONDS, UNKNOWN))
-        if monotonic() - read >= KEPT_SECONDS:
-            self._read[work] = monotonic(), known  # those that ask meanwhile use what was read before
-            known = await self._query(work)
-            self._read[work] = monotonic(), known
-        return known
+        async with self._alone:  # of many that ask at once, one reads
+            read, known = self._read.get(work, (-KEPT_SECONDS, UNKNOWN))
+            if monotonic() - read >= KEPT_SECONDS:
+                known = await self._query(work)
+                self._read[work] = monotonic(), known
+            return known
 
     @retry_while_unreachable
     async def _query(self, work: str) -> Durations:

@@ -279,7 +279,7 @@ class FloraClient:
         )
 
         self.terms = Terms("FLORA does not charge failed runs.", repeat_seconds=ANSWER_SECONDS, reprice=self._reprice)
-        self.watcher = Watcher(
+        self.watcher: Watcher[RunRef] = Watcher(
             self._look, every=lambda: POLL_SECONDS, clock_scale=lambda: self.http.clock_scale, clock=self.http.server_time
         )
         self._lists_runs = True  # until it turns out that this FLORA does not

@@ -233,7 +233,7 @@ class GenerioClient:
             explain=_explain,
         )
         self.terms = Terms("Generio does not say whether it charges for it.", repeat_seconds=1)
-        self.watcher = Watcher(
+        self.watcher: Watcher[str] = Watcher(
             self._look, every=lambda: POLL_SECONDS, clock_scale=lambda: self.http.clock_scale, clock=self.http.server_time
         )
 

@@ -337,7 +337,7 @@ class GenovaClient:
             counter=lambda: self.counter,
             estimate=self.estimates.get,
         )
-        self.watcher = Watcher(
+        self.watcher: Watcher[str] = Watcher(
             self._look, every=self._every, clock_scale=lambda: self.http.clock_scale, clock=self.http.server_time
         )
         self.counter: Counter | None = None
