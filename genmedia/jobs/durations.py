@@ -21,6 +21,12 @@ LATE = 0.1
 LOOKS = 4.0
 """Most looks at a job on average; where its kind's running times differ so much that more are needed, `LATE` is exceeded instead."""
 
+FIRST_GUESS = 0.7
+"""Time of the first look, as a share of the time that the provider expects the job to run."""
+
+LONGEST_ESTIMATE = 600.0
+"""Longest time that is believed where a provider tells how long it expects a job to run, in seconds."""
+
 _SKIPPED = 0.03
 _GAP = 1.5
 _MARGIN = 0.02
@@ -136,7 +142,7 @@ class Schedule:
                 return looks[following] - elapsed
             over = elapsed - looks[-1]
             return max(looks[-1] * LATE, min(over / 2, looks[-1]))
-        return max((self.estimate or 0) * 0.7 - elapsed, elapsed * LATE)
+        return max(min(self.estimate or 0, LONGEST_ESTIMATE) * FIRST_GUESS - elapsed, elapsed * LATE)
 
     @property
     def earliest(self) -> float:

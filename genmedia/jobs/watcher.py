@@ -7,7 +7,8 @@ import asyncio
 import heapq
 import random
 from collections import Counter, defaultdict, deque
-from collections.abc import Awaitable, Callable, Generator, Hashable, Iterable, Mapping, Set
+from collections.abc import Awaitable, Callable, Generator, Hashable, Iterable, Mapping
+from collections.abc import Set as AbstractSet
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import datetime
@@ -366,11 +367,12 @@ class Watcher(Generic[R]):
 
     def look_for_others(self, board: Board[R], jobs: Mapping[R, Other]) -> None:
         """Look at these jobs of other processes, that nobody waits for here, and no more at others; what is seen goes to the board."""
-        known, jobs = self._others.setdefault(board, {}), jobs if board in self._boards else {}
-        for ref in known.keys() - jobs.keys():
+        known = self._others.setdefault(board, {})
+        wanted: Mapping[R, Other] = jobs if board in self._boards else {}
+        for ref in known.keys() - wanted.keys():
             self._end(known.pop(ref))
-        for ref in jobs.keys() - known.keys():
-            other = jobs[ref]
+        for ref in wanted.keys() - known.keys():
+            other = wanted[ref]
             fresh = other.age < FRESH_SECONDS
             known[ref] = _Wait(ref, "", _NEVER, _NEVER, board, other.schedule, monotonic() - other.age, fresh, silent=True)
             self._begin(known[ref])
@@ -393,7 +395,7 @@ class Watcher(Generic[R]):
             self._hurry(wait)
 
     @property
-    def refs(self) -> Set[R]:
+    def refs(self) -> AbstractSet[R]:
         """The jobs that are waited for."""
         return self._by_ref.keys()
 

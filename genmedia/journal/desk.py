@@ -30,6 +30,9 @@ A chunk is free again 60 seconds after the last answer of it: with 50, at most a
 ASK_SECONDS = 0.1
 """Longest pause before a process looks again for a slot or for requests that another process may have freed, in seconds."""
 
+ORDERS = 64
+"""Most orders of a process that are looked up and bought at once at an account: the first is bought before the last is looked up."""
+
 SETTLED_SECONDS = 2 * ANSWER_SECONDS
 """Age from which an intent is one whose process is gone, in seconds: the answer to a purchase has come by then."""
 
@@ -199,12 +202,14 @@ class Desk(Generic[R]):
         slots: The slots of its open jobs.
         window: The requests that it may send in 60 seconds; None where there is no limit.
         looks: What was seen of its jobs.
+        entrance: Lets so many orders of this process in at once.
     """
 
     def __init__(self, slots: Slots, window: SharedWindow | None, looks: Looks[R]) -> None:
         self.slots = slots
         self.window = window
         self.looks = looks
+        self.entrance = asyncio.Semaphore(ORDERS)
 
     async def aclose(self) -> None:
         """Leave what this process did for the others to them."""
