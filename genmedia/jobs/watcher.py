@@ -195,7 +195,10 @@ class _Wait(Generic[R]):
         if rank > self.best:
             self.last_look = None
         if job.status is JobStatus.RUNNING:
-            self._take_beginning(job, now, scale, clock, pushed=pushed)
+            self.shown = now
+            if not self.running:
+                self.since = now
+                self._take_beginning(job, now, scale, clock, pushed=pushed)
         if job.status is JobStatus.SUCCEEDED:
             job = replace(job, ran=self._running_time(job, now, scale, pushed=pushed))
         self.best, self.absences, self.failures, self.trouble = rank, 0, 0, ""
@@ -210,15 +213,13 @@ class _Wait(Generic[R]):
         return True
 
     def _take_beginning(self, job: Job, now: float, scale: float, clock: datetime | None, *, pushed: bool) -> None:
+        """Set the time at which the job began to run: as the provider tells it; else now, where it waited until now."""
         started = job.time("started")
         elapsed = ((clock - started).total_seconds() + DATE_SECONDS) / scale if clock and started else None
         if elapsed is not None and 0 <= elapsed <= now - self.begun:
             self.begun = now - elapsed
-        elif not self.running and (pushed or self.best == _ORDER.index(JobStatus.QUEUED)):
+        elif pushed or self.best == _ORDER.index(JobStatus.QUEUED):
             self.begun = now
-        if not self.running:
-            self.since = now
-        self.shown = now
 
     def _running_time(self, job: Job, now: float, scale: float, *, pushed: bool) -> float | None:
         """Return the seconds that the job ran: as the provider tells it; else, where that is known, by the looks before and after its end."""
@@ -371,7 +372,7 @@ class Watcher(Generic[R]):
         wanted: Mapping[R, Other] = jobs if board in self._boards else {}
         for ref in known.keys() - wanted.keys():
             self._end(known.pop(ref))
-        for ref in wanted.keys() - known.keys():
+        for ref in wanted.keys() - known.keys() - self._by_ref.keys():
             other = wanted[ref]
             fresh = other.age < FRESH_SECONDS
             known[ref] = _Wait(ref, "", _NEVER, _NEVER, board, other.schedule, monotonic() - other.age, fresh, silent=True)

@@ -122,7 +122,7 @@ class Looks(Generic[R]):
         self._unwritten: dict[int, tuple[str, _Told]] = {}
         self._written: dict[int, str] = {}
         self._read: dict[int, float] = {}
-        self._read_until, self._ended_until = 0.0, ""
+        self._read_until = datetime.now(UTC) - timedelta(hours=1)  # by the database's clock, which may be late
         self._unread = set[int]()  # attempts that are waited for since the last reading
         self._over = set[int]()  # awaited attempts that another run has brought to their end
         self._open = True
@@ -309,13 +309,13 @@ class Looks(Generic[R]):
         )
         async with self._database.transaction(reading=True) as connection:
             now = await read_clock(connection)
-            rows = list(await connection.execute(seen.where(attempts.c.seen_at > self._read_until - OVERLAP_SECONDS)))
+            rows = list(await connection.execute(seen.where(attempts.c.seen_at > self._read_until.timestamp())))
             for some in in_parts(sorted(self._unread)):
                 rows += await connection.execute(seen.where(attempts.c.id.in_(some)))
-            ended = sa.select(attempts.c.id).where(mine, attempts.c.ended_at >= self._ended_until)
+            ended = sa.select(attempts.c.id).where(mine, attempts.c.ended_at >= written(self._read_until))
             over = [row.id for row in await connection.execute(ended)]
         self._unread.clear()
-        self._ended_until = written(now - timedelta(seconds=OVERLAP_SECONDS))
+        self._read_until = now - timedelta(seconds=OVERLAP_SECONDS)
         for one in self._awaited.keys() & set(over) - self._over:
             self._over.add(one)
             self._watching.hurry(self._refs[one])
@@ -326,7 +326,6 @@ class Looks(Generic[R]):
         missing: set[R] = set()
         failed: dict[R, errors.GenmediaError] = {}
         for row in rows:
-            self._read_until = max(self._read_until, row.seen_at)
             if row.id not in self._refs or self._read.get(row.id, 0.0) >= row.seen_at:
                 continue
             self._read[row.id] = row.seen_at

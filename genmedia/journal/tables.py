@@ -142,7 +142,7 @@ owners = sa.Table(
 )
 
 _bound = attempts.c.state == "bound"
-sa.Index("looks", attempts.c.account, sqlite_where=_bound, postgresql_where=_bound)
+sa.Index("looks", attempts.c.account, attempts.c.seen_at, sqlite_where=_bound, postgresql_where=_bound)
 
 watchers = sa.Table(
     "watchers",

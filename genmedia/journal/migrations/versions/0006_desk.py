@@ -19,7 +19,7 @@ def upgrade() -> None:
     at_work = sa.text("state IN ('intended', 'bound', 'in_doubt') AND over_at IS NULL")
     op.create_index("slots", "attempts", ["account"], sqlite_where=at_work, postgresql_where=at_work)
     bound = sa.text("state = 'bound'")
-    op.create_index("looks", "attempts", ["account"], sqlite_where=bound, postgresql_where=bound)
+    op.create_index("looks", "attempts", ["account", "seen_at"], sqlite_where=bound, postgresql_where=bound)
     op.create_table(
         "watchers",
         sa.Column("account", sa.String, primary_key=True),
