@@ -11,7 +11,7 @@ import pytest
 from genmedia import errors
 from genmedia.jobs.durations import TELLING, Durations, Schedule
 from genmedia.jobs.job import Account, Job, JobStatus
-from genmedia.jobs.watcher import ABSENCES, Look, Trouble, Watcher, look_at_each
+from genmedia.jobs.watcher import ABSENCES, Look, Other, Trouble, Watcher, look_at_each
 from genmedia.providers.flora.client import FloraClient, RunInput
 from tests.sandboxes import Sandbox
 
@@ -463,3 +463,42 @@ async def test_a_job_whose_answer_does_not_come_keeps_no_other_waiting() -> None
         bad.cancel()
         await asyncio.wait([bad])
         await watcher.aclose()
+
+
+class OnlyBoard:
+    """A board of a process that looks for all: it notes what was looked at and what was seen."""
+
+    pause = None
+
+    def __init__(self) -> None:
+        self.looked_at: list[frozenset[str]] = []
+        self.seen: dict[str, Job] = {}
+
+    async def look(self, refs: frozenset[str], ask: Callable[[frozenset[str]], Awaitable[Look[str]]]) -> Look[str]:
+        self.looked_at.append(refs)
+        look = await ask(refs)
+        self.seen |= look.jobs
+        return look
+
+    def hint(self, ref: str, job: Job) -> None:
+        self.seen[ref] = job
+
+
+async def test_jobs_of_other_processes_are_looked_at_by_their_schedule_as_long_as_they_are_open() -> None:
+    board, begun = OnlyBoard(), monotonic()
+
+    async def look(refs: frozenset[str]) -> Look[str]:
+        return Look({ref: Job(ref, JobStatus.RUNNING) for ref in refs})
+
+    watcher = Watcher(look, every=lambda: (0.1, 0.2), clock_scale=lambda: 100)
+    with watcher.telling(board):
+        watcher.look_for_others(board, {"new": Other(LEARNED, 0), "old": Other(LEARNED, 3600)})
+        while "new" not in board.seen:
+            await asyncio.sleep(0.01)
+        took = (monotonic() - begun) * 100
+        watcher.look_for_others(board, {})
+    await watcher.aclose()
+
+    assert not watcher.refs
+    assert board.looked_at[0] == {"old"}
+    assert took >= LEARNED.pause(0)

@@ -240,6 +240,19 @@ async def test_where_another_run_has_brought_a_job_to_its_end_it_is_asked_for_on
     assert second.asked == [frozenset(["job-1"])]
 
 
+async def test_that_another_run_has_brought_a_job_to_its_end_is_found_at_once(processes: tuple[Process, Process]) -> None:
+    first, second = processes
+    attempt = await bought(first.journal)
+    with second.looks.awaiting(attempt):
+        async with first.journal.claimed(attempt.id) as claimed:
+            await first.journal.store(claimed, [])
+        async with asyncio.timeout(60):
+            while not second.hurried:
+                await asyncio.sleep(0.05)
+
+    assert second.hurried == ["job-1"]
+
+
 async def test_an_attempt_that_cannot_be_read_hides_no_other(processes: tuple[Process, Process]) -> None:
     first, _ = processes
     broken = await first.journal.intend(Order(PAYER, "image", {"broken": []}, 1, "credits"), datetime.now(UTC))
