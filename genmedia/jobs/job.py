@@ -4,7 +4,7 @@ import json
 import sys
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime
 from enum import StrEnum
 from functools import cached_property
 from hashlib import sha256
@@ -206,6 +206,7 @@ class Job:
         code: The provider's code for the failure, where it has one; `error` contains it as well.
         echo: Fields of the request as the provider repeats them, by their names, as far as it does.
         times: `created`, `started`, `completed` as ISO 8601 UTC, as far as known.
+        ran: Seconds that it ran by the provider's clock, as its watcher knows it; None where that is unknown, or it did not succeed.
     """
 
     id: str
@@ -218,6 +219,15 @@ class Job:
     echo: dict[str, Any] = field(default_factory=dict[str, Any])
     times: dict[str, str] = field(default_factory=dict[str, str])
     unit: str = ""
+    ran: float | None = field(default=None, compare=False)
+
+    def time(self, name: str) -> datetime | None:
+        """Return one of its times; None where the provider does not tell it, or tells something else. A time without a zone is in UTC."""
+        try:
+            time = datetime.fromisoformat(self.times.get(name, ""))
+        except ValueError:
+            return None
+        return time if time.tzinfo else time.replace(tzinfo=UTC)
 
     def charged_in(self, unit: str) -> float | None:
         """Return the amount charged in this unit; None while it is unknown, and where the provider tells it in another unit."""

@@ -4,16 +4,22 @@ A job is polled until it ends; pushed news only comes earlier. A job never goes 
 """
 
 import asyncio
+import heapq
 import random
 from collections import Counter, defaultdict, deque
 from collections.abc import Awaitable, Callable, Generator, Hashable, Iterable, Mapping
+from collections.abc import Set as AbstractSet
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from itertools import count
+from math import inf
 from time import monotonic
 from typing import Generic, Protocol, TypeVar
 
 from genmedia import errors
 from genmedia.concurrency import end_task, every, set_within
+from genmedia.jobs.durations import GROWING, OVERDUE, Schedule
 from genmedia.jobs.job import Job, JobStatus
 from genmedia.transport.session import LONGEST_HOLD, asking_once
 
@@ -27,6 +33,16 @@ EARLY = 1000
 """Most jobs whose pushed end is remembered, for a wait that begins after it."""
 
 LONGEST_PAUSE = 30.0
+"""Longest pause between two looks at a job of whose kind nothing is known, at one that waits, or after looks that failed, in seconds."""
+
+DATE_SECONDS = 0.5
+"""Seconds by which the time of a provider is ahead of the time that its answers state, on average: they state whole seconds."""
+
+FRESH_SECONDS = 5.0
+"""Age up to which a job of another process counts as made just now, in seconds of this machine's clock."""
+
+LAST_LOOK_SECONDS = 30.0
+"""Longest wait for the look that is taken when a deadline has passed, before the job is given up, in seconds."""
 
 _PASSING = (
     errors.NoAnswerError,
@@ -35,7 +51,9 @@ _PASSING = (
     errors.RateLimitError,
     errors.UnreadableAnswerError,
 )
-_UNDER_WAY = float("inf")
+_UNDER_WAY = _NEVER = inf
+_LONGEST_SLEEP = 3600.0
+_ROOM = 1000
 _ORDER = [JobStatus.QUEUED, JobStatus.RUNNING]
 
 R = TypeVar("R", bound=Hashable)
@@ -43,7 +61,7 @@ R = TypeVar("R", bound=Hashable)
 
 @dataclass(frozen=True)
 class Trouble:
-    """Reason why a job cannot be looked at now; told once, however long it lasts. The wait for the job goes on."""
+    """What is wrong with a job that goes on: it cannot be looked at now, or runs far longer than others. It is told once."""
 
     what: str
 
@@ -88,6 +106,14 @@ async def look_at_each(refs: Iterable[R], ask: Callable[[R], Awaitable[Job]], te
     return Look({}, frozenset(missing), failed)
 
 
+@dataclass(frozen=True)
+class Other:
+    """A job that another process waits for: its schedule, and the seconds since it was made, by this machine's clock."""
+
+    schedule: Schedule
+    age: float
+
+
 class Board(Protocol[R]):
     """Where processes that wait for jobs of one account tell each other what they see, so that one of them looks for all."""
 
@@ -107,20 +133,42 @@ class Board(Protocol[R]):
 
 @dataclass(eq=False)
 class _Wait(Generic[R]):
-    """A wait for one job."""
+    """A wait for one job, by a run; or, without deadlines and with nobody who hears the news, by another process.
+
+    Times are by `time.monotonic`.
+
+    Attributes:
+        due: Time of the next look.
+        begun: Time at which the job began to run, as far as it is known; before it was seen, the time at which it was made.
+        fresh: True if the job was made when the wait began.
+        shown: Time of the last look that showed it running.
+        last_look: Time until which the look is waited for that is taken when the deadline has passed.
+        arranged: Time of its entry in the watcher's agenda.
+        over: True once nobody waits any more.
+    """
 
     ref: R
     about: str
     queue_seconds: float
     run_seconds: float
     board: Board[R] | None
-    due: float
+    schedule: Schedule
+    begun: float
+    fresh: bool
+    silent: bool = False
+    due: float = 0
     since: float = field(default_factory=monotonic)
     best: int = -1
+    shown: float | None = None
     failures: int = 0
     absences: int = 0
     missed_from: float = 0
     trouble: str = ""
+    overdue: bool = False
+    asked_soon: bool = False
+    last_look: float | None = None
+    arranged: float = inf
+    over: bool = False
     news: asyncio.Queue[Job | Trouble | errors.GenmediaError] = field(
         default_factory=asyncio.Queue[Job | Trouble | errors.GenmediaError]
     )
@@ -130,24 +178,76 @@ class _Wait(Generic[R]):
         return self.best >= _ORDER.index(JobStatus.RUNNING)
 
     def deadline(self, scale: float) -> float:
+        if self.last_look is not None:
+            return self.last_look
         return self.since + (self.run_seconds if self.running else self.queue_seconds) / scale
 
-    def tell(self, job: Job) -> None:
-        rank = len(_ORDER) if job.status.terminal else _ORDER.index(job.status)
+    def put(self, news: Job | Trouble | errors.GenmediaError) -> None:
+        if not self.silent:
+            self.news.put_nowait(news)
+
+    def tell(self, job: Job, scale: float, clock: datetime | None) -> bool:
+        """Take in what was seen of the job; return False if it is older than what is known."""
+        now, rank = monotonic(), len(_ORDER) if job.status.terminal else _ORDER.index(job.status)
         if rank < self.best:
-            return
-        if rank > self.best and job.status is JobStatus.RUNNING:
-            self.since = monotonic()
+            return False
+        pushed = self.due != _UNDER_WAY
+        if rank > self.best:
+            self.last_look = None
+        if job.status is JobStatus.RUNNING:
+            self.shown = now
+            if not self.running:
+                self.since = now
+                self._take_beginning(job, now, scale, clock, pushed=pushed)
+        if job.status is JobStatus.SUCCEEDED:
+            job = replace(job, ran=self._running_time(job, now, scale, pushed=pushed))
         self.best, self.absences, self.failures, self.trouble = rank, 0, 0, ""
-        self.news.put_nowait(job)
+        self.put(job)
+        elapsed = (now - self.begun) * scale
+        if job.status is JobStatus.RUNNING and not self.overdue and self.schedule.durations.overdue(elapsed):
+            self.overdue = True
+            usual = self.schedule.durations.p95
+            self.put(
+                Trouble(f"it has run for {elapsed:.0f} s, over {OVERDUE:g} times as long as 95 % of such jobs: {usual:.0f} s")
+            )
+        return True
+
+    def _take_beginning(self, job: Job, now: float, scale: float, clock: datetime | None, *, pushed: bool) -> None:
+        """Set the time at which the job began to run: as the provider tells it; else now, where it waited until now."""
+        started = job.time("started")
+        elapsed = ((clock - started).total_seconds() + DATE_SECONDS) / scale if clock and started else None
+        if elapsed is not None and 0 <= elapsed <= now - self.begun:
+            self.begun = now - elapsed
+        elif pushed or self.best == _ORDER.index(JobStatus.QUEUED):
+            self.begun = now
+
+    def _running_time(self, job: Job, now: float, scale: float, *, pushed: bool) -> float | None:
+        """Return the seconds that the job ran: as the provider tells it; else, where that is known, by the looks before and after its end."""
+        started, completed = job.time("started"), job.time("completed")
+        if started and completed:
+            return max(0.0, (completed - started).total_seconds())
+        if not self.fresh:
+            return None
+        after = (now - self.begun) * scale
+        before = (self.shown - self.begun) * scale if self.shown is not None else 0.0
+        # A first look that comes too late must not make the next jobs' first look as late.
+        return after if pushed else max((before + after) / 2, 0.9 * after)
+
+    def pause(self, scale: float) -> float:
+        """Return the seconds until the next look at the job as it was seen last, or was made, as far as its schedule tells."""
+        now = monotonic()
+        if self.best == _ORDER.index(JobStatus.QUEUED):
+            return max(self.schedule.pause(0), min((now - self.since) * scale / 10, LONGEST_PAUSE))
+        pause = self.schedule.pause((now - self.begun) * scale)
+        return pause if self.schedule.learned or not self.running else min(pause, LONGEST_PAUSE)
 
     def hinder(self, error: errors.GenmediaError) -> None:
         if not isinstance(error, _PASSING):
-            self.news.put_nowait(error)
+            self.put(error)
             return
         self.failures += 1
         if self.failures == TROUBLE:
-            self.news.put_nowait(Trouble(error.what))
+            self.put(Trouble(error.what))
         self.trouble = error.what
 
     def expire(self) -> None:
@@ -155,7 +255,8 @@ class _Wait(Generic[R]):
             kind, what = errors.RunTimeoutError, f"it was not done after running for {self.run_seconds:g} s"
         else:
             kind, what = errors.QueueTimeoutError, f"it had not started after {self.queue_seconds:g} s"
-        self.news.put_nowait(kind(f"{what}; the last look failed: {self.trouble}" if self.trouble else what, job=self.about))
+        self.put(kind(f"{what}; the last look failed: {self.trouble}" if self.trouble else what, job=self.about))
+        self.last_look = _NEVER
 
     def miss(self, asked: float, apart: float) -> None:
         """Count an absence, unless the look began too soon after the last absence that counts.
@@ -168,19 +269,22 @@ class _Wait(Generic[R]):
         self.absences += 1
         self.missed_from = asked + apart * 2**self.absences
         if self.absences == ABSENCES:
-            self.news.put_nowait(errors.JobVanishedError(f"{ABSENCES} looks in a row did not find it", job=self.about))
+            self.put(errors.JobVanishedError(f"{ABSENCES} looks in a row did not find it", job=self.about))
 
 
 class Watcher(Generic[R]):
     """Looks at all jobs of an account that are waited for, with as few requests as the provider's API allows.
 
     A look that fails for the time being (no answer, 5xx, 429, an unreadable answer) is repeated with growing pauses for as long as the
-    deadlines allow: an outage of the provider does not lose a job that is paid for.
+    deadlines allow: an outage of the provider does not lose a job that is paid for. A deadline that has passed, perhaps while this machine
+    stood still, ends a wait only after one more look.
 
     Args:
         look: Looks once at the jobs that are due; it may return others as well.
-        every: Shortest and longest pause between two looks at a job, in seconds; drawn anew each time, so that watchers spread.
+        every: Shortest and longest pause between two looks at a job, in seconds; drawn anew for each look, so that watchers spread. A
+            schedule makes it longer.
         clock_scale: Factor by which a sandbox's clock runs faster; every time here is divided by it.
+        clock: Returns the time by the provider's clock; None where it is not known.
     """
 
     def __init__(
@@ -189,13 +293,18 @@ class Watcher(Generic[R]):
         *,
         every: Callable[[], tuple[float, float]],
         clock_scale: Callable[[], float],
+        clock: Callable[[], datetime] | None = None,
     ) -> None:
         self._look = look
         self._every = every
         self._clock_scale = clock_scale
-        self._waits: set[_Wait[R]] = set()
+        self._clock = clock
+        self._drawn = 0.0
+        self._agenda: list[tuple[float, int, _Wait[R]]] = []  # a heap; entries whose wait has another time by now are void
+        self._roomy = _ROOM
+        self._numbers = count()
         self._by_ref: defaultdict[R, list[_Wait[R]]] = defaultdict(list)
-        self._others: dict[Board[R], frozenset[R]] = {}
+        self._others: dict[Board[R], dict[R, _Wait[R]]] = {}
         self._boards: Counter[Board[R]] = Counter()
         self._ended_early: deque[R] = deque(maxlen=EARLY)
         self._woken = asyncio.Event()
@@ -209,7 +318,9 @@ class Watcher(Generic[R]):
         queue_seconds: float,
         run_seconds: float,
         seen: Seen,
-        first_after: float = 0,
+        schedule: Schedule = GROWING,
+        fresh: bool = False,
+        age: float = 0,
         board: Board[R] | None = None,
     ) -> Job:
         """Wait until a job has ended, and return the last look at it.
@@ -219,8 +330,10 @@ class Watcher(Generic[R]):
             about: The job's names, for errors.
             queue_seconds: Longest time before it starts, in seconds.
             run_seconds: Longest time that it runs, in seconds.
-            seen: Called with each news of the job, for progress, and when looking begins to fail.
-            first_after: Seconds before which a look would be wasted, as the provider estimates.
+            seen: Called with each news of the job, for progress, and when looking begins to fail or it runs far longer than others.
+            schedule: When such a job is looked at.
+            fresh: True for a job that was made just now: it is looked at when its schedule says so; another at once.
+            age: Time since it was made, in seconds of this machine's clock.
             board: Where processes that wait for the account's jobs tell each other what they see; None for a process that is alone.
 
         Raises:
@@ -229,11 +342,8 @@ class Watcher(Generic[R]):
             JobVanishedError: Several complete looks in a row did not find it.
             ApiError: The provider refused to show it, for another reason than the above.
         """
-        due = 0 if ref in self._ended_early else monotonic() + first_after / self._clock_scale()
-        wait = _Wait(ref, about, queue_seconds, run_seconds, board, due)
-        self._waits.add(wait)
-        self._by_ref[ref].append(wait)
-        self._wake()
+        wait = _Wait(ref, about, queue_seconds, run_seconds, board, schedule, monotonic() - age, fresh)
+        self._begin(wait)
         try:
             while True:
                 news = await wait.news.get()
@@ -243,10 +353,7 @@ class Watcher(Generic[R]):
                 if isinstance(news, Job) and news.status.terminal:
                     return news
         finally:
-            self._waits.discard(wait)
-            self._by_ref[ref].remove(wait)
-            if not self._by_ref[ref]:
-                del self._by_ref[ref]
+            self._end(wait)
 
     @contextmanager
     def telling(self, board: Board[R]) -> Generator[None]:
@@ -257,34 +364,41 @@ class Watcher(Generic[R]):
         finally:
             self._boards -= Counter([board])
             if board not in self._boards:
-                self._others.pop(board, None)
+                self.look_for_others(board, {})
 
-    def pause(self) -> float:
-        """Return the shortest pause between two looks at a job, in seconds of this machine's clock."""
-        return self._every()[0] / self._clock_scale()
-
-    def look_for_others(self, board: Board[R], refs: frozenset[R]) -> None:
-        """Look at jobs that other processes wait for, and that nobody waits for here."""
-        self._others[board] = frozenset(ref for ref in refs if ref not in self._by_ref)
-        if self._others[board]:
-            self._wake()
+    def look_for_others(self, board: Board[R], jobs: Mapping[R, Other]) -> None:
+        """Look at these jobs of other processes, that nobody waits for here, and no more at others; what is seen goes to the board."""
+        known = self._others.setdefault(board, {})
+        wanted: Mapping[R, Other] = jobs if board in self._boards else {}
+        for ref in known.keys() - wanted.keys():
+            self._end(known.pop(ref))
+        for ref in wanted.keys() - known.keys() - self._by_ref.keys():
+            other = wanted[ref]
+            fresh = other.age < FRESH_SECONDS
+            known[ref] = _Wait(ref, "", _NEVER, _NEVER, board, other.schedule, monotonic() - other.age, fresh, silent=True)
+            self._begin(known[ref])
+        if not known:
+            del self._others[board]
 
     def hint(self, ref: R, job: Job) -> None:
-        """Pass on news that was pushed."""
+        """Pass on news that was pushed, or that came with a look at other jobs."""
         if job.status.terminal:
             self._note_end(ref)
         for board in self._boards:
             board.hint(ref, job)
-        for wait in self._of(ref):
-            wait.tell(job)
+        self._tell(ref, job)
 
     def look_soon(self, ref: R | None = None) -> None:
         """Look at a job now, because it may have ended; without `ref` at all jobs, because news may have been missed."""
         if ref is not None:
             self._note_end(ref)
-        for wait in self._waits if ref is None else self._of(ref):
-            wait.due = 0
-            self._woken.set()
+        for wait in self._waits() if ref is None else self._of(ref):
+            self._hurry(wait)
+
+    @property
+    def refs(self) -> AbstractSet[R]:
+        """The jobs that are waited for."""
+        return self._by_ref.keys()
 
     async def aclose(self) -> None:
         """Stop looking."""
@@ -295,32 +409,119 @@ class Watcher(Generic[R]):
         if ref not in self._ended_early:
             self._ended_early.append(ref)
 
-    def _of(self, ref: R) -> Iterable[_Wait[R]]:
+    def _of(self, ref: R) -> list[_Wait[R]]:
         return list(self._by_ref.get(ref, ()))
 
-    def _wake(self) -> None:
-        self._woken.set()
+    def _waits(self) -> list[_Wait[R]]:
+        return [wait for waits in self._by_ref.values() for wait in waits]
+
+    def _begin(self, wait: _Wait[R]) -> None:
+        self._by_ref[wait.ref].append(wait)
+        if wait.fresh and wait.ref not in self._ended_early:
+            self._plan(wait)
+        self._arrange(wait)
         if self._task is None or self._task.done():
             self._task = asyncio.create_task(self._run(), name="watcher")
 
-    async def _run(self) -> None:
-        while self._waits or any(self._others.values()):
-            if await self._pause():
+    def _end(self, wait: _Wait[R]) -> None:
+        wait.over = True
+        self._by_ref[wait.ref].remove(wait)
+        if not self._by_ref[wait.ref]:
+            del self._by_ref[wait.ref]
+        if not self._by_ref:
+            self._woken.set()
+
+    def _arrange(self, wait: _Wait[R]) -> None:
+        """See to it that a wait is taken from the agenda no later than at its next look or deadline."""
+        time = min(wait.due, wait.deadline(self._clock_scale()))
+        if time < wait.arranged and not wait.over:
+            wait.arranged = time
+            heapq.heappush(self._agenda, (time, next(self._numbers), wait))
+            if self._agenda[0][2] is wait:
+                self._woken.set()
+            if len(self._agenda) > self._roomy:
+                self._agenda = [entry for entry in self._agenda if entry[0] == entry[2].arranged and not entry[2].over]
+                heapq.heapify(self._agenda)
+                self._roomy = 2 * len(self._agenda) + _ROOM
+
+    def _take_due(self, now: float) -> list[_Wait[R]]:
+        """Return the waits whose jobs are to be looked at now; end those whose deadlines have passed, after a last look."""
+        due: list[_Wait[R]] = []
+        while self._agenda and self._agenda[0][0] <= now:
+            time, _, wait = heapq.heappop(self._agenda)
+            if wait.over or time != wait.arranged:
                 continue
-            now = monotonic()
-            due = {wait.ref for wait in self._waits if wait.due <= now}
-            others, self._others = self._others, {}
-            for board in {wait.board for ref in due for wait in self._of(ref)} | others.keys():
-                looked_at = [wait for ref in due for wait in self._of(ref) if wait.board is board]
-                for wait in looked_at:
-                    wait.due = _UNDER_WAY
-                refs = frozenset(wait.ref for wait in looked_at) | (
-                    others.get(board, frozenset[R]()) if board else frozenset[R]()
-                )
-                if refs:
-                    look = await self._look_at(board, refs)
-                    self.deliver(look, now)
-                    self._plan_next(looked_at, look)
+            wait.arranged = _NEVER
+            if wait.deadline(self._clock_scale()) <= now:
+                self._pass_deadline(wait, now)
+            if wait.due <= now:
+                due.append(wait)
+            else:
+                self._arrange(wait)
+        return due
+
+    def _pass_deadline(self, wait: _Wait[R], now: float) -> None:
+        """End a wait whose deadline has passed, unless a last look is still to be taken: this machine may have stood still until now."""
+        if wait.last_look is None:
+            wait.last_look = now + LAST_LOOK_SECONDS / self._clock_scale()
+            wait.due, wait.asked_soon = 0, True
+        else:
+            wait.expire()
+
+    def _hurry(self, wait: _Wait[R]) -> None:
+        """Look at a job now. If a look at it is under way, another follows: that one may have been answered too early."""
+        wait.due, wait.asked_soon = 0, True
+        self._arrange(wait)
+
+    def _tell(self, ref: R, job: Job) -> None:
+        clock = self._clock() if self._clock else None
+        for wait in self._of(ref):
+            if wait.tell(job, self._clock_scale(), clock) and not wait.asked_soon:
+                self._plan(wait)
+                self._arrange(wait)
+
+    def _plan(self, wait: _Wait[R]) -> None:
+        """Set the time of the next look at a job that was seen, or made, just now."""
+        if wait.best == len(_ORDER) and not wait.silent:
+            wait.due = _NEVER
+            return
+        shortest, longest = self._every()
+        if not shortest <= self._drawn <= longest:
+            self._draw()
+        scale = self._clock_scale()
+        wait.due = monotonic() + max(shortest if wait.schedule.learned else self._drawn, wait.pause(scale)) / scale
+
+    def _draw(self) -> None:
+        # Jitter keeps many watchers from asking at the same time; jobs that are looked at together stay together. No secret depends on it.
+        self._drawn = random.uniform(*self._every())  # noqa: S311
+
+    async def _run(self) -> None:
+        while self._by_ref:
+            self._woken.clear()
+            due = self._take_due(monotonic())
+            for board in {wait.board: None for wait in due}:
+                await self._look_once(board, [wait for wait in due if wait.board is board])
+            if not due:
+                next_time = self._agenda[0][0] if self._agenda else _NEVER
+                await set_within(self._woken, min(next_time - monotonic(), _LONGEST_SLEEP))
+
+    async def _look_once(self, board: Board[R] | None, waits: Iterable[_Wait[R]]) -> None:
+        """Look at jobs, pass on what is seen, and plan the next look at each."""
+        looked_at, asked = [wait for wait in waits if not wait.over], monotonic()
+        last = [wait for wait in looked_at if wait.last_look is not None]
+        for wait in looked_at:
+            wait.due, wait.asked_soon = _UNDER_WAY, False
+            self._arrange(wait)
+        self._draw()
+        if refs := frozenset(wait.ref for wait in looked_at):
+            look = await self._look_at(board, refs)
+            self.deliver(look, asked)
+            for wait in looked_at:
+                if wait.due == _UNDER_WAY and wait.best < len(_ORDER):
+                    self._plan_again(wait, look.failed.get(wait.ref))
+        for wait in last:
+            if wait.last_look is not None and wait.best < len(_ORDER):
+                wait.expire()
 
     async def _look_at(self, board: Board[R] | None, due: frozenset[R]) -> Look[R]:
         """Look once at the jobs that are due; that may take long, and deadlines that pass meanwhile are told."""
@@ -335,28 +536,9 @@ class Watcher(Generic[R]):
 
     async def _keep_deadlines(self) -> None:
         while True:
-            self._expire()
             await asyncio.sleep(1 / self._clock_scale())
-
-    def _expire(self) -> None:
-        now, scale = monotonic(), self._clock_scale()
-        for wait in self._waits:
-            if wait.deadline(scale) <= now:
-                wait.expire()
-                wait.since = float("inf")
-
-    async def _pause(self) -> bool:
-        """Sleep until the next look or deadline; return False, without sleep, if a look is due now, else True."""
-        self._expire()
-        if any(self._others.values()):
-            return False
-        now, scale = monotonic(), self._clock_scale()
-        seconds = min(min(wait.due, wait.deadline(scale)) for wait in self._waits) - now
-        if seconds <= 0:
-            return False
-        self._woken.clear()
-        await set_within(self._woken, seconds)
-        return True
+            for wait in self._take_due(monotonic()):
+                self._arrange(wait)  # it is looked at when this look has ended
 
     def deliver(self, look: Look[R], asked: float) -> None:
         """Pass on what a look saw.
@@ -366,8 +548,7 @@ class Watcher(Generic[R]):
             asked: Time at which it began, by `time.monotonic`.
         """
         for ref, job in look.jobs.items():
-            for wait in self._of(ref):
-                wait.tell(job)
+            self._tell(ref, job)
         for ref in look.missing:
             for wait in self._of(ref):
                 wait.miss(asked, self._every()[0] / self._clock_scale())
@@ -375,15 +556,13 @@ class Watcher(Generic[R]):
             for wait in self._of(ref):
                 wait.hinder(error)
 
-    def _plan_next(self, looked_at: Iterable[_Wait[R]], look: Look[R]) -> None:
-        scale, longest = self._clock_scale(), max(LONGEST_PAUSE, self._every()[1])
-        # Jitter keeps many watchers from asking at the same time; jobs that are looked at together stay together. No secret depends on it.
-        pause = random.uniform(*self._every())  # noqa: S311
-        for wait in looked_at:
-            error = look.failed.get(wait.ref)
-            # If a look was asked for while this one was under way, another follows: this one may have been answered too early.
-            if wait.due == _UNDER_WAY and wait.board and (reading := wait.board.pause) is not None:
-                wait.due = monotonic() + reading
-            elif wait.due == _UNDER_WAY:
-                seconds = min(pause * 2 ** min(wait.failures, 10), longest) * 2**wait.absences
-                wait.due = monotonic() + max(seconds, min(getattr(error, "retry_after", None) or 0.0, LONGEST_HOLD)) / scale
+    def _plan_again(self, wait: _Wait[R], error: errors.GenmediaError | None) -> None:
+        """Set the time of the next look at a job that the last look did not show."""
+        if wait.board and (reading := wait.board.pause) is not None:
+            wait.due = monotonic() + reading
+        else:
+            longest = max(LONGEST_PAUSE, self._every()[1])
+            seconds = min(self._drawn * 2 ** min(wait.failures, 10), longest) * 2**wait.absences
+            held = min(getattr(error, "retry_after", None) or 0.0, LONGEST_HOLD)
+            wait.due = monotonic() + max(seconds, held) / self._clock_scale()
+        self._arrange(wait)

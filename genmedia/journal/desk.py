@@ -51,6 +51,9 @@ LOWEST = 20
 GROWTH = 15
 """Minutes in which a limit that was cut doubles; it grows by six requests a minute at least."""
 
+ORDERS = 64
+"""Most orders of a process that are looked up and bought at once at an account: the first is bought before the last is looked up."""
+
 SETTLED_SECONDS = 2 * ANSWER_SECONDS
 """Age from which an intent is one whose process is gone, in seconds: the answer to a purchase has come by then."""
 
@@ -367,12 +370,14 @@ class Desk(Generic[R]):
         slots: The slots of its open jobs.
         window: The requests that it may send in 60 seconds.
         looks: What was seen of its jobs.
+        entrance: Lets so many orders of this process in at once.
     """
 
     def __init__(self, slots: Slots, window: SharedWindow, looks: Looks[R]) -> None:
         self.slots = slots
         self.window = window
         self.looks = looks
+        self.entrance = asyncio.Semaphore(ORDERS)
 
     async def aclose(self) -> None:
         """Leave what this process did for the others to them."""

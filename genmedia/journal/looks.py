@@ -5,10 +5,10 @@ The one that looks holds a lease of `LEASE_SECONDS`. When it dies or is stopped,
 
 import asyncio
 from collections import Counter
-from collections.abc import Awaitable, Callable, Generator, Hashable, Mapping
+from collections.abc import Awaitable, Callable, Generator, Hashable, Iterable, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from time import monotonic
 from typing import Any, Generic, TypeVar
 from uuid import uuid4
@@ -18,9 +18,11 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from genmedia import errors
 from genmedia.concurrency import end_task, set_within
+from genmedia.jobs.durations import Schedule
 from genmedia.jobs.job import Job
-from genmedia.jobs.watcher import ABSENCES, Look
-from genmedia.journal.database import Clock, Database, Now, retry_while_unreachable
+from genmedia.jobs.watcher import ABSENCES, Look, Other
+from genmedia.journal.database import Clock, Database, Now, read_clock, retry_while_unreachable
+from genmedia.journal.durations import RunningTimes
 from genmedia.journal.records import Attempt, AttemptState, Sight
 from genmedia.journal.rows import in_parts, read_attempts
 from genmedia.journal.spending import written
@@ -34,6 +36,9 @@ TICK_SECONDS = 0.1
 
 FRESH_SECONDS = 30.0
 """Age up to which what a look saw of a job counts as its present state, in seconds."""
+
+OVERLAP_SECONDS = 5.0
+"""Time for which what was read is read once more: a transaction may end after one that began later."""
 
 EARLY = 1000
 """Most pushed news that are kept for jobs that the journal does not know yet."""
@@ -68,17 +73,17 @@ class Watching(Generic[R]):
 
     Attributes:
         reference: Returns the reference by which its watcher knows the job of an attempt.
-        look_at: Has the watcher look at jobs that other processes wait for.
+        look_at: Has the watcher look at these jobs, and no more at others, that other processes wait for.
+        hurry: Has the watcher look soon at a job that is waited for here.
         deliver: Gives the watcher what another process saw, and when, by `time.monotonic`.
-        pause: Returns the seconds after which such a job is looked at again.
         listen: Begins to listen to what the provider pushes.
         hush: Ends that.
     """
 
     reference: Callable[[Attempt], R]
-    look_at: Callable[["Looks[R]", frozenset[R]], None]
+    look_at: Callable[["Looks[R]", Mapping[R, Other]], None]
+    hurry: Callable[[R], None]
     deliver: Callable[[Look[R], float], None]
-    pause: Callable[[], float]
     listen: Callable[[], None]
     hush: Callable[[], Awaitable[None]]
 
@@ -90,24 +95,30 @@ class Looks(Generic[R]):
         database: The journal's database.
         account: The account.
         watching: How this process looks at the account's jobs.
+        running_times: How long jobs run.
     """
 
-    def __init__(self, database: Database, account: str, watching: Watching[R]) -> None:
+    def __init__(self, database: Database, account: str, watching: Watching[R], running_times: RunningTimes) -> None:
         self._database = database
         self._account = account
         self._watching = watching
+        self._running_times = running_times
         self._name = uuid4().hex
         self._leads_until = 0.0
         self._ask_again = 0.0
         self._ahead = 0.0  # seconds by which the database's clock is ahead of this process's
         self._attempts: dict[R, tuple[int, str]] = {}  # by reference: the attempt and the provider's id of its job
+        self._refs: dict[int, R] = {}  # by attempt
         self._awaited: Counter[int] = Counter()
-        self._others: dict[R, float] = {}  # by reference: the time of the next look, by `time.monotonic`
+        self._others: dict[int, Other] = {}  # by attempt
         self._misses: Counter[R] = Counter()
         self._early: dict[R, _Told] = {}
         self._unwritten: dict[int, tuple[str, _Told]] = {}
         self._written: dict[int, str] = {}
         self._read: dict[int, float] = {}
+        self._read_until = datetime.now(UTC) - timedelta(hours=1)  # by the database's clock, which may be late
+        self._unread = set[int]()  # attempts that are waited for since the last reading
+        self._over = set[int]()  # awaited attempts that another run has brought to their end
         self._open = True
         self._alone = asyncio.Lock()
         self._keeping = asyncio.create_task(self._keep(), name="looks of an account")
@@ -126,18 +137,22 @@ class Looks(Generic[R]):
     @contextmanager
     def awaiting(self, attempt: Attempt) -> Generator[None]:
         """Wait for the job of an attempt in this process while the block runs."""
-        self._attempts[self._watching.reference(attempt)] = attempt.id, attempt.remote_id or ""
+        self._know(attempt)
         self._read.pop(attempt.id, None)
+        self._unread.add(attempt.id)
         self._awaited[attempt.id] += 1
         try:
             yield
         finally:
-            self._awaited -= Counter([attempt.id])
+            self._awaited[attempt.id] -= 1
+            if not self._awaited[attempt.id]:
+                del self._awaited[attempt.id]
+                self._forget(attempt.id)
 
     @property
     def pause(self) -> float | None:
         """Seconds after which to ask again who looks, where another process does; None where this one does."""
-        return None if self._leads else LEASE_SECONDS / 5
+        return None if self._leads else LEASE_SECONDS
 
     @property
     def _leads(self) -> bool:
@@ -184,7 +199,10 @@ class Looks(Generic[R]):
         self._database.changes.fire()
 
     def _put(self, ref: R, seen: Sight, at: float) -> None:
-        self._misses[ref] = self._misses[ref] + 1 if not seen.job and not seen.error else 0
+        if seen.job or seen.error:
+            self._misses.pop(ref, None)
+        else:
+            self._misses[ref] += 1
         # A job that is not to be found holds no slot. Whether it is lost is for the run to find out that wants its files.
         told = _Told.of(seen, at, gone=self._misses[ref] >= ABSENCES)
         if ref in self._attempts:
@@ -205,6 +223,7 @@ class Looks(Generic[R]):
             # The next round may succeed; purchases tell what is wrong with the journal.
             with suppress(errors.GenmediaError), errors.contained("a round of looks"):
                 if not await self._lead():
+                    self._leave_others()
                     self._watching.deliver(await self._read_what_others_saw(), monotonic())
                     continue
                 await self._write()
@@ -288,20 +307,34 @@ class Looks(Generic[R]):
 
     @retry_while_unreachable
     async def _read_rows(self) -> Look[R]:
-        known = {attempt: ref for ref, (attempt, _) in self._attempts.items()}
-        query = sa.select(attempts.c.id, attempts.c.seen, attempts.c.seen_at).where(
-            attempts.c.account == self._account, attempts.c.seen_at.is_not(None), attempts.c.state == AttemptState.BOUND
+        """Return what was seen since it was read last; jobs that another run has brought to their end meanwhile are looked at soon."""
+        mine = attempts.c.account == self._account
+        seen = sa.select(attempts.c.id, attempts.c.seen, attempts.c.seen_at).where(
+            mine, attempts.c.seen_at.is_not(None), attempts.c.state == AttemptState.BOUND
         )
+        async with self._database.transaction(reading=True) as connection:
+            now = await read_clock(connection)
+            rows = list(await connection.execute(seen.where(attempts.c.seen_at > self._read_until.timestamp())))
+            for some in in_parts(sorted(self._unread)):
+                rows += await connection.execute(seen.where(attempts.c.id.in_(some)))
+            ended = sa.select(attempts.c.id).where(mine, attempts.c.ended_at >= written(self._read_until))
+            over = [row.id for row in await connection.execute(ended)]
+        self._unread.clear()
+        self._read_until = now - timedelta(seconds=OVERLAP_SECONDS)
+        for one in self._awaited.keys() & set(over) - self._over:
+            self._over.add(one)
+            self._watching.hurry(self._refs[one])
+        return self._as_look(rows)
+
+    def _as_look(self, rows: Iterable[sa.Row[Any, Any, Any]]) -> Look[R]:
         jobs: dict[R, Job] = {}
         missing: set[R] = set()
         failed: dict[R, errors.GenmediaError] = {}
-        async with self._database.transaction(reading=True) as connection:
-            rows = (await connection.execute(query)).all()
         for row in rows:
-            if row.id not in known or self._read.get(row.id, 0.0) >= row.seen_at:
+            if row.id not in self._refs or self._read.get(row.id, 0.0) >= row.seen_at:
                 continue
             self._read[row.id] = row.seen_at
-            ref = known[row.id]
+            ref = self._refs[row.id]
             if (seen := Sight.read(row.seen)) is None:
                 continue  # written by another version; the next look writes it anew
             if seen.job:
@@ -315,44 +348,70 @@ class Looks(Generic[R]):
 
     async def _ended(self, refs: frozenset[R]) -> frozenset[R]:
         """Return those of the jobs whose attempt is not bound any more."""
+        known = {self._attempts[ref][0]: ref for ref in refs if ref in self._attempts}
         async with self._alone:
-            bound = await self._bound() if self._open else set[int]()
-        return frozenset(ref for ref in refs if ref in self._attempts and self._attempts[ref][0] not in bound)
+            bound = await self._bound_among(list(known)) if self._open else set[int]()
+        return frozenset(ref for attempt, ref in known.items() if attempt not in bound)
 
     @retry_while_unreachable
-    async def _bound(self) -> set[int]:
-        mine = attempts.c.account == self._account, attempts.c.state == AttemptState.BOUND
+    async def _bound_among(self, ids: Sequence[int]) -> set[int]:
+        bound = sa.select(attempts.c.id).where(attempts.c.state == AttemptState.BOUND)
         async with self._database.transaction(reading=True) as connection:
-            return {row.id for row in await connection.execute(sa.select(attempts.c.id).where(*mine))}
+            return {row.id for some in in_parts(ids) for row in await connection.execute(bound.where(attempts.c.id.in_(some)))}
 
     async def _look_for_others(self) -> None:
         """Have the jobs looked at that hold a slot and that nobody waits for here, whoever waits for them elsewhere, or nobody."""
-        now = monotonic()
-        found = await self._jobs_of_others()
-        self._others = {ref: self._others.get(ref, now) for ref in found}
-        self._attempts |= found
-        for ref in found.keys() & self._early.keys():
-            attempt, job = found[ref]
-            self._unwritten[attempt] = job, replace(self._early.pop(ref), at=now)  # of this job, whenever it was bound
-        due = frozenset(ref for ref, next_look in self._others.items() if next_look <= now)
-        self._others |= dict.fromkeys(due, now + self._watching.pause())
-        self._watching.look_at(self, due)
+        opened = {one: job for one, job in (await self._open_jobs()).items() if one not in self._awaited}
+        for one in self._others.keys() - opened.keys():
+            del self._others[one]
+            self._forget(one)
+        new = [one for one, job in opened.items() if one not in self._others or self._attempts[self._refs[one]] != (one, job)]
+        for attempt in await self._read_attempts(new) if new else ():
+            with (
+                suppress(errors.DefectError),
+                errors.contained(f"attempt {attempt.id}"),
+            ):  # one that cannot be read hides no other
+                ref = self._know(attempt)
+                self._others[attempt.id] = Other(Schedule(await self._running_times.of(attempt.work)), attempt.age)
+                if early := self._early.pop(ref, None):  # of this job, whenever it was bound
+                    self._unwritten[attempt.id] = attempt.remote_id or "", replace(early, at=monotonic())
+        self._watching.look_at(self, {self._refs[one]: other for one, other in self._others.items()})
 
     @retry_while_unreachable
-    async def _jobs_of_others(self) -> dict[R, tuple[int, str]]:
-        """Return attempt and job of each open job that nobody waits for here, by reference."""
+    async def _open_jobs(self) -> dict[int, str]:
+        """Return the job of each attempt that is open, by its id."""
         mine = attempts.c.account == self._account, attempts.c.state == AttemptState.BOUND, attempts.c.over_at.is_(None)
-        known = {attempt: ref for ref, (attempt, _) in self._attempts.items()}
         async with self._database.transaction(reading=True) as connection:
-            opened = {
-                row.id: row.remote_id
-                for row in await connection.execute(sa.select(attempts.c.id, attempts.c.remote_id).where(*mine))
-            }
-            others = [one for one in opened if one not in self._awaited]
-            new = [one for one in others if one not in known or self._attempts[known[one]][1] != opened[one]]
-            found = [one for some in in_parts(new) for one in await read_attempts(connection, attempts.c.id.in_(some))]
-        seen_before = {known[one]: self._attempts[known[one]] for one in others if one not in new}
-        for one in found:
-            with suppress(errors.DefectError), errors.contained(f"attempt {one.id}"):  # one that cannot be read hides no other
-                seen_before[self._watching.reference(one)] = one.id, one.remote_id or ""
-        return seen_before
+            rows = await connection.execute(sa.select(attempts.c.id, attempts.c.remote_id).where(*mine))
+            return {row.id: row.remote_id for row in rows}
+
+    @retry_while_unreachable
+    async def _read_attempts(self, ids: Sequence[int]) -> list[Attempt]:
+        async with self._database.transaction(reading=True) as connection:
+            return [one for some in in_parts(ids) for one in await read_attempts(connection, attempts.c.id.in_(some))]
+
+    def _leave_others(self) -> None:
+        """Look no more at jobs that nobody waits for here: another process does."""
+        others, self._others = self._others, {}
+        for one in others:
+            self._forget(one)
+        self._watching.look_at(self, {})
+
+    def _know(self, attempt: Attempt) -> R:
+        """Note the job of an attempt; return its reference."""
+        ref = self._watching.reference(attempt)
+        self._attempts[ref], self._refs[attempt.id] = (attempt.id, attempt.remote_id or ""), ref
+        return ref
+
+    def _forget(self, attempt: int) -> None:
+        """Forget the job of an attempt, unless it is waited for here."""
+        if attempt in self._awaited or attempt in self._others:
+            return
+        ref = self._refs.pop(attempt)
+        if self._attempts.get(ref, (0, ""))[0] == attempt:
+            del self._attempts[ref]
+        self._misses.pop(ref, None)
+        for kept in (self._written, self._read):
+            kept.pop(attempt, None)
+        self._over.discard(attempt)
+        self._unread.discard(attempt)

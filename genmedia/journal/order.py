@@ -57,6 +57,7 @@ class Order:
 
     Args:
         request: The fields that the caller set, files by hash: the provider's request is made of it, and of nothing else.
+        size: Size of what is asked for, as far as it decides how long the job runs, such as `1024x768`; no part of the key.
         price: Highest amount that it may cost, in `unit`; None if it is unknown.
         expects: Expected properties of its files, as far as the request tells them; no part of the key.
         fingerprint: Fingerprint that equal jobs share, where only the provider's list of jobs can be asked after a lost answer; else None.
@@ -88,6 +89,7 @@ class Order:
     patience: float = PATIENCE_SECONDS
     attempts: int = 1
     withheld: str = ""
+    size: str = ""
 
     def __post_init__(self) -> None:
         """Replace a price that is no amount by None."""
@@ -98,6 +100,11 @@ class Order:
     def reserved(self) -> float | None:
         """Amount that it counts as until its charge is known, in `unit`; None if it is unknown."""
         return self.assumed if self.price is None else self.price
+
+    @property
+    def work(self) -> str:
+        """The kind of job that it is, for which running times are learned: provider, origin, operation and size."""
+        return f"{str(self.account).rpartition('|')[0]}|{self.operation}|{self.size}"
 
     @property
     def key(self) -> str:

@@ -11,6 +11,7 @@ import sqlalchemy as sa
 from genmedia.errors import JournalError
 from genmedia.journal.database import Database, retry_while_unreachable, uncancellable
 from genmedia.journal.desk import Desk, SharedWindow, Slots
+from genmedia.journal.durations import RunningTimes
 from genmedia.journal.ledger import Entry, read_entries
 from genmedia.journal.looks import Looks, R, Watching
 from genmedia.journal.ownership import Leases, Locks, given_up, process_of
@@ -43,6 +44,7 @@ class Reading:
     def __init__(self, url: str) -> None:
         self._database = Database(url)
         self.money = Money(self._database)
+        self.running_times = RunningTimes(self._database)
         file = self._database.file
         self._owners = Locks(file.parent / "owners") if file else Leases(self._database)
 
@@ -74,8 +76,11 @@ class Reading:
             clock_scale: Returns the factor by which a sandbox's clock runs faster.
             watching: How this process looks at the account's jobs.
         """
-        window = SharedWindow(self._database, account, per_minute, clock_scale)
-        return Desk(Slots(self._database, account, open_jobs), window, Looks(self._database, account, watching))
+        return Desk(
+            Slots(self._database, account, open_jobs),
+            SharedWindow(self._database, account, per_minute, clock_scale),
+            Looks(self._database, account, watching, self.running_times),
+        )
 
     async def live_attempt(self, key: str) -> Attempt | None:
         """Return the attempt that answers for the submission `key`; None when nothing was bought or all attempts ended without a result."""

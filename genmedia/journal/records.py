@@ -2,7 +2,7 @@
 
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Any
 
@@ -114,6 +114,7 @@ class Attempt:
         key_print: Fingerprint of the key that bought it; None in older journals, which do not have it.
         block: Credentials block that held the key; empty if it was in none.
         seen: What the last look saw of its job, as it is written; see `sight`. None before the first one.
+        work: The kind of job that it is; see `Order.work`. Empty in older journals, which do not have it.
     """
 
     id: int
@@ -146,6 +147,7 @@ class Attempt:
     block: str
     seen: str | None
     seen_at: datetime | None
+    work: str
 
     @property
     def sight(self) -> Sight | None:
@@ -161,6 +163,11 @@ class Attempt:
     def at_stake(self) -> float | None:
         """Amount that was charged, else the amount that it counts as; None if both are unknown."""
         return self.reserved if self.charged is None else self.charged
+
+    @property
+    def age(self) -> float:
+        """Seconds since its job was made, by this machine's clock; 0 while there is no job."""
+        return max(0.0, (datetime.now(UTC) - self.bound_at).total_seconds()) if self.bound_at else 0.0
 
     @property
     def excess(self) -> str:

@@ -71,6 +71,7 @@ async def new_attempt(
         "state": AttemptState.INTENDED,
         "owner": claim,
         "echo": order.fingerprint,
+        "work": order.work,
         "unit": order.unit,
         "intended_at": now,
         "asked_at": asked_at.isoformat(),

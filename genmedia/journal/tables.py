@@ -63,6 +63,9 @@ attempts = sa.Table(
     # What the last look saw of its job, as JSON, and its time in seconds since 1970; see `journal/looks.py`.
     sa.Column("seen", sa.Text),
     sa.Column("seen_at", sa.Float),
+    # The kind of job that it is, for which running times are learned, and the seconds that it ran; see `journal/durations.py`.
+    sa.Column("work", sa.String, nullable=False, server_default=""),
+    sa.Column("ran", sa.Float),
     # A fingerprint of the key that bought it, and the credentials block that held the key; null and empty where that was not written down.
     sa.Column("key_print", sa.String(16)),
     sa.Column("block", sa.String, nullable=False, server_default=""),
@@ -91,6 +94,8 @@ sa.Index("spending_of_campaigns", attempts.c.account, attempts.c.unit, attempts.
 sa.Index("endings", attempts.c.account, attempts.c.ended_at)
 _at_work = sa.and_(_open, attempts.c.over_at.is_(None))
 sa.Index("slots", attempts.c.account, sqlite_where=_at_work, postgresql_where=_at_work)
+_timed = attempts.c.ran.is_not(None)
+sa.Index("running_times", attempts.c.work, attempts.c.id, attempts.c.ran, sqlite_where=_timed, postgresql_where=_timed)
 sa.Index("remote_jobs", attempts.c.account, attempts.c.remote_id)
 
 assets = sa.Table(
@@ -137,7 +142,7 @@ owners = sa.Table(
 )
 
 _bound = attempts.c.state == "bound"
-sa.Index("looks", attempts.c.account, sqlite_where=_bound, postgresql_where=_bound)
+sa.Index("looks", attempts.c.account, attempts.c.seen_at, sqlite_where=_bound, postgresql_where=_bound)
 
 watchers = sa.Table(
     "watchers",

@@ -48,7 +48,7 @@ from genmedia.transport.redaction import redact
 CLAIM_SECONDS = 0.2
 """Pause between two looks at an attempt that another process works on, in seconds."""
 
-UNSEEN: dict[str, Any] = {"over_at": None, "seen": None, "seen_at": None}
+UNSEEN: dict[str, Any] = {"over_at": None, "seen": None, "seen_at": None, "ran": None}
 """Values of an attempt whose job was not looked at yet."""
 
 ENDED: dict[str, Any] = {"ended_at": Clock(), "seen": None}
@@ -269,11 +269,18 @@ class Transitions(Reading):
                 await hold_after_excess(connection, attempt)
 
     @retry_while_unreachable
-    async def end(self, attempt_id: int) -> None:
-        """Write down that the remote job was seen ended: its slot is free, also while its files are still fetched."""
-        over = attempts.update().where(attempts.c.id == attempt_id, attempts.c.over_at.is_(None))
+    async def end(self, attempt_id: int, ran: float | None = None) -> None:
+        """Write down that the remote job was seen ended: its slot is free, also while its files are still fetched.
+
+        Args:
+            attempt_id: The id of the attempt.
+            ran: Seconds that it ran, from which the running times of such jobs are learned; None if that is unknown.
+        """
+        known = {"over_at": sa.func.coalesce(attempts.c.over_at, Clock())}
+        if ran is not None:
+            known["ran"] = sa.func.coalesce(attempts.c.ran, ran)
         async with self._database.transaction(waking=True) as connection:
-            await connection.execute(over.values(over_at=Clock()))
+            await connection.execute(attempts.update().where(attempts.c.id == attempt_id).values(known))
 
     async def report(self, attempt_id: int, run: str = "") -> float | None:
         """Return the cost of a remote job for one run to report: the run that bought it, as long as it waits for it; else the first to ask.

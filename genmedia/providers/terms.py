@@ -18,6 +18,10 @@ async def _nothing_now() -> None:
     """Do nothing; see `_nothing`."""
 
 
+def _untold(_: str) -> None:
+    """Return None: most providers do not tell how long a job will run."""
+
+
 @dataclass(frozen=True)
 class Terms:
     """Terms of purchases at a provider, as far as providers differ.
@@ -31,7 +35,7 @@ class Terms:
         hush: Ends that.
         make_ready: Asks the provider for the facts that must be known before an order is sent.
         counter: Returns what the provider last said the account has used; None where it does not say.
-        first_look: Returns the seconds before which a look at a new job is of no use.
+        estimate: Returns the seconds that the provider expects a job to run, by its id; None where it does not tell.
     """
 
     not_charged: str
@@ -42,4 +46,4 @@ class Terms:
     hush: Callable[[], Awaitable[None]] = _nothing_now
     make_ready: Callable[[], Awaitable[None]] = _nothing_now
     counter: Callable[[], Counter | None] = _nothing
-    first_look: Callable[[], float] = float
+    estimate: Callable[[str], float | None] = _untold

@@ -6,6 +6,7 @@ from functools import partial
 from typing import Any, Protocol
 
 from genmedia.errors import JobCancelledError, JobFailedError, JobVanishedError, SupersededError
+from genmedia.jobs.durations import Schedule
 from genmedia.jobs.job import Job, JobStatus, priced
 from genmedia.jobs.watcher import Seen, Trouble
 from genmedia.journal import Attempt, Journal
@@ -66,7 +67,7 @@ async def meet_order(client: ProviderClient, assets: Assets, order: Order, deliv
             await terms.make_ready()
             return await deliver(held)
 
-        async with at_desk(client, journal) as desk:
+        async with at_desk(client, journal) as desk, desk.entrance:
             return await buy(
                 journal,
                 order,
@@ -138,7 +139,9 @@ async def wait_for_job(
                     queue_seconds=patience.queue_minutes * 60,
                     run_seconds=patience.run_minutes * 60,
                     seen=seen,
-                    first_after=client.terms.first_look() if purchase.outcome is Outcome.BOUGHT else 0,
+                    schedule=Schedule(await journal.running_times.of(attempt.work), client.terms.estimate(purchase.job_id)),
+                    fresh=purchase.outcome is Outcome.BOUGHT,
+                    age=attempt.age,
                     board=desk.looks,
                 )
     except JobVanishedError as error:

@@ -3,17 +3,22 @@
 import asyncio
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from dataclasses import dataclass, field
+from time import monotonic
 from typing import Any
 
 import pytest
 
 from genmedia import errors
+from genmedia.jobs.durations import TELLING, Durations, Schedule
 from genmedia.jobs.job import Account, Job, JobStatus
-from genmedia.jobs.watcher import ABSENCES, Look, Trouble, Watcher, look_at_each
+from genmedia.jobs.watcher import ABSENCES, Look, Other, Trouble, Watcher, look_at_each
 from genmedia.providers.flora.client import FloraClient, RunInput
 from tests.sandboxes import Sandbox
 
 FOR_EVER = 10.0**6
+LEARNED = Schedule(Durations((30.0,) * TELLING))
+"""Schedule of jobs of which each ran for 30 s."""
+
 SLUG = "studio-blur"
 
 
@@ -299,6 +304,93 @@ async def test_looks_that_come_early_bring_no_job_nearer_to_being_given_up() -> 
     assert job.status is JobStatus.SUCCEEDED
 
 
+async def test_a_deadline_that_passed_while_this_machine_stood_still_is_judged_after_one_more_look() -> None:
+    answers = [JobStatus.QUEUED, JobStatus.SUCCEEDED]
+
+    async def look(refs: frozenset[str]) -> Look[str]:
+        return Look({ref: Job(ref, answers.pop(0)) for ref in refs})
+
+    watcher = Watcher(look, every=lambda: (FOR_EVER, FOR_EVER), clock_scale=lambda: 1000)
+
+    assert (await waited(watcher, seconds=1)).status is JobStatus.SUCCEEDED
+
+
+async def test_a_job_that_was_made_just_now_is_looked_at_when_others_like_it_have_ended() -> None:
+    looked_at: list[float] = []
+    begun = monotonic()
+
+    async def look(refs: frozenset[str]) -> Look[str]:
+        looked_at.append((monotonic() - begun) * 100)
+        return Look({ref: Job(ref, JobStatus.RUNNING if len(looked_at) < 2 else JobStatus.SUCCEEDED) for ref in refs})
+
+    watcher = Watcher(look, every=lambda: (0.1, 0.2), clock_scale=lambda: 100)
+    try:
+        job = await watcher.wait(
+            "j57", about="", queue_seconds=FOR_EVER, run_seconds=FOR_EVER, seen=say_nothing, schedule=LEARNED, fresh=True
+        )
+    finally:
+        await watcher.aclose()
+
+    assert looked_at[0] >= LEARNED.pause(0)
+    assert looked_at[1] - looked_at[0] >= LEARNED.pause(looked_at[0]) * 0.9
+    assert job.ran is not None
+    assert looked_at[0] * 0.9 <= job.ran <= looked_at[1] * 1.1
+
+
+async def test_news_of_a_job_puts_off_the_next_look_at_it() -> None:
+    looks = 0
+
+    async def look(refs: frozenset[str]) -> Look[str]:
+        nonlocal looks
+        looks += 1
+        return Look({ref: Job(ref, JobStatus.RUNNING) for ref in refs})
+
+    watcher = Watcher(look, every=lambda: (20, 20), clock_scale=lambda: 100)
+    waiting = asyncio.create_task(
+        watcher.wait("j57", about="", queue_seconds=FOR_EVER, run_seconds=FOR_EVER, seen=say_nothing, fresh=True)
+    )
+    for number in range(20):  # twice as long as the pause
+        await asyncio.sleep(0.02)
+        watcher.hint("j57", Job("j57", JobStatus.RUNNING, progress=number))
+    watcher.hint("j57", Job("j57", JobStatus.SUCCEEDED))
+    await waiting
+    await watcher.aclose()
+
+    assert looks == 0
+
+
+async def watch_overdue(status: JobStatus) -> list[str]:
+    """The trouble that is told of a job that is seen in this status for long."""
+    told: list[str] = []
+    looks = 0
+
+    async def look(refs: frozenset[str]) -> Look[str]:
+        nonlocal looks
+        looks += 1
+        return Look({ref: Job(ref, status if looks < 12 else JobStatus.SUCCEEDED) for ref in refs})
+
+    async def seen(news: Job | Trouble) -> None:
+        if isinstance(news, Trouble):
+            told.append(news.what)
+
+    watcher = Watcher(look, every=lambda: (1, 1), clock_scale=lambda: 1000)
+    try:
+        await watcher.wait("j57", about="", queue_seconds=FOR_EVER, run_seconds=FOR_EVER, seen=seen, schedule=LEARNED)
+    finally:
+        await watcher.aclose()
+    return told
+
+
+async def test_that_a_job_runs_far_longer_than_others_is_told_once() -> None:
+    (told,) = await watch_overdue(JobStatus.RUNNING)
+
+    assert "3 times as long as 95 % of such jobs: 30 s" in told
+
+
+async def test_a_job_that_waits_long_is_not_called_one_that_runs_long() -> None:
+    assert await watch_overdue(JobStatus.QUEUED) == []
+
+
 async def test_a_deadline_that_passes_during_a_long_look_is_told() -> None:
     async def look(_: frozenset[str]) -> Look[str]:
         return await asyncio.Future()
@@ -351,9 +443,7 @@ async def test_an_end_that_is_told_before_anybody_waits_is_looked_at_at_once() -
     watcher.look_soon("failed")
     try:
         for ref in ("done", "failed"):
-            await watcher.wait(
-                ref, about=ref, queue_seconds=FOR_EVER, run_seconds=FOR_EVER, seen=say_nothing, first_after=FOR_EVER
-            )
+            await watcher.wait(ref, about=ref, queue_seconds=FOR_EVER, run_seconds=FOR_EVER, seen=say_nothing, fresh=True)
     finally:
         await watcher.aclose()
 
@@ -373,3 +463,42 @@ async def test_a_job_whose_answer_does_not_come_keeps_no_other_waiting() -> None
         bad.cancel()
         await asyncio.wait([bad])
         await watcher.aclose()
+
+
+class OnlyBoard:
+    """A board of a process that looks for all: it notes what was looked at and what was seen."""
+
+    pause = None
+
+    def __init__(self) -> None:
+        self.looked_at: list[frozenset[str]] = []
+        self.seen: dict[str, Job] = {}
+
+    async def look(self, refs: frozenset[str], ask: Callable[[frozenset[str]], Awaitable[Look[str]]]) -> Look[str]:
+        self.looked_at.append(refs)
+        look = await ask(refs)
+        self.seen |= look.jobs
+        return look
+
+    def hint(self, ref: str, job: Job) -> None:
+        self.seen[ref] = job
+
+
+async def test_jobs_of_other_processes_are_looked_at_by_their_schedule_as_long_as_they_are_open() -> None:
+    board, begun = OnlyBoard(), monotonic()
+
+    async def look(refs: frozenset[str]) -> Look[str]:
+        return Look({ref: Job(ref, JobStatus.RUNNING) for ref in refs})
+
+    watcher = Watcher(look, every=lambda: (0.1, 0.2), clock_scale=lambda: 100)
+    with watcher.telling(board):
+        watcher.look_for_others(board, {"new": Other(LEARNED, 0), "old": Other(LEARNED, 3600)})
+        while "new" not in board.seen:
+            await asyncio.sleep(0.01)
+        took = (monotonic() - begun) * 100
+        watcher.look_for_others(board, {})
+    await watcher.aclose()
+
+    assert not watcher.refs
+    assert board.looked_at[0] == {"old"}
+    assert took >= LEARNED.pause(0)

@@ -1,7 +1,7 @@
 """One process looks at an account's jobs and writes down what it sees; the others read it, and take its place when it is gone."""
 
 import asyncio
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Mapping
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -10,7 +10,7 @@ import pytest
 
 from genmedia.errors import ServerError
 from genmedia.jobs.job import Account, Job, JobStatus
-from genmedia.jobs.watcher import ABSENCES, Look
+from genmedia.jobs.watcher import ABSENCES, Look, Other
 from genmedia.journal import Attempt, Journal
 from genmedia.journal.looks import Looks, Watching
 from genmedia.journal.order import Order
@@ -28,18 +28,20 @@ class Process:
     for_others: set[str] = field(default_factory=set[str])
     told: dict[str, Job] = field(default_factory=dict[str, Job])
     heard: Look[str] = field(default_factory=lambda: Look[str]({}))
+    hurried: list[str] = field(default_factory=list[str])
     sockets: int = 0
 
     def __post_init__(self) -> None:
-        watching = Watching[str](self.reference, self.look_at, self.deliver, lambda: 0.1, self.listen, self.hush)
-        self.looks = Looks(self.journal._database, str(PAYER), watching)  # pyright: ignore[reportPrivateUsage] # as its desk has them
+        watching = Watching[str](self.reference, self.look_at, self.hurried.append, self.deliver, self.listen, self.hush)
+        database, running_times = self.journal._database, self.journal.running_times  # pyright: ignore[reportPrivateUsage] # as its desk
+        self.looks = Looks(database, str(PAYER), watching, running_times)
 
     def reference(self, attempt: Attempt) -> str:
         return attempt.request["name"] if "name" in attempt.request else attempt.request["broken"]["name"]
 
-    def look_at(self, looks: Looks[str], refs: frozenset[str]) -> None:
+    def look_at(self, looks: Looks[str], jobs: Mapping[str, Other]) -> None:
         del looks
-        self.for_others |= refs
+        self.for_others = set(jobs)
 
     def deliver(self, look: Look[str], asked: float) -> None:
         del asked
@@ -236,6 +238,19 @@ async def test_where_another_run_has_brought_a_job_to_its_end_it_is_asked_for_on
         assert (await second.read("job-1")).jobs == {"job-1": done()}
 
     assert second.asked == [frozenset(["job-1"])]
+
+
+async def test_that_another_run_has_brought_a_job_to_its_end_is_found_at_once(processes: tuple[Process, Process]) -> None:
+    first, second = processes
+    attempt = await bought(first.journal)
+    with second.looks.awaiting(attempt):
+        async with first.journal.claimed(attempt.id) as claimed:
+            await first.journal.store(claimed, [])
+        async with asyncio.timeout(60):
+            while not second.hurried:
+                await asyncio.sleep(0.05)
+
+    assert second.hurried == ["job-1"]
 
 
 async def test_an_attempt_that_cannot_be_read_hides_no_other(processes: tuple[Process, Process]) -> None:

@@ -326,9 +326,7 @@ async def test_the_socket_brings_the_end_with_hardly_a_list_request(sandbox: San
     async with lease(account) as client:
         client.listen()
         created = await client.create_job(image().fields())
-        job = await client.watcher.wait(
-            created.job_id, about="", queue_seconds=1e6, run_seconds=1e6, seen=nobody, first_after=1e5
-        )
+        job = await client.watcher.wait(created.job_id, about="", queue_seconds=1e6, run_seconds=1e6, seen=nobody, fresh=True)
 
     assert job.status is JobStatus.SUCCEEDED
 

@@ -52,7 +52,7 @@ async def buying(account: dict[str, Any], model: str) -> AsyncGenerator[Purchase
         request = JobRequest.model_validate({"type": "image", "prompt": "a cup", "model": model})
         job_id = (await client.create_job(request.fields())).job_id
         news = asyncio.Queue[Job | Trouble]()
-        end = client.watcher.wait(job_id, about=job_id, queue_seconds=1e6, run_seconds=1e6, seen=news.put, first_after=1e6)
+        end = client.watcher.wait(job_id, about=job_id, queue_seconds=1e6, run_seconds=1e6, seen=news.put, fresh=True)
         yield Purchase(client, job_id, news, group.create_task(end))
 
 

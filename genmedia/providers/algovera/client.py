@@ -100,7 +100,9 @@ class AlgoveraClient:
         origins = Origins(account.base_url)
         self.http = Session(PROVIDER, self._base_url, headers={}, secrets=(key,), origins=origins, explain=_explain)
         self.terms = Terms("Algovera does not say whether it gives the credit back.")
-        self.watcher = Watcher(self._look, every=lambda: POLL_SECONDS, clock_scale=lambda: self.http.clock_scale)
+        self.watcher: Watcher[str] = Watcher(
+            self._look, every=lambda: POLL_SECONDS, clock_scale=lambda: self.http.clock_scale, clock=self.http.server_time
+        )
 
     @classmethod
     def lease(cls, account: Account, key: str) -> AbstractAsyncContextManager["AlgoveraClient"]:

@@ -107,6 +107,9 @@ class Pictures(StepKind[AlgoveraStep]):
         return step.name.replace(seed_in_name(step.operation.asked.seed), seed_in_name(order.request.get("seed")), 1)
 
 
+SIZING = ("width", "height", "inf_steps")
+"""Fields that decide how long a picture takes."""
+
 TITLE = "Algovera"
 KINDS = (Pictures(),)
 
@@ -119,7 +122,8 @@ def seed_in_name(seed: int | None) -> str:
 def picture_order(asked: Txt2Img, account: Account, take: int) -> Order:
     """Return the order for a picture, with the fields that the caller set."""
     expects = Expected(kind="image", width=asked.width, height=asked.height)
-    return Order(account, f"txt2img {asked.base_model}", asked.fields(), PRICE, UNIT, take, expects=expects)
+    size = ", ".join(f"{name} {value}" for name in SIZING if (value := getattr(asked, name)) is not None)
+    return Order(account, f"txt2img {asked.base_model}", asked.fields(), PRICE, UNIT, take, expects=expects, size=size)
 
 
 def submission(client: AlgoveraClient, order: Order) -> Submit:

@@ -279,7 +279,9 @@ class FloraClient:
         )
 
         self.terms = Terms("FLORA does not charge failed runs.", repeat_seconds=ANSWER_SECONDS, reprice=self._reprice)
-        self.watcher = Watcher(self._look, every=lambda: POLL_SECONDS, clock_scale=lambda: self.http.clock_scale)
+        self.watcher: Watcher[RunRef] = Watcher(
+            self._look, every=lambda: POLL_SECONDS, clock_scale=lambda: self.http.clock_scale, clock=self.http.server_time
+        )
         self._lists_runs = True  # until it turns out that this FLORA does not
 
     @classmethod
@@ -520,7 +522,11 @@ class FloraClient:
         if len(runs) > 1 and self._lists_runs:
             try:
                 listed = {run.run_id: run.as_job() for run in await self._newest_runs()}
-                jobs = {ref: listed[ref[1]] for ref in runs if ref[1] in listed and not listed[ref[1]].status.terminal}
+                for ref in [one for one in self.watcher.refs if one[1] in listed]:
+                    if not listed[ref[1]].status.terminal:
+                        jobs[ref] = listed[ref[1]]
+                    elif ref not in runs:
+                        self.watcher.look_soon(ref)
             except errors.NotFoundError:
                 self._lists_runs = False
             except errors.UnreadableAnswerError:

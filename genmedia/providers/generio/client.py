@@ -233,7 +233,9 @@ class GenerioClient:
             explain=_explain,
         )
         self.terms = Terms("Generio does not say whether it charges for it.", repeat_seconds=1)
-        self.watcher = Watcher(self._look, every=lambda: POLL_SECONDS, clock_scale=lambda: self.http.clock_scale)
+        self.watcher: Watcher[str] = Watcher(
+            self._look, every=lambda: POLL_SECONDS, clock_scale=lambda: self.http.clock_scale, clock=self.http.server_time
+        )
 
     @classmethod
     def lease(cls, account: Account, key: str) -> AbstractAsyncContextManager["GenerioClient"]:
@@ -512,7 +514,12 @@ class GenerioClient:
         found: dict[str, Flow] = {}
         if len(due) > 1:
             with suppress(errors.UnreadableAnswerError):  # one by one they may be read
-                found = {flow.flow_id: flow for flow in await self.list_flows() if flow.flow_id in due}
+                found = {flow.flow_id: flow for flow in await self.list_flows()}
+        for flow_id in found.keys() & self.watcher.refs - due:
+            if (shown := found[flow_id].as_job()).status.terminal:
+                self.watcher.look_soon(flow_id)
+            else:
+                self.watcher.hint(flow_id, shown)
 
         async def look(flow_id: str) -> Job:
             return await self._with_outputs(found.get(flow_id) or await self.get_flow(flow_id))

@@ -228,7 +228,7 @@ def flow_order(
 ) -> Order:
     """Return the order for a flow, with its inputs as `given_as` gives them, and with their ids where there are several."""
     request = {"template": template, "parameters": parameters, "inputs": list(inputs)}
-    return Order(account, f"template {template}", request, price, UNIT, take)
+    return Order(account, f"template {template}", request, price, UNIT, take, size=f"{len(inputs)} inputs")
 
 
 def flow_input(given: Mapping[str, Any], material: Material) -> tuple[str, Any]:

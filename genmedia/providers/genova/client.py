@@ -24,7 +24,7 @@ from websockets.exceptions import WebSocketException
 from genmedia import errors
 from genmedia.concurrency import end_task, leased
 from genmedia.forms.prompts import Prompt
-from genmedia.jobs.job import Account, Amount, Buyer, Counter, Job, JobStatus, Output, priced
+from genmedia.jobs.job import Account, Amount, Buyer, Counter, Job, JobStatus, Number, Output, priced
 from genmedia.jobs.watcher import Look, Watcher, look_at_each
 from genmedia.providers.genova.forms import REFERENCES, FlowRatio, FreepikRatio, Model, ReferenceMode
 from genmedia.providers.terms import Terms
@@ -57,6 +57,9 @@ COUNTER_SECONDS = 600.0
 """Largest age of the account's counter at a purchase, in seconds: after a lost answer, all jobs since the counter are looked through."""
 _TOO_MANY_JOBS = re.compile(r"(?i)too many (concurrent|open|active|running)|concurrent jobs|open jobs")
 _UNSHOWN = ("referenceImages", "priority")
+
+ESTIMATES = 1000
+"""Most jobs whose running times, as Genova estimates them when they are made, are remembered."""
 
 PING_SECONDS = 30.0
 SILENCE_SECONDS = 75.0
@@ -177,6 +180,7 @@ class Created(_Answered):
     """The answer to a new job."""
 
     job_id: RemoteId
+    estimated_time: Number = None
 
 
 class GenovaJob(BaseModel):
@@ -313,6 +317,7 @@ class GenovaClient:
             explain=_explain,
             per_minute=self.limits.per_minute,
         )
+        self.estimates: dict[str, float] = {}
         self.terms = Terms(
             "Genova does not say whether it gives the credit back.",
             repeat_seconds=1,
@@ -321,9 +326,11 @@ class GenovaClient:
             hush=self.hush,
             make_ready=self.hear_account,
             counter=lambda: self.counter,
-            first_look=lambda: self.first_look_seconds,
+            estimate=self.estimates.get,
         )
-        self.watcher = Watcher(self._look, every=self._every, clock_scale=lambda: self.http.clock_scale)
+        self.watcher: Watcher[str] = Watcher(
+            self._look, every=self._every, clock_scale=lambda: self.http.clock_scale, clock=self.http.server_time
+        )
         self.counter: Counter | None = None
         self._push = push
         self._pushed = False
@@ -367,7 +374,12 @@ class GenovaClient:
             raise errors.RefusedError(
                 error.what, money="No job was made; whether a credit was taken is seen in the profile.", advice=TOO_BIG_ADVICE
             ) from None
-        return self.http.read(Created, answer.body)
+        created = self.http.read(Created, answer.body)
+        if created.estimated_time:
+            self.estimates[created.job_id] = created.estimated_time
+            if len(self.estimates) > ESTIMATES:
+                del self.estimates[next(iter(self.estimates))]
+        return created
 
     async def get_job(self, job_id: str) -> GenovaJob:
         """Return the job as it is now.
@@ -541,11 +553,6 @@ class GenovaClient:
         """Close the WebSocket."""
         if self._listener:
             await end_task(self._listener)
-
-    @property
-    def first_look_seconds(self) -> float:
-        """Seconds for which a new job need not be looked at: the socket tells first; without it, an image takes about 30 s (the document)."""
-        return self._every()[0] if self._pushed else 20.0
 
     async def _listen(self) -> None:
         """Keep a socket open until this task is cancelled; a silent or lost socket is replaced, and looks at the list fill the gap."""

@@ -243,6 +243,7 @@ def job_order(request: JobRequest, references: Sequence[dict[str, str]], account
         expects=Expected(kind=request.type, ratio=ratio),
         fingerprint=request.fingerprint,
         stride=COPIES if request.type == "image" else 1,
+        size=", ".join(f"{one}" for one in (request.count, request.quality) if one),
     )
 
 

@@ -1,4 +1,4 @@
-"""What all processes that use an account share: its open jobs, what was seen of them and by whom, and the requests that it may send."""
+"""What all processes that use an account share: its open jobs, what was seen of them and by whom, how long they ran, and its requests."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -8,14 +8,18 @@ down_revision = "0005"
 
 
 def upgrade() -> None:
-    """Add what was seen of a job, and the tables of watchers, requests, their limits, and those who wait."""
+    """Add what was seen of a job and how long it ran, and the tables of watchers, requests, their limits, and those who wait."""
     op.add_column("attempts", sa.Column("over_at", sa.String))
     op.add_column("attempts", sa.Column("seen", sa.Text))
     op.add_column("attempts", sa.Column("seen_at", sa.Float))
+    op.add_column("attempts", sa.Column("work", sa.String, nullable=False, server_default=""))
+    op.add_column("attempts", sa.Column("ran", sa.Float))
+    timed = sa.text("ran IS NOT NULL")
+    op.create_index("running_times", "attempts", ["work", "id", "ran"], sqlite_where=timed, postgresql_where=timed)
     at_work = sa.text("state IN ('intended', 'bound', 'in_doubt') AND over_at IS NULL")
     op.create_index("slots", "attempts", ["account"], sqlite_where=at_work, postgresql_where=at_work)
     bound = sa.text("state = 'bound'")
-    op.create_index("looks", "attempts", ["account"], sqlite_where=bound, postgresql_where=bound)
+    op.create_index("looks", "attempts", ["account", "seen_at"], sqlite_where=bound, postgresql_where=bound)
     op.create_table(
         "watchers",
         sa.Column("account", sa.String, primary_key=True),
