@@ -265,7 +265,7 @@ class Watcher(Generic[R]):
 
     def look_for_others(self, board: Board[R], refs: frozenset[R]) -> None:
         """Look at jobs that other processes wait for, and that nobody waits for here."""
-        self._others[board] = frozenset(ref for ref in refs if ref not in self._by_ref)
+        self._others[board] = self._others.get(board, frozenset[R]()) | {ref for ref in refs if ref not in self._by_ref}
         if self._others[board]:
             self._wake()
 

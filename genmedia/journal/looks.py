@@ -75,6 +75,7 @@ class Watching(Generic[R]):
     Attributes:
         reference: Returns the reference by which its watcher knows the job of an attempt.
         look_at: Has the watcher look at jobs that other processes wait for.
+        look_soon: Has the watcher look now at a job that is waited for here.
         deliver: Gives the watcher what another process saw, and when, by `time.monotonic`.
         pause: Returns the seconds after which such a job is looked at again.
         listen: Begins to listen to what the provider pushes.
@@ -83,6 +84,7 @@ class Watching(Generic[R]):
 
     reference: Callable[[Attempt], R]
     look_at: Callable[["Looks[R]", frozenset[R]], None]
+    look_soon: Callable[[R], None]
     deliver: Callable[[Look[R], float], None]
     pause: Callable[[], float]
     listen: Callable[[], None]
@@ -109,6 +111,7 @@ class Looks(Generic[R]):
         self._attempts: dict[R, tuple[int, str]] = {}  # by reference: the attempt and the provider's id of its job
         self._awaited: Counter[int] = Counter()
         self._others: dict[R, float] = {}  # by reference: the time of the next look, by `time.monotonic`
+        self._hinted: set[int] = set()
         self._misses: Counter[R] = Counter()
         self._early: dict[R, _Told] = {}
         self._unwritten: dict[int, tuple[str, _Told]] = {}
@@ -202,7 +205,7 @@ class Looks(Generic[R]):
                     self._watching.deliver(await self._read_what_others_saw(), monotonic())
                     continue
                 await self._write()
-                if monotonic() - looked >= 1:
+                if await self._take_hints() or monotonic() - looked >= 1:
                     looked = monotonic()
                     await self._look_for_others()
 
@@ -321,6 +324,22 @@ class Looks(Generic[R]):
         mine = attempts.c.account == self._account, attempts.c.state == AttemptState.BOUND
         async with self._database.transaction(reading=True) as connection:
             return {row.id for row in await connection.execute(sa.select(attempts.c.id).where(*mine))}
+
+    async def _take_hints(self) -> bool:
+        """Have the jobs looked at that a webhook told of since the last time; return True if there are some."""
+        hinted = await self._read_hints()
+        new, self._hinted = hinted - self._hinted, hinted
+        for ref in [ref for ref, (attempt, _) in self._attempts.items() if attempt in new] if new else ():
+            self._others.pop(ref, None)  # it is due
+            self._watching.look_soon(ref)
+        return bool(new)
+
+    @retry_while_unreachable
+    async def _read_hints(self) -> set[int]:
+        mine = attempts.c.account == self._account, attempts.c.state == AttemptState.BOUND, attempts.c.over_at.is_(None)
+        async with self._database.transaction(reading=True) as connection:
+            query = sa.select(attempts.c.id).where(*mine, attempts.c.hinted_at.is_not(None))
+            return {row.id for row in await connection.execute(query)}
 
     async def _look_for_others(self) -> None:
         """Have the jobs looked at that hold a slot and that nobody waits for here, whoever waits for them elsewhere, or nobody."""

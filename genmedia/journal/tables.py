@@ -63,6 +63,8 @@ attempts = sa.Table(
     # What the last look saw of its job, as JSON, and its time in seconds since 1970; see `journal/looks.py`.
     sa.Column("seen", sa.Text),
     sa.Column("seen_at", sa.Float),
+    # Time at which a webhook told that its job has ended, in seconds since 1970: a hint to look, which a job takes once.
+    sa.Column("hinted_at", sa.Float),
     # A fingerprint of the key that bought it, and the credentials block that held the key; null and empty where that was not written down.
     sa.Column("key_print", sa.String(16)),
     sa.Column("block", sa.String, nullable=False, server_default=""),
@@ -138,6 +140,9 @@ owners = sa.Table(
 
 _bound = attempts.c.state == "bound"
 sa.Index("looks", attempts.c.account, sqlite_where=_bound, postgresql_where=_bound)
+
+_hinted = attempts.c.hinted_at.is_not(None)
+sa.Index("hints", attempts.c.account, sqlite_where=_hinted, postgresql_where=_hinted)
 
 watchers = sa.Table(
     "watchers",

@@ -95,7 +95,13 @@ async def at_desk(client: ProviderClient, journal: Journal) -> AsyncGenerator[De
 
     def make() -> Desk[Any]:
         watching = Watching[Any](
-            client.reference, watcher.look_for_others, watcher.deliver, watcher.pause, client.terms.listen, client.terms.hush
+            client.reference,
+            watcher.look_for_others,
+            watcher.look_soon,
+            watcher.deliver,
+            watcher.pause,
+            client.terms.listen,
+            client.terms.hush,
         )
         return journal.desk(
             str(client.account),
