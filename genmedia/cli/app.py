@@ -173,7 +173,7 @@ def webhooks(
     """Have jobs looked at as soon as their provider tells that they have ended, until Ctrl-C; docs/webhooks.md tells how.
 
     It believes deliveries of the saved accounts that have a secret for webhooks, or, with --folder, of those whose keys are in the
-    environment, such as FLORA_API_KEY and FLORA_WEBHOOK_SECRET. It reads both when it starts.
+    environment, such as FLORA_API_KEY and FLORA_WEBHOOK_SECRET. It reads both when it starts, in the project's folder.
     """
     from genmedia.cli.webhooks import receive_webhooks  # noqa: PLC0415
 

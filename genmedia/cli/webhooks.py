@@ -6,6 +6,7 @@ import socket
 import sys
 from collections.abc import Sequence
 from contextlib import closing
+from typing import Any
 
 import uvicorn
 
@@ -18,6 +19,18 @@ from genmedia.purchasing.webhooks import Receiver
 
 AT_ONCE = 50
 """Most requests that are answered at once; others get a 503, after which a provider sends again."""
+
+LOGGING: dict[str, Any] = {
+    "version": 1,
+    "disable_existing_loggers": False,
+    "formatters": {"plain": {"format": "%(asctime)s %(message)s"}},
+    "handlers": {"shown": {"class": "logging.StreamHandler", "formatter": "plain"}},
+    "loggers": {
+        "genmedia.purchasing.webhooks": {"handlers": ["shown"], "level": "INFO", "propagate": False},
+        "uvicorn": {"handlers": ["shown"], "level": "WARNING", "propagate": False},
+    },
+}
+"""Standard error gets a line for each delivery; Prefect, which project rooms import, mutes what is told to nobody in particular."""
 
 
 def receive_webhooks(where: Where, host: str, port: int, *, behind_tls: bool) -> None:
@@ -62,7 +75,7 @@ async def _serve(where: Where, listening: socket.socket) -> None:
         config = uvicorn.Config(
             Receiver(webhooks, journals),
             lifespan="off",
-            log_level="warning",
+            log_config=LOGGING,
             access_log=False,
             proxy_headers=False,
             server_header=False,

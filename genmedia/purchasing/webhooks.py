@@ -19,6 +19,7 @@ from starlette.types import Receive, Scope, Send
 
 from genmedia.concurrency import every
 from genmedia.errors import JournalError
+from genmedia.jobs.job import account_name
 from genmedia.journal import Journal
 from genmedia.providers.webhooks import Webhook
 
@@ -70,6 +71,7 @@ class Receiver:
             raise HTTPException(400, "it cannot be read") from None
         if job:
             accounts = {str(one.account) for one in genuine}
+            log.info("%s told that job %s has ended.", ", ".join(map(account_name, sorted(accounts))), job)
             try:
                 await every(journal.hint(accounts, job) for journal in self._journals)
             except JournalError as error:
