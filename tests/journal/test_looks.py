@@ -116,8 +116,10 @@ def done(name: str = "job-1") -> Job:
 
 async def rows(url: str) -> dict[int, Any]:
     """The attempts as they stand in the database, by id."""
-    async with Journal.lease(url) as journal, journal._database.transaction(reading=True) as connection:
-        return {row.id: row for row in await connection.execute(sa.select(attempts))}
+    async with Journal.lease(url) as journal:
+        database = journal._database  # pyright: ignore[reportPrivateUsage] # what stands there is what is tested
+        async with database.transaction(reading=True) as connection:
+            return {row.id: row for row in await connection.execute(sa.select(attempts))}
 
 
 async def holds_a_slot(journal: Journal) -> bool:

@@ -22,7 +22,7 @@ from genmedia.jobs.job import Account, Job, JobStatus
 from genmedia.jobs.watcher import Trouble
 from genmedia.journal import Attempt, Journal
 from genmedia.journal.order import Order
-from genmedia.journal.tables import attempts
+from genmedia.journal.tables import attempts, watchers
 from genmedia.providers.base import at_desk
 from genmedia.providers.flora.client import FloraClient, RunInput
 from genmedia.providers.flora.webhooks import FloraWebhook
@@ -109,9 +109,14 @@ async def waited(client: FloraClient, journal: Journal, attempt: Attempt) -> Job
             return await client.watcher.wait(client.reference(attempt), about="", seen=seen, board=desk.looks, **patience)
 
 
+async def rows(journal: Journal, query: sa.Select[Any]) -> list[Any]:
+    database = journal._database  # pyright: ignore[reportPrivateUsage] # what stands there is what is tested
+    async with database.transaction(reading=True) as connection:
+        return list(await connection.execute(query))
+
+
 async def row(journal: Journal, attempt: Attempt) -> Any:
-    async with journal._database.transaction(reading=True) as connection:
-        return (await connection.execute(sa.select(attempts).where(attempts.c.id == attempt.id))).one()
+    return (await rows(journal, sa.select(attempts).where(attempts.c.id == attempt.id)))[0]
 
 
 @pytest.fixture(scope="module")
@@ -151,23 +156,14 @@ async def test_it_is_seen_by_a_process_that_another_one_looks_for(shop: Shop, ur
         held.push_async_callback(journal.aclose)
         held.push_async_callback(client.aclose)
         await held.enter_async_context(at_desk(client, journal))
-        await until_it_looks(journal)
+        while not await rows(journal, sa.select(watchers)):
+            await asyncio.sleep(0.05)
         waiting = asyncio.create_task(waited(shop.client, shop.journal, await shop.buy()))
         await until(lambda: shop.looks == 1)
         shop.end_all()
 
         assert (await waiting).status is JobStatus.SUCCEEDED
     assert shop.looks == 2
-
-
-async def until_it_looks(journal: Journal) -> None:
-    """Wait until a process looks at the jobs of the account."""
-    async with asyncio.timeout(60):
-        while True:
-            async with journal._database.transaction(reading=True) as connection:
-                if (await connection.execute(sa.text("SELECT count(*) FROM watchers"))).scalar():
-                    return
-            await asyncio.sleep(0.05)
 
 
 @pytest.mark.parametrize("fault", ["forged_delivery", "late_delivery", "lost_delivery"])
@@ -234,9 +230,10 @@ async def test_what_is_no_genuine_delivery_is_refused_with_the_right_status(shop
     genuine = shop.delivery("j57")
     forged = shop.delivery("j57", secret="whsec_other")
     foreign = genuine[0], genuine[1].replace(b"j57", b"j58")
+    unsigned: tuple[dict[str, str], bytes] = {}, genuine[1]
     late, early = shop.delivery("j57", at=time() - 400), shop.delivery("j57", at=time() + 400)
     with caplog.at_level(logging.INFO):
-        assert [await shop.post(one) for one in (forged, foreign, late, early, ({}, genuine[1]))] == [401] * 5
+        assert [await shop.post(one) for one in (forged, foreign, late, early, unsigned)] == [401] * 5
         assert await shop.post(({}, b"x" * (BODY_BYTES + 1))) == 413
         assert await shop.post(genuine, "/genova") == 404
         assert await shop.post(genuine, "/flora/default") == 404

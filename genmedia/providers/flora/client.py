@@ -26,7 +26,7 @@ from genmedia.jobs.job import Account, Amount, Buyer, Job, JobStatus, Number, Ou
 from genmedia.jobs.watcher import Look, Watcher, look_at_each
 from genmedia.providers.terms import Terms
 from genmedia.transport.answers import Id, RemoteId
-from genmedia.transport.origins import Origins, check_base_url, read_url, why_no_address
+from genmedia.transport.origins import Origins, check_base_url, is_loopback, read_url, why_no_address
 from genmedia.transport.pace import ANSWER_SECONDS, PAGES
 from genmedia.transport.session import Explained, Fetched, Gate, Session
 
@@ -278,7 +278,9 @@ class FloraClient:
         self.account = account
         self.buyer = Buyer.of(account, api_key)
         self._workspace = workspace
-        self._callback = {"callback_url": webhook_url} if webhook_url else {}
+        # FLORA itself refuses a run with an address on this machine, which a block keeps that was a sandbox's before.
+        told = webhook_url and (is_loopback(account.base_url) or not is_loopback(webhook_url))
+        self._callback = {"callback_url": webhook_url} if told else {}
         self.http = Session(
             PROVIDER,
             check_base_url(account.base_url),
