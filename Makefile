@@ -57,6 +57,7 @@ bench: .venv/.dev ## Measure speed: ratios within one run, and the sandbox under
 	$(BIN)/python benchmarks/free_plan.py
 	$(BIN)/python benchmarks/large_file.py
 	$(BIN)/python benchmarks/journal.py
+	$(BIN)/python benchmarks/webhooks.py
 	$(BIN)/python -m benchmarks.submissions
 
 soak: .venv/.dev ## Kill processes at random moments and see that nothing is bought twice or lost (KILLS=200)
