@@ -57,6 +57,7 @@ bench: .venv/.dev ## Measure speed: ratios within one run, and the sandbox under
 	$(BIN)/python benchmarks/free_plan.py
 	$(BIN)/python benchmarks/large_file.py
 	$(BIN)/python benchmarks/journal.py
+	$(BIN)/python benchmarks/webhooks.py
 	$(BIN)/python -m benchmarks.submissions
 	$(BIN)/python -m benchmarks.looks
 	$(BIN)/python -m benchmarks.open_jobs 100 1000

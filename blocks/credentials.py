@@ -13,6 +13,7 @@ from genmedia.forms.fields import show_value
 from genmedia.jobs.job import LARGEST_AMOUNT, Account, Buyer
 from genmedia.journal.order import Doubt
 from genmedia.providers.offers import Offer, Saved
+from genmedia.providers.webhooks import Webhook
 from genmedia.transport.origins import check_base_url
 
 ACCOUNT_NAME = r"^[A-Za-z0-9._-]+$"
@@ -70,6 +71,11 @@ class ProviderCredentials(CredentialsBlock):
     def buyer(self) -> Buyer:
         """Fingerprint of the key and name of its block, as the journal keeps them."""
         return Buyer.of(self.payer, self.api_key.get_secret_value())
+
+    @property
+    def webhook(self) -> Webhook | None:
+        """Webhook by which the provider tells of the account's jobs; None where it has none, or its secret is not known."""
+        return None
 
     @abstractmethod
     async def offer(self) -> Offer:

@@ -2,12 +2,14 @@
 
 from contextlib import AbstractAsyncContextManager, suppress
 
-from pydantic import Field, HttpUrl, SecretStr
+from pydantic import Field, HttpUrl, SecretStr, field_validator
 
 from blocks.credentials import ProviderCredentials
 from genmedia.errors import NotFoundError, SettingsError
 from genmedia.providers.flora.client import BASE_URL, PROVIDER, FloraClient, Technique
+from genmedia.providers.flora.webhooks import FloraWebhook
 from genmedia.providers.offers import Offer, Product
+from genmedia.transport.origins import check_base_url
 
 
 class FloraCredentials(ProviderCredentials):
@@ -45,10 +47,37 @@ class FloraCredentials(ProviderCredentials):
         "several. Example: Studio",
     )
 
+    webhook_url: str = Field(
+        default="",
+        title="Address for webhooks",
+        description="Where FLORA tells that a run has ended: an https address of yours that leads to `genmedia webhooks`. Empty: it tells "
+        "nothing, and is asked. Example: https://hooks.example.com/flora",
+    )
+    webhook_secret: SecretStr = Field(
+        default=SecretStr(""),
+        title="Secret of the webhooks",
+        description="What FLORA signs them with, which `genmedia webhooks` believes nothing without. Example: whsec_...",
+    )
+
+    @field_validator("webhook_url")
+    @classmethod
+    def _https_or_this_machine(cls, value: str) -> str:
+        return check_base_url(value) if value else ""
+
+    @property
+    def webhook(self) -> FloraWebhook | None:
+        """The account's webhook; None without a secret."""
+        secret = self.webhook_secret.get_secret_value()
+        return FloraWebhook(self.payer, secret) if secret else None
+
     def get_client(self) -> AbstractAsyncContextManager[FloraClient]:  # pyright: ignore[reportIncompatibleMethodOverride] # the base gives Any, sync
         """The account's client on this event loop; use it with `async with`."""
         return FloraClient.lease(
-            self.payer, self.api_key.get_secret_value(), input_origins=self.input_origins, workspace=self.workspace
+            self.payer,
+            self.api_key.get_secret_value(),
+            input_origins=self.input_origins,
+            workspace=self.workspace,
+            webhook_url=self.webhook_url,
         )
 
     async def offer(self) -> Offer:

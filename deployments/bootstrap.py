@@ -6,6 +6,7 @@ Run it as often as you like: `python -m deployments.bootstrap`. It takes what it
   that block is left as it is. Other fields of a saved block stay as they are, unless they are named here.
 - `FLORA_BASE_URL` and so on: address of the provider's API; the provider's own by default.
 - `FLORA_WORKSPACE`: id or name of the workspace that files are uploaded to, where the account has several.
+- `FLORA_WEBHOOK_URL`, `FLORA_WEBHOOK_SECRET`: address at which FLORA tells that runs have ended, and the secret it signs that with.
 - `GENOVA_PLAN`: Free, Starter, Pro or Business; Free by default.
 - `GENMEDIA_STORE`: the folder or address of the Asset Store block; `media` in the project's folder where no block is saved.
 - `GENMEDIA_STORE_S3_ENDPOINT`, `GENMEDIA_STORE_S3_KEY`, `GENMEDIA_STORE_S3_SECRET`, `GENMEDIA_STORE_JOURNAL` and so on: its other
@@ -186,11 +187,13 @@ def _is_the_sandboxes(there: Mapping[str, ProviderCredentials | GenmediaError], 
 def merged(known: ProviderCredentials | GenmediaError | None, given: ProviderCredentials) -> ProviderCredentials:
     """Return a saved block with the new key and the other fields that are set. The account's name stays: the journal keeps purchases by it.
 
-    The other fields stay too. But if the saved address is that of a sandbox on this machine, address and plan are those of the new block.
+    The other fields stay too. But if the saved address is that of a sandbox on this machine, address and plan are those of the new block, and
+    so are the webhooks, unless it has the same address.
     """
     if known is None or isinstance(known, GenmediaError):
         return given
-    of_a_sandbox = {"base_url", "plan"} & type(given).model_fields.keys() if is_loopback(known.base_url) else set[str]()
+    its_own = {"base_url", "plan"} | ({"webhook_url", "webhook_secret"} if known.base_url != given.base_url else set[str]())
+    of_a_sandbox = its_own & type(given).model_fields.keys() if is_loopback(known.base_url) else set[str]()
     told = given.model_fields_set - {"account"} | of_a_sandbox
     return known.model_copy(update={field: getattr(given, field) for field in told})
 
@@ -233,7 +236,7 @@ def credentials_from(environment: Mapping[str, str], account: str) -> list[Provi
     for prefix, kind in CREDENTIALS.items():
         values = {
             field: environment[f"{prefix}_{field.upper()}"]
-            for field in ("api_key", "base_url", "plan", "workspace")
+            for field in ("api_key", "base_url", "plan", "workspace", "webhook_url", "webhook_secret")
             if field in kind.model_fields and environment.get(f"{prefix}_{field.upper()}")
         }
         if "api_key" in values:

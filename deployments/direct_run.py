@@ -80,6 +80,19 @@ async def run_directly(
     return Ended(state.name or "", state.message or "", ended.results, "")
 
 
+def payers(environment: Mapping[str, str], name: str) -> list[ProviderCredentials]:
+    """Credentials of the accounts whose keys an environment has, under a name.
+
+    Raises:
+        SettingsError: A value in the environment is invalid.
+    """
+    try:
+        return credentials_from(environment, name)
+    except ValidationError as error:
+        faults = "; ".join(f"{'.'.join(map(str, one['loc']))}: {one['msg']}" for one in error.errors(include_input=False))
+        raise SettingsError(f"the environment names no account that can be used: {faults}") from None
+
+
 def _payer(provider: str, name: str, sandbox: str) -> ProviderCredentials:
     """Credentials of the account that pays: one of the sandbox, or the one whose key the environment has.
 
@@ -91,11 +104,7 @@ def _payer(provider: str, name: str, sandbox: str) -> ProviderCredentials:
         advice = "Use letters from A to Z, digits, dots, dashes and underscores."
         raise SettingsError(f"no account can be called {name!r}", advice=advice)
     environment = open_accounts(sandbox, name) if sandbox else os.environ
-    try:
-        found = [one for one in credentials_from(environment, name) if one.provider == provider]
-    except ValidationError as error:
-        faults = "; ".join(f"{'.'.join(map(str, one['loc']))}: {one['msg']}" for one in error.errors(include_input=False))
-        raise SettingsError(f"the environment names no account that can be used: {faults}") from None
+    found = [one for one in payers(environment, name) if one.provider == provider]
     if not found:
         key = f"{provider.upper()}_API_KEY"
         advice = f"Set {key}, or have a sandbox be paid with --sandbox ADDRESS."

@@ -157,6 +157,29 @@ def _names(_: object) -> list[str]:
     return names(find_project())
 
 
+@app.command
+def webhooks(
+    *,
+    host: Annotated[str, Parameter(help="IP address to listen at.")] = "127.0.0.1",
+    port: Annotated[int, Parameter(help="Port to listen at; 0 takes any free one.")] = 4290,
+    behind_tls: Annotated[
+        bool,
+        Parameter(
+            negative=(), help="Listen at a --host beyond this machine, for a TLS server on another one.", show_default=False
+        ),
+    ] = False,
+    where: AnyStore = ALL_STORES,
+) -> None:
+    """Have jobs looked at as soon as their provider tells that they have ended, until Ctrl-C; docs/webhooks.md tells how.
+
+    It believes deliveries of the saved accounts that have a secret for webhooks, or, with --folder, of those whose keys are in the
+    environment, such as FLORA_API_KEY and FLORA_WEBHOOK_SECRET. It reads both when it starts, in the project's folder.
+    """
+    from genmedia.cli.webhooks import receive_webhooks  # noqa: PLC0415
+
+    receive_webhooks(where.find(), host, port, behind_tls=behind_tls)
+
+
 @app.command(help_flags=(), version_flags=())
 def run(
     name: Annotated[str, Parameter(allow_leading_hyphen=True, completer=_names)] = "--help",

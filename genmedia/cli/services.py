@@ -32,6 +32,7 @@ READY_SECONDS = 120.0
 STOP_SECONDS = 10.0
 PREFECT_PORT = 4200
 SANDBOX_PORT = 4280
+WEBHOOKS_PORT = 4290
 _KEY = "prefect.key"
 _LOGGING = {"PREFECT_LOGGING_SETTINGS_PATH": str(Path(__file__).with_name("prefect_logging.yml"))}
 _BOOT = Path("/proc/sys/kernel/random/boot_id")
@@ -85,6 +86,13 @@ class Service:
             if not self.find():
                 self._spawn()
 
+    def hold_port(self) -> None:
+        """Find the port that it has, or hold one for it, so that its address is known before it is started."""
+        _make_own(self.folder)
+        with self._alone():
+            if not self.find():
+                self._hold_port()
+
     def stop(self) -> None:
         """End it, if no other command uses it."""
         self._give_up_port()
@@ -129,8 +137,7 @@ class Service:
             json.dump({"pid": pid, "began": began, "port": self.port}, file, allow_nan=False)
 
     def _spawn(self) -> None:
-        self._reserved = _reserve(self.port)
-        self.port = int(self._reserved.getsockname()[1])
+        self._hold_port()
         with open(self.log, "wb", opener=opener) as log, uninterrupted():  # as above
             self._child = subprocess.Popen(  # noqa: S603 # our own servers
                 [_with_port(part, self.port) for part in self.command],
@@ -143,6 +150,10 @@ class Service:
             )
             self.fresh = True
             self._remember(self._child.pid, _began(self._child.pid))
+
+    def _hold_port(self) -> None:
+        self._reserved = self._reserved or _reserve(self.port)
+        self.port = int(self._reserved.getsockname()[1])
 
     def wait(self) -> None:
         """Wait until it is ready.
@@ -270,6 +281,30 @@ def prefect_service(folder: Path, project: Path) -> Service:
     return Service("prefect", folder / "services", command, PREFECT_PORT, "/api/health", environment)
 
 
+def webhooks_service(folder: Path, project: Path, prefect: Service) -> Service:
+    """A receiver of webhooks for the accounts that are saved in a Prefect server which was started here.
+
+    Args:
+        folder: Folder for its state.
+        project: The checkout.
+        prefect: The server.
+    """
+    command = [sys.executable, "-m", "genmedia", "webhooks", "--port", "{port}", "--project", str(project)]
+    environment = {**prefect_environment(folder), **addresses_of(prefect)}
+    return Service("webhooks", folder / "services", command, WEBHOOKS_PORT, "/", environment)
+
+
+def told_to(receiver: Service, accounts: Mapping[str, str]) -> dict[str, str]:
+    """Environment variables with the address of a receiver of webhooks for each account that has a secret for them.
+
+    Args:
+        receiver: The receiver.
+        accounts: The accounts, as environment variables.
+    """
+    with_secret = [name.removesuffix("_WEBHOOK_SECRET") for name in accounts if name.endswith("_WEBHOOK_SECRET")]
+    return {f"{provider}_WEBHOOK_URL": f"{receiver.url}/{provider.lower()}" for provider in with_secret}
+
+
 def prefect_environment(folder: Path) -> dict[str, str]:
     """The settings of every Prefect process that is started here."""
     return {
@@ -353,7 +388,7 @@ def open_accounts(sandbox: str, name: str = "default") -> dict[str, str]:
         wish: dict[str, Any] = {"provider": provider, "account": name}
         if (provider, name) not in there:
             wish["api_key"] = f"{there[provider, 'default']}_{name}"
-        if switches := overview["switches_for_files"].get(provider):
+        if switches := overview["switches_for_local_use"].get(provider):
             wish["switches"] = switches
         _ask(sandbox, "/accounts", wish)
     return accounts_of(sandbox, name)
@@ -369,7 +404,7 @@ def accounts_of(sandbox: str, name: str = "default") -> dict[str, str]:
         f"{account['provider']}_{value}".upper(): account[value]
         for account in _ask(sandbox, "/accounts")
         if account["account"] == name
-        for value in ("api_key", "base_url", "plan")
+        for value in ("api_key", "base_url", "plan", "webhook_secret")
         if account.get(value)
     }
 

@@ -1,4 +1,4 @@
-"""Everything on one machine until Ctrl-C or the end of its terminal: a Prefect server, a sandbox, the deployments, and their worker."""
+"""Everything on one machine until Ctrl-C or the end of its terminal: Prefect, a sandbox, a receiver of webhooks, the deployments' worker."""
 
 import os
 import signal
@@ -6,7 +6,7 @@ import subprocess
 import sys
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from time import monotonic
 from typing import TextIO
@@ -44,12 +44,15 @@ def _run_up(project: Project, own: Path, notice: TextIO) -> int:
     sys.stdout.write("Starting Prefect, a sandbox and a worker ...\n")
     sys.stdout.flush()
     prefect, sandbox = services.prefect_service(own, project.folder), services.sandbox_service(own)
-    with services.running([prefect, sandbox]):
+    with services.running([prefect, sandbox]), ExitStack() as beside:
+        webhooks, accounts = services.webhooks_service(own, project.folder, prefect), services.open_accounts(sandbox.url)
+        webhooks.hold_port()
         environment = {
             **os.environ,
             **services.prefect_environment(own),
             **services.addresses_of(prefect),
-            **services.open_accounts(sandbox.url),
+            **accounts,
+            **services.told_to(webhooks, accounts),
             "GENMEDIA_BLOCKS": "default",  # the deployments use these, and what is said below is about them
             "PWD": str(project.folder),
         }
@@ -58,7 +61,9 @@ def _run_up(project: Project, own: Path, notice: TextIO) -> int:
             saving = together.submit(_run, project, {**environment, "GENMEDIA_SANDBOX": "1"}, ["-m", "deployments.bootstrap"])
             deploying = together.submit(_run, project, environment, ["-m", "prefect", "--no-prompt", "deploy", "--all"])
             said = saving.result()
-            deploying.result()
+            beside.enter_context(
+                services.running([webhooks], meanwhile=deploying.result)
+            )  # it reads what is saved when it starts
         media = next(line.partition(": ")[2] for line in said.splitlines() if line.startswith("Asset Store block"))
         for folder in {project.folder / "media", *([] if Place(media).is_address else [Path(media)])}:
             services.write_off(sandbox, folder)
@@ -66,7 +71,9 @@ def _run_up(project: Project, own: Path, notice: TextIO) -> int:
             f"\n  Prefect  {prefect.url}  (choose a deployment, then Run)\n"
             f"  Password {services.prefect_key(own)}  (its page asks once, and the browser keeps it)\n"
             f"  Gallery  {environment[SERVED_AT]}/default/  (what is stored, while it is made; an upload for photos)\n"
-            f"  Sandbox  {sandbox.url}/sandbox\n  Media    {media}\n{_payers(said)}{_cut_off(said)}\n{_NEXT}\n"
+            f"  Sandbox  {sandbox.url}/sandbox\n"
+            f"  Webhooks {webhooks.url}  (where it tells that a job has ended, as far as its provider does)\n"
+            f"  Media    {media}\n{_payers(said)}{_cut_off(said)}\n{_NEXT}\n"
         )
         notice.write(told)
         notice.flush()

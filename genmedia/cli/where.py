@@ -1,9 +1,10 @@
 """The store, and the journals, that a command is about."""
 
 import asyncio
+import os
 from collections import defaultdict
 from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -14,6 +15,7 @@ from genmedia.cli.project import find_project
 from genmedia.errors import GenmediaError, JournalUnreachableError, SettingsError
 from genmedia.journal import Journal
 from genmedia.providers.offers import Saved
+from genmedia.providers.webhooks import Webhook
 from genmedia.store import Place, Store
 
 PATIENCE = 20.0
@@ -146,6 +148,41 @@ class Where:
             UnreachableError: No Prefect server answers.
         """
         return await find_project(self.project).module("deployments.server").saved_credentials()
+
+    async def webhooks(self) -> list[Webhook]:
+        """Return the webhooks of the saved accounts that have a secret; with a folder, of the accounts whose keys the environment has.
+
+        Raises:
+            SettingsError: There is no such project, or a value in the environment cannot be used.
+            UnreachableError: No Prefect server answers.
+        """
+        if self.local:
+            direct, name = find_project(self.project).module("deployments.direct_run"), os.environ.get("GENMEDIA_BLOCKS")
+            found = direct.payers(os.environ, name or "default")
+        else:
+            found = [one.credentials for one in await self.accounts() if not isinstance(one.credentials, GenmediaError)]
+        return [one.webhook for one in found if one.webhook]
+
+    @asynccontextmanager
+    async def journals(self) -> AsyncGenerator[list[Journal]]:
+        """Open every journal that is meant, each once; a store that cannot be used is complained of, and hinders no other.
+
+        Raises:
+            SettingsError: There is no such store, or none at all.
+            UnreachableError: No Prefect server answers.
+        """
+        stores, faults = ({"": await self.keeper()}, {}) if self.local or self.store else await self._all()
+        opened: dict[str, Journal] = {}
+        async with AsyncExitStack() as held:
+            for name, store in stores.items():
+                try:
+                    if store.journal_url not in opened:
+                        opened[store.journal_url] = await held.enter_async_context(store.get_journal())
+                except GenmediaError as error:
+                    faults[name] = error
+            for name, error in faults.items():
+                complain(f"genmedia: the store {name or self.store}: {error}")
+            yield list(opened.values())
 
     def work(self, do: Callable[[Journal], Awaitable[T]]) -> T:
         """Call `do` with the journal, and return its result.

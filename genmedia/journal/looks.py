@@ -74,7 +74,7 @@ class Watching(Generic[R]):
     Attributes:
         reference: Returns the reference by which its watcher knows the job of an attempt.
         look_at: Has the watcher look at these jobs, and no more at others, that other processes wait for.
-        hurry: Has the watcher look soon at a job that is waited for here.
+        look_soon: Has the watcher look now at a job that it looks at.
         deliver: Gives the watcher what another process saw, and when, by `time.monotonic`.
         listen: Begins to listen to what the provider pushes.
         hush: Ends that.
@@ -82,7 +82,7 @@ class Watching(Generic[R]):
 
     reference: Callable[[Attempt], R]
     look_at: Callable[["Looks[R]", Mapping[R, Other]], None]
-    hurry: Callable[[R], None]
+    look_soon: Callable[[R], None]
     deliver: Callable[[Look[R], float], None]
     listen: Callable[[], None]
     hush: Callable[[], Awaitable[None]]
@@ -111,6 +111,7 @@ class Looks(Generic[R]):
         self._refs: dict[int, R] = {}  # by attempt
         self._awaited: Counter[int] = Counter()
         self._others: dict[int, Other] = {}  # by attempt
+        self._hinted: set[int] = set()
         self._misses: Counter[R] = Counter()
         self._early: dict[R, _Told] = {}
         self._unwritten: dict[int, tuple[str, _Told]] = {}
@@ -227,9 +228,12 @@ class Looks(Generic[R]):
                     self._watching.deliver(await self._read_what_others_saw(), monotonic())
                     continue
                 await self._write()
-                if monotonic() - looked >= 1:
+                hinted = await self._new_hints()
+                if hinted or monotonic() - looked >= 1:
                     looked = monotonic()
                     await self._look_for_others()
+                for one in hinted & self._refs.keys():
+                    self._watching.look_soon(self._refs[one])
 
     async def _lead(self) -> bool:
         """True if this process looks, now or from now on."""
@@ -323,7 +327,7 @@ class Looks(Generic[R]):
         self._read_until = now - timedelta(seconds=OVERLAP_SECONDS)
         for one in self._awaited.keys() & set(over) - self._over:
             self._over.add(one)
-            self._watching.hurry(self._refs[one])
+            self._watching.look_soon(self._refs[one])
         return self._as_look(rows)
 
     def _as_look(self, rows: Iterable[sa.Row[Any, Any, Any]]) -> Look[R]:
@@ -358,6 +362,19 @@ class Looks(Generic[R]):
         bound = sa.select(attempts.c.id).where(attempts.c.state == AttemptState.BOUND)
         async with self._database.transaction(reading=True) as connection:
             return {row.id for some in in_parts(ids) for row in await connection.execute(bound.where(attempts.c.id.in_(some)))}
+
+    async def _new_hints(self) -> set[int]:
+        """Return the attempts of whose jobs a webhook told since the last time."""
+        hinted = await self._read_hints()
+        new, self._hinted = hinted - self._hinted, hinted
+        return new
+
+    @retry_while_unreachable
+    async def _read_hints(self) -> set[int]:
+        mine = attempts.c.account == self._account, attempts.c.state == AttemptState.BOUND, attempts.c.over_at.is_(None)
+        async with self._database.transaction(reading=True) as connection:
+            query = sa.select(attempts.c.id).where(*mine, attempts.c.hinted_at.is_not(None))
+            return {row.id for row in await connection.execute(query)}
 
     async def _look_for_others(self) -> None:
         """Have the jobs looked at that hold a slot and that nobody waits for here, whoever waits for them elsewhere, or nobody."""

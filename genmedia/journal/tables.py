@@ -66,6 +66,8 @@ attempts = sa.Table(
     # The kind of job that it is, for which running times are learned, and the seconds that it ran; see `journal/durations.py`.
     sa.Column("work", sa.String, nullable=False, server_default=""),
     sa.Column("ran", sa.Float),
+    # Time at which a webhook told that its job has ended, in seconds since 1970: a hint to look, which a job takes once.
+    sa.Column("hinted_at", sa.Float),
     # A fingerprint of the key that bought it, and the credentials block that held the key; null and empty where that was not written down.
     sa.Column("key_print", sa.String(16)),
     sa.Column("block", sa.String, nullable=False, server_default=""),
@@ -143,6 +145,9 @@ owners = sa.Table(
 
 _bound = attempts.c.state == "bound"
 sa.Index("looks", attempts.c.account, attempts.c.seen_at, sqlite_where=_bound, postgresql_where=_bound)
+
+_hinted = attempts.c.hinted_at.is_not(None)
+sa.Index("hints", attempts.c.account, sqlite_where=_hinted, postgresql_where=_hinted)
 
 watchers = sa.Table(
     "watchers",

@@ -1,7 +1,7 @@
 """Changes of an attempt: its intent, its owner, its job and its end. Each change is one transaction."""
 
 import asyncio
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Collection, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import replace
 from datetime import datetime
@@ -13,7 +13,7 @@ from sqlalchemy.exc import IntegrityError
 
 from genmedia.errors import JournalError, SupersededError
 from genmedia.jobs.job import NOBODY, Buyer, Counter, amount
-from genmedia.journal.database import Clock, retry_while_unreachable, uncancellable
+from genmedia.journal.database import Clock, Now, retry_while_unreachable, uncancellable
 from genmedia.journal.desk import open_jobs
 from genmedia.journal.order import Order, Purpose
 from genmedia.journal.ownership import given_up, process_of
@@ -48,10 +48,10 @@ from genmedia.transport.redaction import redact
 CLAIM_SECONDS = 0.2
 """Pause between two looks at an attempt that another process works on, in seconds."""
 
-UNSEEN: dict[str, Any] = {"over_at": None, "seen": None, "seen_at": None, "ran": None}
+UNSEEN: dict[str, Any] = {"over_at": None, "seen": None, "seen_at": None, "ran": None, "hinted_at": None}
 """Values of an attempt whose job was not looked at yet."""
 
-ENDED: dict[str, Any] = {"ended_at": Clock(), "seen": None}
+ENDED: dict[str, Any] = {"ended_at": Clock(), "seen": None, "hinted_at": None}
 """Values of an attempt that has ended: what looks saw is not kept, for it repeats the request and has links."""
 
 SAID_CHARACTERS = 4_000
@@ -228,6 +228,25 @@ class Transitions(Reading):
             if (await connection.execute(sa.select(attempts.c.id).where(mine, same))).first():
                 return
         raise SupersededError(f"job {remote_id} came of a submission that another process has settled meanwhile")
+
+    @uncancellable
+    async def hint(self, accounts: Collection[str], remote_id: str) -> None:
+        """Have the process that looks at the jobs of an account look at one now; see `Looks`. It does so once for each job.
+
+        A job that is unknown or over, or that was hinted at before, is left alone.
+
+        Args:
+            accounts: The accounts whose job it may be.
+            remote_id: The provider's id of the job.
+
+        Raises:
+            JournalError: It could not be written down; it is not repeated, for the sender repeats it.
+        """
+        which = attempts.c.account.in_(accounts), attempts.c.remote_id == remote_id, attempts.c.state == AttemptState.BOUND
+        new = attempts.c.over_at.is_(None), attempts.c.hinted_at.is_(None)
+        async with self._database.transaction() as connection:
+            await connection.execute(attempts.update().where(*which, *new).values(hinted_at=Now()))
+        self._database.changes.fire()
 
     async def unbind(self, attempt_id: int) -> bool:
         """Write down that the job of an attempt was never started, so that it is still to buy; return False when it has changed."""

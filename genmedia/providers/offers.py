@@ -10,6 +10,7 @@ from typing import Any, ClassVar, Protocol, TypeVar
 from genmedia.errors import GenmediaError, NoAnswerError, SandboxAwayError, UnreachableError
 from genmedia.jobs.job import Account, Buyer
 from genmedia.journal.order import Doubt
+from genmedia.providers.webhooks import Webhook
 from genmedia.transport.origins import is_loopback, origin_of
 
 PATIENCE = 30.0
@@ -77,6 +78,11 @@ class Credentials(Protocol):
     @property
     def buyer(self) -> Buyer:
         """Buyer whose key it is."""
+        ...
+
+    @property
+    def webhook(self) -> Webhook | None:
+        """Webhook by which the provider tells of the account's jobs; None where it has none, or its secret is not known."""
         ...
 
     def get_client(self) -> AbstractAsyncContextManager[Any]:

@@ -137,7 +137,7 @@ class Control:
                 "media_url": self._services.media.url,
                 "clock": self._clock(),
                 "providers": {name: f"{url}/{name}" for name in self._providers},
-                "switches_for_files": {name: provider.files for name, provider in self._providers.items() if provider.files},
+                "switches_for_local_use": {name: provider.local for name, provider in self._providers.items() if provider.local},
                 "routes": {
                     name: [
                         *(f"{operation.method} {operation.route}" for operation in provider.operations),

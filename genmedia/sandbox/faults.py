@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field, NonNegativeFloat, NonNegative
 
 from genmedia.sandbox.accounts import Account
 
-Level = Literal["request", "job", "media", "socket"]
+Level = Literal["request", "job", "media", "socket", "delivery"]
 
 DOWNLOAD = "download"
 """The operation name of a GET at the media origin."""
@@ -58,6 +58,10 @@ KINDS: dict[str, tuple[tuple[Level, ...], tuple[str, ...]]] = {
     "drop_socket": (("socket",), ()),
     "out_of_order": (("socket",), ()),
     "duplicate_events": (("socket",), ()),
+    "late_delivery": (("delivery",), ("seconds",)),
+    "duplicate_delivery": (("delivery",), ()),
+    "forged_delivery": (("delivery",), ()),
+    "lost_delivery": (("delivery",), ()),
 }
 CAPTURE_FAILURE = "Generation completed but failed to capture result from page."
 
@@ -74,10 +78,11 @@ class FaultOrder(BaseModel):
         route: An operation's name (the control plane also takes `METHOD /path/template` as in the request counts); None: any. `slow`,
             `redirect` and `nested_gzip` happen to a download only when the route is `download`.
         times: How often it happens; None: until it is removed.
-        after: How many matching requests, jobs or socket events pass unharmed first.
+        after: How many matching requests, jobs, socket events or webhooks pass unharmed first.
         retry_after: `rate_limit`: nominal seconds in the `retry-after` header; None: no such header.
         status: `server_error`, and `late_error`, which comes once the work is done: the status of the answer.
-        seconds: `slow`: real seconds between the work and the answer.
+        seconds: `slow`: real seconds between the work and the answer. `late_delivery`: real seconds by which the signature of a webhook is
+            older than its arrival; 600 unless they are given.
         location: `redirect`: where the 302 points. `bad_links`: what stands in the answer for the address of each file,
             with JSON's escapes.
         header: `odd_header`: which header of the answer, whatever the answer is, has the `value`.
@@ -117,12 +122,14 @@ class FaultOrder(BaseModel):
 
     @model_validator(mode="before")
     @classmethod
-    def _some_failures_have_their_own_words(cls, values: Any) -> Any:
+    def _some_kinds_have_their_own_defaults(cls, values: Any) -> Any:
         if not isinstance(values, dict):
             return values
         given = cast("dict[str, Any]", values)
         if given.get("kind") == "capture_failure":
             return {"message": CAPTURE_FAILURE, **given}
+        if given.get("kind") == "late_delivery":
+            return {"seconds": 600.0, **given}
         return given
 
     @model_validator(mode="after")
@@ -142,7 +149,7 @@ class FaultOrder(BaseModel):
 
     @property
     def level(self) -> Level:
-        """What it happens to: a request of the API, a job, a download, or an event on a WebSocket."""
+        """What it happens to: a request of the API, a job, a download, an event on a WebSocket, or a webhook."""
         levels = KINDS[self.kind][0]
         if "job" in levels and "request" in levels:
             return "request" if self.at == "creation" else "job"
@@ -192,7 +199,7 @@ class Faults:
         """The fault that happens now, if any: the oldest one that matches and is due.
 
         Args:
-            level: What is happening: a request, a job, a download or an event on a WebSocket.
+            level: What is happening: a request, a job, a download, an event on a WebSocket or a webhook.
             provider: Where.
             account: Who is calling, as far as known.
             operation: The operation's name.

@@ -83,7 +83,7 @@ class Provider(ABC):
         refusal: How it says that it will not make what was asked for: the status, the code and the words.
         switches: The model of its switches; the defaults are the document's behaviour.
         today: The switches with which it is as the provider's own clients and its users see it today.
-        files: The switches with which it takes files of a user's machine as inputs, where its documents know of no way.
+        local: The switches with which it takes files of a user's machine and tells it of ended jobs, where its documents know of no way.
     """
 
     name: ClassVar[str]
@@ -96,7 +96,7 @@ class Provider(ABC):
     refusal: ClassVar[tuple[int, str, str]]
     switches: ClassVar[type[BaseModel]]
     today: ClassVar[Mapping[str, Any]] = {}
-    files: ClassVar[Mapping[str, Any]] = {}
+    local: ClassVar[Mapping[str, Any]] = {}
 
     def __init__(self, services: Services, switches: Mapping[str, Any]) -> None:
         self.services = services

@@ -5,8 +5,10 @@ from collections.abc import AsyncGenerator, Mapping
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from typing import Any
 
 import pytest
+import sqlalchemy as sa
 
 from genmedia.errors import ServerError
 from genmedia.jobs.job import Account, Job, JobStatus
@@ -14,6 +16,7 @@ from genmedia.jobs.watcher import ABSENCES, Look, Other
 from genmedia.journal import Attempt, Journal
 from genmedia.journal.looks import Looks, Watching
 from genmedia.journal.order import Order
+from genmedia.journal.tables import attempts
 
 PAYER = Account("genova", "https://example.org")
 
@@ -26,22 +29,37 @@ class Process:
     present: dict[str, Job | Exception | None] = field(default_factory=dict[str, Job | Exception | None])
     asked: list[frozenset[str]] = field(default_factory=list[frozenset[str]])
     for_others: set[str] = field(default_factory=set[str])
+    due: list[str] = field(default_factory=list[str])
+    soon: list[str] = field(default_factory=list[str])
     told: dict[str, Job] = field(default_factory=dict[str, Job])
     heard: Look[str] = field(default_factory=lambda: Look[str]({}))
     hurried: list[str] = field(default_factory=list[str])
     sockets: int = 0
+    pause: float = 0.1
 
     def __post_init__(self) -> None:
+<<<<<<< HEAD
         watching = Watching[str](self.reference, self.look_at, self.hurried.append, self.deliver, self.listen, self.hush)
         database, running_times = self.journal._database, self.journal.running_times  # pyright: ignore[reportPrivateUsage] # as its desk
         self.looks = Looks(database, str(PAYER), watching, running_times)
+=======
+        watching = Watching[str](
+            self.reference, self.look_at, self.soon.append, self.deliver, lambda: self.pause, self.listen, self.hush
+        )
+        self.looks = Looks(self.journal._database, str(PAYER), watching)  # pyright: ignore[reportPrivateUsage] # as its desk has them
+>>>>>>> hooks
 
     def reference(self, attempt: Attempt) -> str:
         return attempt.request["name"] if "name" in attempt.request else attempt.request["broken"]["name"]
 
     def look_at(self, looks: Looks[str], jobs: Mapping[str, Other]) -> None:
         del looks
+<<<<<<< HEAD
         self.for_others = set(jobs)
+=======
+        self.for_others |= refs
+        self.due.extend(refs)
+>>>>>>> hooks
 
     def deliver(self, look: Look[str], asked: float) -> None:
         del asked
@@ -105,6 +123,14 @@ def running(name: str = "job-1", progress: float | None = None) -> Job:
 
 def done(name: str = "job-1") -> Job:
     return Job(name, JobStatus.SUCCEEDED, charged=1)
+
+
+async def rows(url: str) -> dict[int, Any]:
+    """The attempts as they stand in the database, by id."""
+    async with Journal.lease(url) as journal:
+        database = journal._database  # pyright: ignore[reportPrivateUsage] # what stands there is what is tested
+        async with database.transaction(reading=True) as connection:
+            return {row.id: row for row in await connection.execute(sa.select(attempts))}
 
 
 async def holds_a_slot(journal: Journal) -> bool:
@@ -240,6 +266,7 @@ async def test_where_another_run_has_brought_a_job_to_its_end_it_is_asked_for_on
     assert second.asked == [frozenset(["job-1"])]
 
 
+<<<<<<< HEAD
 async def test_that_another_run_has_brought_a_job_to_its_end_is_found_at_once(processes: tuple[Process, Process]) -> None:
     first, second = processes
     attempt = await bought(first.journal)
@@ -251,6 +278,80 @@ async def test_that_another_run_has_brought_a_job_to_its_end_is_found_at_once(pr
                 await asyncio.sleep(0.05)
 
     assert second.hurried == ["job-1"]
+=======
+async def hint(journal: Journal, *jobs: str) -> None:
+    """Give hints that these jobs have ended."""
+    for job in jobs:
+        await journal.hint({str(PAYER), "genova|https://example.org|another"}, job)
+
+
+async def test_a_hint_has_a_job_looked_at_once_by_the_process_that_looks(processes: tuple[Process, Process]) -> None:
+    first, second = processes
+    waited, last = await bought(first.journal), await bought(first.journal, "job-2")
+    with second.looks.awaiting(waited), first.looks.awaiting(waited), first.looks.awaiting(last):
+        await hint(second.journal, "job-1", "job-1")
+        while first.soon != ["job-1"]:
+            await asyncio.sleep(0.05)
+        await hint(second.journal, "job-1", "job-2")
+        while "job-2" not in first.soon:
+            await asyncio.sleep(0.05)
+
+    assert (first.soon, second.soon) == (["job-1", "job-2"], [])
+
+
+async def test_a_hint_has_a_job_looked_at_that_only_another_process_waits_for(processes: tuple[Process, Process]) -> None:
+    first, second = processes
+    first.pause = 1e6
+    attempt = await bought(first.journal)
+    with second.looks.awaiting(attempt):
+        while first.due != ["job-1"]:  # as each job is, when it is found
+            await asyncio.sleep(0.05)
+        await hint(second.journal, "job-1", "job-1")
+        while first.due != ["job-1", "job-1"]:
+            await asyncio.sleep(0.05)
+
+
+async def test_a_hint_for_a_job_that_is_foreign_unknown_or_over_changes_nothing(
+    processes: tuple[Process, Process], url: str
+) -> None:
+    first, _ = processes
+    foreign, over, last = [await bought(first.journal, name) for name in ("job-1", "job-2", "job-3")]
+    with first.looks.awaiting(foreign), first.looks.awaiting(over), first.looks.awaiting(last):
+        first.present = {"job-2": done()}
+        while (await rows(url))[over.id].over_at is None:
+            await first.look("job-2")
+            await asyncio.sleep(0.1)
+        before = await rows(url)
+        await first.journal.hint({"genova|https://example.org|another"}, "job-1")
+        await hint(first.journal, "job-2", "job-0")
+        assert await rows(url) == before
+        await hint(first.journal, "job-3")
+        while "job-3" not in first.soon:
+            await asyncio.sleep(0.05)
+
+    assert first.soon == ["job-3"]
+
+
+async def test_the_next_process_that_looks_takes_up_hints_that_nobody_took(processes: tuple[Process, Process]) -> None:
+    first, second = processes
+    attempt = await bought(first.journal)
+    with second.looks.awaiting(attempt):
+        await first.looks.aclose()
+        await hint(first.journal, "job-1")
+        while second.soon != ["job-1"]:
+            await asyncio.sleep(0.05)
+
+
+async def test_an_attempt_that_has_ended_keeps_no_hint(journal: Journal, url: str) -> None:
+    attempt = await bought(journal)
+    await hint(journal, "job-1")
+    assert (await rows(url))[attempt.id].hinted_at
+    async with journal.claimed(attempt.id) as claimed:
+        await journal.store(claimed, [])
+    await hint(journal, "job-1")
+
+    assert (await rows(url))[attempt.id].hinted_at is None
+>>>>>>> hooks
 
 
 async def test_an_attempt_that_cannot_be_read_hides_no_other(processes: tuple[Process, Process]) -> None:

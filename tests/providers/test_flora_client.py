@@ -152,6 +152,25 @@ async def test_what_arrives_is_the_orders_request_with_an_address_for_each_file(
         submission(client, order, {})
 
 
+@pytest.mark.parametrize(
+    ("base_url", "webhook_url", "sent"),
+    [
+        ("https://app.flora.ai", "https://hooks.example.com/flora", True),
+        ("http://127.0.0.1:4280/flora", "http://127.0.0.1:4290/flora", True),
+        ("http://127.0.0.1:4280/flora", "https://hooks.example.com/flora", True),
+        ("https://app.flora.ai", "http://127.0.0.1:4290/flora", False),
+        ("https://app.flora.ai", "", False),
+    ],
+)
+async def test_an_address_on_this_machine_for_webhooks_is_told_to_a_sandbox_alone(
+    base_url: str, webhook_url: str, sent: bool
+) -> None:
+    async with FloraClient.lease(Account("flora", base_url), "sk", webhook_url=webhook_url) as client:
+        told = client._callback  # pyright: ignore[reportPrivateUsage] # no test reaches FLORA
+
+    assert told == ({"callback_url": webhook_url} if sent else {})
+
+
 async def test_the_words_of_a_text_output_are_no_link(sandbox: Sandbox, client: FloraClient) -> None:
     run = await client.create_run("art-directors-critique", photo(sandbox.sample), idempotency_key="k")
 

@@ -18,7 +18,7 @@ def test_the_overview_says_what_runs_where(sandbox: Sandbox) -> None:
     overview = sandbox.control("GET", "")
     assert overview["providers"]["flora"] == f"{sandbox.url}/flora"
     assert overview["media_url"] == sandbox.media_url
-    assert overview["switches_for_files"] == {"flora": {"assets": True, "list_techniques": True}}
+    assert overview["switches_for_local_use"] == {"flora": {"assets": True, "list_techniques": True, "webhooks": True}}
     assert overview["clock"]["scale"] == 50
     assert httpx.get(overview["links"]["sample_photo"]).headers["content-type"] == "image/jpeg"
     assert httpx.get(overview["links"]["jobs"]).status_code == 200

@@ -26,7 +26,7 @@ from genmedia.jobs.job import Account, Amount, Buyer, Job, JobStatus, Number, Ou
 from genmedia.jobs.watcher import Look, Watcher, look_at_each
 from genmedia.providers.terms import Terms
 from genmedia.transport.answers import Id, RemoteId
-from genmedia.transport.origins import Origins, check_base_url, read_url, why_no_address
+from genmedia.transport.origins import Origins, check_base_url, is_loopback, read_url, why_no_address
 from genmedia.transport.pace import ANSWER_SECONDS, PAGES
 from genmedia.transport.session import Explained, Fetched, Gate, Session
 
@@ -263,12 +263,24 @@ class FloraClient:
         api_key: Sent as a bearer key, to the account's own origin only.
         input_origins: Origins besides the documented hosts that inputs may be at and outputs may be fetched from.
         workspace: Id or name of the workspace that files are uploaded to; needed where the account has several.
+        webhook_url: Address at which FLORA tells that a run has ended; empty for none. The beta document knows no such field.
     """
 
-    def __init__(self, account: Account, api_key: str, *, input_origins: Sequence[str] = (), workspace: str = "") -> None:
+    def __init__(
+        self,
+        account: Account,
+        api_key: str,
+        *,
+        input_origins: Sequence[str] = (),
+        workspace: str = "",
+        webhook_url: str = "",
+    ) -> None:
         self.account = account
         self.buyer = Buyer.of(account, api_key)
         self._workspace = workspace
+        # FLORA itself refuses a run with an address on this machine, which a block keeps that was a sandbox's before.
+        told = webhook_url and (is_loopback(account.base_url) or not is_loopback(webhook_url))
+        self._callback = {"callback_url": webhook_url} if told else {}
         self.http = Session(
             PROVIDER,
             check_base_url(account.base_url),
@@ -286,11 +298,20 @@ class FloraClient:
 
     @classmethod
     def lease(
-        cls, account: Account, api_key: str, *, input_origins: Sequence[str] = (), workspace: str = ""
+        cls,
+        account: Account,
+        api_key: str,
+        *,
+        input_origins: Sequence[str] = (),
+        workspace: str = "",
+        webhook_url: str = "",
     ) -> AbstractAsyncContextManager["FloraClient"]:
         """Lease the account's client on this event loop: all leases share it, and the last one closes it."""
-        key = (PROVIDER, account, Buyer.of(account, api_key), tuple(input_origins), workspace)
-        return leased(key, lambda: cls(account, api_key, input_origins=input_origins, workspace=workspace))
+        key = (PROVIDER, account, Buyer.of(account, api_key), tuple(input_origins), workspace, webhook_url)
+        return leased(
+            key,
+            lambda: cls(account, api_key, input_origins=input_origins, workspace=workspace, webhook_url=webhook_url),
+        )
 
     async def aclose(self) -> None:
         """Stop watching and close the connections."""
@@ -320,7 +341,8 @@ class FloraClient:
             DuplicateError: The key was used before: its run exists, but the answer does not say which it is.
             MaybeAcceptedError: The run may exist; only a call with the same key can tell.
         """
-        body = {"inputs": [field.model_dump() for field in inputs], "mode": "async", "idempotency_key": idempotency_key}
+        sent = [field.model_dump() for field in inputs]
+        body = {"inputs": sent, "mode": "async", "idempotency_key": idempotency_key, **self._callback}
         path, headers = f"{_technique_path(slug)}/runs", {"Idempotency-Key": idempotency_key}
         answer = await self.http.call("POST", path, repeatable=False, gate=gate, json=body, headers=headers)
         return self.http.read(Run, answer.body)

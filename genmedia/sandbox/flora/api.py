@@ -16,10 +16,11 @@ from starlette.responses import JSONResponse, Response
 
 from genmedia.sandbox.accounts import Account, new_token
 from genmedia.sandbox.drawing.techniques import CATALOGUE, Technique, UnreadableInputError
-from genmedia.sandbox.engine import Job, JobFailedError, Made, Output
+from genmedia.sandbox.engine import Change, Job, JobFailedError, Made, Output
 from genmedia.sandbox.fetching import UnreachableError
 from genmedia.sandbox.flora.assets import Assets
 from genmedia.sandbox.flora.requests import page_of, place_problems, read_object, shape_problems
+from genmedia.sandbox.flora.webhooks import Webhooks, callback_problems
 from genmedia.sandbox.flora.workspaces import Workspaces
 from genmedia.sandbox.provider import Handler, Operation, Provider, Refusal, Services
 
@@ -43,6 +44,7 @@ class FloraSwitches(BaseModel):
         workspaces: How many workspaces the account has; with any, an asset needs one, and is looked at before it is ready. 0: none are known.
         signed_upload: What a reserved address takes: a multipart form, or the bytes alone by PUT.
         idempotency: Whose account of repeated keys holds: the beta document's, the newer pages' or the OpenAPI file's.
+        webhooks: Take a run's `callback_url`, and tell its end there.
         refuse_inputs: Refuse an input on a foreign host when the run is created, or let the run fail.
     """
 
@@ -55,6 +57,7 @@ class FloraSwitches(BaseModel):
     workspaces: int = Field(default=0, ge=0, le=20)
     signed_upload: Literal["form", "put"] = "form"
     idempotency: Literal["seed", "docs", "openapi"] = "seed"
+    webhooks: bool = False
     refuse_inputs: Literal["create", "run"] = "create"
 
 
@@ -87,13 +90,16 @@ class Flora(Provider):
         "assets": True,
         "workspaces": 1,
         "idempotency": "openapi",
+        "webhooks": True,
     }
-    files: ClassVar[Mapping[str, Any]] = {"assets": True, "list_techniques": True}
+    local: ClassVar[Mapping[str, Any]] = {"assets": True, "list_techniques": True, "webhooks": True}
 
     def __init__(self, services: Services, switches: Mapping[str, Any]) -> None:
         self._purchases: dict[tuple[Account, str], _Purchase] = {}
         self._workspaces = Workspaces(services.clock)
         self._assets = Assets(services, self._workspaces)
+        self._webhooks = Webhooks(services.clock, services.faults)
+        services.engine.listen(self.name, self._hear)
         self._request_numbers = count(1)
         self._own_origins = (services.media.url, *services.input_origins)
         super().__init__(services, switches)
@@ -133,10 +139,19 @@ class Flora(Provider):
         return {"request-id": f"req_{next(self._request_numbers):016x}"}
 
     def forget(self, account: Account) -> None:
-        """Drop idempotency keys, assets and projects."""
+        """Drop idempotency keys, assets, projects and events."""
         self._purchases = {key: purchase for key, purchase in self._purchases.items() if key[0] is not account}
         self._assets.forget(account)
         self._workspaces.forget(account)
+        self._webhooks.forget(account)
+
+    def show(self, account: Account) -> dict[str, Any]:
+        """The secret and the events of its webhooks."""
+        return self._webhooks.show(account)
+
+    def _hear(self, job: Job, change: Change) -> None:
+        if change == "ended" and _switches(job.account).webhooks:
+            self._webhooks.tell(job, STATUSES[job.status], self._workspaces.home(job.account)[0])
 
     async def _get_technique(self, request: Request, account: Account) -> Response:
         switches = _switches(account)
@@ -153,7 +168,7 @@ class Flora(Provider):
             if answer:
                 return answer
 
-        problems = shape_problems(technique, body)
+        problems = shape_problems(technique, body) + (callback_problems(body) if switches.webhooks else [])
         if not problems and switches.refuse_inputs == "create":
             problems = place_problems(body, self._own_origins)
         if problems:

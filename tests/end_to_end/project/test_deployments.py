@@ -222,7 +222,8 @@ def changed(kind: type[ProviderCredentials]) -> dict[str, Any]:
             case None:
                 values[name] = 7.5
             case _:
-                values[name] = {"plan": "Business", "if_in_doubt": "abandon"}.get(name, f"the-{name}")
+                known = {"plan": "Business", "if_in_doubt": "abandon", "webhook_url": "https://hooks.example.com/flora"}
+                values[name] = known.get(name, f"the-{name}")
     return values
 
 
@@ -249,6 +250,19 @@ async def test_a_key_of_a_persons_own_takes_neither_address_nor_plan_from_a_sand
 
     block = await load_block(GenovaCredentials, "tried-first")
     assert held(block) == held(GenovaCredentials(api_key=SecretStr("af_own"), account="tried-first"))
+
+
+@pytest.mark.usefixtures("bare_prefect")
+async def test_the_webhooks_of_a_sandbox_go_with_it_and_stay_while_its_address_does() -> None:
+    there = {"FLORA_API_KEY": "sk_live_sandbox", "FLORA_BASE_URL": "http://127.0.0.1:4280/flora"}
+    told = {"FLORA_WEBHOOK_URL": "http://127.0.0.1:4290/flora", "FLORA_WEBHOOK_SECRET": "whsec_sandbox"}
+    held: list[tuple[str, str]] = []
+    for environment in (there | told, there, {"FLORA_API_KEY": "sk_live_own"}):
+        await bootstrap(name="told-first", credentials=credentials_from(environment, "told-first"))
+        block = await load_block(FloraCredentials, "told-first")
+        held.append((block.webhook_url, block.webhook_secret.get_secret_value()))
+
+    assert held == [("http://127.0.0.1:4290/flora", "whsec_sandbox")] * 2 + [("", "")]
 
 
 @pytest.mark.usefixtures("bare_prefect")

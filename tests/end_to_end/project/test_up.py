@@ -163,6 +163,7 @@ def all_that_a_newcomer_does(checkout: Path, log: Path, addresses: dict[str, str
         "deployments": set(deployments),
         "ended": ended,
         "lines": wait_for("the last line of the run", 240, all_lines),  # a run's lines come some seconds after it
+        "told_of": httpx.get(f"{addresses['Sandbox']}/accounts", timeout=60).json(),
         "gallery": httpx.get(addresses["Gallery"], auth=(user, secret), timeout=60),
         "strange": httpx.post(f"{api}/block_documents/filter", json={"include_secrets": True}),
         "doctor": genmedia_anew("doctor", cwd=checkout),
@@ -246,6 +247,12 @@ def test_up_offers_the_deployments_and_runs_them(story: Story) -> None:
     assert (story.checkout / "media" / "index.html").is_file()
 
 
+def test_the_sandbox_tells_the_receiver_of_each_run_that_has_ended(story: Story) -> None:
+    (flora,) = [one for one in story.first.seen["told_of"] if (one["provider"], one["account"]) == ("flora", "default")]
+
+    assert [one["answers"] for one in flora["deliveries"]] == [[204]] * 5
+
+
 def test_every_command_works_beside_it_without_being_told_where_it_is(story: Story) -> None:
     seen = story.first.seen
     found, demo, reused = seen["doctor"], seen["demo"], seen["reused"]
@@ -277,7 +284,7 @@ def test_only_who_has_the_password_gets_in_and_it_is_shown_once(story: Story) ->
 def test_it_leaves_nothing_behind(story: Story, start: str) -> None:
     ended: Start = getattr(story, start)
     assert ended.returncode == 0
-    for name in ("Prefect", "Sandbox"):
+    for name in ("Prefect", "Sandbox", "Webhooks"):
         with pytest.raises(httpx.ConnectError):
             httpx.get(ended.addresses[name])
     with pytest.raises(ProcessLookupError):

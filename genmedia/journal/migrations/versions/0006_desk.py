@@ -14,12 +14,15 @@ def upgrade() -> None:
     op.add_column("attempts", sa.Column("seen_at", sa.Float))
     op.add_column("attempts", sa.Column("work", sa.String, nullable=False, server_default=""))
     op.add_column("attempts", sa.Column("ran", sa.Float))
+    op.add_column("attempts", sa.Column("hinted_at", sa.Float))
     timed = sa.text("ran IS NOT NULL")
     op.create_index("running_times", "attempts", ["work", "id", "ran"], sqlite_where=timed, postgresql_where=timed)
     at_work = sa.text("state IN ('intended', 'bound', 'in_doubt') AND over_at IS NULL")
     op.create_index("slots", "attempts", ["account"], sqlite_where=at_work, postgresql_where=at_work)
     bound = sa.text("state = 'bound'")
     op.create_index("looks", "attempts", ["account", "seen_at"], sqlite_where=bound, postgresql_where=bound)
+    hinted = sa.text("hinted_at IS NOT NULL")
+    op.create_index("hints", "attempts", ["account"], sqlite_where=hinted, postgresql_where=hinted)
     op.create_table(
         "watchers",
         sa.Column("account", sa.String, primary_key=True),
