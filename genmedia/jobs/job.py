@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
+from functools import cached_property
 from hashlib import sha256
 from typing import Annotated, Any
 
@@ -92,6 +93,10 @@ class Account:
 
     def __str__(self) -> str:
         """Return provider, origin and name, with `|` between them: the form in submission keys and in the journal."""
+        return self._written
+
+    @cached_property
+    def _written(self) -> str:
         return f"{self.provider}|{origin_of(self.base_url)}|{self.name}"
 
 

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
+from functools import cached_property
 from typing import Any
 
 from genmedia.jobs.job import Account, amount
@@ -99,7 +100,7 @@ class Order:
         """Amount that it counts as until its charge is known, in `unit`; None if it is unknown."""
         return self.assumed if self.price is None else self.price
 
-    @property
+    @cached_property
     def key(self) -> str:
         """The submission key."""
         return submission_key(self.account, self.operation, self.request, self.take)
