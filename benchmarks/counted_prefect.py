@@ -33,7 +33,7 @@ _ID = re.compile(r"[0-9a-f]{8}-[0-9a-f-]{27}")
 
 
 def create() -> ASGIApp:
-    """Prefect's application, which answers `REPORT` with its CPU time, and its requests by route and events by name since it was asked last."""
+    """Prefect's application, which answers `REPORT` with its CPU time, and the number of requests and events since it was asked last."""
     app, counts = local_server.create(), Counter[str]()
 
     async def counted(scope: Scope, receive: Receive, send: Send) -> None:

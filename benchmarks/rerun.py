@@ -25,7 +25,7 @@ from tests.sandboxes import Sandbox, running_sandbox
 from tests.studio import Studio
 
 JOBS, ITEMS = 200, 1000
-ROUNDS = 3
+ROUNDS = 1
 OPTIONS = '{{"clock_scale": 1000, "size": 256, "port": {port}}}'
 PATIENCE = {"queue_minutes": 9000, "run_minutes": 9000}
 

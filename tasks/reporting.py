@@ -15,7 +15,7 @@ from prefect.runtime import flow_run
 
 from blocks import AssetStore
 from genmedia.errors import StoreError
-from genmedia.gallery.contact_sheet import columns_of, make_contact_sheet
+from genmedia.gallery.contact_sheet import MOST_TILES, columns_of, make_contact_sheet
 from genmedia.jobs.job import priced
 from genmedia.progress import Progress, listener
 from genmedia.purchasing.budget import Foreseen, Outlook, Plan
@@ -137,8 +137,11 @@ async def publish_results(name: str, results: Sequence[Result], assets: AssetSto
     try:
         shown = [(result, asset) for result in results for asset in result.assets if asset.forgotten_at is None]
         pictures = [
-            (result.name if len(result.assets) == 1 else f"{result.name} · {asset.output}", await store.thumbnail(asset.sha256))
-            for result, asset in shown
+            (
+                result.name if len(result.assets) == 1 else f"{result.name} · {asset.output}",
+                await store.thumbnail(asset.sha256) if number <= MOST_TILES else None,
+            )
+            for number, (result, asset) in enumerate(shown, 1)
         ]
     except (StoreError, OSError) as error:
         get_run_logger().warning("There is no contact sheet: %s", error)

@@ -149,11 +149,9 @@ async def survey(
         InputError: A stored video ends before the picture that is asked for, or a file of the store was changed or removed for good.
         StoreError: The store cannot be read.
     """
-    outputs: dict[str, Outputs] = {}
     feeders = {name for run in runs for name in run.feeds}
-    found = Survey([], {}, {})
+    found, outputs, faults = Survey([], {}, {}), dict[str, Outputs](), list[Fault]()
     wished: set[str] = set()
-    faults: list[Fault] = []
     for wave in _waves(runs):
         asked: list[tuple[PlannedStep, Order]] = []
         for run in wave:
@@ -162,12 +160,8 @@ async def survey(
             except InputError as error:
                 faults += error.faults
                 continue
-            if lost := next((one for name in fed.feeds if (one := found.outlook.get(name)) in LOST), None):
-                found.outlook[run.name] = lost  # without its input it cannot be bought either
-            elif fed.feeds and not selection.may_buy(run.name):
-                found.outlook[run.name] = Outlook.NOT_BOUGHT
-            elif fed.feeds:
-                found.to_buy.append(fed)
+            if fed.feeds:
+                _foresee_fed(fed, found, selection)
             else:
                 order = order_for(fed, inputs_of(fed, {}), payers[run.operation.provider], take)
                 asked.append((fed, selection.choose(order, run.name if run.feeds else "")))
@@ -191,6 +185,16 @@ async def survey(
     if faults:
         raise InputError(faults)
     return found
+
+
+def _foresee_fed(run: PlannedStep, found: Survey, selection: Selection) -> None:
+    """Tell what will become of a run whose inputs are still to be made."""
+    if lost := next((one for name in run.feeds if (one := found.outlook.get(name)) in LOST), None):
+        found.outlook[run.name] = lost  # without its input it cannot be bought either
+    elif selection.may_buy(run.name):
+        found.to_buy.append(run)
+    else:
+        found.outlook[run.name] = Outlook.NOT_BOUGHT
 
 
 def _waves(runs: Sequence[PlannedStep]) -> list[list[PlannedStep]]:

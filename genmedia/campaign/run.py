@@ -40,7 +40,7 @@ from genmedia.providers.sources import File, Unreadable
 from genmedia.providers.steps import Operation, PlannedStep, StepKind, Submit
 from genmedia.purchasing.acquire import acquire
 from genmedia.purchasing.budget import Foreseen, Outlook, Plan, check_plans, run_cap, shares
-from genmedia.purchasing.buy import Purchase
+from genmedia.purchasing.buy import Outcome, Purchase
 from genmedia.purchasing.calls import Assets
 from genmedia.purchasing.receive import Received
 from genmedia.purchasing.recover import work_under_way
@@ -107,11 +107,11 @@ async def _naming_paid_work(name: str, assets: Assets) -> AsyncGenerator[None]:
 
 @contextmanager
 def _logging_ends(log: Log) -> Generator[None]:
-    """Write a line into the log for each step that ends in this block."""
+    """Write a line into the log for each step that ends in this block; the plan has told how many are reused."""
     listening = listener.get()
 
     def log_too(news: Progress) -> None:
-        if news.over:
+        if news.over and news.what != Outcome.REUSED:
             log.info("%s: %s", news.step, news.what)
         listening(news)
 
