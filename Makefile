@@ -58,6 +58,7 @@ bench: .venv/.dev ## Measure speed: ratios within one run, and the sandbox under
 	$(BIN)/python benchmarks/large_file.py
 	$(BIN)/python benchmarks/journal.py
 	$(BIN)/python -m benchmarks.submissions
+	$(BIN)/python -m benchmarks.rerun
 
 soak: .venv/.dev ## Kill processes at random moments and see that nothing is bought twice or lost (KILLS=200)
 	$(BIN)/python -m benchmarks.soak $(KILLS)
