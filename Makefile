@@ -61,6 +61,7 @@ bench: .venv/.dev ## Measure speed: ratios within one run, and the sandbox under
 	$(BIN)/python -m benchmarks.submissions
 	$(BIN)/python -m benchmarks.looks
 	$(BIN)/python -m benchmarks.open_jobs 100 1000
+	$(BIN)/python -m benchmarks.rerun
 
 soak: .venv/.dev ## Kill processes at random moments and see that nothing is bought twice or lost (KILLS=200)
 	$(BIN)/python -m benchmarks.soak $(KILLS)

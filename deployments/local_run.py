@@ -6,7 +6,7 @@ import threading
 from collections.abc import Generator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 from uuid import UUID
 
 from prefect import Flow
@@ -17,6 +17,7 @@ from prefect.exceptions import TerminationSignal
 from prefect.logging.handlers import APILogWorker
 from prefect.settings import get_current_settings
 from prefect.states import Cancelled, Cancelling
+from prefect.utilities.annotations import quote
 
 from genmedia.concurrency import end_task
 
@@ -116,7 +117,8 @@ async def _end(run: asyncio.Future[Any]) -> None:
 
 async def _as_ended(state: State[Any]) -> Ended:
     try:
-        result = await state.aresult(raise_on_failure=False)
+        result: Any = await state.aresult(raise_on_failure=False)
+        result = cast("quote[Any]", result).unquote() if isinstance(result, quote) else result
     except Exception as error:  # noqa: BLE001 # the result of a run that failed is the exception that ended it, whichever it is
         result = error
     return Ended(state.name or "", state.message or "", result, _page(state.state_details.flow_run_id))

@@ -1,5 +1,6 @@
-"""The progress of a job in the Prefect UI: each run that waits for it has a bar, and all of them end with the job, however that ends."""
+"""The progress of a long job in the Prefect UI: each run that waits for it has a bar, and all of them end with the job, however that ends."""
 
+import asyncio
 from contextlib import suppress
 from typing import Any
 from uuid import UUID
@@ -10,6 +11,7 @@ from prefect.client.orchestration import get_client
 from prefect.client.schemas.filters import ArtifactFilter, ArtifactFilterKey, ArtifactFilterType
 from prefect.exceptions import PrefectException
 
+from genmedia.concurrency import set_within
 from genmedia.purchasing.buy import Outcome, Purchase
 from genmedia.text.plain import for_markdown
 
@@ -18,35 +20,58 @@ STEP = 20
 
 WHOLE = 100.0
 
+LONG_SECONDS = 30.0
+"""Longest wait for a job without a bar, in seconds by the provider's clock."""
+
 
 class Bar:
-    """The current run's progress bar of a job; make it with `Bar.of`. Errors of Prefect in it are ignored, so that they harm no job."""
+    """The current run's progress bar of a job; errors of Prefect in it are ignored, so that they harm no job.
 
-    def __init__(self, purchase: Purchase, artifact: UUID | None, about: str) -> None:
+    A job has one once it is waited for longer than `LONG_SECONDS`: to make a bar and to end it are half as much work for the server as all
+    else of a job, and nobody looks at that of a picture. Call `leave` when the wait has ended, however it ended.
+
+    Args:
+        step: Name of the step for people.
+        purchase: The purchase of the job.
+        clock_scale: Factor by which a sandbox's clock runs faster.
+
+    Attributes:
+        making: Ends when there is a bar, or will be none.
+    """
+
+    def __init__(self, step: str, purchase: Purchase, clock_scale: float) -> None:
         self._purchase = purchase
-        self._artifact = artifact
-        self._about = about
-        self._shown = 0.0
+        self._about = for_markdown(f"{step}: job {purchase.job_id}")
+        self._over = asyncio.Event()
+        self._artifact: UUID | None = None
+        self._now = self._shown = 0.0
+        self.making = asyncio.create_task(self._make(LONG_SECONDS / clock_scale))
 
-    @classmethod
-    async def of(cls, step: str, purchase: Purchase) -> "Bar":
-        """Make a bar, at 0."""
-        about = for_markdown(f"{step}: job {purchase.job_id}")
-        key = _key(purchase.order.operation, purchase.key)
-        artifact: Any = None
+    async def _make(self, seconds: float) -> None:
+        await set_within(self._over, seconds)
+        if self._over.is_set():
+            return
+        self._shown, key = self._now, _key(self._purchase.order.operation, self._purchase.key)
         with suppress(PrefectException, httpx.HTTPError):
-            artifact = await acreate_progress_artifact(progress=0.0, key=key, description=about)
-        return cls(purchase, artifact if isinstance(artifact, UUID) else None, about)
+            made: Any = await acreate_progress_artifact(progress=self._shown, key=key, description=self._about)
+            self._artifact = made if isinstance(made, UUID) else None
 
     async def show(self, progress: float | None) -> None:
         """Update the bar, if the progress has grown by `STEP` or is complete."""
-        if self._artifact and progress is not None and progress >= min(self._shown + STEP, WHOLE):
-            self._shown = progress
+        self._now = self._now if progress is None else progress
+        if self._artifact and self._now > self._shown and self._now >= min(self._shown + STEP, WHOLE):
+            self._shown = self._now
             with suppress(PrefectException, httpx.HTTPError):
-                await aupdate_progress_artifact(self._artifact, progress=progress)
+                await aupdate_progress_artifact(self._artifact, progress=self._now)
+
+    def leave(self) -> None:
+        """Make no bar any more."""
+        self._over.set()
 
     async def end(self, how: str) -> None:
         """End the bar with a word on the job's end; if other runs may have waited for the job before, end their bars too."""
+        self.leave()
+        await self.making
         if self._purchase.outcome is not Outcome.BOUGHT:
             await end_bars(self._purchase.order.operation, self._purchase.key, how)
         elif self._artifact:

@@ -4,8 +4,7 @@ import asyncio
 import base64
 import re
 from collections import Counter
-from collections.abc import Generator, Iterable, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from prefect.artifacts import acreate_markdown_artifact, acreate_table_artifact
@@ -15,9 +14,8 @@ from prefect.runtime import flow_run
 
 from blocks import AssetStore
 from genmedia.errors import StoreError
-from genmedia.gallery.contact_sheet import columns_of, make_contact_sheet
+from genmedia.gallery.contact_sheet import MOST_TILES, columns_of, make_contact_sheet
 from genmedia.jobs.job import priced
-from genmedia.progress import Progress, listener
 from genmedia.purchasing.budget import Foreseen, Outlook, Plan
 from genmedia.purchasing.result import Result
 from genmedia.store import Store
@@ -37,23 +35,6 @@ async def name_flow_run(name: str) -> None:
     """Rename the flow run that calls this, so that its name says what it did."""
     async with get_client() as client:
         await client.update_flow_run(flow_run.id, name=name)
-
-
-@contextmanager
-def logging_ends() -> Generator[None]:
-    """Write a line into the flow run's log for each step that ends in this block."""
-    log, listening = get_run_logger(), listener.get()
-
-    def log_too(news: Progress) -> None:
-        if news.over:
-            log.info("%s: %s", news.step, news.what)
-        listening(news)
-
-    token = listener.set(log_too)
-    try:
-        yield
-    finally:
-        listener.reset(token)
 
 
 async def publish_plan(name: str, foreseen: Sequence[Foreseen], plans: Mapping[str, Plan], marked: str) -> None:
@@ -137,8 +118,11 @@ async def publish_results(name: str, results: Sequence[Result], assets: AssetSto
     try:
         shown = [(result, asset) for result in results for asset in result.assets if asset.forgotten_at is None]
         pictures = [
-            (result.name if len(result.assets) == 1 else f"{result.name} · {asset.output}", await store.thumbnail(asset.sha256))
-            for result, asset in shown
+            (
+                result.name if len(result.assets) == 1 else f"{result.name} · {asset.output}",
+                await store.thumbnail(asset.sha256) if number <= MOST_TILES else None,
+            )
+            for number, (result, asset) in enumerate(shown, 1)
         ]
     except (StoreError, OSError) as error:
         get_run_logger().warning("There is no contact sheet: %s", error)

@@ -7,6 +7,7 @@ from typing import Any, TypeVar, cast
 from prefect.client.schemas.objects import State
 from prefect.logging import get_run_logger
 from prefect.states import Completed, Failed
+from prefect.utilities.annotations import quote
 
 from genmedia.errors import ContentRefusedError
 from genmedia.progress import Progress, listener
@@ -59,8 +60,9 @@ def campaign_state(results: Sequence[Result], marked: str = "") -> State[Any]:
     warnings = "; ".join(f"step {result.name}, {warning}" for result in results for warning in result.warnings)
     if warnings:
         message = f"{message}. To be looked at: {warnings}"
+    data = quote(list(results))  # else Prefect looks for futures in every field of every sidecar
     if all(result.done or result.left for result in results):
-        return Completed(message=message, data=list(results))
+        return Completed(message=message, data=data)
     failures = [f"step {result.name}: {result.error}" for result in results if result.error and not result.left]
     more = f"; and {len(failures) - TOLD} more, each in the table of results" if len(failures) > TOLD else ""
-    return Failed(name="Partial", message=f"{message}. {'; '.join(failures[:TOLD])}{more}", data=list(results))
+    return Failed(name="Partial", message=f"{message}. {'; '.join(failures[:TOLD])}{more}", data=data)

@@ -18,6 +18,7 @@ from prefect.client.schemas.objects import State
 from prefect.logging import get_run_logger
 from prefect.runtime import flow_run
 from prefect.states import Failed
+from prefect.utilities.annotations import opaque
 
 from genmedia.errors import GenmediaError, InputError, sentence
 from genmedia.forms.validation import Reading, read_parameters
@@ -27,6 +28,9 @@ from tasks.lost_runs import name_process
 
 TOLD = 5
 """Most faults that a state's message tells in full; the artifact has all of them."""
+
+_OF_PREFECT = ("return_state", "wait_for")
+"""Names of arguments of a call that are for Prefect, not for the task."""
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -50,8 +54,12 @@ class _Task(Task[P, R]):
         self.fn = _ending_in_words(cast("Function[..., Any]", function))
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        """Return what the function returns; an error of ours is raised again."""
-        ended: Any = cast("Any", super()).__call__(*args, **kwargs)
+        """Return what the function returns; an error of ours is raised again.
+
+        Prefect looks twice through everything that a task is given, for futures of other tasks; here it finds only those given as they are.
+        """
+        hidden = {name: value if name in _OF_PREFECT else opaque(value) for name, value in kwargs.items()}
+        ended: Any = cast("Any", super()).__call__(*map(opaque, args), **hidden)
         return ended if kwargs.get("return_state") else _raised(ended)
 
 

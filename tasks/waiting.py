@@ -33,7 +33,7 @@ async def wait_for_job(client: ProviderClient, store: AssetStore, purchase: Purc
 
     async def watch() -> Seen:
         nonlocal bar
-        bar = await Bar.of(step, purchase)  # not before the `try`: a cancellation while it is made must be handled
+        bar = Bar(step, purchase, client.http.clock_scale)
         return _showing(step, bar)
 
     async with store.get_journal() as journal:
@@ -46,6 +46,9 @@ async def wait_for_job(client: ProviderClient, store: AssetStore, purchase: Purc
         except asyncio.CancelledError:
             await to_the_end(_cancel_if_wished(journal, client, purchase.attempt, bar))  # a second cancellation waits for it
             raise
+        finally:
+            if bar:
+                bar.leave()
 
 
 def _showing(step: str, bar: Bar) -> Seen:

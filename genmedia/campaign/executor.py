@@ -1,18 +1,18 @@
 """Running a plan: the inputs of each run once its feeders are done, the purchases that exist already, and the order of the runs."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, field, replace
 from time import monotonic
-from typing import Any
+from typing import Any, NamedTuple
 
 from genmedia.campaign.brief import OnFailure
 from genmedia.campaign.marks import UNMARKED_FEED, Selection
 from genmedia.concurrency import every
 from genmedia.errors import ContentRefusedError, Fault, GenmediaError, InputError, MissingOutputError, contained
 from genmedia.jobs.job import Account, Job
-from genmedia.journal import AttemptState, Journal, StoredAsset, are_there
+from genmedia.journal import Journal, StoredAsset
 from genmedia.journal.order import Order
 from genmedia.progress import tell
 from genmedia.providers.inputs import Input, PendingInput, ResolvedInput
@@ -20,6 +20,7 @@ from genmedia.providers.steps import PlannedStep
 from genmedia.purchasing.budget import LOST, Outlook, outlook_of
 from genmedia.purchasing.buy import Outcome
 from genmedia.purchasing.result import NOT_STARTED, Result, missing
+from genmedia.purchasing.reuse import Stored, all_there
 from genmedia.store import Store
 
 Outputs = Mapping[str, ResolvedInput]
@@ -121,60 +122,91 @@ def order_for(run: PlannedStep, inputs: Sequence[ResolvedInput], account: Accoun
     return replace(order, stride=order.stride * run.takes)
 
 
-async def runs_to_buy(
+class Survey(NamedTuple):
+    """What will become of the runs of a plan, as far as it is known before the first one is bought.
+
+    Attributes:
+        to_buy: The runs to buy that the journal does not answer for, in their order, with the inputs that exist.
+        outlook: The outlook of the others, by their names.
+        stored: The runs whose files are all in the store, by their names: the order of each, and what answers for it.
+    """
+
+    to_buy: list[PlannedStep]
+    outlook: dict[str, Outlook]
+    stored: dict[str, tuple[Order, Stored]]
+
+
+async def survey(
     runs: Sequence[PlannedStep],
     payers: Mapping[str, Account],
     take: int,
     selection: Selection,
     journal: Journal,
     store: Store,
-) -> tuple[list[PlannedStep], dict[str, Outlook]]:
-    """Tell what will become of the runs, as far as it is known before the first one is bought.
-
-    Returns:
-        The runs to buy that the journal does not answer for, with the inputs that exist; and the outlook of the others, by their names.
+) -> Survey:
+    """Tell what will become of the runs. Journal and store are asked about all runs at once that have the same number of feeders above them.
 
     Raises:
         InputError: A stored video ends before the picture that is asked for, or a file of the store was changed or removed for good.
+        StoreError: The store cannot be read.
     """
-    outputs: dict[str, Outputs] = {}
     feeders = {name for run in runs for name in run.feeds}
-    to_buy: list[PlannedStep] = []
-    outlook: dict[str, Outlook] = {}
+    found, outputs, faults = Survey([], {}, {}), dict[str, Outputs](), list[Fault]()
     wished: set[str] = set()
-    faults: list[Fault] = []
-    for run in runs:
-        try:
-            fed = feed(run, outputs)
-        except InputError as error:
-            faults += error.faults
-            continue
-        if lost := next((one for name in fed.feeds if (one := outlook.get(name)) in LOST), None):
-            outlook[run.name] = lost  # without its input it cannot be bought either
-            continue
-        if fed.feeds and not selection.may_buy(run.name):
-            outlook[run.name] = Outlook.NOT_BOUGHT
-            continue
-        if fed.feeds:
-            to_buy.append(fed)
-            continue
-        order = order_for(fed, inputs_of(fed, {}), payers[run.operation.provider], take)
-        order = selection.choose(order, run.name if run.feeds else "")
-        attempt = await journal.bought(order.key)
-        if attempt is None and not order.withheld and order.key not in wished:
-            wished.add(order.key)
-            to_buy.append(fed)
-            continue
-        # Of two runs with the same order, the second reuses the outputs of the first.
-        outlook[run.name] = Outlook.REUSED if order.key in wished else outlook_of(attempt, order.withheld)
-        if attempt and attempt.state is AttemptState.STORED and run.name in feeders:
-            assets = await journal.assets(attempt.id)
-            if await are_there(assets, store.has):
-                outputs[run.name] = await outputs_of(run.name, assets, store)
-    faults += await _unusable(to_buy, store)
+    for wave in _waves(runs):
+        asked: list[tuple[PlannedStep, Order]] = []
+        for run in wave:
+            try:
+                fed = feed(run, outputs)
+            except InputError as error:
+                faults += error.faults
+                continue
+            if fed.feeds:
+                _foresee_fed(fed, found, selection)
+            else:
+                order = order_for(fed, inputs_of(fed, {}), payers[run.operation.provider], take)
+                asked.append((fed, selection.choose(order, run.name if run.feeds else "")))
+        attempts = await journal.bought({order.key for _, order in asked})
+        stored = await all_there(list(attempts.values()), journal, store)
+        for run, order in asked:
+            attempt = attempts.get(order.key)
+            if attempt is None and not order.withheld and order.key not in wished:
+                wished.add(order.key)
+                found.to_buy.append(run)
+                continue
+            # Of two runs with the same order, the second reuses the outputs of the first.
+            found.outlook[run.name] = Outlook.REUSED if order.key in wished else outlook_of(attempt, order.withheld)
+            if there := stored.get(order.key):
+                found.stored[run.name] = order, there
+                if run.name in feeders:
+                    outputs[run.name] = await outputs_of(run.name, there.assets, store)
+    places = {run.name: place for place, run in enumerate(runs)}
+    found.to_buy.sort(key=lambda run: places[run.name])
+    faults += await _unusable(found.to_buy, store)
     if faults:
         raise InputError(faults)
-    return to_buy, outlook
+    return found
+
+
+def _foresee_fed(run: PlannedStep, found: Survey, selection: Selection) -> None:
+    """Tell what will become of a run whose inputs are still to be made."""
+    if lost := next((one for name in run.feeds if (one := found.outlook.get(name)) in LOST), None):
+        found.outlook[run.name] = lost  # without its input it cannot be bought either
+    elif selection.may_buy(run.name):
+        found.to_buy.append(run)
+    else:
+        found.outlook[run.name] = Outlook.NOT_BOUGHT
+
+
+def _waves(runs: Sequence[PlannedStep]) -> list[list[PlannedStep]]:
+    """Return the runs in groups: those that no run feeds, those that only runs of the first group feed, and so on."""
+    waves: list[list[PlannedStep]] = []
+    wave_of: dict[str, int] = {}
+    for run in runs:
+        wave_of[run.name] = number = max((wave_of[name] + 1 for name in run.feeds), default=0)
+        waves.extend([] for _ in range(number + 1 - len(waves)))
+        waves[number].append(run)
+    return waves
 
 
 async def _unusable(runs: Iterable[PlannedStep], store: Store) -> list[Fault]:
@@ -186,15 +218,15 @@ async def _unusable(runs: Iterable[PlannedStep], store: Store) -> list[Fault]:
     return [Fault(place, why) for place, why in told if why]
 
 
-def check_apart(plan: Sequence[PlannedStep], payers: Mapping[str, Account]) -> None:
-    """Refuse runs with the same order: it would be bought only once.
+def check_apart(wishes: Mapping[str, Order]) -> None:
+    """Refuse runs with the same order: it would be bought only once. `wishes` has the order of each run; see `first_orders`.
 
     Raises:
         InputError: Each such run, with the run whose order it repeats.
     """
     first: dict[str, str] = {}
     faults: list[Fault] = []
-    for name, wish in first_orders(plan, payers).items():
+    for name, wish in wishes.items():
         same = first.setdefault(wish.key, name)
         if same != name:
             mend = "remove one, or let them differ, as by a seed; another take of the whole buys it again"
@@ -229,7 +261,12 @@ Perform = Callable[[PlannedStep, list[ResolvedInput]], Awaitable[RunResult]]
 
 
 async def run_plan(
-    runs: Sequence[PlannedStep], perform: Perform, *, at_once: int | None, on_failure: OnFailure = "continue"
+    runs: Sequence[PlannedStep],
+    perform: Perform,
+    *,
+    at_once: int | None,
+    on_failure: OnFailure = "continue",
+    stored: Collection[str] = (),
 ) -> list[RunResult]:
     """Perform each run as soon as those that feed it are done. The runs that a failed one feeds are not started.
 
@@ -239,6 +276,7 @@ async def run_plan(
         at_once: Most runs under way at once; None for no limit.
         on_failure: `continue` to go on with the others when one has failed, `stop` to start nothing more. Runs under way are waited for in
             any case: they are paid for. Refused content stops only the runs that it feeds.
+        stored: Names of the runs whose files are stored: they wait for no slot.
     """
     slots, failed = asyncio.Semaphore(at_once) if at_once else nullcontext(), False
     started: dict[str, asyncio.Task[RunResult]] = {}
@@ -252,7 +290,7 @@ async def run_plan(
             "unit": run.operation.unit,
         }
         fed_by = {name: await started[name] for name in run.feeds}
-        async with slots:
+        async with nullcontext() if run.name in stored else slots:
             if any(result.left for result in fed_by.values()):
                 return RunResult(**whose, status=Outcome.NOT_BOUGHT, error=UNMARKED_FEED)
             if (failed and on_failure == "stop") or not all(result.done for result in fed_by.values()):

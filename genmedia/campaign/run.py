@@ -18,7 +18,7 @@ from genmedia.campaign.executor import (
     order_for,
     outputs_of,
     run_plan,
-    runs_to_buy,
+    survey,
 )
 from genmedia.campaign.host import Host
 from genmedia.campaign.marks import Selection, read_marks
@@ -40,10 +40,11 @@ from genmedia.providers.sources import File, Unreadable
 from genmedia.providers.steps import Operation, PlannedStep, StepKind, Submit
 from genmedia.purchasing.acquire import acquire
 from genmedia.purchasing.budget import Foreseen, Outlook, Plan, check_plans, run_cap, shares
-from genmedia.purchasing.buy import Purchase
+from genmedia.purchasing.buy import Outcome, Purchase
 from genmedia.purchasing.calls import Assets
 from genmedia.purchasing.receive import Received
 from genmedia.purchasing.recover import work_under_way
+from genmedia.purchasing.reuse import Stored, reuse
 from genmedia.store import Store
 from genmedia.store.named_files import Files, files_at_hand, look_at
 from genmedia.transport.pace import ranked
@@ -89,7 +90,7 @@ async def run_campaign(brief: Brief, host: Host[Any]) -> Ended:
             foreseen = await run.price(journal)
         with _logging_ends(host.log):
             announce(one.name for one in foreseen)
-            results = await run.buy()
+            results = await run.buy(journal)
         await host.show_results(brief.name, results, assets, run.store)
     return Ended(results, run.selection.tell())
 
@@ -109,11 +110,11 @@ async def _naming_paid_work(name: str, assets: Assets) -> AsyncGenerator[None]:
 
 @contextmanager
 def _logging_ends(log: Log) -> Generator[None]:
-    """Write a line into the log for each step that ends in this block."""
+    """Write a line into the log for each step that ends in this block; the plan has told how many are reused."""
     listening = listener.get()
 
     def log_too(news: Progress) -> None:
-        if news.over:
+        if news.over and news.what != Outcome.REUSED:
             log.info("%s: %s", news.step, news.what)
         listening(news)
 
@@ -136,6 +137,7 @@ class _Run:
     payers: dict[str, Credentials] = field(default_factory=dict[str, Credentials])
     plan: list[PlannedStep] = field(default_factory=list[PlannedStep])
     to_buy: list[PlannedStep] = field(default_factory=list[PlannedStep])
+    _stored: Mapping[str, tuple[Order, Stored]] = field(default_factory=dict[str, "tuple[Order, Stored]"])
     selection: Selection = field(default_factory=Selection)
     _clients: dict[str, ProviderClient] = field(default_factory=dict[str, ProviderClient])
     _operations: dict[str, Operation | Sequence[Fault]] = field(default_factory=dict[str, "Operation | Sequence[Fault]"])
@@ -217,8 +219,9 @@ class _Run:
             self.selection = await self._select()
         self.plan = self._named(await self._planned(steps, faults))
         self._fed = {run.name for run in self.plan if run.feeds}
-        check_apart(self.plan, self._accounts)
-        self._warn_of_look_alikes()
+        wishes = first_orders(self.plan, self._accounts)
+        check_apart(wishes)
+        self._warn_of_look_alikes(wishes)
         self._places = self._places or {run.name: placed(step=(number, run.name)) for number, run in enumerate(self.plan, 1)}
 
     async def _select(self) -> Selection:
@@ -253,6 +256,7 @@ class _Run:
         """
         readable = [step for step in steps if not isinstance(step, Unreadable)]
         known = [step for step in readable if not kind_of(step).asks or kind_of(step).provider in self.payers]
+        at_hand = set(map(id, known))
         operations = await self._describe(known)  # a sandbox names its origins with its first answer
         origins = {provider: client.http.origins for provider, client in self._clients.items()}
         readers = [self._clients[kind.provider] for kind in kinds() if kind.reads_addresses and kind.provider in self._clients]
@@ -260,7 +264,7 @@ class _Run:
         seen = self._files.found.keys() | self._files.wrong.keys()
         others = await self._look_at([name for name in named_files(readable, origins) if name not in seen], fetcher)
         files = Files({**self._files.found, **others.found}, {**self._files.wrong, **others.wrong})
-        written = [step if isinstance(step, Unreadable) or step in known else _unpaid(step, files) for step in steps]
+        written = [step if isinstance(step, Unreadable) or id(step) in at_hand else _unpaid(step, files) for step in steps]
         return plan_steps(written, operations, files, origins, faults)
 
     async def _describe(self, steps: Sequence[AnyStep]) -> Mapping[str, Operation | Sequence[Fault]]:
@@ -274,6 +278,8 @@ class _Run:
 
     def _named(self, plan: Sequence[PlannedStep]) -> list[PlannedStep]:
         """Return the plan with new names for the steps to which marks give another seed, so that the names show the seed."""
+        if self.selection.marks is None:
+            return list(plan)
         named = {run.name: run.name for run in plan}
         for run in plan:
             if not run.feeds:
@@ -285,9 +291,8 @@ class _Run:
 
         return [replace(run, name=named[run.name], inputs=tuple(map(fed, run.inputs))) for run in plan]
 
-    def _warn_of_look_alikes(self) -> None:
+    def _warn_of_look_alikes(self, wishes: Mapping[str, Order]) -> None:
         """Warn in the log, before anything is bought, of steps that ask for nearly the same: each is bought."""
-        wishes = first_orders(self.plan, self._accounts)
         asked = {name: (f"{wish.account} {wish.operation} {wish.take}", wish.request) for name, wish in wishes.items()}
         for sentence in look_alike(asked):
             self.log.warning("%s", sentence)
@@ -306,11 +311,13 @@ class _Run:
             await self.store.sweep()
         except StoreError as error:
             self.log.warning("what earlier runs left on its way in was not cleared away: %s", error.what)
-        self.to_buy, outlook = await runs_to_buy(self.plan, self._accounts, self.brief.take, self.selection, journal, self.store)
+        found = await survey(self.plan, self._accounts, self.brief.take, self.selection, journal, self.store)
+        self.to_buy, self._stored = found.to_buy, found.stored
         caps = await self._caps(journal)
         keys = {run.name: self._wish(run, inputs_of(run, {})).key for run in self.to_buy if not run.feeds}
         foreseen = [
-            _foreseen(run.name, run.operation, keys.get(run.name, ""), outlook.get(run.name, Outlook.TO_BUY)) for run in self.plan
+            _foreseen(run.name, run.operation, keys.get(run.name, ""), found.outlook.get(run.name, Outlook.TO_BUY))
+            for run in self.plan
         ]
         self._plans = {provider: self._plan(payer, foreseen, caps[provider]) for provider, payer in self.payers.items()}
         await self.host.show_plan(self.brief.name, foreseen, self._plans, self.selection.tell())
@@ -361,8 +368,8 @@ class _Run:
 
     # Buying
 
-    async def buy(self) -> list[RunResult]:
-        """Buy what is planned, wait for its jobs, and store their outputs.
+    async def buy(self, journal: Journal) -> list[RunResult]:
+        """Buy what is planned, wait for its jobs, and store their outputs. What is stored needs no work of the runner.
 
         Raises:
             InputError: An input, stored or still to be made, cannot get to its provider.
@@ -371,7 +378,12 @@ class _Run:
             for sentence in await explain(self.plan, self._clients, self.store) if self.to_buy else ():
                 self.log.info("%s", sentence)
             staged = await self._stage()
-        return await run_plan(staged, self._perform, at_once=self.brief.at_once, on_failure=self.brief.on_failure)
+
+        async def perform(run: PlannedStep, inputs: list[ResolvedInput]) -> RunResult:
+            return await self._perform(run, inputs, journal)
+
+        once, failing = self.brief.at_once, self.brief.on_failure
+        return await run_plan(staged, perform, at_once=once, on_failure=failing, stored=self._stored.keys())
 
     async def _stage(self) -> list[PlannedStep]:
         """Return the plan with its existing inputs brought to where their providers read them, before the first credit is spent.
@@ -391,12 +403,12 @@ class _Run:
         order = order_for(run, inputs, self.payers[run.operation.provider].payer, self.brief.take)
         return self.selection.choose(order, run.name if run.name in self._fed else "")
 
-    def _order(self, run: PlannedStep, inputs: Sequence[ResolvedInput]) -> Order:
+    def _order(self, run: PlannedStep, inputs: Sequence[ResolvedInput], wish: Order) -> Order:
         """Return the order of a run with the purpose, caps and patience of this run of the campaign."""
         brief, provider = self.brief, run.operation.provider
         payer, plan = self.payers[provider], self._plans[provider]
         return replace(
-            self._wish(run, inputs),
+            wish,
             assumed=payer.assumed_price,
             if_in_doubt=payer.if_in_doubt,
             purpose=Purpose(
@@ -413,10 +425,11 @@ class _Run:
             attempts=brief.attempts,
         )
 
-    async def _perform(self, run: PlannedStep, inputs: list[ResolvedInput]) -> RunResult:
+    async def _perform(self, run: PlannedStep, inputs: list[ResolvedInput], journal: Journal) -> RunResult:
         begun, operation = monotonic(), run.operation
         kind, provider = operation.kind, operation.provider
-        order, payer, runner = self._order(run, inputs), self.payers[provider], self.host.runner
+        wish, there = self._stored.get(run.name) or (self._wish(run, inputs), None)
+        order, payer, runner = self._order(run, inputs, wish), self.payers[provider], self.host.runner
         client, job = self._tasked[provider], None
 
         async def deliver(sending: AsyncExitStack) -> Submit:
@@ -430,8 +443,11 @@ class _Run:
             job = await runner.wait(payer, self.assets, purchase, run.name, self.brief.patience)
             return await runner.store(payer, self.assets, purchase, job)
 
-        async with self._locks[order.key]:  # equal inputs give two runs the same order: the second reuses
-            acquired = await acquire(run.name, self.assets, self._plans[provider].spare, submit, finish, self.log)
+        if there:
+            acquired = await reuse(run.name, order, there, journal, self.store)
+        else:
+            async with self._locks[order.key]:  # equal inputs give two runs the same order: the second reuses
+                acquired = await acquire(run.name, self.assets, self._plans[provider].spare, submit, finish, self.log)
         if self.brief.delete_after and acquired.assets:
             await self._delete(kind, client, run.name, acquired.purchase.job_id)
         return RunResult(

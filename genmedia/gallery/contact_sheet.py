@@ -12,7 +12,9 @@ from genmedia.store.sidecar import Coordinate
 MAX_BYTES = 140_000
 """Largest sheet, in bytes: it leaves room for base64 and some text in a Prefect artifact of at most 200 kB."""
 
-_MOST_TILES = 160
+MOST_TILES = 160
+"""Most tiles of a sheet; of more results the last tile tells the number that is not shown."""
+
 _LARGEST_TILE = 320
 _MOST_PIXELS = 1_500_000
 _QUALITIES = (82, 62)
@@ -51,7 +53,7 @@ def make_contact_sheet(
     """
     if not entries:
         raise ValueError("a contact sheet needs at least one entry")
-    shown = entries if len(entries) <= _MOST_TILES else entries[: _MOST_TILES - 1]
+    shown = entries if len(entries) <= MOST_TILES else entries[: MOST_TILES - 1]
     more = [(f"and {len(entries) - len(shown)} more", None)] if len(shown) < len(entries) else []
     count = len(shown) + len(more)
     rows = math.ceil(count / (columns or math.ceil(math.sqrt(1.5 * count))))

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
+from functools import cached_property
 from typing import Any
 
 from genmedia.jobs.job import Account, amount
@@ -106,7 +107,7 @@ class Order:
         """The kind of job that it is, for which running times are learned: provider, origin, operation and size."""
         return f"{str(self.account).rpartition('|')[0]}|{self.operation}|{self.size}"
 
-    @property
+    @cached_property
     def key(self) -> str:
         """The submission key."""
         return submission_key(self.account, self.operation, self.request, self.take)

@@ -1,7 +1,7 @@
 """Reading the journal: submissions, attempts, files and waiters."""
 
 import json
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -86,10 +86,13 @@ class Reading:
         """Return the attempt that answers for the submission `key`; None when nothing was bought or all attempts ended without a result."""
         return await self._find(attempts.c.key == key, attempts.c.state.in_(LIVE))
 
-    async def bought(self, key: str) -> Attempt | None:
-        """Return the same as `live_attempt`, but None for an attempt that is only intended: it counts as still to buy."""
-        attempt = await self.live_attempt(key)
-        return None if attempt and attempt.state is AttemptState.INTENDED else attempt
+    async def bought(self, keys: Collection[str]) -> dict[str, Attempt]:
+        """Return the attempts that answer for these submissions, by key; one that is only intended is left out: it counts as still to buy."""
+        found: dict[str, Attempt] = {}
+        bought = attempts.c.state.in_(LIVE), attempts.c.state != AttemptState.INTENDED
+        for some in in_parts(sorted(keys)):
+            found |= {one.key: one for one in await self._find_all(attempts.c.key.in_(some), *bought)}
+        return found
 
     @uncancellable
     async def answered(self, keys: Collection[str]) -> set[str]:
@@ -150,18 +153,23 @@ class Reading:
         """True if the attempt has an owner that still lives and has not given it up."""
         return attempt.owner not in (None, *given_up) and await self._owners.lives(process_of(attempt.owner))
 
-    @retry_while_unreachable
     async def assets(self, attempt_id: int) -> list[StoredAsset]:
-        """Return the files of an attempt, in the order of its outputs.
+        """Return the files of an attempt; see `assets_of`."""
+        return (await self.assets_of([attempt_id]))[attempt_id]
 
-        The list is empty if the sidecar of one of them cannot be read: then the files are fetched again, and not bought again.
+    @retry_while_unreachable
+    async def assets_of(self, attempt_ids: Sequence[int]) -> dict[int, list[StoredAsset]]:
+        """Return the files of each of these attempts, in the order of its outputs.
+
+        A list is empty if the sidecar of one of its files cannot be read: then the files are fetched again, and not bought again.
         """
-        query = sa.select(assets).where(assets.c.attempt == attempt_id).order_by(assets.c.number, assets.c.id)
+        rows: dict[int, list[sa.Row[Any]]] = {one: [] for one in attempt_ids}
         async with self._database.transaction(reading=True) as connection:
-            rows = await connection.execute(query)
-            with suppress(ValueError):
-                return [as_asset(row) for row in rows]
-            return []
+            for some in in_parts(attempt_ids):
+                query = sa.select(assets).where(assets.c.attempt.in_(some)).order_by(assets.c.number, assets.c.id)
+                for row in await connection.execute(query):
+                    rows[row.attempt].append(row)
+        return {one: _readable(some) for one, some in rows.items()}
 
     @uncancellable
     async def runs(self) -> dict[tuple[str, int], str]:
@@ -296,3 +304,10 @@ class Reading:
                 )
                 for row in rows
             ]
+
+
+def _readable(rows: Iterable[sa.Row[Any]]) -> list[StoredAsset]:
+    """Return the files of these rows; none if the sidecar of one cannot be read."""
+    with suppress(ValueError):
+        return [as_asset(row) for row in rows]
+    return []

@@ -181,7 +181,7 @@ def as_row(asset: StoredAsset) -> dict[str, Any]:
 
 def as_asset(row: sa.Row[Any]) -> StoredAsset:
     """Return the file of a row."""
-    sidecar = Sidecar.model_validate(json.loads(row.sidecar))
+    sidecar = Sidecar.model_validate_json(row.sidecar)
     return StoredAsset(row.path, row.output, row.sha256, sidecar, row.forgotten_at)
 
 

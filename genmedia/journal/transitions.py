@@ -244,9 +244,8 @@ class Transitions(Reading):
         """
         which = attempts.c.account.in_(accounts), attempts.c.remote_id == remote_id, attempts.c.state == AttemptState.BOUND
         new = attempts.c.over_at.is_(None), attempts.c.hinted_at.is_(None)
-        async with self._database.transaction() as connection:
+        async with self._database.transaction(waking=True) as connection:
             await connection.execute(attempts.update().where(*which, *new).values(hinted_at=Now()))
-        self._database.changes.fire()
 
     async def unbind(self, attempt_id: int) -> bool:
         """Write down that the job of an attempt was never started, so that it is still to buy; return False when it has changed."""

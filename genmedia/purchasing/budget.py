@@ -3,6 +3,7 @@
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import cached_property
 from typing import NoReturn
 
 from genmedia.errors import ApiError, BudgetError
@@ -157,7 +158,7 @@ class Plan:
         """Provider that is paid."""
         return self.account.partition("|")[0]
 
-    @property
+    @cached_property
     def cost(self) -> float:
         """Sum of the prices that are known."""
         return sum(price or 0 for price in self.prices.values())

@@ -1,7 +1,7 @@
 """The one function that every purchase passes through: look, intend, submit, bind."""
 
 import asyncio
-from collections.abc import AsyncGenerator, Awaitable, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext, suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -205,14 +205,24 @@ def _may_answer(order: Order, attempt: Attempt | None) -> bool:
 async def _answer_with(journal: Journal, order: Order, attempt: Attempt, has: Has) -> Purchase:
     assert attempt.remote_id is not None  # only an attempt that is intended or in doubt has none
     assets = tuple(await journal.assets(attempt.id))
-    # Uses that their sidecars tell are written down already: a second run of the same campaign writes nothing.
-    if order.purpose.campaign and not (assets and all(asset.tells_use(order.purpose) for asset in assets)):
-        await journal.use(order.key, order.purpose)
     if attempt.state is AttemptState.STORED and await are_there(assets, has):
-        return _purchase(order, attempt, attempt.remote_id, Outcome.REUSED, assets)
+        return await reused(journal, order, attempt, assets)
+    await _note_use(journal, order, assets)
     others = [one for one in await journal.waiters(attempt.id) if one.lives and one.run != order.purpose.run]
     joined = attempt.state is AttemptState.BOUND and others
     return _purchase(order, attempt, attempt.remote_id, Outcome.JOINED if joined else Outcome.REATTACHED)
+
+
+async def reused(journal: Journal, order: Order, attempt: Attempt, assets: tuple[StoredAsset, ...]) -> Purchase:
+    """Return the purchase of an order that is met by the files of an attempt, and write down the use of them."""
+    await _note_use(journal, order, assets)
+    return _purchase(order, attempt, attempt.remote_id or "", Outcome.REUSED, assets)
+
+
+async def _note_use(journal: Journal, order: Order, assets: Sequence[StoredAsset]) -> None:
+    # Uses that their sidecars tell are written down already: a second run of the same campaign writes nothing.
+    if order.purpose.campaign and not (assets and all(asset.tells_use(order.purpose) for asset in assets)):
+        await journal.use(order.key, order.purpose)
 
 
 def _purchase(order: Order, attempt: Attempt, job_id: str, outcome: Outcome, assets: tuple[StoredAsset, ...] = ()) -> Purchase:

@@ -1,7 +1,7 @@
 """The interface of any place for files, and the errors for its faults."""
 
 import errno
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from pathlib import Path, PurePosixPath
 from typing import Protocol
@@ -63,6 +63,10 @@ class Files(Protocol):
 
     async def size(self, path: str) -> int | None:
         """Size of a file in bytes; None when there is none."""
+        ...
+
+    async def sizes(self, paths: Sequence[str]) -> Mapping[str, int]:
+        """Return the size in bytes of each of these files that is there, by path: the same as many calls of `size`, in fewer requests."""
         ...
 
     def walk(self) -> AsyncIterator[tuple[str, int, str]]:

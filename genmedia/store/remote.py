@@ -7,11 +7,13 @@ others (measured on Ceph RADOS Gateway 16 and rclone 1.75). Two writers notice e
 import asyncio
 import hashlib
 import os
+import posixpath
 import tempfile
 from base64 import b64encode
-from collections.abc import AsyncGenerator, AsyncIterator, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from datetime import UTC, datetime, timedelta
+from itertools import groupby
 from math import ceil
 from mimetypes import guess_type
 from operator import itemgetter
@@ -44,6 +46,9 @@ PART_BYTES = 8 * 2**20
 
 AT_ONCE = 3
 """Most parts that are uploaded, and kept in memory, at a time."""
+
+LISTED = 64
+"""Least number of files of one campaign that are looked for by a listing, which has a thousand files in each answer."""
 
 ANSWER_SECONDS = 60.0
 SLOWEST_BYTES = 2**20
@@ -195,15 +200,32 @@ class RemoteFiles:
             return None
         return int(found["size"]) if found["type"] == "file" else None
 
+    async def sizes(self, paths: Sequence[str]) -> Mapping[str, int]:
+        """Sizes of those of the files that are there: of many, by one listing of the folder that they have in common in each campaign."""
+        found: dict[str, int] = {}
+        for _, some in groupby(sorted(paths), key=lambda path: path.partition("/")[0]):
+            asked = list(some)
+            if len(asked) < LISTED:
+                sizes = zip(asked, await asyncio.gather(*map(self.size, asked)), strict=True)
+                found |= {path: size for path, size in sizes if size is not None}
+            else:
+                listed = await self._list(posixpath.commonpath([posixpath.dirname(path) for path in asked]))
+                found |= {path: int(listed[path]["size"]) for path in asked if path in listed}
+        return found
+
     async def walk(self) -> AsyncIterator[tuple[str, int, str]]:
         """Yield every file, in order of path: its path, its size in bytes, and its entity tag and time as far as the place gives them."""
+        for name, info in sorted((await self._list("")).items(), key=itemgetter(0)):
+            if not name.startswith(f"{_CLAIMS}/"):
+                yield name, int(info["size"]), _version(info)
+
+    async def _list(self, folder: str) -> Mapping[str, Mapping[str, Any]]:
+        """List every file of a folder and of those below it; return what the place tells of each, by its path below the root."""
         found: dict[str, Any] = {}
         with suppress(FileNotFoundError):
             async with self._asked(f"{self.label} could not be listed"):
-                found = await self.fs._find(self.base, detail=True)
-        for name, info in sorted(((one.removeprefix(f"{self.base}/"), info) for one, info in found.items()), key=itemgetter(0)):
-            if not name.startswith(f"{_CLAIMS}/"):
-                yield name, int(info["size"]), _version(info)
+                found = await self.fs._find(self._full(folder).rstrip("/"), detail=True)
+        return {name.removeprefix(f"{self.base}/"): info for name, info in found.items()}
 
     async def sweep(self, seconds: float) -> int:
         """Remove incoming files and copies on this machine that are older than `seconds`; return the number of files removed."""

@@ -9,7 +9,7 @@ import hashlib
 import json
 import random
 import shutil
-from collections.abc import AsyncIterator, Generator, Iterable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Generator, Iterable, Mapping
 from contextlib import AbstractAsyncContextManager, contextmanager, suppress
 from dataclasses import dataclass
 from itertools import chain, count, islice
@@ -308,6 +308,15 @@ class Store:
         """
         found = await self.files.size(path)
         return found is not None and size in (None, found) and await self.files.size(f"{path}.json") is not None
+
+    async def those_there(self, paths: Iterable[str]) -> Callable[[str, int | None], Awaitable[bool]]:
+        """Look for many assets and their sidecars at once; return a function that tells of each what `has` would have told now."""
+        found = await self.files.sizes([one for path in dict.fromkeys(paths) for one in (path, f"{path}.json")])
+
+        async def has(path: str, size: int | None = None) -> bool:
+            return path in found and size in (None, found[path]) and f"{path}.json" in found
+
+        return has
 
     async def asset(self, path: str) -> Path:
         """Return the path of a local file with the content of an asset, only for reading.

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from genmedia.campaign.executor import check_apart, inputs_of, order_for
+from genmedia.campaign.executor import check_apart, first_orders, inputs_of, order_for
 from genmedia.campaign.plan import plan_steps
 from genmedia.campaign.steps import Campaign
 from genmedia.errors import Fault, InputError, NotFoundError
@@ -399,7 +399,9 @@ def test_a_picture_beyond_the_end_of_a_film_is_refused_once_the_film_is_there() 
 
 
 def check(*steps: dict[str, Any]) -> None:
-    check_apart(plan_chain(chain(*steps), TECHNIQUES, FILES, ORIGINS), {"flora": Account("flora", "https://app.flora.ai")})
+    check_apart(
+        first_orders(plan_chain(chain(*steps), TECHNIQUES, FILES, ORIGINS), {"flora": Account("flora", "https://app.flora.ai")})
+    )
 
 
 def test_steps_that_ask_for_the_very_same_are_refused_by_both_names() -> None:

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from genmedia import errors
-from genmedia.campaign.executor import order_for, outputs_of, runs_to_buy
+from genmedia.campaign.executor import order_for, outputs_of, survey
 from genmedia.campaign.marks import Selection
 from genmedia.gallery.forget import Traces, find_traces, forget
 from genmedia.gallery.page import DATA, write_gallery
@@ -253,8 +253,9 @@ async def test_a_step_that_would_be_fed_with_it_is_told_so_before_anything_is_bo
     with pytest.raises(
         errors.InputError, match=r"step next, input input_image: step hero, output_image was forgotten on 20.* by a person"
     ):
-        await runs_to_buy(plan, payers, 1, Selection(), keeper.journal, keeper.store)
-    assert await runs_to_buy(plan[:1], payers, 1, Selection(), keeper.journal, keeper.store) == ([], {"hero": Outlook.REUSED})
+        await survey(plan, payers, 1, Selection(), keeper.journal, keeper.store)
+    found = await survey(plan[:1], payers, 1, Selection(), keeper.journal, keeper.store)
+    assert (found.to_buy, found.outlook, list(found.stored)) == ([], {"hero": Outlook.REUSED}, ["hero"])
     again, _ = await keeper.buy(order=order_for(plan[0], [photo], keeper.client.account, 1))
     (given,) = (await outputs_of("hero", again.assets, keeper.store)).values()
     with pytest.raises(errors.InputError, match="was forgotten on"):

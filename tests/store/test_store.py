@@ -106,6 +106,26 @@ async def store(place: Place) -> AsyncGenerator[Store]:
         yield opened
 
 
+@pytest.mark.parametrize("listed", [1, 100])
+async def test_many_assets_are_looked_for_at_once_with_the_same_result_as_one_by_one(
+    store: Store, monkeypatch: pytest.MonkeyPatch, listed: int
+) -> None:
+    monkeypatch.setattr("genmedia.store.remote.LISTED", listed)
+    one = await put(store)
+    other = await put(store, b"other", campaign="tea", step="late")
+    bare = await put(store, b"without a sidecar", key="decade00", output="other")
+    await store.files.remove(f"{bare}.json")
+    paths = [one, other, bare, "coffee/hero/nothing.png", "nowhere/at/all.png"]
+
+    has = await store.those_there(paths)
+
+    for path in paths:
+        for size in (None, 5, 17):
+            assert await has(path, size) == await store.has(path, size), (path, size)
+    assert await has(one, 5)
+    assert not await has(bare, 17)
+
+
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
     return tmp_path / "media"

@@ -50,7 +50,10 @@ async def company(prefect: str, world: Sandbox, buckets: Buckets, tmp_path: Path
     return made
 
 
-async def test_a_chain_over_all_four_providers_ends_in_the_bucket_whole_and_is_not_bought_again(company: PrefectCompany) -> None:
+async def test_a_chain_over_all_four_providers_ends_in_the_bucket_whole_and_is_not_bought_again(
+    company: PrefectCompany, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tasks.bars.LONG_SECONDS", 0.0)
     first = await company.run("all-four", *ALL)
     bought = company.bought
     second = await company.run("all-four", *ALL)

@@ -67,6 +67,8 @@ async def test_cancelling_a_run_takes_back_what_has_not_started_unless_another_r
     run = await start(prefect, pool, long_video, parameters)
     await until(lambda: run.awaits == 4)
     await until(lambda: len(genova.jobs) == 5)
+    while len(await bars_of(str(run.id))) < 4:
+        await asyncio.sleep(0.1)
 
     await run.cancel()
 

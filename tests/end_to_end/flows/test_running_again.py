@@ -1,13 +1,22 @@
 """Prefect's ways of running something again, and a stop in the middle of much, buy only what is not bought."""
 
 import asyncio
+import json
 import os
 import signal
 from typing import Any
+from uuid import UUID
 
 import pytest
 from prefect import flow
 from prefect.client.orchestration import get_client
+from prefect.client.schemas.filters import (
+    ArtifactFilter,
+    ArtifactFilterFlowRunId,
+    ArtifactFilterType,
+    FlowRunFilter,
+    FlowRunFilterId,
+)
 from prefect.states import AwaitingRetry
 
 from deployments.local_run import Terminated, run_here
@@ -59,6 +68,26 @@ async def test_after_the_last_retry_of_a_flow_its_state_says_what_is_missing(gen
 
     assert (ended.name, ended.message.partition(";")[0]) == ("Partial", "1 failed")
     assert len(genova.jobs) == 2
+
+
+async def test_what_is_stored_has_a_row_in_the_table_of_the_run_and_no_task_run(genova: Studio) -> None:
+    names = ["a cup", "a mug", "a jug"]
+    await run_here(image_batch, pictures(genova, *names))
+
+    ended = await run_here(image_batch, pictures(genova, *names))
+
+    run_id = ended.page.rpartition("/")[2]
+    assert ended.message == "3 reused; nothing charged"
+    async with get_client() as client:
+        mine = FlowRunFilter(id=FlowRunFilterId(any_=[UUID(run_id)]))
+        while not (tasks := await client.read_task_runs(flow_run_filter=mine)):
+            await asyncio.sleep(0.1)  # Prefect writes them down in their order: the gallery's is the last
+        table = ArtifactFilter(flow_run_id=ArtifactFilterFlowRunId(any_=[UUID(run_id)]), type=ArtifactFilterType(any_=["table"]))
+        (results,) = await client.read_artifacts(artifact_filter=table)
+    assert [one.name for one in tasks] == ["write-gallery"]
+    rows = json.loads(str(results.data))
+    assert [(row["step"], row["status"]) for row in rows] == [(result.name, "Reused") for result in ended.result]
+    assert all(row["files"] for row in rows)
 
 
 @flow

@@ -52,7 +52,10 @@ async def test_a_chain_at_the_flora_of_today_puts_its_file_up_into_the_workspace
     assert sorted((cost["charged"], cost["unit"]) for cost in costs) == told
 
 
-async def test_of_two_runs_that_wait_for_one_job_one_has_joined_and_the_other_tells_what_it_cost(studio: Studio) -> None:
+async def test_of_two_runs_that_wait_for_one_job_one_has_joined_and_the_other_tells_what_it_cost(
+    studio: Studio, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tasks.bars.LONG_SECONDS", 0.0)
     studio.change(settings={"advance": "time", "run": [20000, 20000]})
     async with asyncio.TaskGroup() as group:
         runs = [group.create_task(run(studio, "both", TWO_STEPS[0])) for _ in range(2)]
