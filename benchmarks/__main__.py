@@ -15,9 +15,9 @@ from cyclopts import Parameter
 from benchmarks.report import Report, machine, printed, write_document
 from benchmarks.runner import measure
 
-BENCHMARKS = ("batch", "requests", "accounts")
+BENCHMARKS = ("batch", "requests", "accounts", "imports", "journal", "sandbox", "large_file", "submissions")
 """Modules of this folder, in the order of the document."""
-IN_QUICK = BENCHMARKS
+IN_QUICK = BENCHMARKS[:4]
 """Those that `--quick` runs where none is named."""
 RESULTS = Path(".genmedia") / "bench"
 

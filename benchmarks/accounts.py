@@ -123,15 +123,25 @@ def _servers(quick: bool) -> Generator[Mapping[str, Any]]:
         yield {"sandbox": url} if quick else {"sandbox": url, "postgres": running.enter_context(servers.postgres())}
 
 
+def _told(numbers: Mapping[Plan, float]) -> str:
+    return ", ".join(f"{number:g} on {plan}" for plan, number in numbers.items())
+
+
+def _told(numbers: Mapping[Plan, float]) -> str:
+    return ", ".join(f"{number:g} on {plan}" for plan, number in numbers.items())
+
+
 _COMBINATIONS = list(product(IMAGES, ("SQLite", "PostgreSQL"), (1, 2, 3)))
 _SEVERAL = [_way(*one) for one in _COMBINATIONS if one[2] > 1]
 
 BENCHMARK = Benchmark(
-    about="One, two and three processes buy images from one account of Genova at the same time, each its part of them "
-    f"({', '.join(f'{images} on {plan}' for plan, images in IMAGES.items())}; `make bench-quick`: {QUICK_IMAGES} on Pro), with one journal; and three loops that know nothing of each other and wait when they are refused. Each job "
-    f"runs {RUN:g} s by the sandbox's clock, which is {', '.join(f'{scale:g} (on {plan})' for plan, scale in SCALES.items())} times as fast as the "
-    "world's: a second that this machine loses counts as so many. The share is what the plan allows, the longer of the time by open jobs and "
-    f"that by requests ({NEEDED} an image), over the time from the first job's beginning to the last one's end at the provider.",
+    about=f"""One, two and three processes buy images from one account of Genova at the same time, each its part of them
+    ({_told(IMAGES)}; `make bench-quick`: {QUICK_IMAGES} on Pro), with one
+    journal; beside three loops that know nothing of each other and wait when they are refused. Each job runs {RUN:g} s by the
+    sandbox's clock, which is {_told(SCALES)} times as fast as the
+    world's: a second that this machine loses counts as so many. The share is what the plan allows, the longer of the time by open
+    jobs and that by requests ({NEEDED} an image), over the time from the first job's beginning to the last one's end at the
+    provider.""",
     figures=(
         Figure(
             "share", "% of what the limits allow", {way: Goal(90 if "Free" in way else 97, at_least=True) for way in _SEVERAL}

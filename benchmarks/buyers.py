@@ -37,7 +37,8 @@ async def buy(flow: Flow[..., Any], parameters: Mapping[str, Any], customer: Cus
     """Run a flow that buys without Prefect, into a store in a folder."""
     store = AssetStore(root=str(root), journal=SecretStr(journal))
     named = {"account": customer.shown["account"], "store": NAME, **parameters}
-    return await run_directly(flow, named, store, lambda *_: credentials(customer))
+    payer = credentials(customer)
+    return await run_directly(flow, named, store, lambda _provider, _name: payer)
 
 
 async def buy_with_prefect(flow: Flow[..., Any], parameters: Mapping[str, Any], customer: Customer, root: Path) -> Ended:

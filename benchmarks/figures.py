@@ -77,12 +77,12 @@ class Benchmark:
     """Programs that do the same work, each in several rounds.
 
     Attributes:
-        about: What is done, of what size, and what the ways are, in Markdown.
+        about: What is done, of what size, and what the ways are, in Markdown; where its lines end is of no meaning.
         figures: What is measured.
         programs: By name. All run in each round, one after the other, in turned order in every second round.
         in_quick: Names of those that run in `make bench-quick`; None for all.
-        servers: Starts what all programs use, before the first round; takes whether the run is quick and yields JSON. The entry `env` is added to
-            the environment of the programs.
+        servers: Starts what all programs use, before the first round; takes whether the run is quick and yields what becomes JSON. Its
+            entry `env` is added to the environment of the programs.
         seconds: Longest time of one program; then it is ended.
     """
 

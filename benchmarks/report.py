@@ -49,7 +49,7 @@ def machine() -> dict[str, str]:
     return {
         "Processor": f"{len(os.sched_getaffinity(0))} cores, {model}",
         "Memory": f"{memory:.1f} GiB",
-        "System": f"{platform.freedesktop_os_release()['PRETTY_NAME']}, Linux {platform.release()}",
+        "System": f"{platform.freedesktop_os_release()['PRETTY_NAME']}, Linux {'.'.join(platform.release().split('.')[:2])}",
         "Python": platform.python_version(),
         "Libraries": ", ".join(f"{name} {version(name)}" for name in LIBRARIES),
         "Load before the run": f"{os.getloadavg()[0]:.2f} processes that ran or wanted to, over a minute",
@@ -111,7 +111,7 @@ def write_document(report: Report, folder: Path) -> None:
         benchmark: Benchmark = import_module(f"benchmarks.{name}").BENCHMARK
         title, *rows = _table(name, measured, quick=report.quick)
         lines = ["| " + " | ".join(row) + " |" for row in (title, ["---"] * len(title), *rows)]
-        parts.append(f"## {name}\n\n{benchmark.about}\n\n" + "\n".join(lines))
+        parts.append(f"## {name}\n\n{' '.join(benchmark.about.split())}\n\n" + "\n".join(lines))
         if plot := _plot(benchmark, measured):
             (plots / f"{name}.svg").write_text(plot, encoding="utf-8")
             parts.append(f"![{name}: each way's figures side by side](benchmarks/{name}.svg)")
@@ -134,22 +134,25 @@ make bench-quick    # some minutes; writes this page
 make bench          # all of it, at full size: more than an hour
 ```
 
-This page was written by `make {target}` on {report.date}; each figure stands beside its baselines, measured in the same run. Each program ran in
-{report.rounds} rounds, all programs of a benchmark one after the other in each, every time in a new process; a cell is the median, with the
-least and the greatest value, and its goal where it has one. {held} goals are held (✓), {missed} missed (✗). The providers are the sandbox on the same
-machine, whose work is in the times but not in the CPU figures. One benchmark alone: `python -m benchmarks NAME`, from the folder of the project.
+This page was written by `make {target}` on {report.date}; each figure stands beside its baselines, measured in the
+same run. Each program ran in {report.rounds} rounds, all programs of a benchmark one after the other in each, every time in a new
+process; a cell is the median, with the least and the greatest value, and its goal where it has one. {held} goals are held (✓),
+{missed} missed (✗). The providers are the sandbox on the same machine, whose work is in the times but not in the CPU figures. In
+plots, a black line goes from the least to the greatest value, and a red one is the goal. One benchmark alone:
+`python -m benchmarks NAME`, from the folder of the project.
 
 | | |
 | --- | --- |
 {machine}"""
 
 
-WIDTH, LEFT, RIGHT, ROW, BAR = 860, 330, 90, 22, 14
-OWN, OTHER, INK = "#0b7285", "#adb5bd", "#212529"
+WIDTH, LEFT, RIGHT, ROW, BAR = 880, 350, 90, 22, 14
+OWN, OTHER, INK, LIMIT = "#0b7285", "#adb5bd", "#212529", "#e03131"
 
 
 def _plot(benchmark: Benchmark, measured: Measured) -> str:
-    """Draw a panel of bars for each figure that several ways have; a line over a bar goes from the least to the greatest value, a red one is the goal."""
+    """Draw a panel of bars for each figure that several ways have; lines are from the least to the greatest value, red ones are goals."""
+    ours = {way for figure in benchmark.figures for way in figure.goals}
     drawn, y = list[str](), 10
     for figure in benchmark.figures:
         rows = {way: figures[figure.name] for way, figures in measured.values.items() if figures.get(figure.name)}
@@ -162,16 +165,18 @@ def _plot(benchmark: Benchmark, measured: Measured) -> str:
         y += ROW + 4
         for way, values in rows.items():
             end, low, high = (LEFT + scale * one for one in (median(values), min(values), max(values)))
-            goal = figure.goals.get(way)
             drawn += [
                 _text(LEFT - 8, y + 12, way, anchor="end"),
-                f'<rect x="{LEFT}" y="{y}" width="{end - LEFT:.1f}" height="{BAR}" fill="{OWN if goal else OTHER}"/>',
+                f'<rect x="{LEFT}" y="{y}" width="{end - LEFT:.1f}" height="{BAR}" fill="{OWN if way in ours else OTHER}"/>',
                 f'<path d="M{low:.1f} {y + BAR / 2}H{high:.1f}" stroke="{INK}" stroke-width="2"/>',
-                _text(max(end, high) + 6, y + 12, _number(median(values))),
             ]
-            if goal:
+            beside = max(end, high)
+            if goal := figure.goals.get(way):
                 at = LEFT + scale * goal.limit
-                drawn.append(f'<path d="M{at:.1f} {y - 3}V{y + BAR + 3}" stroke="#e03131" stroke-width="2"/>')
+                drawn.append(f'<path d="M{at:.1f} {y - 3}V{y + BAR + 3}" stroke="{LIMIT}" stroke-width="2"/>')
+                if beside < at < beside + 60:  # else the number would stand under the line
+                    beside = at
+            drawn.append(_text(beside + 6, y + 12, _number(median(values))))
             y += ROW
         y += 14
     if not drawn:

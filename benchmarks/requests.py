@@ -122,15 +122,16 @@ def _servers(quick: bool) -> Generator[Mapping[str, Any]]:
 
 
 BENCHMARK = Benchmark(
-    about=f"{JOBS} jobs at once at each of three providers whose jobs nothing tells of but a request (FLORA as its document has it, Generio, "
-    f"Algovera), each running {RUN[0]:g} to {RUN[1]:g} s by the sandbox's clock, which is {SCALE:g} times as fast as the world's (`make bench-quick`: "
-    f"{QUICK_SCALE:g} times, {QUICK_JOBS} jobs and {QUICK_VIDEOS} videos). As many are bought before, from which the journal learns how long they run. A look is any request that tells of the "
-    "state of a job; the delay is from the end of a job at the provider until that is known here, as a share of the job's time. Beside them, "
-    f"{VIDEOS} videos at Genova that take {VIDEO:g} s each, where a socket and a list tell of the jobs: all requests, submission and download "
-    "included. The others are schedules that follow the same jobs, with answers that take no time: the loop in FLORA's document (Generio's and "
-    "Algovera's name no pause) looks at once and then each 3 s; fal-client 1.0.3 looks at once and then each 0.1 s "
-    "(`fal_client/client.py`, `DEFAULT_QUEUE_POLL_INTERVAL`); runwayml 5.24.0 waits 4.5 to 7.5 s before each look (`runwayml/lib/polling.py`, "
-    "`POLL_TIME`, `POLL_JITTER`).",
+    about=f"""{JOBS} jobs at once at each of three providers where no push tells of a job (FLORA as its document has it,
+    Generio, Algovera), each running {RUN[0]:g} to {RUN[1]:g} s by the sandbox's clock, which is {SCALE:g} times as fast as the
+    world's (`make bench-quick`: {QUICK_JOBS} jobs and {QUICK_VIDEOS} videos, {QUICK_SCALE:g} times). As many are bought before,
+    from which the journal learns how long they run. A look is any request that tells of the state of jobs; the delay is from the
+    end of a job at the provider until that is known here, as a share of the job's time. Beside them, {VIDEOS} videos at Genova
+    that take {VIDEO:g} s each, where a socket and a list tell of the jobs: all requests, submission and download included. The
+    others are schedules that follow the same jobs, with answers that take no time: the loop in FLORA's document (Generio's and
+    Algovera's name no pause) looks at once and then each 3 s; fal-client 1.0.3 looks at once and then each 0.1 s
+    (`fal_client/client.py`, `DEFAULT_QUEUE_POLL_INTERVAL`); runwayml 5.24.0 waits 4.5 to 7.5 s before each look
+    (`runwayml/lib/polling.py`, `POLL_TIME`, `POLL_JITTER`).""",
     figures=(
         Figure("looks", "a job", {f"genmedia, {name}": Goal(4) for name in STATUS}),
         Figure("delay", "p95, % of the job's time", {f"genmedia, {name}": Goal(10) for name in STATUS}),
