@@ -127,10 +127,6 @@ def _told(numbers: Mapping[Plan, float]) -> str:
     return ", ".join(f"{number:g} on {plan}" for plan, number in numbers.items())
 
 
-def _told(numbers: Mapping[Plan, float]) -> str:
-    return ", ".join(f"{number:g} on {plan}" for plan, number in numbers.items())
-
-
 _COMBINATIONS = list(product(IMAGES, ("SQLite", "PostgreSQL"), (1, 2, 3)))
 _SEVERAL = [_way(*one) for one in _COMBINATIONS if one[2] > 1]
 

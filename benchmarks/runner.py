@@ -60,7 +60,8 @@ def measure(module: str, *, quick: bool, rounds: int, logs: Path, tell: Callable
                         tell(f"round {number + 1} of {rounds}, {name}: {said}")
         except MissingError as error:
             measured.failures.append(f"{module} was left out: {error}")
-            tell(measured.failures[-1])
+        except Exception as error:  # noqa: BLE001 # what keeps one benchmark from running must not keep the others
+            measured.failures.append(f"{module} was cut off: {type(error).__name__}: {error}")
     return measured
 
 
