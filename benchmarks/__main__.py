@@ -15,11 +15,14 @@ from cyclopts import Parameter
 from benchmarks.report import Report, machine, printed, write_document
 from benchmarks.runner import measure
 
-BENCHMARKS = ("batch", "requests", "accounts", "imports", "journal", "sandbox", "large_file", "submissions")
+BENCHMARKS = ("batch", "looks", "accounts", "imports", "journal", "sandbox", "large_file", "submissions")
 """Modules of this folder, in the order of the document."""
 IN_QUICK = BENCHMARKS[:4]
 """Those that `--quick` runs where none is named."""
 RESULTS = Path(".genmedia") / "bench"
+STRANGE = ("GENMEDIA_", "PREFECT_")
+"""What names of environment variables begin with that must not reach a program: somebody's own journal, store and server."""
+QUIET = {"DO_NOT_TRACK": "1", "PREFECT_SERVER_ANALYTICS_ENABLED": "false", "PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL": "CRITICAL"}
 
 app = cyclopts.App(name="benchmarks", help=__doc__)
 
@@ -45,6 +48,9 @@ def main(
         sys.stderr.write(f"no such benchmark: {', '.join(strange)}; there are {', '.join(BENCHMARKS)}\n")
         return 2
     signal.signal(signal.SIGTERM, _stop)
+    for name in [name for name in os.environ if name.startswith(STRANGE)]:
+        del os.environ[name]
+    os.environ.update(QUIET)
     report = Report(machine(), datetime.now(UTC).date().isoformat(), quick, rounds)
     for name in names or (IN_QUICK if quick else BENCHMARKS):
         print(f"\n{name}", flush=True)
@@ -68,5 +74,4 @@ def _stop(number: int, frame: FrameType | None) -> None:  # noqa: ARG001 # as si
 
 
 if __name__ == "__main__":
-    os.environ.setdefault("DO_NOT_TRACK", "1")
     app()

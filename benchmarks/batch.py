@@ -88,7 +88,6 @@ def _with_prefect(stage: Stage) -> Readings:
 
 def _with_tasks(stage: Stage) -> Readings:
     customer = _customer(stage.servers["sandbox"], _seconds(stage.quick))
-
     pictures = make_pictures(_api(customer, stage), _prompts(stage.quick), OPEN, stage.folder)
     seconds, cost = asyncio.run(counting(pictures, stage.servers["prefect"]))
     return _readings(TASKS, stage, customer, seconds, cost)
@@ -97,7 +96,6 @@ def _with_tasks(stage: Stage) -> Readings:
 def _with_loop(way: str, wait: Callable[[genova.Api], Callable[[str], Awaitable[None]]], *, lists: bool = False) -> Program:
     def program(stage: Stage) -> Readings:
         customer = _customer(stage.servers["sandbox"], _seconds(stage.quick))
-
         api = _api(customer, stage)
         pictures = genova.make(api, _prompts(stage.quick), OPEN, stage.folder, wait(api), lists=lists)
         seconds, cost = asyncio.run(counting(pictures))

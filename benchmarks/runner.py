@@ -5,20 +5,17 @@ import os
 import subprocess
 import sys
 from collections import defaultdict
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 from importlib import import_module
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
 
 from benchmarks.figures import Benchmark, MissingError, Stage
 from benchmarks.processes import kill_session
 
 SHOWN = 5
 """Number of lines that are shown of what a program that failed has printed."""
-STRANGE = ("GENMEDIA_", "PREFECT_")
-"""What names of environment variables begin with that must not reach a program: somebody's own journal, store and server."""
 
 
 @dataclass
@@ -70,10 +67,9 @@ def _run(module: str, name: str, stage: Stage, seconds: float, logs: Path, measu
     result, log = stage.folder / "readings.json", logs / f"{module.rpartition('.')[2]}-{name.replace('/', '-')}.log"
     told = json.dumps({**asdict(stage), "folder": str(stage.folder)})
     words = [sys.executable, "-m", "benchmarks.program", module, name, told, str(result)]
+    env = {**os.environ, **stage.servers.get("env", {})}
     with log.open("w") as output:
-        process = subprocess.Popen(
-            words, stdin=subprocess.DEVNULL, stdout=output, stderr=output, env=_environment(stage.servers), start_new_session=True
-        )
+        process = subprocess.Popen(words, stdin=subprocess.DEVNULL, stdout=output, stderr=output, env=env, start_new_session=True)
         try:
             process.wait(timeout=seconds)
             fault = "" if process.returncode == 0 else f"it ended with {process.returncode}"
@@ -91,13 +87,3 @@ def _run(module: str, name: str, stage: Stage, seconds: float, logs: Path, measu
     lines = log.read_text(encoding="utf-8", errors="replace").strip().splitlines()[-SHOWN:]
     measured.failures.append(f"{module}, {name}: {fault}: {' / '.join(lines) or 'it printed nothing'} (all of it: {log})")
     return f"FAILED: {fault}; its last line: {lines[-1] if lines else ''}"
-
-
-def _environment(servers: Mapping[str, Any]) -> dict[str, str]:
-    own = {name: value for name, value in os.environ.items() if not name.startswith(STRANGE)}
-    quiet = {
-        "DO_NOT_TRACK": "1",
-        "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
-        "PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL": "CRITICAL",
-    }
-    return own | quiet | servers.get("env", {})

@@ -32,7 +32,10 @@ def sandbox(**options: Any) -> Generator[str]:
     server = subprocess.Popen(words, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True, start_new_session=True)
     try:
         assert server.stdout is not None
-        yield server.stdout.readline().split()[-1]
+        ready = server.stdout.readline().split()
+        if not ready:
+            raise RuntimeError("the sandbox did not start")
+        yield ready[-1]
     finally:
         server.terminate()
         server.wait()

@@ -1,4 +1,4 @@
-"""Looks at jobs that no list and no push tells of, and the requests for a video, beside the schedules of others."""
+"""Looks at jobs that no push tells of, and the requests for a video, beside the schedules of others."""
 
 import asyncio
 import sqlite3
@@ -66,11 +66,8 @@ def _p95(values: Sequence[float]) -> float:
 
 
 def _program(stage: Stage) -> Readings:
-    url, wanted, films_wanted = (
-        stage.servers["sandbox"],
-        QUICK_JOBS if stage.quick else JOBS,
-        QUICK_VIDEOS if stage.quick else VIDEOS,
-    )
+    url = stage.servers["sandbox"]
+    wanted, films_wanted = (QUICK_JOBS, QUICK_VIDEOS) if stage.quick else (JOBS, VIDEOS)
     overview = httpx.get(f"{url}/sandbox", timeout=60).raise_for_status().json()
     clock, asked = overview["clock"], time()
     customers = {
@@ -90,12 +87,8 @@ def _program(stage: Stage) -> Readings:
         times = [job["ended_at"] - job["created_at"] for job in counted]
         seen = _seen_ended(root)
         late = [clock["now"] + (seen[job["id"]] - asked) * clock["scale"] - job["ended_at"] for job in counted]
-        return (
-            customer.asked(*STATUS[name]) - looks,
-            len(counted),
-            [one / run for one, run in zip(late, times, strict=True)],
-            times,
-        )
+        shares = [one / run for one, run in zip(late, times, strict=True)]
+        return customer.asked(*STATUS[name]) - looks, len(counted), shares, times
 
     async def work() -> list[Any]:
         films = buy(long_video, {"name": "films", "shots": shots}, filming, stage.folder / "films")
