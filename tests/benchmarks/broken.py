@@ -29,5 +29,5 @@ BENCHMARK = Benchmark(
     figures=(Figure("value", "s", {"genmedia": Goal(1)}),),
     programs={"works": _work, "fails": _fail, "hangs": _hang},
     in_quick=("works",),
-    seconds=5,
+    seconds=10,
 )

@@ -50,7 +50,7 @@ def test_a_program_that_fails_or_hangs_is_told_and_ended_and_the_others_go_on(
     assert measured.values == {"genmedia": {"value": [0]}}
     failed, hung = measured.failures
     assert "fails: it ended with 1: the provider is on strike" in failed
-    assert "hangs: it was ended after 5 s" in hung
+    assert "hangs: it was ended after 10 s" in hung
     assert not _is_there(int((tmp_path / "child").read_text()))
 
 
