@@ -51,7 +51,9 @@ def main(
     for name in [name for name in os.environ if name.startswith(STRANGE)]:
         del os.environ[name]
     os.environ.update(QUIET)
-    report = Report(machine(), datetime.now(UTC).date().isoformat(), quick, rounds)
+    made = f"make {'bench-quick' if quick else 'bench'}"
+    command = " ".join(["python -m benchmarks", *(["--quick"] if quick else []), *names]) if names else made
+    report = Report(command, machine(), datetime.now(UTC).date().isoformat(), quick, rounds)
     for name in names or (IN_QUICK if quick else BENCHMARKS):
         print(f"\n{name}", flush=True)
         measured = measure(f"benchmarks.{name}", quick=quick, rounds=rounds, logs=results, tell=_say)

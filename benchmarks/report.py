@@ -22,6 +22,7 @@ class Report:
     """What a run has measured.
 
     Attributes:
+        command: What was typed.
         machine: What it ran on, by name of the part.
         date: As ISO 8601.
         quick: Whether it was the small size.
@@ -29,6 +30,7 @@ class Report:
         results: By name of the benchmark.
     """
 
+    command: str
     machine: Mapping[str, str]
     date: str
     quick: bool
@@ -38,7 +40,14 @@ class Report:
     def as_json(self) -> dict[str, Any]:
         """All of it, for programs."""
         results = {name: {"values": one.values, "failures": one.failures} for name, one in self.results.items()}
-        return {"machine": self.machine, "date": self.date, "quick": self.quick, "rounds": self.rounds, "results": results}
+        return {
+            "command": self.command,
+            "machine": self.machine,
+            "date": self.date,
+            "quick": self.quick,
+            "rounds": self.rounds,
+            "results": results,
+        }
 
 
 def machine() -> dict[str, str]:
@@ -120,7 +129,6 @@ def write_document(report: Report, folder: Path) -> None:
 
 
 def _head(report: Report) -> str:
-    target = "bench-quick" if report.quick else "bench"
     held = missed = 0
     for name, measured in report.results.items():
         for row in list(_table(name, measured, quick=report.quick))[1:]:
@@ -134,7 +142,7 @@ make bench-quick    # some minutes; writes this page
 make bench          # all of it, at full size: more than an hour
 ```
 
-This page was written by `make {target}` on {report.date}; each figure stands beside its baselines, measured in the
+This page was written by `{report.command}` on {report.date}; each figure stands beside its baselines, measured in the
 same run. Each program ran in {report.rounds} rounds, all programs of a benchmark one after the other in each, every time in a new
 process; a cell is the median, with the least and the greatest value, and its goal where it has one. {held} goals are held (✓),
 {missed} missed (✗). The providers are the sandbox on the same machine, whose work is in the times but not in the CPU figures. In
