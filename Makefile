@@ -20,10 +20,10 @@ LOWEST := tests --ignore=tests/end_to_end --ignore=tests/crashes --ignore=tests/
 SDKS := .genmedia/sdks
 FLORA_SDK := $(SDKS)/node_modules/@flora-ai/flora/package.json
 
-.PHONY: help demo up test check lowest format bench soak routes schema sdks provider clean
+.PHONY: help demo up test check lowest format bench-quick bench soak routes schema sdks provider clean
 
 help: ## Show this list
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 demo: .venv/.runtime ## Run a campaign over four providers in a sandbox, into a gallery (LIVE=1 pays with the keys in the environment)
 	@$(BIN)/genmedia demo $(if $(LIVE),--live)
@@ -51,17 +51,11 @@ format: .venv/.dev ## Format the code
 	$(BIN)/ruff format $(CODE)
 	$(BIN)/ruff check --fix $(CODE)
 
-bench: .venv/.dev ## Measure speed: ratios within one run, and the sandbox under load
-	$(BIN)/python benchmarks/imports.py
-	$(BIN)/python benchmarks/sandbox.py
-	$(BIN)/python benchmarks/free_plan.py
-	$(BIN)/python benchmarks/large_file.py
-	$(BIN)/python benchmarks/journal.py
-	$(BIN)/python benchmarks/webhooks.py
-	$(BIN)/python -m benchmarks.submissions
-	$(BIN)/python -m benchmarks.looks
-	$(BIN)/python -m benchmarks.open_jobs 100 1000
-	$(BIN)/python -m benchmarks.rerun
+bench-quick: .venv/.dev ## Measure speed at a small size in about five minutes, and write docs/benchmarks.md
+	$(BIN)/python -m benchmarks --quick --document docs
+
+bench: .venv/.dev ## Measure speed at full size for more than an hour, and write docs/benchmarks.md
+	$(BIN)/python -m benchmarks --document docs
 
 soak: .venv/.dev ## Kill processes at random moments and see that nothing is bought twice or lost (KILLS=200)
 	$(BIN)/python -m benchmarks.soak $(KILLS)

@@ -1,40 +1,42 @@
-"""Time to import the library and to print its help, as ratios to the time to import Prefect, measured in alternation in one run."""
+"""How long the library takes to import and its command line to answer, beside Python's own start and Prefect's import."""
 
 import subprocess
 import sys
-from statistics import median
 from time import perf_counter
 
-ROUNDS = 5
-LIMIT = 1 / 3
+from benchmarks.figures import Benchmark, Figure, Goal, Readings, Stage
+
+START, PREFECT = "python -c pass", "import prefect"
+IMPORTS = ("import genmedia", "import genmedia.cli.app", "import genmedia.providers.flora.client")
+HELP, FLOW_HELP = "genmedia --help", "genmedia run image-batch --help"
 
 
-HELP = ("-m", "genmedia", "--help")
+def _words(way: str) -> list[str]:
+    """The command that a way stands for."""
+    return ["-m", *way.split()] if way.startswith("genmedia") else ["-c", "pass" if way == START else way]
 
 
-def seconds(*words: str) -> float:
-    """Time in seconds that a fresh interpreter takes for a command, its own start included."""
-    begun = perf_counter()
-    subprocess.run([sys.executable, *words], check=True, stdout=subprocess.DEVNULL)
-    return perf_counter() - begun
+def _program(stage: Stage) -> Readings:
+    """Run each command once, in another order in each round."""
+    ways = [START, PREFECT, *IMPORTS, HELP, FLOW_HELP]
+    seconds: dict[str, float] = {}
+    for way in ways[stage.round % len(ways) :] + ways[: stage.round % len(ways)]:
+        begun = perf_counter()
+        subprocess.run([sys.executable, *_words(way)], check=True, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
+        seconds[way] = perf_counter() - begun
+    whole = seconds[PREFECT] - seconds[START]
+    return {
+        way: {"time": seconds[way]} | ({"beside Prefect": (seconds[way] - seconds[START]) / whole} if way != START else {})
+        for way in ways
+    }
 
 
-def main() -> int:
-    """Print the ratios; returns 1 when one is above its limit."""
-    modules = ("sys", "prefect", "genmedia", "genmedia.cli.app", "genmedia.providers.flora.client")
-    commands = {f"import {module}": ("-c", f"import {module}") for module in modules} | {"genmedia --help": HELP}
-    times: dict[str, list[float]] = {name: [] for name in commands}
-    for _ in range(ROUNDS):
-        for name, words in commands.items():
-            times[name].append(seconds(*words))
-    start = median(times.pop("import sys"))
-    whole = median(times.pop("import prefect")) - start
-    ratios = {name: (median(taken) - start) / whole for name, taken in times.items()}
-    print(f"import prefect: {whole:.2f} s beside the {start:.2f} s that Python takes to start")
-    for name, ratio in ratios.items():
-        print(f"{name}: {ratio:.2f} of that (limit {LIMIT:.2f})")
-    return int(max(ratios.values()) > LIMIT)
-
-
-if __name__ == "__main__":
-    raise SystemExit(main())
+BENCHMARK = Benchmark(
+    about="""Each command in a fresh interpreter, whose own start is in the time. The second figure leaves it out: how long a
+    command takes of what `import prefect` takes.""",
+    figures=(
+        Figure("time", "s", {FLOW_HELP: Goal(0.6)}),
+        Figure("beside Prefect", "x its import", dict.fromkeys((*IMPORTS, HELP), Goal(1 / 3))),
+    ),
+    programs={"all commands": _program},
+)

@@ -1,14 +1,9 @@
-"""Memory and time that a file of 1 GB costs: `python benchmarks/large_file.py`.
-
-The library fetches a film from a server on this machine, inspects it, and publishes it in a bucket on a real S3 server. There are two
-measures: the growth of the process meanwhile, and the speed beside `curl` and a plain upload with s3fs, which neither inspect nor check what
-arrived. Both ways are taken twice in one run, in alternating order; the faster time of each counts.
-"""
+"""Memory and time that a file of 1 GB costs from a server to a bucket, beside `curl` and a plain upload."""
 
 import asyncio
 import subprocess
 import sys
-from collections.abc import Generator
+from collections.abc import Generator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from fractions import Fraction
@@ -22,6 +17,7 @@ import av
 import httpx
 import numpy as np
 
+from benchmarks.figures import OURS, Benchmark, Figure, Goal, MissingError, Readings, Stage
 from genmedia.media.facts import Candidate, MediaFacts, SmallCopy
 from genmedia.media.probe import inspect_files
 from genmedia.store import FIELDS, Place, Store
@@ -32,9 +28,9 @@ from tests.object_store import ACCESS_KEY, SECRET_KEY, ObjectStore, make_bucket,
 from tests.ports import free_port
 
 BYTES = 2**30
-GROWTH = 100 * 2**20
-SPEED = 0.70
-ROUNDS = 2
+GROWTH = 100
+SPEED = 70
+PLAIN = "curl and s3fs"
 
 _PLAIN = """
 import sys
@@ -142,49 +138,57 @@ def plain_way(url: str, target: Path, endpoint: str, name: str) -> float:
     return fetched + float(subprocess.run(words, check=True, capture_output=True, text=True).stdout)
 
 
-async def measure(folder: Path, endpoint: str, url: str) -> tuple[dict[str, float], int]:
-    """Measure both ways; returns the best time of each in seconds, and the most bytes that the process grew by on ours."""
+async def measure(stage: Stage) -> Readings:
+    """Carry the film both ways, in turned order in every second round."""
+    endpoint, url = stage.servers["endpoint"], stage.servers["url"]
     place = Place("s3://media/ours", key=ACCESS_KEY, secret=SECRET_KEY, endpoint=endpoint)
     http = Session("local", url, headers={}, secrets=(), origins=Origins(url), explain=lambda _: ("", ""))
-    best, growth = {"plain": float("inf"), "ours": float("inf")}, 0
+    took, growth, name = dict[str, float](), 0, str(stage.round)
     async with Store.lease(place, max_bytes=2 * BYTES) as store:
-        await our_way(http, store, f"{url}/small.mp4", "small")  # from here on everything is imported and connected
-        for number in range(ROUNDS):
-            for way in ("plain", "ours") if number % 2 == 0 else ("ours", "plain"):
-                if way == "plain":
-                    took = await asyncio.to_thread(plain_way, f"{url}/large.mp4", folder / "plain.mp4", endpoint, str(number))
-                else:
-                    forget_peak()
-                    before = resident("VmRSS")
-                    took = await our_way(http, store, f"{url}/large.mp4", str(number))
-                    growth = max(growth, resident("VmHWM") - before)
-                best[way] = min(best[way], took)
-                print(f"round {number + 1}: {way} took {took:.1f} s")
+        await our_way(http, store, f"{url}/small.mp4", f"small {name}")  # from here on everything is imported and connected
+        for way in (PLAIN, OURS) if stage.round % 2 == 0 else (OURS, PLAIN):
+            if way == PLAIN:
+                took[way] = await asyncio.to_thread(plain_way, f"{url}/large.mp4", stage.folder / "plain.mp4", endpoint, name)
+                (stage.folder / "plain.mp4").unlink()
+            else:
+                forget_peak()
+                before = resident("VmRSS")
+                took[way] = await our_way(http, store, f"{url}/large.mp4", name)
+                growth = resident("VmHWM") - before
     await http.aclose()
-    return best, growth
+    speeds = {way: {"speed": stage.servers["size"] / 2**20 / seconds} for way, seconds in took.items()}
+    speeds[OURS] |= {"beside the plain way": 100 * took[PLAIN] / took[OURS], "growth": growth / 2**20}
+    return speeds
 
 
-def main() -> int:
-    """Print the two measures; returns 1 when one is missed."""
+def _program(stage: Stage) -> Readings:
+    return asyncio.run(measure(stage))
+
+
+@contextmanager
+def _servers(quick: bool) -> Generator[Mapping[str, Any]]:  # noqa: ARG001 # one size
     if missing := missing_programs():
-        sys.exit(f"not installed: {', '.join(missing)} (Debian: ceph-mon ceph-osd radosgw ceph-common)")
+        raise MissingError(f"not installed: {', '.join(missing)} (Debian: ceph-mon ceph-osd radosgw ceph-common)")
     with TemporaryDirectory() as made:
         folder = Path(made)
         make_film(folder / "small.mp4", 2**25)
         make_film(folder / "large.mp4", BYTES)
-        size = (folder / "large.mp4").stat().st_size
         # The server frees overwritten objects much later.
         with ObjectStore(free_port(), free_port(), capacity=8 * BYTES) as server, served(folder) as url:
             make_bucket(server.url, "media")
-            best, growth = asyncio.run(measure(folder, server.url, url))
-    speed = best["plain"] / best["ours"]
-    print(f"{size / 2**20:.0f} MiB: the process grew by {growth / 2**20:.0f} MiB (limit {GROWTH / 2**20:.0f})")
-    print(
-        f"{size / best['ours'] / 2**20:.0f} MiB a second, {speed:.0%} of the {size / best['plain'] / 2**20:.0f} of the plain way"
-        f" (at least {SPEED:.0%})"
-    )
-    return int(growth > GROWTH or speed < SPEED)
+            yield {"endpoint": server.url, "url": url, "size": (folder / "large.mp4").stat().st_size}
 
 
-if __name__ == "__main__":
-    raise SystemExit(main())
+BENCHMARK = Benchmark(
+    about="""A film of 1 GiB is fetched from a server on this machine, looked at, and published in a bucket of a real S3
+    server (Ceph's), and how much the process grows meanwhile; beside `curl` and a plain upload with s3fs, which neither inspect
+    nor check what arrived.""",
+    figures=(
+        Figure("speed", "MiB a second"),
+        Figure("beside the plain way", "% of its speed", {OURS: Goal(SPEED, at_least=True)}),
+        Figure("growth", "MiB", {OURS: Goal(GROWTH)}),
+    ),
+    programs={"both ways": _program},
+    servers=_servers,
+    seconds=600,
+)

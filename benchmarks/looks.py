@@ -1,151 +1,135 @@
-"""Requests of a job at each provider, and the time until its end is seen: `python -m benchmarks.looks [CLOCK_SCALE [PROVIDER]]`.
-
-One process buys jobs at a sandbox, twice so many as are measured: those before teach it how long such jobs run. Then the requests to the API
-are counted, from the submission to the download, and the looks among them; and the time from the end of each job at the sandbox until the
-process sees it, as a share of the time that the job took: the 95th of 100.
-"""
+"""Looks at jobs that no push tells of, and the requests for a video, beside the schedules of others."""
 
 import asyncio
-import sys
-from collections import Counter
-from collections.abc import AsyncGenerator
-from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass
+import sqlite3
+from collections.abc import Generator, Mapping, Sequence
+from contextlib import closing, contextmanager
+from datetime import datetime
 from pathlib import Path
-from tempfile import TemporaryDirectory
-from time import monotonic
+from statistics import quantiles
+from time import time
 from typing import Any
 
-from genmedia.concurrency import every
-from genmedia.journal import Journal
-from genmedia.providers.steps import Submit
-from genmedia.purchasing.calls import Patience, meet_order, wait_for_job
-from genmedia.purchasing.receive import receive_outputs
-from genmedia.store import Store
-from tests.crashes.errands import Errand
-from tests.sandboxes import Sandbox, running_sandbox
+import httpx
+from prefect import Flow
 
-JOBS = 25
-PATIENCE = Patience(10_000, 10_000)
-LOOKS = {
-    "GET /api/jobs",
-    "GET /api/jobs/{job_id}",
-    "GET /api/v1/technique-runs",
-    "GET /api/v1/techniques/{slug}/runs/{run_id}",
-    "GET /flows",
-    "GET /flows/{flow_id}",
-    "GET /api/status",
+from benchmarks import servers
+from benchmarks.baselines.schedules import SCHEDULES, follow
+from benchmarks.buyers import buy, must_complete
+from benchmarks.figures import Benchmark, Figure, Goal, Readings, Stage
+from benchmarks.servers import Customer
+from flows.long_video import long_video
+from flows.technique_chain import technique_chain
+from flows.template_run import template_run
+from flows.text_to_image import text_to_image
+
+SCALE, QUICK_SCALE = 2.0, 10.0
+RUN = (30.0, 60.0)
+VIDEO = 180.0
+JOBS, QUICK_JOBS = 20, 8
+VIDEOS, QUICK_VIDEOS = 20, 10
+STATUS = {
+    "FLORA": ("/api/v1/techniques/{slug}/runs/{run_id}",),
+    "Generio": ("/flows/{flow_id}", "/flows"),
+    "Algovera": ("/api/status",),
 }
-CASES: dict[str, tuple[str, dict[str, Any]]] = {
-    "genova, images": ("genova", {"plan": "Business", "settings": {"queue": [1, 1], "run": [25, 40]}}),
-    "genova, 3-minute videos": ("genova", {"plan": "Business", "settings": {"queue": [1, 1], "run": [170, 190]}}),
-    "flora, seed profile": ("flora", {"settings": {"queue": [0.5, 1], "run": [30, 45]}}),
-    "flora, today": ("flora", {"settings": {"queue": [0.5, 1], "run": [30, 45]}, "switches": {"list_runs": True}}),
-    "generio": ("generio", {"settings": {"queue": [0.5, 1], "run": [30, 45]}}),
-    "algovera": ("algovera", {"settings": {"queue": [0.5, 1], "run": [18, 28]}}),
-}
+"""Routes that tell of the state of jobs."""
 
 
-class Barrier:
-    """Lets tasks wait until each of them has come here."""
-
-    def __init__(self, tasks: int) -> None:
-        self._left = tasks
-        self._all = asyncio.Event()
-
-    async def all_done(self) -> None:
-        """Wait for the others."""
-        self._left -= 1
-        if not self._left:
-            self._all.set()
-        await self._all.wait()
-
-
-@dataclass(frozen=True)
-class Assets:
-    """The store of a measurement, and its journal."""
-
-    root: Path
-    if_refused: str = "fail"
-
-    @asynccontextmanager
-    async def get_store(self) -> AsyncGenerator[Store]:
-        """See `Assets`."""
-        async with Store.lease(str(self.root)) as store:
-            yield store
-
-    @asynccontextmanager
-    async def get_journal(self) -> AsyncGenerator[Journal]:
-        """See `Assets`."""
-        async with Journal.lease(f"sqlite:///{self.root}/journal.db") as journal:
-            yield journal
+def _wishes(what: str, jobs: int) -> Mapping[str, tuple[Flow[..., Any], Mapping[str, Any]]]:
+    """For each provider a flow and what it is given, for so many jobs that are all open at once."""
+    steps = [
+        {"name": f"icons-{n}", "technique": "icon-pack", "inputs": [{"id": "prompt", "text": f"{what}, {n}"}]}
+        for n in range(jobs)
+    ]
+    texts = [{"text": f"A chair for {what}, number {n}"} for n in range(jobs)]
+    template = {"template": "model_generate_fromprompt", "parameters": {"quality": "low"}}
+    return {
+        "FLORA": (technique_chain, {"chain": {"name": what, "steps": steps}, "at_once": jobs}),
+        "Generio": (template_run, {"name": what, "inputs": texts, "steps": [template], "at_once": jobs}),
+        "Algovera": (
+            text_to_image,
+            {"name": what, "prompts": [f"A cup for {what}"], "seeds": list(range(jobs)), "width": 128, "height": 128},
+        ),
+    }
 
 
-async def carry(errand: Errand, assets: Assets, ended: dict[str, float], waiting: Barrier) -> None:
-    """Bring one job home; note when its end was seen, by the clock of this machine. Files are fetched when all jobs have ended."""
-    async with errand.client() as client, assets.get_journal() as journal, assets.get_store() as store:
-
-        async def deliver(_: AsyncExitStack) -> Submit:
-            return lambda key, gate: errand.submit(client, key, gate)
-
-        purchase = await meet_order(client, assets, errand.order, deliver)
-        job = await wait_for_job(client, journal, purchase, "", PATIENCE)
-        ended[job.id] = monotonic()
-        await waiting.all_done()
-        await receive_outputs(client, store, journal, purchase, job)
+def _seen_ended(root: Path) -> Mapping[str, float]:
+    """When each job was seen ended, in seconds since 1970 by this machine's clock, by its id at the provider."""
+    with closing(sqlite3.connect(root / ".genmedia" / "journal.db")) as journal:
+        rows = journal.execute("SELECT remote_id, over_at FROM attempts").fetchall()
+    return {job: datetime.fromisoformat(over).timestamp() for job, over in rows}
 
 
-async def measure(sandbox: Sandbox, provider: str, options: dict[str, Any], root: Path, scale: float) -> str:
-    """Return the figures of one provider as a row of the table."""
-    account = sandbox.new_account(provider, credits=10_000, **options)
-    assets, wishes = Assets(root), (f"cat {number}" for number in range(3 * JOBS))
-    counted: Counter[str] = Counter()
-    for measured in (False, True):
-        errands = [
-            Errand(account, wish, sandbox.sample, str(root), "")
-            for _, wish in zip(range(JOBS * (2 - measured)), wishes, strict=False)
-        ]
-        before, ended = _routes(sandbox, account), dict[str, float]()
-        async with errands[0].client() as client:  # kept for all
-            await errands[0].ask(client)
-            waiting = Barrier(len(errands))
-            await every(carry(errand, assets, ended, waiting) for errand in errands)
-        counted = _routes(sandbox, account) - before
-    now, at = sandbox.control("GET", "")["clock"]["now"], monotonic()
-    jobs = [job for job in sandbox.jobs(account) if job["id"] in ended]
-    late = sorted(
-        (now - (at - ended[job["id"]]) * scale - job["ended_at"]) / (job["ended_at"] - job["created_at"]) for job in jobs
-    )
-    looks = {route: number for route, number in counted.items() if route in LOOKS}
-    told = ", ".join(f"{number} {route}" for route, number in sorted(looks.items()))
-    return (
-        f"{counted.total() / JOBS:.2f} | {sum(looks.values()) / JOBS:.2f} | {late[len(late) // 2]:.1%} | "
-        f"{late[int(0.95 * len(late))]:.1%} | {told}"
-    )
+def _p95(values: Sequence[float]) -> float:
+    return quantiles(values, n=20, method="inclusive")[-1]
 
 
-def _routes(sandbox: Sandbox, account: dict[str, Any]) -> Counter[str]:
-    """Return the requests of an account to the API so far, by route."""
-    counts: Counter[str] = Counter()
-    for line in sandbox.requests(account):
-        if not line["route"].startswith("/files"):  # the media origin is not the API
-            counts[line["method"] + " " + line["route"]] += line["count"]
-    return counts
+def _program(stage: Stage) -> Readings:
+    url = stage.servers["sandbox"]
+    wanted, films_wanted = (QUICK_JOBS, QUICK_VIDEOS) if stage.quick else (JOBS, VIDEOS)
+    overview = httpx.get(f"{url}/sandbox", timeout=60).raise_for_status().json()
+    clock, asked = overview["clock"], time()
+    customers = {
+        name: Customer.open(url, name.lower(), credits=100_000, settings={"queue": [0, 0], "run": RUN}) for name in STATUS
+    }
+    filming = Customer.open(url, "genova", plan="Business", settings={"queue": [0, 0], "run": [VIDEO, VIDEO]})
+    shots = [{"prompt": f"Steam over cup {number}"} for number in range(films_wanted)]
+
+    async def follow_one(name: str) -> tuple[int, int, list[float], list[float]]:
+        """Teach how long the provider's jobs run, then buy what is counted: the looks, the jobs, their delays and times."""
+        customer, root = customers[name], stage.folder / name
+        for what in ("teaching", "measured"):
+            looks, jobs = customer.asked(*STATUS[name]), {job["id"] for job in customer.jobs}
+            flow, parameters = _wishes(what, wanted)[name]
+            must_complete(await buy(flow, parameters, customer, root))
+        counted = [job for job in customer.jobs if job["id"] not in jobs]
+        times = [job["ended_at"] - job["created_at"] for job in counted]
+        seen = _seen_ended(root)
+        late = [clock["now"] + (seen[job["id"]] - asked) * clock["scale"] - job["ended_at"] for job in counted]
+        shares = [one / run for one, run in zip(late, times, strict=True)]
+        return customer.asked(*STATUS[name]) - looks, len(counted), shares, times
+
+    async def work() -> list[Any]:
+        films = buy(long_video, {"name": "films", "shots": shots}, filming, stage.folder / "films")
+        return await asyncio.gather(*map(follow_one, STATUS), films)
+
+    *found, films = asyncio.run(work())
+    must_complete(films)
+    readings = {
+        f"genmedia, {name}": {"looks": looks / jobs, "delay": 100 * _p95(delays)}
+        for name, (looks, jobs, delays, _) in zip(STATUS, found, strict=True)
+    }
+    times = [one for *_, times in found for one in times]
+    for name, schedule in SCHEDULES.items():
+        looks, delays = follow(schedule, times)
+        filmed, _ = follow(schedule, [VIDEO])
+        readings[name] = {"looks": looks, "delay": 100 * _p95(delays), "requests": filmed + 2}
+    return readings | {"genmedia, Genova": {"requests": filming.requests.total() / films_wanted}}
 
 
-def main() -> None:
-    """Print the figures as a table."""
-    scale = float(sys.argv[1]) if len(sys.argv) > 1 else 10.0
-    only = sys.argv[2] if len(sys.argv) > 2 else ""
-    print("| provider | requests a job | looks a job | seen late, median | 95th of 100 | looks in all |")
-    print("|---|---|---|---|---|---|")
-    with running_sandbox(f'{{"clock_scale": {scale}, "size": 64}}') as sandbox:
-        for name, (provider, options) in CASES.items():
-            if not name.startswith(only):
-                continue
-            with TemporaryDirectory() as folder:
-                print(f"| {name} | {asyncio.run(measure(sandbox, provider, options, Path(folder), scale))} |", flush=True)
+@contextmanager
+def _servers(quick: bool) -> Generator[Mapping[str, Any]]:
+    with servers.sandbox(clock_scale=QUICK_SCALE if quick else SCALE, size=64) as url:
+        yield {"sandbox": url}
 
 
-if __name__ == "__main__":
-    main()
+BENCHMARK = Benchmark(
+    about=f"""{JOBS} jobs at once at each of three providers where no push tells of a job (FLORA as its document has it,
+    Generio, Algovera), each running {RUN[0]:g} to {RUN[1]:g} s by the sandbox's clock, which is {SCALE:g} times as fast as the
+    world's (`make bench-quick`: {QUICK_JOBS} jobs and {QUICK_VIDEOS} videos, {QUICK_SCALE:g} times). As many are bought before,
+    from which the journal learns how long they run. A look is any request that tells of the state of jobs; the delay is from the
+    end of a job at the provider until that is known here, as a share of the job's time. Beside them, {VIDEOS} videos at Genova
+    that take {VIDEO:g} s each, where a socket and a list tell of the jobs: all requests, submission and download included. The
+    others are schedules that follow the same jobs, with answers that take no time: the loop in FLORA's document (Generio's and
+    Algovera's name no pause) looks at once and then each 3 s; fal-client 1.0.3 looks at once and then each 0.1 s
+    (`fal_client/client.py`, `DEFAULT_QUEUE_POLL_INTERVAL`); runwayml 5.24.0 waits 4.5 to 7.5 s before each look
+    (`runwayml/lib/polling.py`, `POLL_TIME`, `POLL_JITTER`).""",
+    figures=(
+        Figure("looks", "a job", {f"genmedia, {name}": Goal(4) for name in STATUS}),
+        Figure("delay", "p95, % of the job's time", {f"genmedia, {name}": Goal(10) for name in STATUS}),
+        Figure("requests", "a video", {"genmedia, Genova": Goal(2.6)}),
+    ),
+    programs={"all providers": _program},
+    servers=_servers,
+)

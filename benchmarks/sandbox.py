@@ -1,30 +1,28 @@
-"""Load test of the sandbox: `python benchmarks/sandbox.py`.
-
-FLORA: the number of status requests that it answers in a second while 500 jobs run. Genova: the number of events lost on 100 WebSockets,
-each of which should get the start and the end of every job of its account, 500 jobs in all; and the time of a list request meanwhile.
-"""
+"""The sandbox under load: requests a second while jobs run, and events on many WebSockets."""
 
 import asyncio
 import json
 import re
 import shutil
-import statistics
 import subprocess
-import sys
 from collections import Counter
+from collections.abc import Generator, Mapping
+from contextlib import contextmanager
+from statistics import quantiles
 from time import perf_counter
 from typing import Any
 
 import httpx
 from websockets.asyncio.client import connect
 
+from benchmarks import servers
+from benchmarks.figures import Benchmark, Figure, Goal, MissingError, Readings, Stage
+
 JOBS = 500
-TARGET = 1000
 ACCOUNTS = 20
 LINES = 100
 PAUSE = 0.25
-TARGET_P99 = 0.250
-PROGRAM = "from genmedia.sandbox.server import SandboxOptions, run; run(SandboxOptions(port=0, size=64))"
+ASKED, CROWDED = "FLORA, asked by wrk", "Genova, many sockets"
 
 
 async def fill(url: str) -> tuple[str, dict[str, str]]:
@@ -90,32 +88,38 @@ async def _one_account(http: httpx.AsyncClient, account: dict[str, Any]) -> tupl
     return sum(listener.result() for listener in listeners), took
 
 
-def main() -> None:
-    """Start a sandbox, fill it, measure, print one line for each measure."""
-    wrk = shutil.which("wrk")
-    if wrk is None:
-        sys.exit("this benchmark needs wrk (Debian: apt-get install wrk; macOS: brew install wrk)")
-    server = subprocess.Popen([sys.executable, "-c", PROGRAM], stdout=subprocess.PIPE, text=True)
-    try:
-        assert server.stdout is not None
-        url = server.stdout.readline().split()[-1]
-        lost, took = asyncio.run(crowd(url))
-        p99 = statistics.quantiles(took, n=100)[98]
-        print(f"{lost} events lost of {JOBS} jobs on {LINES} sockets; {len(took)} lists, p99 {p99 * 1000:.0f} ms", end=" ")
-        print(f"(target {TARGET_P99 * 1000:.0f} ms)")
-        address, headers = asyncio.run(fill(url))
-        authorization = f"Authorization: {headers['authorization']}"
-        measured = subprocess.run(
-            [wrk, "-t1", "-c64", "-d4s", "-H", authorization, address], capture_output=True, text=True, check=True
-        ).stdout
-        if "Non-2xx" in measured:
-            sys.exit(measured)
-        (rate,) = re.findall(r"Requests/sec:\s+([\d.]+)", measured)
-        print(f"{float(rate):.0f} requests a second with {JOBS} running jobs (target {TARGET})")
-    finally:
-        server.terminate()
-        server.wait()
+def _asked(stage: Stage) -> Readings:
+    address, headers = asyncio.run(fill(stage.servers["sandbox"]))
+    words = [stage.servers["wrk"], "-t1", "-c64", "-d4s", "-H", f"Authorization: {headers['authorization']}", address]
+    measured = subprocess.run(words, capture_output=True, text=True, check=True).stdout
+    if "Non-2xx" in measured:
+        raise SystemExit(measured)
+    (rate,) = re.findall(r"Requests/sec:\s+([\d.]+)", measured)
+    return {ASKED: {"answers": float(rate)}}
 
 
-if __name__ == "__main__":
-    main()
+def _crowded(stage: Stage) -> Readings:
+    lost, took = asyncio.run(crowd(stage.servers["sandbox"]))
+    return {CROWDED: {"events lost": lost, "list": 1000 * quantiles(took, n=100)[98]}}
+
+
+@contextmanager
+def _servers(quick: bool) -> Generator[Mapping[str, Any]]:  # noqa: ARG001 # one size
+    if not (wrk := shutil.which("wrk")):
+        raise MissingError("wrk is not installed (Debian: apt-get install wrk; macOS: brew install wrk)")
+    with servers.sandbox(size=64) as url:
+        yield {"sandbox": url, "wrk": wrk}
+
+
+BENCHMARK = Benchmark(
+    about=f"""FLORA: wrk asks for the state of one job over 64 connections while {JOBS} jobs run. Genova: {LINES} WebSockets
+    of {ACCOUNTS} accounts, each of which should hear the start and the end of every job of its account, {JOBS} jobs in all; and
+    how long a list request takes meanwhile.""",
+    figures=(
+        Figure("answers", "a second", {ASKED: Goal(1000, at_least=True)}),
+        Figure("events lost", "", {CROWDED: Goal(0)}),
+        Figure("list", "p99, ms", {CROWDED: Goal(250)}),
+    ),
+    programs={ASKED: _asked, CROWDED: _crowded},
+    servers=_servers,
+)

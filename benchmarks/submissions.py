@@ -1,20 +1,12 @@
-"""Load test of `genmedia up`: `python -m benchmarks.submissions [SUBMISSIONS]`.
-
-It measures the time from the submission of `coffee` until its first job is at the provider. Then it submits `genova-account` so many times,
-four times a second, each sent only once as Prefect's page does, while four other runs work. The exit code is 1 if a submission is refused,
-or if the first job takes longer than `FIRST_JOB_SECONDS`, which happens on a busy machine.
-"""
+"""How soon `genmedia up` starts what is submitted, and whether it takes many submissions at once."""
 
 import statistics
-import sys
-from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
-from tempfile import TemporaryDirectory
 from time import monotonic, sleep
 
 import httpx
 
+from benchmarks.figures import Benchmark, Figure, Goal, Readings, Stage
 from tests.checkouts import make_checkout
 from tests.end_to_end.project.test_up import up
 
@@ -23,6 +15,7 @@ EVERY = 0.25
 BESIDE = ("launch", "pictures", "variations", "3d-models")
 FIRST_JOB_SECONDS = 8.0
 PAUSE = 0.05
+UP = "genmedia up"
 
 
 class Prefect:
@@ -62,26 +55,39 @@ def first_job(prefect: Prefect, sandbox: str) -> float:
     return took
 
 
-def main() -> int:
-    """Print the measures; returns 1 when one misses its limit."""
-    submissions = int(sys.argv[1]) if len(sys.argv) > 1 else SUBMISSIONS
-    with TemporaryDirectory() as folder, up(make_checkout(Path(folder) / "checkout"), Path(folder) / "log") as (_, addresses):
+def _program(stage: Stage) -> Readings:
+    checkout, log = make_checkout(stage.folder / "checkout"), stage.folder / "log"
+    with up(checkout, log) as (_, addresses):
         prefect = Prefect(addresses)
         soon = first_job(prefect, addresses["Sandbox"])
-        print(f"coffee: its first job {soon:.1f} s after Submit (at most {FIRST_JOB_SECONDS:.0f})")
         for name in BESIDE:
             prefect.submit(name)
         while not prefect.count("RUNNING"):
             sleep(PAUSE)
-        with ThreadPoolExecutor(submissions) as people:
-            sent = [(sleep(EVERY), people.submit(prefect.submit, "genova-account"))[1] for _ in range(submissions)]
+        with ThreadPoolExecutor(SUBMISSIONS) as people:
+            sent = [(sleep(EVERY), people.submit(prefect.submit, "genova-account"))[1] for _ in range(SUBMISSIONS)]
         answers = [one.result() for one in sent]
-    statuses, seconds = Counter(status for status, _ in answers), [took for _, took in answers]
-    print(
-        f"{submissions} submissions: answers {dict(statuses)}; {statistics.median(seconds):.2f} s each, at most {max(seconds):.1f} s"
-    )
-    return int(soon > FIRST_JOB_SECONDS or set(statuses) != {201})
+    took = [seconds for _, seconds in answers]
+    return {
+        UP: {
+            "first job": soon,
+            "refused": sum(status != 201 for status, _ in answers),
+            "answer, median": statistics.median(took),
+            "answer, longest": max(took),
+        }
+    }
 
 
-if __name__ == "__main__":
-    raise SystemExit(main())
+BENCHMARK = Benchmark(
+    about=f"""`genmedia up` under load: the time from the submission of `coffee` until its first job is at the provider; then
+    `genova-account` is submitted {SUBMISSIONS} times, one each {EVERY:g} s, each sent only once as Prefect's page does, while
+    {len(BESIDE)} other runs work.""",
+    figures=(
+        Figure("first job", "s", {UP: Goal(FIRST_JOB_SECONDS)}),
+        Figure("refused", f"of {SUBMISSIONS}", {UP: Goal(0)}),
+        Figure("answer, median", "s"),
+        Figure("answer, longest", "s"),
+    ),
+    programs={UP: _program},
+    seconds=900,
+)

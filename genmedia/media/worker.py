@@ -14,6 +14,7 @@ import socket
 import stat
 import sys
 import warnings
+from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any, cast
@@ -130,9 +131,16 @@ def _answer(asked: socket.socket) -> None:
         json.dump(inspect_within_limits(wish), talk, allow_nan=False)
 
 
+def _wait_for_ended(*_: object) -> None:
+    """Wait for the forks that have ended, so that what they have computed is counted for this process."""
+    with suppress(ChildProcessError):  # none is left
+        while os.waitpid(-1, os.WNOHANG)[0]:
+            pass
+
+
 def _serve(control: socket.socket) -> None:
     """Answer requests until the process that sends them has ended; each request is one end of a connected socket."""
-    signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # what has answered is waited for by nobody
+    signal.signal(signal.SIGCHLD, _wait_for_ended)
     gc.freeze()  # else a look for garbage in a fork copies all that is imported
     while True:
         _, (*sockets,), _, _ = socket.recv_fds(control, 1, 1)

@@ -510,6 +510,20 @@ async def test_a_looking_process_is_kept_for_the_next_file_and_replaced_when_it_
     assert await used() != kept
 
 
+async def test_what_looks_cost_is_counted_for_the_process_that_is_kept(tmp_path: Path) -> None:
+    path = picture(tmp_path / "it.png", "PNG", (1024, 768))
+
+    def computed_by_forks() -> int:
+        assert WORKER.process
+        fields = Path(f"/proc/{WORKER.process.pid}/stat").read_text().rpartition(")")[2].split()
+        return int(fields[13]) + int(fields[14])  # of children that were waited for, in hundredths of a second; see proc(5)
+
+    await inspect_file(path)
+    before = computed_by_forks()
+    while computed_by_forks() == before:
+        await inspect_file(path)
+
+
 async def test_a_looking_process_that_stands_still_is_replaced_after_the_deadline(tmp_path: Path) -> None:
     path = picture(tmp_path / "it.png", "PNG")
     await inspect_file(path)
