@@ -23,6 +23,7 @@ from genmedia.providers.offers import Credentials, with_two_keys
 from genmedia.purchasing.budget import Foreseen, Plan
 from genmedia.purchasing.result import FAILED, Result
 from genmedia.store import Store
+from tasks.parts import PartRuns, look_after_whole, part_of
 from tasks.recovery import cancel_jobs
 from tasks.reporting import publish_plan, publish_results, tag_flow_run
 from tasks.runner import TaskRuns
@@ -48,7 +49,9 @@ def buying_flow(*, name: str, flow_run_name: str = "{name}") -> Callable[[Callab
         async def bought(*args: P.args, **kwargs: P.kwargs) -> State[Any]:
             return await _carry_out(asked_for(*args, **kwargs))
 
-        return form(flow(name=name, flow_run_name=flow_run_name, on_cancellation=[cancel_jobs])(bought))
+        return form(
+            flow(name=name, flow_run_name=flow_run_name, on_cancellation=[cancel_jobs], on_end=[look_after_whole])(bought)
+        )
 
     return made
 
@@ -81,6 +84,10 @@ class _FlowRun:
         self.run = flow_run.id or ""
         self.log: Log = get_run_logger()
         self.runner = TaskRuns()
+        context = FlowRunContext.get()
+        run = context.flow_run if context else None
+        self.part = part_of(run)
+        self.apart = PartRuns(run) if run and run.deployment_id and not self.part else None
 
     async def load_store(self, name: str) -> AssetStore:
         """Load the saved Asset Store block."""
@@ -108,6 +115,7 @@ class _FlowRun:
         await warn_of_purchases_elsewhere(assets, keys)
 
     async def show_results(self, name: str, results: Sequence[Result], assets: AssetStore, store: Store) -> None:
-        """Show the results as artifacts and in the gallery."""
-        await publish_results(name, results, assets, store)
-        await write_gallery(assets)
+        """Show the results as artifacts and in the gallery, which the run of the whole writes for all its parts."""
+        await publish_results(name, results, assets, store, with_sheet=not (self.apart and self.apart.parts))
+        if not self.part:
+            await write_gallery(assets)

@@ -9,6 +9,7 @@ from flows.forms import (
     Attempts,
     BudgetInUsd,
     Caps,
+    ItemsPerRun,
     Labels,
     Marks,
     Payers,
@@ -45,6 +46,7 @@ def campaign(
     attempts: Attempts = 1,
     accounts: Payers = Accounts(),
     store: StoreName = "default",
+    items_per_run: ItemsPerRun = 500,
     queue_minutes: QueueMinutes = 30,
     run_minutes: RunMinutes = 60,
     campaign: Annotated[Campaign, field("Campaign", "The steps in order, and what feeds them.")],
@@ -77,5 +79,6 @@ def campaign(
         attempts=attempts,
         at_once=at_once,
         on_failure=on_failure,
+        items_per_run=items_per_run,
         patience=Patience(queue_minutes, run_minutes),
     )

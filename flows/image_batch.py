@@ -7,6 +7,7 @@ from flows.forms import (
     Attempts,
     Budget,
     CampaignName,
+    ItemsPerRun,
     Labels,
     Marks,
     Priority,
@@ -86,6 +87,7 @@ def image_batch(
     ] = 1,
     account: Annotated[str, payer("Genova")] = "default",
     store: StoreName = "default",
+    items_per_run: ItemsPerRun = 500,
     queue_minutes: QueueMinutes = 45,
     run_minutes: RunMinutes = 15,
 ) -> Brief:
@@ -124,5 +126,6 @@ def image_batch(
         marks=marks,
         buy_unmarked=buy_unmarked,
         attempts=attempts,
+        items_per_run=items_per_run,
         patience=Patience(queue_minutes, run_minutes),
     )

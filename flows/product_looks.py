@@ -10,6 +10,7 @@ from flows.forms import (
     Budget,
     BudgetInUsd,
     CampaignName,
+    ItemsPerRun,
     Labels,
     Marks,
     Payers,
@@ -72,6 +73,7 @@ def product_looks(
     at_once: AtOnce = 4,
     on_failure: WhenOneFails = "continue",
     attempts: Attempts = 1,
+    items_per_run: ItemsPerRun = 500,
     accounts: Payers = Accounts(),
     store: StoreName = "default",
     queue_minutes: QueueMinutes = 30,
@@ -111,5 +113,6 @@ def product_looks(
         attempts=attempts,
         at_once=at_once,
         on_failure=on_failure,
+        items_per_run=items_per_run,
         patience=Patience(queue_minutes, run_minutes),
     )

@@ -8,6 +8,7 @@ from flows.forms import (
     Attempts,
     Budget,
     CampaignName,
+    ItemsPerRun,
     Labels,
     Marks,
     QueueMinutes,
@@ -49,6 +50,7 @@ def template_run(
     marks: Marks = "",
     buy_unmarked: Unmarked = False,
     attempts: Attempts = 1,
+    items_per_run: ItemsPerRun = 500,
     delete_after: Annotated[
         bool, field("Delete at Generio", "Delete each job at Generio, with its files there, once its model is in the store.")
     ] = False,
@@ -80,6 +82,7 @@ def template_run(
         buy_unmarked=buy_unmarked,
         attempts=attempts,
         at_once=at_once,
+        items_per_run=items_per_run,
         patience=Patience(queue_minutes, run_minutes),
         delete_after=delete_after,
     )

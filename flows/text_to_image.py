@@ -3,7 +3,7 @@
 from typing import Annotated
 
 from flows.buying import buying_flow
-from flows.forms import Attempts, Budget, CampaignName, Labels, Marks, RunMinutes, StoreName, Take, Unmarked, payer
+from flows.forms import Attempts, Budget, CampaignName, ItemsPerRun, Labels, Marks, RunMinutes, StoreName, Take, Unmarked, payer
 from genmedia.campaign.brief import Brief
 from genmedia.forms.fields import field
 from genmedia.providers.algovera.client import PROVIDER
@@ -45,6 +45,7 @@ def text_to_image(
     marks: Marks = "",
     buy_unmarked: Unmarked = False,
     attempts: Attempts = 1,
+    items_per_run: ItemsPerRun = 500,
     account: Annotated[str, payer("Algovera")] = "default",
     store: StoreName = "default",
     minutes: RunMinutes = 15,
@@ -74,5 +75,6 @@ def text_to_image(
         marks=marks,
         buy_unmarked=buy_unmarked,
         attempts=attempts,
+        items_per_run=items_per_run,
         patience=Patience(minutes, minutes),
     )

@@ -59,6 +59,11 @@ class Postgres:
             asks = ("-A", "scram-sha-256", f"--pwfile={told.name}") if self._password else ("-A", "trust")
             self.run("initdb", "-D", self._data, *asks, "-U", USER, "--no-sync")
 
+    @property
+    def pid(self) -> int:
+        """Number of its first process, while it runs."""
+        return int((self._data / "postmaster.pid").read_text().splitlines()[0])
+
     def start(self) -> None:
         """Start it, and wait until it takes connections."""
         settings = {"listen_addresses": "127.0.0.1", "unix_socket_directories": self._folder, **self._settings}

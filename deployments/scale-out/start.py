@@ -58,7 +58,7 @@ class Wish:
 
 def main() -> int:
     """Start all, and keep it running; returns the exit code."""
-    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("--workers", type=int, default=3, help="number of workers (default 3)")
     parser.add_argument("--runs", type=int, default=4, help="most flow runs that a worker has at once (default 4)")
     known, options = parser.parse_known_args()
@@ -102,20 +102,23 @@ def _run(wish: Wish, held: ExitStack, out: TextIO) -> None:
     out.write(f"Starting PostgreSQL, Redis, S3, Prefect, a sandbox and {wish.workers} workers ...\n")
     out.flush()
     own = _folder(held, "genmedia-scale-out-")
-    database = postgres.Postgres(_folder(held, "genmedia-postgres-"), password=secrets.token_urlsafe(24), settings={"max_connections": 300})
+    database = postgres.Postgres(
+        _folder(held, "genmedia-postgres-"), password=secrets.token_urlsafe(24), settings={"max_connections": 300}
+    )
     held.callback(database.stop)
     messages = redis.Redis(own, secrets.token_urlsafe(24))
     held.callback(messages.stop)
     messages.start()
     secret = secrets.token_urlsafe(24)
-    files = held.enter_context(object_store.ObjectStore(free_port(), free_port(), secret=secret))
-    object_store.make_bucket(files.url, BUCKET, secret)
+    files = object_store.ObjectStore(free_port(), free_port(), secret=secret)
+    held.push(files)
 
     prefect, sandbox = services.prefect_service(own, PROJECT), services.sandbox_service(own)
     server = server_settings(database.create("prefect"), messages.url)
     prefect.environment = {**prefect.environment, **server, "PREFECT__SERVER_WEBSERVER_ONLY": "true"}
     sandbox.command = [*sandbox.command, *wish.sandbox]
-    held.enter_context(services.running([prefect, sandbox]))
+    held.enter_context(services.running([prefect, sandbox], meanwhile=files.__enter__))
+    object_store.make_bucket(files.url, BUCKET, secret)
     key = services.prefect_key(own)
     addresses = {**services.prefect_environment(own), **services.addresses_of(prefect)}
     background = Process(
@@ -142,7 +145,19 @@ def _run(wish: Wish, held: ExitStack, out: TextIO) -> None:
     }
     set_up(Project(PROJECT), environment, prefect.url, key)
     asyncio.run(_look_often(f"{prefect.url}/api", key))
-    command = [sys.executable, "-m", "prefect", "worker", "start", "--pool", WORK_POOL, "--type", "process", "--limit", str(wish.runs)]
+    command = [
+        sys.executable,
+        "-m",
+        "prefect",
+        "worker",
+        "start",
+        "--pool",
+        WORK_POOL,
+        "--type",
+        "process",
+        "--limit",
+        str(wish.runs),
+    ]
     workers = [
         Process(f"worker-{number}", [*command, "--name", f"worker-{number}"], own / f"worker-{number}.log", addresses, PROJECT)
         for number in range(1, wish.workers + 1)
@@ -151,7 +166,7 @@ def _run(wish: Wish, held: ExitStack, out: TextIO) -> None:
         held.callback(worker.stop)
         worker.start()
     out.write(
-        f"\n  Prefect  {prefect.url}\n  Password {key}\n  Sandbox  {sandbox.url}/sandbox\n  Logs     {own}\n"
+        f"\n  Prefect  {prefect.url}\n  Password {key}\n  Sandbox  {sandbox.url}/sandbox\n  Logs     {own}\n  Postgres {database.pid}\n"
         + "".join(f"  {worker.name} {worker.pid}\n" for worker in workers)
         + "Ctrl-C stops all of it.\n"
     )

@@ -33,6 +33,8 @@ class Brief:
         on_failure: `continue` to buy what does not depend on a failed step; `stop` to buy nothing more.
         attempts: Most purchases of each step while its job fails.
         patience: Longest waits for each job to start and to run.
+        items_per_run: Most steps that one run buys, where the host has further runs for the rest; None to buy all in one. See
+            `genmedia.campaign.parts`.
         delete_after: True to delete jobs at the provider, where it can, once their files are in the store.
     """
 
@@ -53,4 +55,5 @@ class Brief:
     on_failure: OnFailure = "continue"
     attempts: int = 1
     patience: Patience
+    items_per_run: int | None = None
     delete_after: bool = False

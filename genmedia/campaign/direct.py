@@ -24,6 +24,9 @@ class Direct:
         log: Log of the run; the logger of this module by default.
     """
 
+    part = None
+    apart = None
+
     def __init__(self, assets: Assets, payer: Callable[[str, str], Credentials], log: Log | None = None) -> None:
         self.run = str(uuid4())
         self.runner = Calls()

@@ -2,10 +2,10 @@
 
 import asyncio
 from collections import defaultdict
-from collections.abc import AsyncGenerator, Generator, Iterable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Collection, Generator, Iterable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass, field, replace
-from functools import cached_property
+from functools import cached_property, reduce
 from time import monotonic
 from typing import Any
 
@@ -22,6 +22,7 @@ from genmedia.campaign.executor import (
 )
 from genmedia.campaign.host import Host
 from genmedia.campaign.marks import Selection, read_marks
+from genmedia.campaign.parts import Part, parts_to_buy, steps_of
 from genmedia.campaign.plan import explain, named_files, plan_steps
 from genmedia.campaign.steps import AnyStep
 from genmedia.campaign.variables import stand_in
@@ -29,7 +30,7 @@ from genmedia.errors import NOTHING_BOUGHT, Fault, GenmediaError, SettingsError,
 from genmedia.forms.names import Place, placed
 from genmedia.forms.prompts import look_alike
 from genmedia.jobs.job import Account
-from genmedia.journal import Journal, Purpose
+from genmedia.journal import Attempt, AttemptState, Journal, Purpose
 from genmedia.journal.order import Order
 from genmedia.progress import Log, Progress, announce, listener
 from genmedia.providers.base import ProviderClient, at_desk
@@ -40,14 +41,17 @@ from genmedia.providers.sources import File, Unreadable
 from genmedia.providers.steps import Operation, PlannedStep, StepKind, Submit
 from genmedia.purchasing.acquire import acquire
 from genmedia.purchasing.budget import Foreseen, Outlook, Plan, check_plans, run_cap, shares
-from genmedia.purchasing.buy import Purchase
+from genmedia.purchasing.buy import Outcome, Purchase
 from genmedia.purchasing.calls import Assets
 from genmedia.purchasing.receive import Received
 from genmedia.purchasing.recover import work_under_way
+from genmedia.purchasing.result import FAILED, REFUSED, together
 from genmedia.store import Store
 from genmedia.store.named_files import Files, files_at_hand, look_at
 
 UNIT = "credits"
+RECALLED_AT_ONCE = 16
+"""Most steps whose fate is read in the journal at once."""
 
 
 @dataclass(frozen=True)
@@ -83,10 +87,16 @@ async def run_campaign(brief: Brief, host: Host[Any]) -> Ended:
         async with _naming_paid_work(brief.name, assets):
             journal = await held.enter_async_context(assets.get_journal())
             await run.share_accounts(journal)
-            foreseen = await run.price(journal)
-        with _logging_ends(host.log):
-            announce(one.name for one in foreseen)
-            results = await run.buy()
+            parts = host.apart.parts if host.apart else ()
+            if not parts:
+                foreseen = await run.price(journal)
+                announce(one.name for one in foreseen)
+                parts = run.cut()
+        if parts and host.apart:
+            results = await run.recall(journal, {host.run, *await host.apart.carry_out(parts)})
+        else:
+            with _logging_ends(host.log):
+                results = await run.buy()
         await host.show_results(brief.name, results, assets, run.store)
     return Ended(results, run.selection.tell())
 
@@ -215,8 +225,13 @@ class _Run:
         self.plan = self._named(await self._planned(steps, faults))
         self._fed = {run.name for run in self.plan if run.feeds}
         check_apart(self.plan, self._accounts)
+        if self.host.part:
+            self.plan = steps_of(self.host.part, self.plan, self._first_keys())
         self._warn_of_look_alikes()
         self._places = self._places or {run.name: placed(step=(number, run.name)) for number, run in enumerate(self.plan, 1)}
+
+    def _first_keys(self) -> dict[str, str]:
+        return {name: order.key for name, order in first_orders(self.plan, self._accounts).items()}
 
     async def _select(self) -> Selection:
         """Return what the run may buy: everything if there are no marks.
@@ -331,6 +346,8 @@ class _Run:
         Raises:
             BudgetError: A cap is in another unit than the prices, or all of it would cost more than one budget for all providers.
         """
+        if self.host.part:
+            return {provider: self.host.part.caps.get(provider) for provider in self.payers}
         may_be_in_usd = {kind.provider for kind in kinds() if kind.in_usd}
         budget = self.brief.max_credits
         left = {one: [step for step in self.to_buy if step.operation.provider == one] for one in self.payers}
@@ -356,7 +373,44 @@ class _Run:
         spent = {one: await journal.money.spent(str(self.payers[one].payer), UNIT, self.host.run) for one in costs}
         return shares(budget, costs, spent)
 
+    def cut(self) -> list[Part]:
+        """Return the parts that runs of their own are to buy; none where this run buys all."""
+        size = self.brief.items_per_run
+        if size is None or self.host.apart is None:
+            return []
+        return parts_to_buy(self.plan, size, self._first_keys(), {step.name for step in self.to_buy}, self._plans)
+
     # Buying
+
+    async def recall(self, journal: Journal, runs: Collection[str]) -> list[RunResult]:
+        """Return what became of each step by the journal, and buy nothing.
+
+        Args:
+            journal: The journal.
+            runs: Ids of the runs that bought for this one: what they paid is reported, and what others paid is reused.
+        """
+
+        async def recalled(run: PlannedStep, inputs: list[ResolvedInput]) -> RunResult:
+            order = self._wish(run, inputs)
+            tries = (await journal.tried([order.key])).get(order.key, [])
+            paid = [one.at_stake for one in tries if one.run in runs and one.state is not AttemptState.REFUSED]
+            last = tries[-1] if tries else None
+            is_stored = last is not None and last.state is AttemptState.STORED
+            assets = tuple(await journal.assets(last.id)) if last and is_stored else ()
+            return RunResult(
+                name=run.name,
+                operation=run.operation.name,
+                status=_status_of(last, order.withheld, runs),
+                job_id=(last and last.remote_id) or "",
+                provider=run.operation.provider,
+                unit=order.unit,
+                charged=reduce(together, paid, 0.0),
+                assets=assets,
+                error="" if is_stored else _why_missing(last, order.withheld),
+                outputs=await outputs_of(run.name, assets, self.store),
+            )
+
+        return await run_plan(self.plan, recalled, at_once=RECALLED_AT_ONCE)
 
     async def buy(self) -> list[RunResult]:
         """Buy what is planned, wait for its jobs, and store their outputs.
@@ -451,6 +505,21 @@ class _Run:
             await kind.delete(client, job_id)
         except GenmediaError as error:
             self.log.warning("%s: job %s stays at %s: %s", name, job_id, kind.provider, error.what)
+
+
+def _status_of(last: Attempt | None, withheld: str, runs: Collection[str]) -> str:
+    """Return the status of a step by its last attempt."""
+    if last is None:
+        return Outcome.NOT_BOUGHT if withheld else FAILED
+    if last.state is AttemptState.STORED:
+        return Outcome.BOUGHT if last.run in runs else Outcome.REUSED
+    return REFUSED if last.state is AttemptState.CONTENT_REFUSED else FAILED
+
+
+def _why_missing(last: Attempt | None, withheld: str) -> str:
+    if last is None:
+        return withheld or "it was not bought; the run of its part says why"
+    return last.reason or f"it is {last.state.in_words}"
 
 
 def _unpaid(step: AnyStep, files: Files) -> Unreadable:
