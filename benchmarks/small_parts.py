@@ -15,8 +15,13 @@ ITEMS = 25
 
 @buying_flow(name="small-parts")
 def small_parts(
-    *, name: str, prompts: list[str], account: Annotated[str, payer(PROVIDER)] = "default", store: StoreName = "default"
+    *,
+    name: str,
+    prompts: list[str],
+    items_per_run: int = ITEMS,
+    account: Annotated[str, payer(PROVIDER)] = "default",
+    store: StoreName = "default",
 ) -> Brief:
-    """Make a picture from each prompt, in runs of `ITEMS`."""
+    """Make a picture from each prompt, in runs of a few."""
     asked_for: Any = inspect.unwrap(whole.fn)
-    return replace(asked_for(name=name, prompts=prompts, account=account, store=store), items_per_run=ITEMS)
+    return replace(asked_for(name=name, prompts=prompts, account=account, store=store), items_per_run=items_per_run)

@@ -35,7 +35,7 @@ class Part(BaseModel):
 
 
 def cut(plan: Sequence[PlannedStep], size: int) -> list[list[PlannedStep]]:
-    """Cut a plan into parts of nearly the same number of steps, at most `size` each. Steps that feed each other stay together, whatever their number."""
+    """Cut a plan into parts of at most `size` steps, evenly where that can be. Steps that feed each other stay together, however many."""
     share = -(-len(plan) // -(-len(plan) // size)) if plan else size
     parts: list[list[PlannedStep]] = []
     for group in _fed_by_each_other(plan):
