@@ -32,9 +32,6 @@ from genmedia.cli.up import WORK_POOL, set_up
 from genmedia.errors import GenmediaError, SettingsError
 
 PROJECT = Path(__file__).resolve().parents[2]
-RECOVERY_SECONDS = 60
-"""How often the flow `harvest` looks for runs whose worker is gone; the deployment's own quarter of an hour suits one machine."""
-
 AGAIN_SECONDS = 5.0
 """Pause before a worker that has ended is started again."""
 
@@ -48,11 +45,13 @@ class Wish:
     Attributes:
         workers: Number of workers.
         runs: Most flow runs that a worker has at once.
+        recovery: Seconds between two looks of the flow `harvest` for runs whose worker is gone.
         sandbox: Options of `genmedia sandbox`, such as `--clock-scale 50`.
     """
 
     workers: int
     runs: int
+    recovery: int
     sandbox: Sequence[str]
 
 
@@ -61,8 +60,14 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("--workers", type=int, default=3, help="number of workers (default 3)")
     parser.add_argument("--runs", type=int, default=4, help="most flow runs that a worker has at once (default 4)")
+    parser.add_argument(
+        "--recovery",
+        type=int,
+        default=60,
+        help="seconds between two looks for runs whose worker is gone (default 60; prefect.yaml's 900 suit one machine)",
+    )
     known, options = parser.parse_known_args()
-    wish = Wish(known.workers, known.runs, options)
+    wish = Wish(known.workers, known.runs, known.recovery, options)
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # of a program that a script has put into the background
         signal.signal(signal.SIGINT, signal.default_int_handler)
@@ -144,7 +149,7 @@ def _run(wish: Wish, held: ExitStack, out: TextIO) -> None:
         "PWD": str(PROJECT),
     }
     set_up(Project(PROJECT), environment, prefect.url, key)
-    asyncio.run(_look_often(f"{prefect.url}/api", key))
+    asyncio.run(_look_every(wish.recovery, f"{prefect.url}/api", key))
     command = [
         sys.executable,
         "-m",
@@ -196,13 +201,13 @@ def server_settings(database: str, messages: str) -> dict[str, str]:
     }
 
 
-async def _look_often(api: str, key: str) -> None:
+async def _look_every(seconds: int, api: str, key: str) -> None:
     """Have recovery look for lost runs more often than prefect.yaml says."""
     user, _, password = key.partition(":")
     async with httpx.AsyncClient(base_url=api, auth=(user, password), timeout=60) as client:
         recovery = (await client.get("/deployments/name/harvest/recovery")).raise_for_status().json()
         for schedule in recovery["schedules"]:
-            wish = {"schedule": {**schedule["schedule"], "interval": RECOVERY_SECONDS}}
+            wish = {"schedule": {**schedule["schedule"], "interval": seconds}}
             (await client.patch(f"/deployments/{recovery['id']}/schedules/{schedule['id']}", json=wish)).raise_for_status()
 
 
