@@ -24,6 +24,7 @@ from typing import TextIO
 import httpx
 
 from deployments.engines import object_store, postgres, redis
+from deployments.engines.installed import missing_packages
 from deployments.engines.ports import free_port
 from deployments.engines.process import Process
 from genmedia.cli import services
@@ -58,11 +59,11 @@ class Wish:
 def main() -> int:
     """Start all, and keep it running; returns the exit code."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
-    parser.add_argument("--workers", type=int, default=3, help="number of workers (default 3)")
-    parser.add_argument("--runs", type=int, default=4, help="most flow runs that a worker has at once (default 4)")
+    parser.add_argument("--workers", type=_positive, default=3, help="number of workers (default 3)")
+    parser.add_argument("--runs", type=_positive, default=4, help="most flow runs that a worker has at once (default 4)")
     parser.add_argument(
         "--recovery",
-        type=int,
+        type=_positive,
         default=60,
         help="seconds between two looks for runs whose worker is gone (default 60; prefect.yaml's 900 suit one machine)",
     )
@@ -85,19 +86,19 @@ def main() -> int:
     return 0
 
 
+def _positive(text: str) -> int:
+    if (number := int(text)) < 1:
+        raise argparse.ArgumentTypeError("must be 1 or more")
+    return number
+
+
 def check_installed() -> None:
     """Check that all servers can be started here.
 
     Raises:
         SettingsError: Some of them are not installed.
     """
-    missing = {
-        "postgresql": postgres.programs() is None,
-        "redis-server": not redis.is_installed(),
-        "ceph-mon ceph-osd radosgw ceph-common": bool(object_store.missing_programs()),
-    }
-    packages = " ".join(name for name, is_missing in missing.items() if is_missing)
-    if packages:
+    if packages := missing_packages():
         raise SettingsError("servers are missing", advice=f"Debian: apt-get install {packages}", money="")
     if find_spec("prefect_redis") is None:
         raise SettingsError("prefect-redis is missing", advice="Install it: pip install '.[scale-out]'", money="")

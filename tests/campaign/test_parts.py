@@ -60,7 +60,7 @@ class OneByOne:
 
 
 def host_of(studio: Studio) -> Direct:
-    return Direct(studio.store, lambda provider, name: studio.credentials)
+    return Direct(studio.store, lambda _, __: studio.credentials)
 
 
 def brief_of(studio: Studio, items: int, **parameters: Any) -> Brief:
