@@ -89,7 +89,7 @@ async def _look_after(
             if harvested is None:
                 runs = await ask_about_runs(store)
                 cut_off += runs.ended
-                harvested = await harvest_jobs(store, payers, runs)
+                harvested = await harvest_jobs(store, payers, runs.cancelled, runs.over)
         except Exception as error:  # noqa: BLE001 # whatever is wrong with one store, the others are looked after
             failed[name] = error
     return harvested or []
