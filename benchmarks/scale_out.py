@@ -286,7 +286,7 @@ async def _stored(assets: AssetStore) -> tuple[int, int]:
 def main() -> int:
     """Run the trial and print its figures; returns the exit code."""
     items = int(sys.argv[1]) if len(sys.argv) > 1 else MANY
-    run_seconds, clock_scale = (12.0, 1.0) if items > 8 * ITEMS else (10.0, 2.0)
+    run_seconds, clock_scale = (15.0, 1.0) if items > 8 * ITEMS else (10.0, 2.0)
     with (
         scaled_out("--size", "128", "--clock-scale", str(clock_scale)) as one,
         temporary_settings({PREFECT_API_URL: one.api, PREFECT_API_AUTH_STRING: one.told["Password"]}),
