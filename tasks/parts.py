@@ -74,6 +74,7 @@ class PartRuns:
             if not self.parts:
                 told: dict[str, bool | int | float | str] = {PARTS: _PARTS.dump_json(list(parts)).decode(), STARTS: run.run_count}
                 await client.update_flow_run_labels(run.id, told)
+                self.parts = parts
             found = [await _begin(client, run, part) for part in parts]
             if run.run_count > int(run.labels.get(STARTS, run.run_count)):
                 await client.update_flow_run_labels(run.id, {STARTS: run.run_count})
@@ -133,11 +134,13 @@ async def look_after_wholes() -> None:
 
 
 async def _look_after(client: PrefectClient, whole: UUID) -> None:
-    """Begin parts again whose process was killed; resume the run once all its parts have ended."""
+    """Begin parts again whose process was killed; resume the run once all its parts have ended. A run that has ended is left as it is."""
+    run = await client.read_flow_run(whole)
+    if _has_ended(run) or (run.state and run.state.is_cancelling()):
+        return
     parts = await read_runs(client, FlowRunFilter(parent_flow_run_id=FlowRunFilterParentFlowRunId(any_=[whole])))
     killed = [one for one in parts if one.state and one.state.is_crashed() and one.run_count < BEGINNINGS]
     for one in killed:
         await _begin_again(client, one)
-    run = await client.read_flow_run(whole)
     if not killed and all(map(_has_ended, parts)) and run.state and run.state.is_paused():
         await client.resume_flow_run(whole)

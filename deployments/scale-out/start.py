@@ -70,6 +70,8 @@ def main() -> int:
     known, options = parser.parse_known_args()
     wish = Wish(known.workers, known.runs, known.recovery, options)
     signal.signal(signal.SIGTERM, signal.default_int_handler)
+    if signal.getsignal(signal.SIGHUP) is signal.SIG_DFL:  # closing the terminal ends it too
+        signal.signal(signal.SIGHUP, signal.default_int_handler)
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # of a program that a script has put into the background
         signal.signal(signal.SIGINT, signal.default_int_handler)
     try:
