@@ -9,6 +9,7 @@ unexport PYTHONDONTWRITEBYTECODE
 
 BIN := .venv/bin
 ALL := .[prefect,sandbox]
+TESTED := .[prefect,sandbox,scale-out]
 CODE := genmedia blocks tasks flows deployments tests benchmarks examples
 EXAMPLE := examples/genmedia-fal
 PYTHON ?= $(firstword $(foreach one,python3 python3.13 python3.12 python3.11,$(shell $(one) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $(one))))
@@ -57,8 +58,9 @@ bench-quick: .venv/.dev ## Measure speed at a small size in about five minutes, 
 bench: .venv/.dev ## Measure speed at full size for more than an hour, and write docs/benchmarks.md
 	$(BIN)/python -m benchmarks --document docs
 
-soak: .venv/.dev ## Kill processes at random moments and see that nothing is bought twice or lost (KILLS=200)
+soak: .venv/.dev ## Kill processes at random moments, then workers of many, and see that nothing is bought twice or lost (KILLS=200 ITEMS=2000)
 	$(BIN)/python -m benchmarks.soak $(KILLS)
+	$(BIN)/python -m benchmarks.scale_out $(ITEMS)
 
 routes: .venv/.dev ## Write docs/routes.md: which tests use which route of which provider
 	$(BIN)/python -m pytest -p tests.routes -n 3 --dist loadfile
@@ -97,14 +99,15 @@ clean: ## Remove the environment and what commands left in this folder, but not 
 
 .venv/.dev: .venv/.runtime
 	@echo "Installing the tools for tests and checks (once) ..."
-	@if command -v uv >/dev/null; then uv pip install --quiet --python $(BIN)/python --group dev; else $(BIN)/python -m pip install -qq --group dev; fi
+	@if command -v uv >/dev/null; then uv pip install --quiet --python $(BIN)/python -e '$(TESTED)' --group dev; \
+	else $(BIN)/python -m pip install -qq -e '$(TESTED)' --group dev; fi
 	@touch $@
 
 .venv-lowest/.floors: pyproject.toml | .venv-lowest/bin/python
 	@echo "Installing the oldest versions into .venv-lowest (once) ..."
 	@$(PYTHON) -c "$$FLOORS" > .venv-lowest/floors.txt
-	@if command -v uv >/dev/null; then uv pip install --quiet --python .venv-lowest/bin/python -r .venv-lowest/floors.txt -e '$(ALL)' --group dev; \
-	else .venv-lowest/bin/python -m pip install -qq -r .venv-lowest/floors.txt -e '$(ALL)' --group dev; fi
+	@if command -v uv >/dev/null; then uv pip install --quiet --python .venv-lowest/bin/python -r .venv-lowest/floors.txt -e '$(TESTED)' --group dev; \
+	else .venv-lowest/bin/python -m pip install -qq -r .venv-lowest/floors.txt -e '$(TESTED)' --group dev; fi
 	@touch $@
 
 define FLOORS

@@ -18,14 +18,14 @@ import httpx
 import numpy as np
 
 from benchmarks.figures import OURS, Benchmark, Figure, Goal, MissingError, Readings, Stage
+from deployments.engines.object_store import ACCESS_KEY, SECRET_KEY, ObjectStore, make_bucket, missing_programs
+from deployments.engines.ports import free_port
 from genmedia.media.facts import Candidate, MediaFacts, SmallCopy
 from genmedia.media.probe import inspect_files
 from genmedia.store import FIELDS, Place, Store
 from genmedia.store.sidecar import VERSION, Cost, File, Output, Sidecar, Times
 from genmedia.transport.origins import Origins
 from genmedia.transport.session import Session
-from tests.object_store import ACCESS_KEY, SECRET_KEY, ObjectStore, make_bucket, missing_programs
-from tests.ports import free_port
 
 BYTES = 2**30
 GROWTH = 100

@@ -25,6 +25,7 @@ from genmedia.providers.offers import Credentials, with_two_keys
 from genmedia.purchasing.budget import Foreseen, Plan
 from genmedia.purchasing.result import FAILED, Result
 from genmedia.store import Store
+from tasks.parts import PartRuns, look_after_whole, part_of
 from tasks.recovery import cancel_jobs
 from tasks.reporting import publish_plan, publish_results, tag_flow_run
 from tasks.runner import TaskRuns
@@ -50,7 +51,7 @@ def buying_flow(form: Callable[P, Brief], *, name: str, flow_run_name: str = "{n
     async def bought(*args: P.args, **kwargs: P.kwargs) -> State[Any]:
         return await _carry_out(form(*args, **kwargs))
 
-    made = flow(name=name, flow_run_name=flow_run_name, on_cancellation=[cancel_jobs])(bought)
+    made = flow(name=name, flow_run_name=flow_run_name, on_cancellation=[cancel_jobs], on_end=[look_after_whole])(bought)
     signature = inspect.signature(form)
     shown = [_without_null(one) for one in signature.parameters.values()]
     made.__signature__ = signature.replace(parameters=shown)  # pyright: ignore[reportAttributeAccessIssue] # what inspect asks for
@@ -93,10 +94,13 @@ class _FlowRun:
 
     def __init__(self) -> None:
         self.run = flow_run.id or ""
-        context = FlowRunContext.get()
-        self.by_person = not (context and context.flow_run and context.flow_run.auto_scheduled)
         self.log: Log = get_run_logger()
         self.runner = TaskRuns()
+        context = FlowRunContext.get()
+        run = context.flow_run if context else None
+        self.part = part_of(run)
+        self.by_person = not (run and (run.auto_scheduled or self.part))  # nobody waits for a part of many as for a quick run
+        self.apart = PartRuns(run) if run and run.deployment_id and not self.part else None
 
     async def load_store(self, name: str) -> AssetStore:
         """Load the saved Asset Store block."""
@@ -124,6 +128,7 @@ class _FlowRun:
         await warn_of_purchases_elsewhere(assets, keys)
 
     async def show_results(self, name: str, results: Sequence[Result], assets: AssetStore, store: Store) -> None:
-        """Show the results as artifacts and in the gallery."""
-        await publish_results(name, results, assets, store)
-        await write_gallery(assets)
+        """Show the results as artifacts and in the gallery, which the run of the whole writes for all its parts."""
+        await publish_results(name, results, assets, store, with_sheet=not (self.apart and self.apart.parts))
+        if not self.part:
+            await write_gallery(assets)

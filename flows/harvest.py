@@ -17,6 +17,7 @@ from genmedia.errors import GenmediaError, SettingsError
 from genmedia.jobs.job import add_amounts, priced
 from genmedia.purchasing.recover import Fate, Harvested
 from tasks.lost_runs import tell_cut_off
+from tasks.parts import look_after_wholes
 from tasks.recovery import all_credentials, ask_about_runs, end_lost_runs, harvest_jobs
 from tasks.reporting import name_flow_run, publish_table
 from tasks.telling import flow
@@ -32,7 +33,7 @@ async def harvest(*, store: Looked = "") -> State[Any]:
 
     Jobs that have finished are fetched and stored. The provider is asked about lost answers. Jobs of cancelled runs are cancelled where the
     provider can do that. Jobs that the provider no longer knows are marked so. Flow runs that are shown as running, but whose process is
-    gone, are ended.
+    gone, are ended; those of them that carried out a part of another are begun again.
 
     Raises:
         SettingsError: There is no such block.
@@ -44,6 +45,7 @@ async def harvest(*, store: Looked = "") -> State[Any]:
     groups = _by_journal({name: one for name, one in found.items() if isinstance(one, AssetStore)}, failed)
     took = await asyncio.gather(*(_look_after(group, payers, failed, cut_off) for group in groups))
     harvested = [one for each in took for one in each]
+    await look_after_wholes()
     if cut_off:
         log.warning("%s", tell_cut_off(cut_off, pages=True))
     if harvested:
@@ -87,7 +89,7 @@ async def _look_after(
             if harvested is None:
                 runs = await ask_about_runs(store)
                 cut_off += runs.ended
-                harvested = await harvest_jobs(store, payers, runs)
+                harvested = await harvest_jobs(store, payers, runs.cancelled, runs.over)
         except Exception as error:  # noqa: BLE001 # whatever is wrong with one store, the others are looked after
             failed[name] = error
     return harvested or []

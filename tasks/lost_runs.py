@@ -26,7 +26,7 @@ PROCESS, SINCE = "genmedia.process", "genmedia.state"
 BEGINS = timedelta(minutes=5)
 """Longest time that a new process of a run takes to put its own name in the place of the first one's."""
 
-AT_WORK = [StateType.RUNNING, StateType.CANCELLING]
+_AT_WORK = FlowRunFilter(state=FlowRunFilterState(type=FlowRunFilterStateType(any_=[StateType.RUNNING, StateType.CANCELLING])))
 
 
 async def name_process() -> None:
@@ -51,7 +51,7 @@ async def end_lost_runs(lost: Collection[str] = ()) -> list[FlowRun]:
         lost: Ids of further runs whose process is known to be gone.
     """
     async with get_client() as client:
-        found = [run for run in await _at_work(client) if str(run.id) in lost or _is_lost(run)]
+        found = [run for run in await read_runs(client, _AT_WORK) if str(run.id) in lost or _is_lost(run)]
         for run in found:
             assert run.state is not None
             ended = Cancelled if run.state.is_cancelling() else Crashed
@@ -66,8 +66,8 @@ def tell_cut_off(runs: Sequence[FlowRun], *, pages: bool = False) -> str:
     return f"{len(runs)} {'run was' if len(runs) == 1 else 'runs were'} cut off: {', '.join(names)}"
 
 
-async def _at_work(client: PrefectClient) -> list[FlowRun]:
-    chosen = FlowRunFilter(state=FlowRunFilterState(type=FlowRunFilterStateType(any_=AT_WORK)))
+async def read_runs(client: PrefectClient, chosen: FlowRunFilter) -> list[FlowRun]:
+    """Return all flow runs that a filter chooses, however many they are."""
     found: list[FlowRun] = []
     while True:
         page = await client.read_flow_runs(flow_run_filter=chosen, sort=FlowRunSort.ID_DESC, limit=PAGE, offset=len(found))

@@ -85,19 +85,22 @@ async def cancel_jobs(flow: Flow[..., Any], flow_run: FlowRun, state: State[Any]
 
 
 @task(task_run_name="harvest-jobs")
-async def harvest_jobs(store: AssetStore, credentials: Sequence[ProviderCredentials], runs: Runs) -> list[Harvested]:
+async def harvest_jobs(
+    store: AssetStore, credentials: Sequence[ProviderCredentials], cancelled: Collection[str], over: Collection[str]
+) -> list[Harvested]:
     """Bring every open job that no process works on as far as it goes now; see `genmedia.purchasing.recover`.
 
     Args:
         store: Store for the files; its journal has the open jobs.
         credentials: The accounts that may have paid.
-        runs: The flow runs that have waited, from `ask_about_runs`.
+        cancelled: Ids of the flow runs that have waited and that a person has cancelled.
+        over: Ids of those that are cancelled or have ended. Not `Runs`: Prefect lets no task be given a flow run.
     """
     async with AsyncExitStack() as held:
         files = await held.enter_async_context(store.get_store())
         journal = await held.enter_async_context(store.get_journal())
         clients = [await held.enter_async_context(one.get_client()) for one in credentials]
-        harvested = await harvest(journal, files, clients, runs.cancelled, runs.over)
+        harvested = await harvest(journal, files, clients, cancelled, over)
     await every(end_bars(one.attempt.operation, one.attempt.key, one.fate.value) for one in harvested if one.fate.ended)
     return harvested
 

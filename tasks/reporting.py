@@ -105,16 +105,21 @@ def _key(name: str) -> str:
     return re.sub(r"[^a-z0-9-]+", "-", name.lower()).strip("-")
 
 
-async def publish_results(name: str, results: Sequence[Result], assets: AssetStore, store: Store) -> None:
+async def publish_results(
+    name: str, results: Sequence[Result], assets: AssetStore, store: Store, *, with_sheet: bool = True
+) -> None:
     """Publish a table with a row for each step, and a contact sheet of all results; both link to the gallery, while one is served.
 
-    The sheet is a picture inside a Markdown artifact of at most 200 kB, so that it is shown without any server of ours.
+    The sheet is a picture inside a Markdown artifact of at most 200 kB, so that it is shown without any server of ours. A run whose parts
+    have sheets needs none.
     """
     gallery = assets.in_gallery(campaign=name)
     link = f"[Open in the gallery]({gallery})" if gallery else ""
     key = _key(name)
     rows = [_row(name, result, assets, store) for result in results]
     await publish_table(rows, key=f"{key}-results", description=f"{for_markdown(name)} {link}".strip())
+    if not with_sheet:
+        return
     try:
         shown = [(result, asset) for result in results for asset in result.assets if asset.forgotten_at is None]
         pictures = [

@@ -25,6 +25,7 @@ from genmedia.forms.validation import Reading, read_parameters
 from genmedia.purchasing.result import REFUSED
 from genmedia.text.plain import for_markdown
 from tasks.lost_runs import name_process
+from tasks.parts import suffix
 
 TOLD = 5
 """Most faults that a state's message tells in full; the artifact has all of them."""
@@ -99,7 +100,11 @@ class _Flow(Flow[P, R]):
 
 
 def flow(
-    *, name: str, flow_run_name: str | Callable[[], str], on_cancellation: Sequence[Callable[..., Any]] = ()
+    *,
+    name: str,
+    flow_run_name: str | Callable[[], str],
+    on_cancellation: Sequence[Callable[..., Any]] = (),
+    on_end: Sequence[Callable[..., Any]] = (),
 ) -> Callable[[Function[P, R]], Flow[P, Coroutine[Any, Any, R]]]:
     """Make a Prefect flow that labels its run with its process, reads parameters as people write them, and turns errors of ours into states.
 
@@ -107,9 +112,12 @@ def flow(
         name: Name of the flow.
         flow_run_name: Name of its runs, with parameters and their fields in braces.
         on_cancellation: Hooks for a run that a person cancels.
+        on_end: Hooks for a run that has ended in any way, after those.
     """
-    named = flow_run_name if callable(flow_run_name) else lambda: _filled(flow_run_name) or name
-    return lambda function: _Flow(function, name=name, flow_run_name=named, on_cancellation=list(on_cancellation))
+    named = flow_run_name if callable(flow_run_name) else lambda: f"{_filled(flow_run_name) or name}{suffix()}"
+    hooks: dict[str, Any] = {kind: [*on_end] for kind in ("on_completion", "on_failure", "on_crashed")}
+    hooks["on_cancellation"] = [*on_cancellation, *on_end]
+    return lambda function: _Flow(function, name=name, flow_run_name=named, **hooks)
 
 
 def _filled(template: str) -> str:

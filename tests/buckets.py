@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from uuid import uuid4
 
+from deployments.engines import object_store
+from deployments.engines.object_store import ACCESS_KEY, SECRET_KEY, make_bucket
+from deployments.engines.ports import free_port
 from genmedia.cli.services import Service, running
 from genmedia.store import Place
-from tests import object_store
-from tests.object_store import ACCESS_KEY, SECRET_KEY, make_bucket
-from tests.ports import free_port
 
 
 @dataclass(frozen=True)

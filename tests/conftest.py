@@ -12,11 +12,12 @@ from typing import Any, NoReturn
 import certifi
 import pytest
 
+from deployments.engines.object_store import missing_programs
+from deployments.engines.postgres import programs
 from genmedia.journal import Journal
 from genmedia.store import Place
 from tests.buckets import Buckets, shared_buckets
-from tests.databases import Postgres, copy_tables, migrate, programs, shared_postgres
-from tests.object_store import missing_programs
+from tests.databases import Postgres, copy_tables, migrate, shared_postgres
 from tests.prefects import PrefectServer, shared_prefect
 from tests.sandboxes import Sandbox, running_sandbox
 

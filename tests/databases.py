@@ -2,10 +2,8 @@
 
 import asyncio
 import fcntl
-import os
 import shutil
 import sqlite3
-import subprocess
 from collections.abc import Generator
 from contextlib import closing, contextmanager
 from functools import cache
@@ -15,10 +13,9 @@ from uuid import uuid4
 
 from sqlalchemy.engine.url import URL, make_url
 
+from deployments.engines import postgres
 from genmedia.journal import Journal, database
-from tests.ports import free_port
 
-USER = "postgres"
 TEMPLATE = "migrated"
 """A database with the journal's tables, of which each new journal is a copy."""
 
@@ -26,93 +23,36 @@ migrate = database._migrate_alone  # pyright: ignore[reportPrivateUsage] # as it
 """Makes the tables of a journal by the steps."""
 
 
-def programs() -> Path | None:
-    """The folder of the server's programs; None where it is not installed."""
-    found = shutil.which("initdb")
-    places = [Path(found).resolve()] if found else sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"))
-    return places[-1].parent if places else None
-
-
-class Postgres:
-    """A server on a port of its own, with its data in `folder`; it can be stopped and started again.
-
-    It does not run as root: there it runs as the user that its package makes.
-
-    Args:
-        folder: Where it runs already, or, while it is empty, where it is made and started. Its user must be able to reach it.
-    """
+class Postgres(postgres.Postgres):
+    """A server with a database for each test; see `deployments.engines.postgres.Postgres`."""
 
     def __init__(self, folder: Path) -> None:
-        bin_folder = programs()
-        assert bin_folder is not None
-        self._programs, self._data, self._log = bin_folder, folder / "data", folder / "log"
-        self._folder = folder
-        self._user = USER if os.geteuid() == 0 else None
-        running = self._data / "postmaster.pid"
-        if running.exists():
-            self._port = int(running.read_text().splitlines()[3])
-            return
-        self._port = free_port()
-        if self._user:
-            shutil.chown(folder, self._user)
-        self._run("initdb", "-D", self._data, "-A", "trust", "-U", USER, "--no-sync")
-        self.start()
-        self._run("createdb", *self._server, TEMPLATE)
-        asyncio.run(_migrate(self._address(TEMPLATE)))
-
-    def start(self) -> None:
-        """Start it, and wait until it takes connections."""
-        settings = {
-            "listen_addresses": "127.0.0.1",
-            "unix_socket_directories": self._folder,
-            "max_connections": 400,
-            "fsync": "off",  # what a test keeps need not outlive the machine
-        }
-        options = f"-p {self._port} " + " ".join(f"-c {name}={value}" for name, value in settings.items())
-        self._run("pg_ctl", "-D", self._data, "-w", "-l", self._log, "-o", options, "start")
-
-    def stop(self) -> None:
-        """Break all connections, and take none until it is started again."""
-        self._run("pg_ctl", "-D", self._data, "-m", "fast", "-w", "stop")
+        super().__init__(
+            folder, settings={"max_connections": 400, "fsync": "off"}
+        )  # what a test keeps need not outlive the machine
+        if self.is_new:
+            asyncio.run(_migrate(self.create(TEMPLATE)))
 
     def new(self) -> str:
         """The address of a new, empty database."""
-        return self._create()
+        return self.create(_name())
 
     def journal(self) -> str:
         """The address of a new journal, whose tables are made."""
-        return self._create("-T", TEMPLATE)
+        return self.create(_name(), "-T", TEMPLATE)
 
     def dump(self, address: str) -> bytes:
         """All that a database holds."""
-        return self._run("pg_dump", address)
+        return self.run("pg_dump", address)
 
     def load(self, address: str, dump: Path) -> None:
         """Fill an empty database with what `dump` gave."""
         shutil.copy(dump, copied := self._folder / dump.name)  # the server's user may not look into the project
-        self._run("psql", "-q", "-v", "ON_ERROR_STOP=1", "-f", copied, address)
+        self.run("psql", "-q", "-v", "ON_ERROR_STOP=1", "-f", copied, address)
 
-    @property
-    def _server(self) -> tuple[str, ...]:
-        return ("-h", "127.0.0.1", "-p", str(self._port), "-U", USER)
 
-    def _create(self, *options: str) -> str:
-        name = f"journal_{uuid4().hex[:12]}"
-        self._run("createdb", *self._server, *options, name)
-        return self._address(name)
-
-    def _address(self, database: str) -> str:
-        return f"postgresql://{USER}@127.0.0.1:{self._port}/{database}"
-
-    def _run(self, program: str, *arguments: str | Path) -> bytes:
-        # A pipe would stay open in the server that pg_ctl leaves behind.
-        with (self._folder / f"said-{os.getpid()}").open("w+b") as said:
-            command = [self._programs / program, *arguments]
-            done = subprocess.run(command, check=False, user=self._user, cwd=self._folder, stdout=said, stderr=said, timeout=120)
-            said.seek(0)
-            printed = said.read()
-            assert done.returncode == 0, printed.decode()
-            return printed
+def _name() -> str:
+    return f"journal_{uuid4().hex[:12]}"
 
 
 async def _migrate(address: str) -> None:

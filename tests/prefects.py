@@ -8,8 +8,8 @@ from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from deployments.engines.ports import free_port
 from genmedia.cli.services import prefect_service, running
-from tests.ports import free_port
 
 PROJECT = Path(__file__).parents[1]
 _DATABASE = "prefect/prefect.db"

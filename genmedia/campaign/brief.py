@@ -38,6 +38,8 @@ class Brief:
         attempts: Most purchases of each step while its job fails.
         priority: What runs with a higher number ask of an account goes first, in all processes; 0 is the usual.
         patience: Longest waits for each job to start and to run.
+        items_per_run: Most steps that one run buys, where the host has further runs for the rest; None to buy all in one. See
+            `genmedia.campaign.parts`.
         delete_after: True to delete jobs at the provider, where it can, once their files are in the store.
     """
 
@@ -59,4 +61,5 @@ class Brief:
     attempts: int = 1
     priority: int = 0
     patience: Patience
+    items_per_run: int | None = None
     delete_after: bool = False

@@ -5,6 +5,8 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import AsyncExitStack
 from uuid import uuid4
 
+from genmedia.campaign.host import Apart
+from genmedia.campaign.parts import Part
 from genmedia.progress import Log
 from genmedia.providers.base import client_for
 from genmedia.providers.offers import Credentials
@@ -23,6 +25,9 @@ class Direct:
         payer: Finds the credentials that pay, by provider and account name.
         log: Log of the run; the logger of this module by default.
     """
+
+    part: Part | None = None
+    apart: Apart | None = None
 
     def __init__(self, assets: Assets, payer: Callable[[str, str], Credentials], log: Log | None = None) -> None:
         self.run = str(uuid4())

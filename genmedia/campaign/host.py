@@ -3,6 +3,7 @@
 from collections.abc import Collection, Mapping, Sequence
 from typing import Protocol, TypeVar
 
+from genmedia.campaign.parts import Part
 from genmedia.progress import Log
 from genmedia.providers.offers import Credentials
 from genmedia.purchasing.budget import Foreseen, Plan
@@ -11,6 +12,23 @@ from genmedia.purchasing.result import Result
 from genmedia.store import Store
 
 A = TypeVar("A", bound=Assets)
+
+
+class Apart(Protocol):
+    """Further runs of the same campaign, each of which carries out a part of it."""
+
+    @property
+    def parts(self) -> Sequence[Part]:
+        """The parts for which this run has begun further runs before; none if it has not."""
+        ...
+
+    async def carry_out(self, parts: Sequence[Part]) -> Collection[str]:
+        """Have each part carried out by a run of its own, which is begun unless it was begun before.
+
+        Returns:
+            The ids of those runs, once all have ended. Until then it does not return: this run is ended, and begun again afterwards.
+        """
+        ...
 
 
 class Host(Protocol[A]):
@@ -34,6 +52,16 @@ class Host(Protocol[A]):
     @property
     def runner(self) -> Runner:
         """Runner that carries out the purchases."""
+        ...
+
+    @property
+    def part(self) -> Part | None:
+        """Part of the campaign that this run carries out; None for all of it."""
+        ...
+
+    @property
+    def apart(self) -> Apart | None:
+        """Further runs for parts of the campaign; None where there can be none."""
         ...
 
     async def load_store(self, name: str) -> A:

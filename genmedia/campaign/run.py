@@ -2,10 +2,10 @@
 
 import asyncio
 from collections import defaultdict
-from collections.abc import AsyncGenerator, Generator, Iterable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Collection, Generator, Iterable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass, field, replace
-from functools import cached_property
+from functools import cached_property, reduce
 from time import monotonic
 from typing import Any
 
@@ -22,6 +22,7 @@ from genmedia.campaign.executor import (
 )
 from genmedia.campaign.host import Host
 from genmedia.campaign.marks import Selection, read_marks
+from genmedia.campaign.parts import Part, parts_to_buy, steps_of
 from genmedia.campaign.plan import explain, named_files, plan_steps
 from genmedia.campaign.steps import AnyStep
 from genmedia.campaign.variables import stand_in
@@ -29,7 +30,7 @@ from genmedia.errors import NOTHING_BOUGHT, Fault, GenmediaError, SettingsError,
 from genmedia.forms.names import Place, placed
 from genmedia.forms.prompts import look_alike
 from genmedia.jobs.job import Account
-from genmedia.journal import Journal, Purpose
+from genmedia.journal import Attempt, AttemptState, Journal, Purpose
 from genmedia.journal.order import Order
 from genmedia.progress import Log, Progress, announce, listener
 from genmedia.providers.base import ProviderClient, at_desk
@@ -44,12 +45,15 @@ from genmedia.purchasing.buy import Outcome, Purchase
 from genmedia.purchasing.calls import Assets
 from genmedia.purchasing.receive import Received
 from genmedia.purchasing.recover import work_under_way
+from genmedia.purchasing.result import FAILED, REFUSED, together
 from genmedia.purchasing.reuse import Stored, reuse
 from genmedia.store import Store
 from genmedia.store.named_files import Files, files_at_hand, look_at
 from genmedia.transport.pace import ranked
 
 UNIT = "credits"
+RECALLED_AT_ONCE = 16
+"""Most steps whose fate is read in the journal at once."""
 
 
 @dataclass(frozen=True)
@@ -87,10 +91,16 @@ async def run_campaign(brief: Brief, host: Host[Any]) -> Ended:
         async with _naming_paid_work(brief.name, assets):
             journal = await held.enter_async_context(assets.get_journal())
             await run.share_accounts(journal)
-            foreseen = await run.price(journal)
-        with _logging_ends(host.log):
-            announce(one.name for one in foreseen)
-            results = await run.buy(journal)
+            parts = host.apart.parts if host.apart else ()
+            if not parts:
+                foreseen = await run.price(journal)
+                announce(one.name for one in foreseen)
+                parts = run.cut()
+        if parts and host.apart:
+            results = await run.recall(journal, {host.run, *await host.apart.carry_out(parts)})
+        else:
+            with _logging_ends(host.log):
+                results = await run.buy(journal)
         await host.show_results(brief.name, results, assets, run.store)
     return Ended(results, run.selection.tell())
 
@@ -145,6 +155,7 @@ class _Run:
     _fed: set[str] = field(default_factory=set[str])
     _places: Mapping[str, Place] = field(default_factory=dict[str, Place])
     _plans: dict[str, Plan] = field(default_factory=dict[str, Plan])
+    _keys: Mapping[str, str] = field(default_factory=dict[str, str])
     _locks: defaultdict[str, asyncio.Lock] = field(default_factory=lambda: defaultdict(asyncio.Lock))
 
     @property
@@ -221,6 +232,10 @@ class _Run:
         self._fed = {run.name for run in self.plan if run.feeds}
         wishes = first_orders(self.plan, self._accounts)
         check_apart(wishes)
+        self._keys = {name: order.key for name, order in wishes.items()}
+        if self.host.part:
+            self.plan = steps_of(self.host.part, self.plan, self._keys)
+            wishes = {run.name: wishes[run.name] for run in self.plan}
         self._warn_of_look_alikes(wishes)
         self._places = self._places or {run.name: placed(step=(number, run.name)) for number, run in enumerate(self.plan, 1)}
 
@@ -341,6 +356,8 @@ class _Run:
         Raises:
             BudgetError: A cap is in another unit than the prices, or all of it would cost more than one budget for all providers.
         """
+        if self.host.part:
+            return {provider: self.host.part.caps.get(provider) for provider in self.payers}
         may_be_in_usd = {kind.provider for kind in kinds() if kind.in_usd}
         budget = self.brief.max_credits
         left = {one: [step for step in self.to_buy if step.operation.provider == one] for one in self.payers}
@@ -366,7 +383,44 @@ class _Run:
         spent = {one: await journal.money.spent(str(self.payers[one].payer), UNIT, self.host.run) for one in costs}
         return shares(budget, costs, spent)
 
+    def cut(self) -> list[Part]:
+        """Return the parts that runs of their own are to buy; none where this run buys all."""
+        size = self.brief.items_per_run
+        if size is None or self.host.apart is None:
+            return []
+        return parts_to_buy(self.plan, size, self._keys, {step.name for step in self.to_buy}, self._plans)
+
     # Buying
+
+    async def recall(self, journal: Journal, runs: Collection[str]) -> list[RunResult]:
+        """Return what became of each step by the journal, and buy nothing.
+
+        Args:
+            journal: The journal.
+            runs: Ids of the runs that bought for this one: what they paid is reported, and what others paid is reused.
+        """
+
+        async def recalled(run: PlannedStep, inputs: list[ResolvedInput]) -> RunResult:
+            order = self._wish(run, inputs)
+            tries = (await journal.tried([order.key])).get(order.key, [])
+            paid = [one.at_stake for one in tries if one.run in runs and one.state is not AttemptState.REFUSED]
+            last = tries[-1] if tries else None
+            is_stored = last is not None and last.state is AttemptState.STORED
+            assets = tuple(await journal.assets(last.id)) if last and is_stored else ()
+            return RunResult(
+                name=run.name,
+                operation=run.operation.name,
+                status=_status_of(last, order.withheld, runs),
+                job_id=(last and last.remote_id) or "",
+                provider=run.operation.provider,
+                unit=order.unit,
+                charged=reduce(together, paid, 0.0),
+                assets=assets,
+                error="" if is_stored else _why_missing(last, order.withheld),
+                outputs=await outputs_of(run.name, assets, self.store),
+            )
+
+        return await run_plan(self.plan, recalled, at_once=RECALLED_AT_ONCE)
 
     async def buy(self, journal: Journal) -> list[RunResult]:
         """Buy what is planned, wait for its jobs, and store their outputs. What is stored needs no work of the runner.
@@ -470,6 +524,21 @@ class _Run:
             await kind.delete(client, job_id)
         except GenmediaError as error:
             self.log.warning("%s: job %s stays at %s: %s", name, job_id, kind.provider, error.what)
+
+
+def _status_of(last: Attempt | None, withheld: str, runs: Collection[str]) -> str:
+    """Return the status of a step by its last attempt."""
+    if last is None:
+        return Outcome.NOT_BOUGHT if withheld else FAILED
+    if last.state is AttemptState.STORED:
+        return Outcome.BOUGHT if last.run in runs else Outcome.REUSED
+    return REFUSED if last.state is AttemptState.CONTENT_REFUSED else FAILED
+
+
+def _why_missing(last: Attempt | None, withheld: str) -> str:
+    if last is None:
+        return withheld or "it was not bought; the run of its part says why"
+    return last.reason or f"it is {last.state.in_words}"
 
 
 def _unpaid(step: AnyStep, files: Files) -> Unreadable:

@@ -56,14 +56,8 @@ def _run_up(project: Project, own: Path, notice: TextIO) -> int:
             "GENMEDIA_BLOCKS": "default",  # the deployments use these, and what is said below is about them
             "PWD": str(project.folder),
         }
-        _make_pool(prefect.url, services.prefect_key(own))
-        with ThreadPoolExecutor() as together:  # both begin with seconds of imports
-            saving = together.submit(_run, project, {**environment, "GENMEDIA_SANDBOX": "1"}, ["-m", "deployments.bootstrap"])
-            deploying = together.submit(_run, project, environment, ["-m", "prefect", "--no-prompt", "deploy", "--all"])
-            said = saving.result()
-            beside.enter_context(
-                services.running([webhooks], meanwhile=deploying.result)
-            )  # it reads what is saved when it starts
+        said = set_up(project, environment, prefect.url, services.prefect_key(own))
+        beside.enter_context(services.running([webhooks]))  # it reads what is saved when it starts
         media = next(line.partition(": ")[2] for line in said.splitlines() if line.startswith("Asset Store block"))
         for folder in {project.folder / "media", *([] if Place(media).is_address else [Path(media)])}:
             services.write_off(sandbox, folder)
@@ -89,6 +83,30 @@ In another terminal, in this folder:
   .venv/bin/genmedia ledger       what was spent; gallery, lineage and the others of --help need nothing more either
   .venv/bin/genmedia setup        save keys of your own
 """
+
+
+def set_up(project: Project, environment: Mapping[str, str], server: str, key: str) -> str:
+    """Make the pool, save the blocks that the environment names, with the keys of a sandbox, and make all deployments.
+
+    Args:
+        project: The checkout.
+        environment: Variables for `deployments.bootstrap` and Prefect, with the address of its API.
+        server: The address of Prefect's server.
+        key: Its password, as `user:password`.
+
+    Returns:
+        The output of `deployments.bootstrap`.
+
+    Raises:
+        SettingsError: One of them failed.
+    """
+    _make_pool(server, key)
+    with ThreadPoolExecutor() as together:  # both begin with seconds of imports
+        saving = together.submit(_run, project, {**environment, "GENMEDIA_SANDBOX": "1"}, ["-m", "deployments.bootstrap"])
+        deploying = together.submit(_run, project, environment, ["-m", "prefect", "--no-prompt", "deploy", "--all"])
+        said = saving.result()
+        deploying.result()
+    return said
 
 
 def _make_pool(server: str, key: str) -> None:

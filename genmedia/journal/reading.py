@@ -1,6 +1,7 @@
 """Reading the journal: submissions, attempts, files and waiters."""
 
 import json
+from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
@@ -111,11 +112,15 @@ class Reading:
 
     async def latest(self, keys: Collection[str]) -> dict[str, Attempt]:
         """Return the latest attempt at each of these submissions that the journal knows, by key, however it ended."""
-        found: dict[str, Attempt] = {}
+        return {key: tries[-1] for key, tries in (await self.tried(keys)).items()}
+
+    async def tried(self, keys: Collection[str]) -> dict[str, list[Attempt]]:
+        """Return all attempts at each of these submissions that the journal knows, by key, the first one first, however they ended."""
+        found = defaultdict[str, list[Attempt]](list)
         for some in in_parts(sorted(keys)):
-            tried = await self._find_all(attempts.c.key.in_(some))
-            found |= {one.key: one for one in sorted(tried, key=lambda one: one.number)}
-        return found
+            for one in sorted(await self._find_all(attempts.c.key.in_(some)), key=lambda one: one.number):
+                found[one.key].append(one)
+        return dict(found)
 
     async def attempt(self, attempt_id: int) -> Attempt:
         """Return the attempt with this id.

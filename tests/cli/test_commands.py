@@ -15,10 +15,10 @@ from time import sleep
 import httpx
 import pytest
 
+from deployments.engines.ports import free_port
 from genmedia.cli.app import EXIT_CODES
 from genmedia.cli.services import Service, prefect_key, running, signal_group
 from tests.commands import PROJECT, genmedia, genmedia_on_a_full_disk, python
-from tests.ports import free_port
 from tests.sandboxes import Sandbox
 
 COMMANDS = (

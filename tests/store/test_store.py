@@ -19,6 +19,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from deployments.engines.object_store import ACCESS_KEY, SECRET_KEY
 from genmedia.errors import GenmediaError, SettingsError, StoreDeniedError, StoreError, StoreMissingError, StoreUnreachableError
 from genmedia.gallery.page import write_gallery
 from genmedia.journal import Journal
@@ -31,7 +32,6 @@ from genmedia.store.sidecar import Evidence, Sidecar
 from genmedia.store.store import ORPHAN_SECONDS, thumbnail_path
 from tests.buckets import Buckets
 from tests.example_assets import make_evidence, sidecar_json
-from tests.object_store import ACCESS_KEY, SECRET_KEY
 
 NAMES = {
     "campaign": "coffee",

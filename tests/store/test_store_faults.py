@@ -17,6 +17,8 @@ from typing import Any
 
 import pytest
 
+from deployments.engines.object_store import ACCESS_KEY, SECRET_KEY, ObjectStore
+from deployments.engines.ports import free_port
 from genmedia.errors import (
     StoreDeniedError,
     StoreError,
@@ -28,8 +30,6 @@ from genmedia.errors import (
 from genmedia.store import DEFAULT_TEMPLATE, Place, Store, remote
 from genmedia.store.naming import fill_in
 from tests.buckets import Buckets
-from tests.object_store import ACCESS_KEY, SECRET_KEY, ObjectStore
-from tests.ports import free_port
 from tests.store.test_store import NAMES, files, put, write
 
 PATH = fill_in(DEFAULT_TEMPLATE, NAMES)

@@ -105,6 +105,17 @@ Attempts = Annotated[
         le=5,
     ),
 ]
+ItemsPerRun = Annotated[
+    int,
+    field(
+        "Items in a run",
+        "Of a run on a worker that has more than this to buy: most items of each of the runs that it is cut into, 200 to 1000. The run of "
+        "the whole is suspended meanwhile, and ends when they have ended.",
+        example=500,
+        ge=200,
+        le=1000,
+    ),
+]
 WhenOneFails = Annotated[
     OnFailure,
     field(

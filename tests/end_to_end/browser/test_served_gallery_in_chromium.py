@@ -12,11 +12,11 @@ import httpx
 import pytest
 from playwright.sync_api import Browser, ConsoleMessage, FilePayload, Page, expect
 
+from deployments.engines.ports import free_port
 from genmedia.cli.services import addresses_of, prefect_environment, prefect_key, prefect_service, running
 from tests.commands import PROJECT, genmedia, python_module
 from tests.end_to_end.browser.galleries import PLAYED, tile
 from tests.example_assets import film, pack_glb, picture, pyramid, times, write_asset
-from tests.ports import free_port
 from tests.prefects import PrefectServer, give_tables
 from tests.sandboxes import Sandbox
 

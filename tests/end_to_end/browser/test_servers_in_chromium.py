@@ -17,10 +17,10 @@ import pytest
 from playwright.sync_api import Browser, Page, Request, expect
 from prefect.flows import load_flow_from_entrypoint
 
+from deployments.engines.ports import free_port
 from genmedia.cli.project import Project
 from genmedia.cli.services import prefect_environment, prefect_key, prefect_service, running
 from tests.commands import PROJECT, python_module
-from tests.ports import free_port
 from tests.prefects import PrefectServer, give_tables
 from tests.sandboxes import Sandbox
 

@@ -3,11 +3,11 @@
 import pytest
 from prefect.settings import PREFECT_API_URL, temporary_settings
 
+from deployments.engines.ports import free_port
 from genmedia.jobs.job import Account
 from genmedia.journal.order import Order
 from genmedia.purchasing.buy import Outcome, Purchase
 from tasks.bars import Bar
-from tests.ports import free_port
 
 
 @pytest.mark.filterwarnings("ignore:Artifact creation outside")  # what a run does in it stays the same

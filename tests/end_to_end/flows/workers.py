@@ -18,8 +18,8 @@ from prefect.client.schemas.actions import WorkPoolCreate
 from prefect.flows import Flow
 from prefect.states import Cancelling
 
+from deployments.engines.ports import free_port
 from genmedia.cli.services import Service
-from tests.ports import free_port
 
 PROJECT = Path(__file__).parents[3]
 POOL = "tests"

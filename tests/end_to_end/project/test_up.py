@@ -20,9 +20,9 @@ import httpx
 import pytest
 import yaml
 
+from deployments.engines.object_store import missing_programs
 from tests.checkouts import make_checkout
 from tests.commands import PROJECT, genmedia_anew
-from tests.object_store import missing_programs
 
 
 def wait_for(what: str, seconds: float, found: Any) -> Any:

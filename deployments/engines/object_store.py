@@ -82,10 +82,14 @@ class ObjectStore:
         monitor: Another free port, of the monitor.
         capacity: Bytes it has room for, all of them in memory. Once it is full it holds every write without an answer.
         quota: Bytes a bucket may hold; more is refused. None for no limit.
+        secret: Secret key of its user, whose access key is `ACCESS_KEY`.
     """
 
-    def __init__(self, port: int, monitor: int, *, capacity: int = 4 * 2**30, quota: int | None = None) -> None:
+    def __init__(
+        self, port: int, monitor: int, *, capacity: int = 4 * 2**30, quota: int | None = None, secret: str = SECRET_KEY
+    ) -> None:
         self.port = port
+        self._secret = secret
         self.url = f"http://127.0.0.1:{port}"
         self._folder = Path(tempfile.mkdtemp(prefix="genmedia-s3-"))
         self._settings = self._folder / "ceph.conf"
@@ -120,7 +124,7 @@ class ObjectStore:
         self._do("ceph-osd", *self._with, "-i", "0", "--mkfs", "--osd-uuid", osd)
         self._serve("ceph-osd", *self._with, "-i", "0", "-f")
         user = ("user", "create", "--uid=genmedia", "--display-name=genmedia")
-        keys = (f"--access-key={ACCESS_KEY}", f"--secret={SECRET_KEY}")
+        keys = (f"--access-key={ACCESS_KEY}", f"--secret={self._secret}")
         self._do("radosgw-admin", *self._with, "-n", "client.rgw", *user, *keys)
         self.start_gateway()
 
@@ -154,23 +158,21 @@ class ObjectStore:
         return ("-c", str(self._settings))
 
     def _do(self, *command: str) -> None:
-        done = subprocess.run(command, capture_output=True, timeout=READY_SECONDS, check=False)  # Ceph's own programs
+        done = subprocess.run(command, capture_output=True, timeout=READY_SECONDS, check=False)  # noqa: S603 # Ceph's own programs
         if done.returncode:
             raise RuntimeError(f"{command[0]} failed: {done.stderr.decode(errors='replace').strip()[-500:]}")
 
     def _serve(self, *command: str) -> subprocess.Popen[bytes]:
         with (self._folder / "log" / f"{command[0]}.out").open("ab") as log:
-            daemon = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log)  # as above
+            daemon = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log)  # noqa: S603 # as above
         self._running.append(daemon)
         return daemon
 
 
-def make_bucket(url: str, name: str) -> None:
+def make_bucket(url: str, name: str, secret: str = SECRET_KEY) -> None:
     """A bucket on this machine's server; one that is there stays as it is."""
     session: Any = botocore.session.get_session()
-    client = session.create_client(
-        "s3", "default", endpoint_url=url, aws_access_key_id=ACCESS_KEY, aws_secret_access_key=SECRET_KEY
-    )
+    client = session.create_client("s3", "default", endpoint_url=url, aws_access_key_id=ACCESS_KEY, aws_secret_access_key=secret)
     client.create_bucket(Bucket=name)
     client.close()
 

@@ -1,0 +1,74 @@
+"""A run that would buy more than one run should is cut into runs of its deployment, on a worker; the process of one of them is killed."""
+
+import os
+import signal
+from typing import Any
+
+import httpx
+import pytest
+from prefect.client.orchestration import get_client
+
+from benchmarks.small_parts import small_parts
+from tasks.parts import WHOLE
+from tests.end_to_end.flows.workers import Run, start, until
+from tests.studio import Studio
+
+pytestmark = pytest.mark.timeout(600)
+ITEMS = 6
+
+
+def parts_of(api: str, whole: Run) -> list[dict[str, Any]]:
+    """The runs of the parts of a run, as Prefect shows them below it."""
+    wish = {"flow_runs": {"parent_flow_run_id": {"any_": [str(whole.id)]}}, "sort": "EXPECTED_START_TIME_ASC"}
+    return httpx.post(f"{api}/flow_runs/filter", json=wish).raise_for_status().json()
+
+
+def table_of(api: str, whole: Run) -> str:
+    wish = {"artifacts": {"flow_run_id": {"any_": [str(whole.id)]}, "type": {"any_": ["table"]}}}
+    (found,) = httpx.post(f"{api}/artifacts/filter", json=wish).raise_for_status().json()
+    return found["data"]
+
+
+async def test_parts_are_bought_once_though_one_is_killed_and_the_whole_waits_without_a_process(
+    prefect: str, pool: str, genova: Studio
+) -> None:
+    genova.change(settings={"queue": [0, 0], "run": [300, 300]})  # six seconds by the test's clock
+    prompts = [f"cup {number}" for number in range(ITEMS)]
+    whole = await start(
+        prefect,
+        pool,
+        small_parts,
+        {"name": "many", "prompts": prompts, "items_per_run": 3, **genova.parameters},
+        module="benchmarks.small_parts",
+    )
+
+    await until(lambda: whole.state == "Suspended" and genova.waited_for > 0)
+    first = next(Run(prefect, part["id"]) for part in parts_of(prefect, whole) if part["state_name"] == "Running")
+    async with get_client() as client:
+        label = (await client.read_flow_run(first.id)).labels[WHOLE]
+    os.kill(first.process, signal.SIGKILL)
+    await until(lambda: whole.state in ("Completed", "Partial", "Failed", "Crashed"))
+
+    parts = parts_of(prefect, whole)
+    assert (whole.state, label) == ("Completed", str(whole.id)), whole.message
+    assert sorted((part["name"], part["state_name"]) for part in parts) == [
+        ("many, part 1 of 2", "Completed"),
+        ("many, part 2 of 2", "Completed"),
+    ]
+    assert sum(part["run_count"] for part in parts) == 3
+    assert len(genova.jobs) == ITEMS
+    assert all(
+        f"cup-{number}" in table_of(prefect, whole) or f"cup {number}" in table_of(prefect, whole) for number in range(ITEMS)
+    )
+
+
+async def test_a_person_who_cancels_the_whole_cancels_its_parts(prefect: str, pool: str, genova: Studio) -> None:
+    genova.change(settings={"queue": [3000, 3000], "run": [10, 10]})
+    parameters = {"name": "many", "prompts": ["cup 1", "cup 2"], "items_per_run": 1, **genova.parameters}
+    whole = await start(prefect, pool, small_parts, parameters, module="benchmarks.small_parts")
+    await until(lambda: whole.state == "Suspended" and genova.waited_for == 2)
+
+    await whole.cancel()
+    await until(lambda: {part["state_name"] for part in parts_of(prefect, whole)} == {"Cancelled"})
+
+    assert [job["status"] for job in genova.jobs] == ["cancelled"] * 2
