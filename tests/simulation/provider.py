@@ -97,7 +97,7 @@ class Remote:
     def answer(self, request: httpx.Request) -> Reply:
         """Do what is asked, and return the answer."""
         now = self.now()
-        if self.per_window is not None:
+        if self.per_window is not None and not self.is_file(request.url.path):
             self.times = [time for time in self.times if time > now - self.window]
             if len(self.times) >= self.per_window:
                 self.faults.append(f"{len(self.times) + 1} requests within {self.window:g} s, and {self.per_window} are allowed")
@@ -108,6 +108,11 @@ class Remote:
     def route(self, method: str, path: str, request: httpx.Request) -> Reply:
         """Do what one of the API's routes does."""
         raise NotImplementedError
+
+    def is_file(self, path: str) -> bool:
+        """True for the address of a file, which is no call of the API: no limit counts it."""
+        del path
+        return False
 
     def error(self, what: str) -> Any:
         """Return the body of an error."""
@@ -184,6 +189,9 @@ class Generio(Remote):
 
     provider = "generio"
 
+    def is_file(self, path: str) -> bool:
+        return "/outputs/" in path
+
     def route(self, method: str, path: str, request: httpx.Request) -> Reply:
         if path == "/flows" and method == "POST":
             return self.reply(201, self.shown(self.make(json.loads(request.content)["additional"]["genmedia"])))
@@ -220,6 +228,9 @@ class Algovera(Remote):
     """Algovera: it recognises nothing and lists nothing."""
 
     provider = "algovera"
+
+    def is_file(self, path: str) -> bool:
+        return path == "/api/getAsset"
 
     def route(self, method: str, path: str, request: httpx.Request) -> Reply:
         if method == "POST":

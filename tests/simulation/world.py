@@ -15,13 +15,15 @@ from functools import partial
 from pathlib import Path
 from random import Random
 from tempfile import TemporaryDirectory
+from types import ModuleType
 from typing import Any
 
 import httpx
+from sqlalchemy.exc import OperationalError
 
 from genmedia.errors import DefectError, GenmediaError
 from genmedia.jobs.job import Account
-from genmedia.journal import Journal, Purpose, desk, ownership, reading, transitions
+from genmedia.journal import Journal, Purpose, desk, looks, ownership, reading, transitions
 from genmedia.journal import database as journal_database
 from genmedia.journal.order import Order
 from genmedia.journal.spending import Scope
@@ -32,7 +34,7 @@ from genmedia.providers.flora import client as flora
 from genmedia.providers.generio.client import GenerioClient
 from genmedia.providers.generio.steps import submission
 from genmedia.providers.steps import Submit
-from genmedia.purchasing import receive
+from genmedia.purchasing import buy, receive
 from genmedia.purchasing.acquire import acquire
 from genmedia.purchasing.buy import Purchase
 from genmedia.purchasing.calls import Patience, meet_order, wait_for_job
@@ -41,7 +43,7 @@ from genmedia.purchasing.recover import harvest
 from genmedia.store import Store
 from genmedia.transport import pace, session
 from tests.simulation.clock import EPOCH, replaced, virtual
-from tests.simulation.database import Connection, File
+from tests.simulation.database import Engine, File, as_time
 from tests.simulation.loop import KilledError, Lane, VirtualLoop, current_lane
 from tests.simulation.plan import Plan
 from tests.simulation.provider import PRICE, PROVIDERS, RemoteJob, Reply
@@ -51,6 +53,16 @@ ANSWER_SECONDS = 6.0
 """What GENMEDIA_ANSWER_SECONDS says here. It is shorter than in life, as is the window: what waits costs steps."""
 
 WINDOW_SECONDS = 20.0
+
+PAUSES: tuple[tuple[ModuleType, str, float], ...] = (
+    (looks, "TICK_SECONDS", 1.0),
+    (desk, "ASK_SECONDS", 1.0),
+    (buy, "WATCH_SECONDS", 0.5),
+    (transitions, "CLAIM_SECONDS", 0.5),
+    (ownership, "RENEWALS", 3),
+)
+"""Pauses between two looks into the journal, longer than in life: each look costs as much as any other step."""
+
 END_SECONDS = 3600.0
 """Longest schedule, in virtual seconds."""
 
@@ -132,7 +144,7 @@ class World:
         self._doubted = False
         self._stopped_long = False
         self._lives = 0
-        self._connections: dict[Lane, list[Connection]] = {}
+        self._engines: dict[Lane, list[Engine]] = {}
         self._given_up = _GivenUp()
         self._shelf = Shelf(scratch, self.comes)
         plan, now = self.plan, self._now
@@ -157,6 +169,7 @@ class World:
             replaced(
                 *answer,
                 *window,
+                *PAUSES,
                 (ownership, "LEASE_SECONDS", 1.5 * ANSWER_SECONDS),
                 (desk, "SETTLED_SECONDS", 2 * ANSWER_SECONDS),
                 *((module, "given_up", self._given_up) for module in (ownership, reading, transitions)),
@@ -207,7 +220,7 @@ class World:
             self._lives += 1
             lane = Lane(f"{name}.{number}" if number > 1 else name)
             lane.steps = self._chance.randrange(4000) if self._chance.random() < 0.5 else -1
-            self._connections[lane] = []
+            self._engines[lane] = []
             self.tell(lane.name, "begins")
             task = self._loop.begin(lane, partial(life, lane))
             await asyncio.wait([task])
@@ -300,9 +313,10 @@ class World:
                 await journal.money.set_caps(str(self._account), {Scope.TOTAL: self.plan.cap})
 
     def _engine(self, *_: Any, **__: Any) -> Any:
-        lane = current_lane()
-        opened = self._connections.setdefault(lane, []).append if lane else lambda _: None
-        return self._file.engine(self, opened)
+        engine, lane = self._file.engine(self), current_lane()
+        if lane:
+            self._engines[lane].append(engine)
+        return engine
 
     # What chance does
 
@@ -333,8 +347,8 @@ class World:
     def _kill(self, lane: Lane, where: str) -> None:
         self._kills -= 1
         self.tell(lane.name, f"is killed: {where}")
-        for connection in self._connections[lane]:
-            connection.die()
+        for engine in self._engines[lane]:
+            engine.kill()
         self._loop.kill(lane)
 
     def _stop(self, lane: Lane, where: str) -> None:
@@ -362,7 +376,7 @@ class World:
         if lane and lane.killed:
             raise KilledError
 
-    async def pauses(self) -> float:
+    async def waits(self) -> float:
         """Wait for another transaction."""
         seconds = self._chance.choice((0.005, 0.02, 0.1))
         await asyncio.sleep(seconds)
@@ -376,7 +390,7 @@ class World:
             roll = self._chance.random()
             if roll < self.plan.lost:
                 self.tell(lane.name, "does not hear of a commit: the connection is lost")
-                raise sqlite3.OperationalError("the connection is lost")
+                raise OperationalError("COMMIT", None, sqlite3.OperationalError("the connection is lost"))
             if self.plan.lost <= roll < self.plan.lost + self.plan.late:
                 seconds = self._chance.choice((0.5, 3.0, 8.0))
                 self.tell(lane.name, f"hears of a commit {seconds:g} s later")
@@ -456,7 +470,7 @@ class World:
         for number, state, remote, over, cost, intended in rows:
             if state != "refused":
                 spent += cost
-            late = intended < self._written(now - 2 * ANSWER_SECONDS)
+            late = intended < as_time(now - 2 * ANSWER_SECONDS)
             self._doubted |= state == "in_doubt" or (state == "intended" and late)
             slots += state in ("intended", "bound") and over is None
             if remote is None:
@@ -473,9 +487,6 @@ class World:
             self._fault(f"{spent:g} credits are spent or reserved, and the cap is {self.plan.cap:g}")
         if slots > self.plan.open_jobs and not self._doubted:
             self._fault(f"{slots} slots are taken of {self.plan.open_jobs}")
-
-    def _written(self, time: float) -> str:
-        return self._file.as_time(time)
 
     def _left_open(self) -> list[Any]:
         return self._file.own.execute("SELECT id, state, key FROM attempts WHERE state IN ('intended', 'bound')").fetchall()

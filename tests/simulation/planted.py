@@ -1,0 +1,108 @@
+"""Six faults that a change of the code could bring, each as a faulty version of one function of it: the simulation has to find them."""
+
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager, nullcontext
+from datetime import timedelta
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from genmedia.errors import MaybeAcceptedError, UnreachableError
+from genmedia.jobs.job import Buyer, Counter
+from genmedia.journal import Attempt, desk, looks, ownership, transitions
+from genmedia.journal.order import Order
+from genmedia.journal.tables import OPEN, attempts, owners, waiters
+from genmedia.providers.steps import Submit
+from genmedia.purchasing import buy
+from genmedia.transport import session
+from tests.simulation.clock import replaced
+
+# pyright: reportPrivateUsage=false
+# A faulty version of a private function stands in its place.
+
+
+def bind_before_submit() -> AbstractContextManager[None]:
+    """The attempt is bound by a name of our own before the job is bought, and the provider's id is written down afterwards."""
+
+    async def send(self: Any, attempt: Attempt, present: Order, submit: Submit, *, first: bool) -> str:
+        del present, first
+        await self.journal.bind(attempt, f"{attempt.key}:{attempt.number}", buyer=self.buyer)
+        job_id = await submit(f"{attempt.key}:{attempt.number}", nullcontext)
+        await self.journal._update(attempts.c.id == attempt.id, remote_id=job_id)
+        return job_id
+
+    return replaced((buy._Submission, "send", send))
+
+
+def retry_of_a_paid_post() -> AbstractContextManager[None]:
+    """A call that pays is sent again when its answer was lost, as other calls are."""
+
+    def never_sent(error: Exception) -> bool:
+        return isinstance(error, UnreachableError | MaybeAcceptedError)
+
+    return replaced((session, "_never_sent", never_sent))
+
+
+def slot_freed_by_a_death() -> AbstractContextManager[None]:
+    """A job counts as open only as long as a process lives that waits for it."""
+
+    async def open_jobs(connection: AsyncConnection, account: str, limit: int) -> int:
+        del limit
+        lives = sa.exists().where(
+            waiters.c.attempt == attempts.c.id, waiters.c.owner == owners.c.name, owners.c.expires_at > sa.func.clock_timestamp()
+        )
+        mine = attempts.c.account == account, attempts.c.state.in_(OPEN), attempts.c.over_at.is_(None)
+        return (await connection.execute(sa.select(sa.func.count()).select_from(attempts).where(*mine, lives))).scalar_one()
+
+    return replaced((desk, "open_jobs", open_jobs), (transitions, "open_jobs", open_jobs))
+
+
+def look_older_than_the_bind() -> AbstractContextManager[None]:
+    """What a look saw is believed whenever it began, also before its job was bound."""
+
+    def written(_: object) -> str:
+        return "9999"
+
+    return replaced((looks, "written", written))
+
+
+def lease_renewed_after_its_end() -> AbstractContextManager[None]:
+    """A process that stood still for longer than its lease takes the lease up again, though others took it for dead meanwhile."""
+
+    async def renew(self: Any) -> bool:
+        begun, until = ownership._now(), sa.func.clock_timestamp() + timedelta(seconds=ownership.LEASE_SECONDS)
+        async with self._database.transaction() as connection:
+            await connection.execute(owners.update().where(owners.c.name == self._name).values(expires_at=until))
+        self._until = begun + ownership.LEASE_SECONDS
+        return True
+
+    return replaced((ownership.Leases, "_renew", renew))
+
+
+def cap_checked_outside_the_transaction() -> AbstractContextManager[None]:
+    """The caps are checked before the transaction that writes the intent."""
+    whole, check = transitions.Transitions._intend, transitions.check
+
+    async def intend(
+        self: Any, order: Order, asked_at: Any, counter: Counter | None, buyer: Buyer, limit: int | None, claim: str
+    ) -> None:
+        async with self._database.transaction(reading=True) as connection:
+            await check(connection, order)
+        await whole(self, order, asked_at, counter, buyer, limit, claim)
+
+    async def check_later(connection: AsyncConnection, order: Order, attempt_id: int | None = None) -> None:
+        if attempt_id is not None:
+            await check(connection, order, attempt_id)
+
+    return replaced((transitions.Transitions, "_intend", intend), (transitions, "check", check_later))
+
+
+FAULTS: Mapping[str, Callable[[], AbstractContextManager[None]]] = {
+    "bind before submit": bind_before_submit,
+    "a retry of a paid POST": retry_of_a_paid_post,
+    "a slot freed by a death": slot_freed_by_a_death,
+    "a look believed that is older than the bind": look_older_than_the_bind,
+    "a lease renewed after its end": lease_renewed_after_its_end,
+    "a cap checked outside the transaction": cap_checked_outside_the_transaction,
+}
