@@ -132,7 +132,7 @@ class Remote:
     def make(self, key: str) -> RemoteJob:
         """Make a job, at no cost."""
         number = str(len(self.jobs) + 1)
-        queue, run = self.chance.choice((0.0, 0.5, 3.0)), self.chance.choice((0.2, 1.0, 4.0, 12.0))
+        queue, run = self.chance.choice((0.0, 0.5, 3.0)), self.chance.choice((0.2, 1.0, 4.0, 20.0))
         job = RemoteJob(f"job-{number}", key, self.now(), queue, run, self.chance.random() < self.failing)
         self.jobs[job.id] = job
         return job

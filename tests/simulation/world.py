@@ -11,6 +11,7 @@ from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, 
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager, contextmanager, nullcontext
 from contextvars import Context
 from dataclasses import replace
+from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 from random import Random
@@ -65,6 +66,9 @@ PAUSES: tuple[tuple[ModuleType, str, float], ...] = (
 
 END_SECONDS = 3600.0
 """Longest schedule, in virtual seconds."""
+
+REQUEST_WEIGHT = 4
+"""How much more likely chance interferes at a request than at a transaction, of which there are many more."""
 
 KILLS, STOPS = 3, 3
 """Most processes that are killed, and stopped, in one schedule."""
@@ -128,11 +132,13 @@ class World:
         narrow: Changes the plan, for a test that asks for something.
 
     Attributes:
+        seed: Its seed.
         story: What happened: time, process, and event.
         faults: What must never be.
     """
 
     def __init__(self, seed: int, file: File, scratch: Path, narrow: Callable[[Plan], Plan] = lambda plan: plan) -> None:
+        self.seed = seed
         self._chance = Random(seed)
         self.plan = narrow(Plan.draw(self._chance))
         self.story: list[tuple[float, str, str]] = []
@@ -153,14 +159,19 @@ class World:
         self._account = Account(plan.provider, "http://127.0.0.1:4280")
         self._numbers = {self._order(number, "").key: number for number in range(10)}
         self._buying = True
+        self._inherited = ""
+
+    def told(self) -> str:
+        """Return the seed, the plan, the story and the faults, a line each."""
+        lines = [f"seed {self.seed}: {self.plan}", *(f"{at:10.3f}  {who:11} {what}" for at, who, what in self.story)]
+        return "\n".join([*lines, *(f"seed {self.seed}: {fault}" for fault in self.faults)])
 
     # What is played
 
     def run(self) -> None:
         """Play the schedule to its end; `faults` then says what was found."""
-        file = self._file
-        file.empty()
-        file.now = self._now
+        self._file.empty()
+        self._file.now = self._now
         self._loop.set_exception_handler(self._unhandled)
         answer = [(module, "ANSWER_SECONDS", ANSWER_SECONDS) for module in (pace, session, desk, transitions, ownership, flora)]
         window = [(module, "WINDOW_SECONDS", WINDOW_SECONDS) for module in (pace, desk)]
@@ -231,7 +242,7 @@ class World:
                     self._fault(f"{lane.name} ended with {type(error).__name__}: {error}")
                 self.tell(lane.name, "ends")
                 return
-            await asyncio.sleep(self._chance.choice((0.2, 2.0, 12.0)))
+            await asyncio.sleep(self._chance.choice((0.2, 2.0, 12.0, 30.0)))
 
     @asynccontextmanager
     async def _office(self) -> AsyncGenerator[tuple[Any, Journal, Store]]:
@@ -307,10 +318,22 @@ class World:
         )
 
     async def _prepare(self) -> None:
-        """Set the cap, and leave behind what an older release left."""
-        if self.plan.cap is not None:
-            async with self._office() as (_, journal, _):
+        """Set the cap, and leave behind what a program of an older release left, which bound jobs before it started them."""
+        async with self._office() as (client, journal, _):
+            if self.plan.cap is not None:
                 await journal.money.set_caps(str(self._account), {Scope.TOTAL: self.plan.cap})
+            if self.plan.inherited:
+                attempt = await journal.intend(self._order(0, "older"), datetime.fromtimestamp(self._now(), UTC), buyer=client.buyer)
+                assert attempt
+                job = self.remote.make(f"{attempt.key}:{attempt.number}")
+                self._inherited = job.id
+                await journal.bind(attempt, job.id, buyer=client.buyer)
+                self._loop.call_later(self._chance.uniform(0.5, 8), self._start_late, job, context=Context())
+
+    def _start_late(self, job: RemoteJob) -> None:
+        if not job.deleted:
+            self.tell("provider", f"the start of {job.id}, sent by a program that is dead, arrives")
+            self.remote.start(job)
 
     def _engine(self, *_: Any, **__: Any) -> Any:
         engine, lane = self._file.engine(self), current_lane()
@@ -358,17 +381,22 @@ class World:
         self.tell(lane.name, f"is stopped for {seconds:g} s: {where}")
         self._loop.stop_lane(lane, seconds)
 
-    async def comes(self, what: str) -> None:
-        """Let chance interfere where a process is about to do something, or has just done it."""
-        lane, plan = current_lane(), self.plan
+    async def comes(self, what: str, weight: int = 1) -> None:
+        """Let chance interfere where a process is about to do something, or has just done it.
+
+        Args:
+            what: What it does, for the story.
+            weight: How much more likely chance interferes here than elsewhere.
+        """
+        lane, kill, stop = current_lane(), weight * self.plan.kill, weight * self.plan.stop
         if lane and lane.killed:
             raise KilledError
         if lane and not self._calm:
             roll = self._chance.random()
-            if roll < plan.kill and self._kills:
+            if roll < kill and self._kills:
                 self._kill(lane, what)
                 raise KilledError
-            if plan.kill <= roll < plan.kill + plan.stop and self._stops:
+            if kill <= roll < kill + stop and self._stops:
                 self._stop(lane, what)
             elif roll > 0.9:
                 await asyncio.sleep(self._chance.choice((0.001, 0.01, 0.1)))
@@ -424,9 +452,9 @@ class World:
                 arrival.set_result(answer)
 
         self._loop.call_later(chance.choice((0.3, 2.0)) if slow else chance.choice((0.01, 0.05)), arrive, context=Context())
-        await self.comes(f"{what} is on its way")
+        await self.comes(f"{what} is on its way", REQUEST_WEIGHT)
         answer = await arrival
-        await self.comes(f"{what} is answered")
+        await self.comes(f"{what} is answered", REQUEST_WEIGHT)
         if not calm and chance.random() < plan.unheard:
             self.tell(lane.name, f"{what}: the answer is lost")
             raise httpx.ReadError("the answer is lost")
@@ -463,11 +491,11 @@ class World:
     def _check_journal(self) -> None:
         """Check the journal as it is after a commit."""
         now = self._now()
-        columns = "id, state, remote_id, over_at, coalesce(charged, reserved), intended_at"
+        columns = "id, state, remote_id, over_at, coalesce(charged, reserved), intended_at, bound_at"
         rows = self._file.own.execute(f"SELECT {columns} FROM attempts").fetchall()
         spent, slots = 0.0, 0
         owners: dict[str, int] = {}
-        for number, state, remote, over, cost, intended in rows:
+        for number, state, remote, over, cost, intended, bound in rows:
             if state != "refused":
                 spent += cost
             late = intended < as_time(now - 2 * ANSWER_SECONDS)
@@ -479,9 +507,11 @@ class World:
                 self._fault(f"{remote} is bound to attempts {owners[remote]} and {number}")
             owners[remote] = number
             job = self.remote.jobs.get(remote)
-            if state == "bound" and (job is None or job.started is None):
+            if state != "bound" or remote == self._inherited and (job is None or job.started is None or as_time(job.started) > bound):
+                continue  # a job that was bound before it was started may be seen as it was before
+            if job is None or job.started is None:
                 self._fault(f"attempt {number} is bound to {remote}, which was not bought")
-            elif state == "bound" and job and over is not None and not job.ended(now):
+            elif over is not None and not job.ended(now):
                 self._fault(f"attempt {number} counts as ended, and {remote} is open")
         if self.plan.cap is not None and spent > self.plan.cap:
             self._fault(f"{spent:g} credits are spent or reserved, and the cap is {self.plan.cap:g}")
