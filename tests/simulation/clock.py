@@ -50,7 +50,11 @@ def virtual(now: Callable[[], float], chance: Random) -> Generator[None]:
     state = random.getstate()
     random.seed(chance.getrandbits(64))
     places = [(module, name, instead[id(value)]) for module, name, value in _places()]
-    system = (time, "monotonic", now), (time, "clock_gettime", lambda _: now())
+
+    def clock_gettime(_: int) -> float:
+        return now()
+
+    system = (time, "monotonic", now), (time, "clock_gettime", clock_gettime)
     try:
         with replaced(*places, *system):
             yield

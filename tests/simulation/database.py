@@ -42,9 +42,13 @@ class Chance(Protocol):
 class _Time(sa.DateTime):
     """A time as a number of seconds since 1970: PostgreSQL's clock is a function that returns such a number here."""
 
-    def bind_processor(self, dialect: sa.Dialect) -> Callable[[datetime], float]:
+    def bind_processor(self, dialect: sa.Dialect) -> Any:
         del dialect
-        return lambda time: time.replace(tzinfo=UTC).timestamp()
+
+        def as_seconds(time: datetime) -> float:
+            return time.replace(tzinfo=UTC).timestamp()
+
+        return as_seconds
 
 
 class Connection:
@@ -176,13 +180,19 @@ class File:
         plain = sqlite3.connect(self._path, timeout=0, isolation_level=None, cached_statements=512)
         for pragma in ("journal_mode=WAL", "foreign_keys=ON", "synchronous=OFF"):  # the machine does not fail here, processes do
             plain.execute(f"PRAGMA {pragma}")
-        # SQLite asks the system for the time; these two are all by which the journal asks for it.
+        # SQLite asks the system for the time; the first two are all by which the journal asks for it.
         plain.create_function("strftime", 2, self._strftime)
-        plain.create_function("julianday", 1, lambda _: self.now() / 86400.0 + 2440587.5)
-        plain.create_function("clock_timestamp", 0, lambda: self.now())
-        plain.create_function("hashtextextended", 2, lambda name, _: name)
-        plain.create_function("pg_advisory_xact_lock", 1, lambda _: None)
+        plain.create_function("julianday", 1, self._julianday)
+        plain.create_function("clock_timestamp", 0, self._now)
+        plain.create_function("hashtextextended", 2, _first)
+        plain.create_function("pg_advisory_xact_lock", 1, _first)
         return plain
+
+    def _now(self) -> float:
+        return self.now()
+
+    def _julianday(self, _: str) -> float:
+        return self.now() / 86400.0 + 2440587.5
 
     def _strftime(self, form: str, _: str) -> str:
         assert form == "%Y-%m-%dT%H:%M:%f+00:00", form
@@ -204,6 +214,11 @@ class File:
         for plain in self._free:
             plain.close()
         self.own.close()
+
+
+def _first(name: str, *_: object) -> str:
+    """Do nothing: a transaction excludes all others here."""
+    return name
 
 
 def as_time(seconds: float) -> str:

@@ -47,9 +47,7 @@ class Plan:
         provider = chance.choice(("flora", "flora", "generio", "generio", "algovera"))
         processes = chance.choice((2, 2, 3))
         number = chance.choice((1, 2, 2, 3))
-        wishes = tuple(
-            tuple(sorted(chance.sample(range(number), chance.randint(1, number)))) for _ in range(processes)
-        )
+        wishes = tuple(tuple(sorted(chance.sample(range(number), chance.randint(1, number)))) for _ in range(processes))
 
         def rate(*of: float) -> float:
             return chance.choice(of)

@@ -1,6 +1,5 @@
 """Six faults that a change of the code could bring, each as a faulty version of one function of it: the simulation has to find them."""
 
-import sys
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
@@ -20,7 +19,6 @@ from genmedia.purchasing import buy
 from genmedia.transport import session
 from tests.simulation.clock import replaced
 from tests.simulation.plan import Plan
-from tests.simulation.world import simulation
 
 # pyright: reportPrivateUsage=false
 # A faulty version of a private function stands in its place.
@@ -117,7 +115,17 @@ class Planted:
     seed: int
 
 
-QUIET = {"kill": 0.0, "stop": 0.0, "late": 0.0, "lost": 0.0, "unheard": 0.0, "unsent": 0.0, "busy": 0.0, "broken": 0.0, "slow": 0.0}
+QUIET = {
+    "kill": 0.0,
+    "stop": 0.0,
+    "late": 0.0,
+    "lost": 0.0,
+    "unheard": 0.0,
+    "unsent": 0.0,
+    "busy": 0.0,
+    "broken": 0.0,
+    "slow": 0.0,
+}
 TWO: dict[str, Any] = {"per_window": None, "cap": None, "failing": 0.0, "watches": False, "inherited": False, **QUIET}
 """Values of a plan in which nothing happens."""
 
@@ -128,12 +136,14 @@ def _plan(**values: Any) -> Callable[[Plan], Plan]:
 
 FAULTS: Mapping[str, Planted] = {
     "bind before submit": Planted(bind_before_submit, _plan(), 1),
-    "a retry of a paid POST": Planted(retry_of_a_paid_post, _plan(provider="algovera", unheard=0.3), 1),
+    "a retry of a paid POST": Planted(retry_of_a_paid_post, _plan(provider="algovera", unheard=0.3, open_jobs=3), 1),
     "a slot freed by a death": Planted(
         slot_freed_by_a_death, _plan(provider="flora", wishes=((0,), (1,)), open_jobs=1, kill=0.02, stop=0.02), 1
     ),
     "a look believed that is older than the bind": Planted(
-        look_older_than_the_bind, _plan(provider="generio", wishes=((1,),), open_jobs=2, watches=True, inherited=True, slow=0.5), 1
+        look_older_than_the_bind,
+        _plan(provider="generio", wishes=((1,),), open_jobs=2, watches=True, inherited=True, slow=0.5),
+        1,
     ),
     "a lease renewed after its end": Planted(
         lease_renewed_after_its_end, _plan(provider="flora", wishes=((0,), (0,)), watches=True, stop=0.05), 1
@@ -142,18 +152,3 @@ FAULTS: Mapping[str, Planted] = {
         cap_checked_outside_the_transaction, _plan(wishes=((0,), (1,)), open_jobs=2, cap=1.0), 1
     ),
 }
-
-
-def main() -> None:
-    """Look for a schedule that shows each fault: `python -m tests.simulation.planted [SCHEDULES] [FAULT]`."""
-    schedules, wanted = int(sys.argv[1]) if len(sys.argv) > 1 else 1000, sys.argv[2] if len(sys.argv) > 2 else ""
-    with simulation() as play:
-        for name, fault in FAULTS.items():
-            if wanted in name:
-                with fault.plant():
-                    found = next((world for seed in range(1, schedules + 1) if (world := play(seed, fault.narrow)).faults), None)
-                print(f"{name}: {f'seed {found.seed}: {found.faults[0]}' if found else f'not in {schedules} schedules'}", flush=True)
-
-
-if __name__ == "__main__":
-    main()

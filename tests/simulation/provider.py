@@ -193,28 +193,27 @@ class Generio(Remote):
         return "/outputs/" in path
 
     def route(self, method: str, path: str, request: httpx.Request) -> Reply:
-        if path == "/flows" and method == "POST":
+        if path != "/flows":
+            job = self.jobs.get(path.split("/")[2])
+            return self.missing() if job is None or job.deleted else self.route_of(job, method, path.split("/")[3:])
+        if method == "POST":
             return self.reply(201, self.shown(self.make(json.loads(request.content)["additional"]["genmedia"])))
-        if path == "/flows":
-            return self.reply(200, {"flows": [self.shown(job) for job in self.jobs.values() if not job.deleted]})
-        parts = path.split("/")
-        job = self.jobs.get(parts[2])
-        if job is None or job.deleted:
-            return self.missing()
-        if parts[3:] == ["outputs"]:
-            return self.reply(200, {"outputs": [{"id": f"output-of-{job.id}"}] if not job.fails else []})
-        if len(parts) > 3:
-            return self.reply_raw(200, f"model of {job.id}".encode())
-        if method == "PATCH":
-            if job.started is not None:
-                return self.reply(409, self.error("it was started before"))
-            return self.start(job) or self.reply(200, self.shown(job))
-        if method == "DELETE":
-            if job.started is not None and not job.ended(self.now()):
-                return self.reply(409, self.error("it runs"))
+        return self.reply(200, {"flows": [self.shown(job) for job in self.jobs.values() if not job.deleted]})
+
+    def route_of(self, job: RemoteJob, method: str, below: list[str]) -> Reply:
+        """Do what a route below a flow does."""
+        answer: Reply | None = None
+        if below == ["outputs"]:
+            answer = self.reply(200, {"outputs": [{"id": f"output-of-{job.id}"}] if not job.fails else []})
+        elif below:
+            answer = self.reply_raw(200, f"model of {job.id}".encode())
+        elif method == "PATCH":
+            answer = self.reply(409, self.error("it was started before")) if job.started is not None else self.start(job)
+        elif method == "DELETE" and job.started is not None and not job.ended(self.now()):
+            answer = self.reply(409, self.error("it runs"))
+        elif method == "DELETE":
             job.deleted = True
-            return self.reply(200, {})
-        return self.reply(200, self.shown(job))
+        return answer or self.reply(200, self.shown(job))
 
     def shown(self, job: RemoteJob) -> Any:
         now = self.now()

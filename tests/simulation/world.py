@@ -7,7 +7,7 @@ answers, the journal's file, the place of the store, and the looks at files.
 import asyncio
 import logging
 import sqlite3
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Generator, Iterator, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Coroutine, Generator, Iterator, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager, contextmanager, nullcontext
 from contextvars import Context
 from dataclasses import replace
@@ -155,7 +155,9 @@ class World:
         self._shelf = Shelf(scratch, self.comes)
         plan, now = self.plan, self._now
         kind = PROVIDERS[plan.provider]
-        self.remote = kind(now, self._chance, plan.open_jobs, plan.per_window, WINDOW_SECONDS, plan.failing, self._paid, self._refused)
+        self.remote = kind(
+            now, self._chance, plan.open_jobs, plan.per_window, WINDOW_SECONDS, plan.failing, self._paid, self._refused
+        )
         self._account = Account(plan.provider, "http://127.0.0.1:4280")
         self._numbers = {self._order(number, "").key: number for number in range(10)}
         self._buying = True
@@ -224,7 +226,7 @@ class World:
                 await asyncio.sleep(5)
             self._check_end(wishes)
 
-    async def _keep_alive(self, name: str, life: Callable[[Lane], Awaitable[None]]) -> None:
+    async def _keep_alive(self, name: str, life: Callable[[Lane], Coroutine[Any, Any, None]]) -> None:
         """Run a process until it ends by itself; begin it anew a while after it was killed."""
         await asyncio.sleep(self._chance.choice((0, 0, 0.3, 4.0)))
         for number in range(1, KILLS + 2):
@@ -306,7 +308,10 @@ class World:
 
     def _order(self, number: int, run: str) -> Order:
         requests: dict[str, tuple[str, dict[str, Any]]] = {
-            "flora": ("technique", {"technique": "technique", "inputs": [{"id": "text", "type": "text", "text": f"wish {number}"}]}),
+            "flora": (
+                "technique",
+                {"technique": "technique", "inputs": [{"id": "text", "type": "text", "text": f"wish {number}"}]},
+            ),
             "generio": ("template", {"template": "template", "parameters": {"seed": number}, "inputs": []}),
             "algovera": ("txt2img", {"prompt": f"wish {number}"}),
         }
@@ -323,7 +328,9 @@ class World:
             if self.plan.cap is not None:
                 await journal.money.set_caps(str(self._account), {Scope.TOTAL: self.plan.cap})
             if self.plan.inherited:
-                attempt = await journal.intend(self._order(0, "older"), datetime.fromtimestamp(self._now(), UTC), buyer=client.buyer)
+                attempt = await journal.intend(
+                    self._order(0, "older"), datetime.fromtimestamp(self._now(), UTC), buyer=client.buyer
+                )
                 assert attempt
                 job = self.remote.make(f"{attempt.key}:{attempt.number}")
                 self._inherited = job.id
@@ -507,7 +514,8 @@ class World:
                 self._fault(f"{remote} is bound to attempts {owners[remote]} and {number}")
             owners[remote] = number
             job = self.remote.jobs.get(remote)
-            if state != "bound" or remote == self._inherited and (job is None or job.started is None or as_time(job.started) > bound):
+            early = job is None or job.started is None or as_time(job.started) > bound
+            if state != "bound" or (early and remote == self._inherited):
                 continue  # a job that was bound before it was started may be seen as it was before
             if job is None or job.started is None:
                 self._fault(f"attempt {number} is bound to {remote}, which was not bought")
