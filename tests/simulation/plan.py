@@ -10,20 +10,24 @@ class Plan:
 
     Attributes:
         wishes: For each process, the numbers of what it wants.
-        kill: Chance that a process is killed, at each point where it touches the world; `stop`, `late` and `lost` likewise.
-        stop: Chance that it is stopped.
+        open_jobs: Number of jobs that may be open.
+        per_window: Number of requests in a window; None for any.
+        cap: Most that the account may spend in all; None for no limit.
+        failing: Share of jobs that fail.
+        kill: Chance that a process is killed, at each point where it touches the world.
+        stop: Chance that it is stopped there.
         late: Chance that it hears late of a commit.
-        lost: Chance that it does not hear of a commit, but of a lost connection.
-        unheard: Chance that an answer is lost, at each request; the others likewise.
+        lost: Chance that it hears of a lost connection in place of a commit, which is there.
+        unheard: Chance that an answer is lost, at each request; those that follow likewise.
         unsent: Chance that a request is lost.
         busy: Chance of a 429.
         broken: Chance of an error 500, after the work.
         slow: Chance that an answer comes late, or not within the time for it.
+        watches: True if a process holds the account's desk open beside the buyers, and harvests.
         inherited: True if a program of an older release left a job behind that it bound and was about to start.
     """
 
     provider: str
-    processes: int
     wishes: tuple[tuple[int, ...], ...]
     open_jobs: int
     per_window: int | None
@@ -41,6 +45,12 @@ class Plan:
     watches: bool
     inherited: bool
 
+    @property
+    def quiet(self) -> bool:
+        """True if nothing can go wrong."""
+        rates = self.failing, self.kill, self.stop, self.lost, self.unheard, self.unsent, self.busy, self.broken, self.slow
+        return not any(rates) and self.cap is None
+
     @classmethod
     def draw(cls, chance: Random) -> "Plan":
         """Draw a plan."""
@@ -54,7 +64,6 @@ class Plan:
 
         return cls(
             provider,
-            processes,
             wishes,
             open_jobs=chance.choice((1, 1, 2, 3)),
             per_window=chance.choice((None, None, 12, 30)),

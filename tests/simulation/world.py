@@ -22,7 +22,7 @@ from typing import Any
 import httpx
 from sqlalchemy.exc import OperationalError
 
-from genmedia.errors import DefectError, GenmediaError
+from genmedia.errors import DefectError, GenmediaError, QueueTimeoutError, RunTimeoutError
 from genmedia.jobs.job import Account
 from genmedia.journal import Journal, Purpose, desk, looks, ownership, reading, transitions
 from genmedia.journal import database as journal_database
@@ -295,10 +295,16 @@ class World:
 
         try:
             got = await acquire(f"wish {number}", goods, None, partial(meet_order, client, goods, order, deliver), finish, LOG)
-        except DefectError as error:
+        except (
+            DefectError,
+            QueueTimeoutError,
+            RunTimeoutError,
+        ) as error:  # the longest job takes a tenth of the time that it may take
             self._fault(f"{run}, wish {number}: {error}")
         except GenmediaError as error:
             self.tell(run, f"wish {number} ends with {type(error).__name__}: {error.what}"[:240])
+            if self.plan.quiet:
+                self._fault(f"{run}, wish {number}: {error}, though nothing happened")
         except Exception as error:
             if not getattr(current_lane(), "killed", False):
                 self._fault(f"{run}, wish {number}: {type(error).__name__}: {error}")
