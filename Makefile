@@ -21,7 +21,7 @@ LOWEST := tests --ignore=tests/end_to_end --ignore=tests/crashes --ignore=tests/
 SDKS := .genmedia/sdks
 FLORA_SDK := $(SDKS)/node_modules/@flora-ai/flora/package.json
 
-.PHONY: help demo up test check lowest format bench-quick bench soak routes schema sdks provider clean
+.PHONY: help demo up test check lowest format bench-quick bench soak simulate routes schema sdks provider clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -61,6 +61,9 @@ bench: .venv/.dev ## Measure speed at full size for more than an hour, and write
 soak: .venv/.dev ## Kill processes at random moments, then workers of many, and see that nothing is bought twice or lost (KILLS=200 ITEMS=2000)
 	$(BIN)/python -m benchmarks.soak $(KILLS)
 	$(BIN)/python -m benchmarks.scale_out $(ITEMS)
+
+simulate: .venv/.dev ## Play purchases in virtual time, with crashes, pauses and lost answers (SCHEDULES=20000 SEED=1)
+	$(BIN)/python -m benchmarks.simulation $(or $(SCHEDULES),1000) $(SEED)
 
 routes: .venv/.dev ## Write docs/routes.md: which tests use which route of which provider
 	$(BIN)/python -m pytest -p tests.routes -n 3 --dist loadfile

@@ -262,6 +262,8 @@ async def test_that_another_run_has_brought_a_job_to_its_end_is_found_at_once(pr
                 await asyncio.sleep(0.05)
 
     assert second.soon == ["job-1"]
+
+
 async def hint(journal: Journal, *jobs: str) -> None:
     """Give hints that these jobs have ended."""
     for job in jobs:

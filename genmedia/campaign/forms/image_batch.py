@@ -7,6 +7,7 @@ from genmedia.campaign.forms.parameters import (
     Attempts,
     Budget,
     CampaignName,
+    ItemsPerRun,
     Labels,
     Marks,
     Priority,
@@ -69,6 +70,7 @@ def image_batch(
     marks: Marks = "",
     buy_unmarked: Unmarked = False,
     attempts: Attempts = 1,
+    items_per_run: ItemsPerRun = 500,
     quality: Annotated[Literal["1K", "2K"] | None, field("Quality", "For the model freepik only.")] = None,
     priority: Priority = 0,
     images_per_job: Annotated[
@@ -124,6 +126,7 @@ def image_batch(
         marks=marks,
         buy_unmarked=buy_unmarked,
         attempts=attempts,
+        items_per_run=items_per_run,
         priority=priority,
         patience=Patience(queue_minutes, run_minutes),
     )

@@ -7,6 +7,7 @@ from genmedia.campaign.forms.parameters import (
     Attempts,
     Budget,
     CampaignName,
+    ItemsPerRun,
     Labels,
     Marks,
     Priority,
@@ -32,6 +33,7 @@ def long_video(
     marks: Marks = "",
     buy_unmarked: Unmarked = False,
     attempts: Attempts = 1,
+    items_per_run: ItemsPerRun = 500,
     priority: Priority = 0,
     account: Annotated[str, payer("Genova")] = "default",
     store: StoreName = "default",
@@ -62,6 +64,7 @@ def long_video(
         marks=marks,
         buy_unmarked=buy_unmarked,
         attempts=attempts,
+        items_per_run=items_per_run,
         priority=priority,
         patience=Patience(queue_minutes, run_minutes),
     )

@@ -8,8 +8,10 @@ from genmedia.campaign.forms.parameters import (
     Attempts,
     Budget,
     CampaignName,
+    ItemsPerRun,
     Labels,
     Marks,
+    Priority,
     QueueMinutes,
     RunMinutes,
     StoreName,
@@ -46,6 +48,8 @@ def template_run(
     marks: Marks = "",
     buy_unmarked: Unmarked = False,
     attempts: Attempts = 1,
+    items_per_run: ItemsPerRun = 500,
+    priority: Priority = 0,
     delete_after: Annotated[
         bool, field("Delete at Generio", "Delete each job at Generio, with its files there, once its model is in the store.")
     ] = False,
@@ -79,6 +83,8 @@ def template_run(
         marks=marks,
         buy_unmarked=buy_unmarked,
         attempts=attempts,
+        items_per_run=items_per_run,
+        priority=priority,
         at_once=at_once,
         patience=Patience(queue_minutes, run_minutes),
         delete_after=delete_after,
