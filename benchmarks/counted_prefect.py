@@ -22,8 +22,8 @@ from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from deployments import local_server
+from deployments.engines.ports import free_port
 from genmedia.cli.services import prefect_key, prefect_service, running
-from tests.ports import free_port
 
 REPORT = "/report"
 QUIET_SECONDS, QUIET_SHARE = 3.0, 0.1

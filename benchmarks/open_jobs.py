@@ -11,21 +11,45 @@ import os
 import resource
 import subprocess
 import sys
-from contextlib import AsyncExitStack
+from collections.abc import AsyncGenerator
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from time import monotonic
 
-from benchmarks.looks import PATIENCE, Assets
 from genmedia.concurrency import every
+from genmedia.journal import Journal
 from genmedia.providers.steps import Submit
-from genmedia.purchasing.calls import meet_order, wait_for_job
+from genmedia.purchasing.calls import Patience, meet_order, wait_for_job
+from genmedia.store import Store
 from tests.crashes.errands import Errand
 from tests.sandboxes import running_sandbox
 
+PATIENCE = Patience(10_000, 10_000)
 NUMBERS = (100, 1_000, 10_000)
 SECONDS_A_JOB = 0.1
 """Time in which a job is certainly bought, in seconds: the jobs run so many times as long."""
+
+
+@dataclass(frozen=True)
+class Assets:
+    """The store of a measurement, and its journal."""
+
+    root: Path
+    if_refused: str = "fail"
+
+    @asynccontextmanager
+    async def get_store(self) -> AsyncGenerator[Store]:
+        """See `Assets`."""
+        async with Store.lease(str(self.root)) as store:
+            yield store
+
+    @asynccontextmanager
+    async def get_journal(self) -> AsyncGenerator[Journal]:
+        """See `Assets`."""
+        async with Journal.lease(f"sqlite:///{self.root}/journal.db") as journal:
+            yield journal
 
 
 async def carry(errands: list[Errand], root: Path) -> float:

@@ -14,7 +14,7 @@ from typing import Any
 import httpx
 
 from benchmarks.figures import MissingError
-from tests import databases
+from deployments.engines import postgres as engine
 from tests.databases import Postgres
 from tests.prefects import running_prefect
 
@@ -60,7 +60,7 @@ def postgres() -> Generator[str]:
     Raises:
         MissingError: It is not installed.
     """
-    if not databases.programs():
+    if not engine.programs():
         raise MissingError("PostgreSQL is not installed (Debian: apt-get install postgresql)")
     with TemporaryDirectory(prefix="genmedia-bench-postgres-", ignore_cleanup_errors=True) as folder:
         server = Postgres(Path(folder))

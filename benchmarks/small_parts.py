@@ -1,20 +1,18 @@
 """The flow `image_batch` with parts of a few items: the smallest that its form allows is too large for a trial of a minute."""
 
-import inspect
 from dataclasses import replace
-from typing import Annotated, Any
+from typing import Annotated
 
 from flows.buying import buying_flow
-from flows.forms import StoreName, payer
-from flows.image_batch import image_batch as whole
 from genmedia.campaign.brief import Brief
+from genmedia.campaign.forms.image_batch import image_batch
+from genmedia.campaign.forms.parameters import StoreName, payer
 from genmedia.providers.genova.client import PROVIDER
 
 ITEMS = 25
 
 
-@buying_flow(name="small-parts")
-def small_parts(
+def _form(
     *,
     name: str,
     prompts: list[str],
@@ -23,5 +21,7 @@ def small_parts(
     store: StoreName = "default",
 ) -> Brief:
     """Make a picture from each prompt, in runs of a few."""
-    asked_for: Any = inspect.unwrap(whole.fn)
-    return replace(asked_for(name=name, prompts=prompts, account=account, store=store), items_per_run=items_per_run)
+    return replace(image_batch(name=name, prompts=prompts, account=account, store=store), items_per_run=items_per_run)
+
+
+small_parts = buying_flow(_form, name="small-parts")

@@ -105,8 +105,9 @@ async def see_end(client: FloraClient, journal: Journal, attempt: Attempt) -> tu
 
     async with at_desk(client, journal) as desk:
         with desk.looks.awaiting(attempt):
-            ref, patience = client.reference(attempt), {"queue_seconds": 600.0, "run_seconds": 600.0}
-            job = await client.watcher.wait(ref, about="", seen=say_nothing, board=desk.looks, **patience)
+            job = await client.watcher.wait(
+                client.reference(attempt), about="", queue_seconds=600, run_seconds=600, seen=say_nothing, board=desk.looks
+            )
             return job.id, time()
 
 

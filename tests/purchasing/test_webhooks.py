@@ -105,8 +105,9 @@ async def waited(client: FloraClient, journal: Journal, attempt: Attempt) -> Job
 
     async with at_desk(client, journal) as desk:
         with desk.looks.awaiting(attempt):
-            patience = {"queue_seconds": FOR_EVER, "run_seconds": FOR_EVER}
-            return await client.watcher.wait(client.reference(attempt), about="", seen=seen, board=desk.looks, **patience)
+            return await client.watcher.wait(
+                client.reference(attempt), about="", queue_seconds=FOR_EVER, run_seconds=FOR_EVER, seen=seen, board=desk.looks
+            )
 
 
 async def rows(journal: Journal, query: sa.Select[Any]) -> list[Any]:

@@ -1,7 +1,7 @@
 """A store's place in memory; what a process claimed is free when it is killed, as with the locks of a folder."""
 
 import hashlib
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, nullcontext
 from pathlib import Path
 
@@ -61,6 +61,9 @@ class Shelf:
 
     async def size(self, path: str) -> int | None:
         return len(self.files[path]) if path in self.files else None
+
+    async def sizes(self, paths: Sequence[str]) -> Mapping[str, int]:
+        return {path: len(self.files[path]) for path in paths if path in self.files}
 
     async def walk(self) -> AsyncIterator[tuple[str, int, str]]:
         for path, content in sorted(self.files.items()):
