@@ -36,13 +36,14 @@ from tasks.telling import flow
 P = ParamSpec("P")
 
 
-def buying_flow(form: Callable[P, Brief], *, name: str, flow_run_name: str = "{name}") -> Flow[P, Any]:
+def buying_flow(form: Callable[P, Brief], *, module: str, name: str, flow_run_name: str = "{name}") -> Flow[P, Any]:
     """Make a flow that buys what its form asks for.
 
     When a person cancels a run, its jobs are cancelled where the provider can do that.
 
     Args:
         form: Makes the brief; its parameters are those of the flow.
+        module: Name of the module that has the flow, under the form's name; who runs it in another process finds it there.
         name: Name of the flow.
         flow_run_name: Name of its runs, with parameters and their fields in braces.
     """
@@ -51,6 +52,7 @@ def buying_flow(form: Callable[P, Brief], *, name: str, flow_run_name: str = "{n
     async def bought(*args: P.args, **kwargs: P.kwargs) -> State[Any]:
         return await _carry_out(form(*args, **kwargs))
 
+    bought.__module__ = module
     made = flow(name=name, flow_run_name=flow_run_name, on_cancellation=[cancel_jobs], on_end=[look_after_whole])(bought)
     signature = inspect.signature(form)
     shown = [_without_null(one) for one in signature.parameters.values()]

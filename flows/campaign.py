@@ -3,4 +3,4 @@
 from flows.buying import buying_flow
 from genmedia.campaign.forms import campaign as form
 
-campaign = buying_flow(form.campaign, name="campaign", flow_run_name="{campaign.name}")
+campaign = buying_flow(form.campaign, module=__name__, name="campaign", flow_run_name="{campaign.name}")

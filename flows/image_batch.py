@@ -3,4 +3,4 @@
 from flows.buying import buying_flow
 from genmedia.campaign.forms import image_batch as form
 
-image_batch = buying_flow(form.image_batch, name="image-batch")
+image_batch = buying_flow(form.image_batch, module=__name__, name="image-batch")

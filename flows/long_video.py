@@ -3,4 +3,4 @@
 from flows.buying import buying_flow
 from genmedia.campaign.forms import long_video as form
 
-long_video = buying_flow(form.long_video, name="long-video")
+long_video = buying_flow(form.long_video, module=__name__, name="long-video")

@@ -3,4 +3,4 @@
 from flows.buying import buying_flow
 from genmedia.campaign.forms import product_looks as form
 
-product_looks = buying_flow(form.product_looks, name="product-looks")
+product_looks = buying_flow(form.product_looks, module=__name__, name="product-looks")

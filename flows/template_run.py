@@ -3,4 +3,4 @@
 from flows.buying import buying_flow
 from genmedia.campaign.forms import template_run as form
 
-template_run = buying_flow(form.template_run, name="template-run")
+template_run = buying_flow(form.template_run, module=__name__, name="template-run")
