@@ -27,8 +27,8 @@ LONG_SECONDS = 30.0
 class Bar:
     """The current run's progress bar of a job; errors of Prefect in it are ignored, so that they harm no job.
 
-    A job has one once it is waited for longer than `LONG_SECONDS`: to make a bar and to end it are half as much work for the server as all
-    else of a job, and nobody looks at that of a picture. Call `leave` when the wait has ended, however it ended.
+    A job has one once it is waited for longer than `LONG_SECONDS`: to make a bar and to end it are more than a quarter of what a job costs
+    Prefect's server, and nobody looks at that of a picture. Call `leave` when the wait has ended, however it ended.
 
     Args:
         step: Name of the step for people.
