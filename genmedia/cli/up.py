@@ -61,9 +61,8 @@ def _run_up(project: Project, own: Path, notice: TextIO) -> int:
             saving = together.submit(_run, project, {**environment, "GENMEDIA_SANDBOX": "1"}, ["-m", "deployments.bootstrap"])
             deploying = together.submit(_run, project, environment, ["-m", "prefect", "--no-prompt", "deploy", "--all"])
             said = saving.result()
-            beside.enter_context(
-                services.running([webhooks], meanwhile=deploying.result)
-            )  # it reads what is saved when it starts
+            # It reads the saved accounts when it starts.
+            beside.enter_context(services.running([webhooks], meanwhile=deploying.result))
         media = next(line.partition(": ")[2] for line in said.splitlines() if line.startswith("Asset Store block"))
         for folder in {project.folder / "media", *([] if Place(media).is_address else [Path(media)])}:
             services.write_off(sandbox, folder)
