@@ -1,6 +1,7 @@
 """The flow `image_batch` with parts of a few items: the smallest that its form allows is too large for a trial of a minute."""
 
 from dataclasses import replace
+from functools import partial
 from typing import Annotated
 
 from flows.buying import buying_flow
@@ -12,7 +13,8 @@ from genmedia.providers.genova.client import PROVIDER
 ITEMS = 25
 
 
-def _form(
+@partial(buying_flow, module=__name__, name="small-parts")
+def small_parts(
     *,
     name: str,
     prompts: list[str],
@@ -22,6 +24,3 @@ def _form(
 ) -> Brief:
     """Make a picture from each prompt, in runs of a few."""
     return replace(image_batch(name=name, prompts=prompts, account=account, store=store), items_per_run=items_per_run)
-
-
-small_parts = buying_flow(_form, name="small-parts")

@@ -62,7 +62,13 @@ class FloraCredentials(ProviderCredentials):
     @field_validator("webhook_url")
     @classmethod
     def _https_or_this_machine(cls, value: str) -> str:
-        return check_base_url(value) if value else ""
+        try:
+            return check_base_url(value) if value else ""
+        except SettingsError:
+            raise SettingsError(
+                "what is given cannot be the address for webhooks",
+                advice="Use an https address that leads to `genmedia webhooks`; for a sandbox, its http address on this machine.",
+            ) from None
 
     @property
     def webhook(self) -> FloraWebhook | None:

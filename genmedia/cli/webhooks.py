@@ -30,7 +30,7 @@ LOGGING: dict[str, Any] = {
         "uvicorn": {"handlers": ["shown"], "level": "WARNING", "propagate": False},
     },
 }
-"""Standard error gets a line for each delivery; Prefect, which project rooms import, mutes what is told to nobody in particular."""
+"""Standard error gets a line for each delivery. The root logger's handler is Prefect's, which is muted in commands."""
 
 
 def receive_webhooks(where: Where, host: str, port: int, *, behind_tls: bool) -> None:

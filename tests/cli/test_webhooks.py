@@ -38,6 +38,15 @@ def test_an_address_that_it_must_not_or_cannot_have_is_told_in_a_line(arguments:
     assert done.stdout == ""
 
 
+@pytest.mark.parametrize("address", ["http://hooks.example.com/flora", "hooks", "https://user:word@hooks.example.com/"])
+def test_an_address_that_flora_cannot_be_given_is_told_in_a_line(tmp_path: Path, address: str) -> None:
+    done = genmedia("webhooks", "--folder", str(tmp_path), "--port", "0", FLORA_API_KEY="sk", FLORA_WEBHOOK_URL=address)
+
+    assert done.returncode == 2
+    assert "what is given cannot be the address for webhooks" in done.stderr
+    assert "word" not in done.stderr
+
+
 @pytest.mark.parametrize("secret", [SECRET, ""])
 def test_it_says_what_to_set_next_and_believes_what_the_accounts_secret_has_signed(tmp_path: Path, secret: str) -> None:
     command = [sys.executable, "-m", "genmedia", "webhooks", "--folder", str(tmp_path), "--port", "0"]
