@@ -106,7 +106,7 @@ def scaled_out(*options: str) -> Generator[ScaleOut]:
             yield one
         finally:
             process.send_signal(signal.SIGINT)
-            process.communicate(timeout=120)
+            process.communicate(timeout=300)
 
 
 def descendants(pid: int) -> list[int]:

@@ -135,10 +135,10 @@ async def look_after_wholes() -> None:
 
 async def _look_after(client: PrefectClient, whole: UUID) -> None:
     """Begin parts again whose process was killed; resume the run once all its parts have ended. A run that has ended is left as it is."""
+    parts = await read_runs(client, FlowRunFilter(parent_flow_run_id=FlowRunFilterParentFlowRunId(any_=[whole])))
     run = await client.read_flow_run(whole)
     if _has_ended(run) or (run.state and run.state.is_cancelling()):
         return
-    parts = await read_runs(client, FlowRunFilter(parent_flow_run_id=FlowRunFilterParentFlowRunId(any_=[whole])))
     killed = [one for one in parts if one.state and one.state.is_crashed() and one.run_count < BEGINNINGS]
     for one in killed:
         await _begin_again(client, one)

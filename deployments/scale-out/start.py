@@ -6,7 +6,6 @@ password; all that it keeps is gone when it ends. A worker that ends is started 
 """
 
 import argparse
-import asyncio
 import os
 import secrets
 import shutil
@@ -152,20 +151,9 @@ def _run(wish: Wish, held: ExitStack, out: TextIO) -> None:
         "PWD": str(PROJECT),
     }
     set_up(Project(PROJECT), environment, prefect.url, key)
-    asyncio.run(_look_every(wish.recovery, f"{prefect.url}/api", key))
-    command = [
-        sys.executable,
-        "-m",
-        "prefect",
-        "worker",
-        "start",
-        "--pool",
-        WORK_POOL,
-        "--type",
-        "process",
-        "--limit",
-        str(wish.runs),
-    ]
+    _look_every(wish.recovery, f"{prefect.url}/api", key)
+    command = [sys.executable, "-m", "prefect", "worker", "start", "--pool", WORK_POOL, "--type", "process"]
+    command += ["--limit", str(wish.runs)]
     workers = [
         Process(f"worker-{number}", [*command, "--name", f"worker-{number}"], own / f"worker-{number}.log", addresses, PROJECT)
         for number in range(1, wish.workers + 1)
@@ -204,14 +192,14 @@ def server_settings(database: str, messages: str) -> dict[str, str]:
     }
 
 
-async def _look_every(seconds: int, api: str, key: str) -> None:
+def _look_every(seconds: int, api: str, key: str) -> None:
     """Have recovery look for lost runs more often than prefect.yaml says."""
     user, _, password = key.partition(":")
-    async with httpx.AsyncClient(base_url=api, auth=(user, password), timeout=60) as client:
-        recovery = (await client.get("/deployments/name/harvest/recovery")).raise_for_status().json()
+    with httpx.Client(base_url=api, auth=(user, password), timeout=60) as client:
+        recovery = client.get("/deployments/name/harvest/recovery").raise_for_status().json()
         for schedule in recovery["schedules"]:
             wish = {"schedule": {**schedule["schedule"], "interval": seconds}}
-            (await client.patch(f"/deployments/{recovery['id']}/schedules/{schedule['id']}", json=wish)).raise_for_status()
+            client.patch(f"/deployments/{recovery['id']}/schedules/{schedule['id']}", json=wish).raise_for_status()
 
 
 def _keep_running(processes: Sequence[Process], out: TextIO) -> None:
