@@ -15,7 +15,7 @@ from tests.simulation.planted import FAULTS
 from tests.simulation.world import simulation
 
 SCHEDULES = 1000
-PART = 50
+PART = 20
 """Number of schedules that a process plays at a time."""
 
 

@@ -259,6 +259,19 @@ async def test_a_flow_that_is_started_just_before_it_would_be_taken_back_is_kept
     assert len(await shop.states()) == 1
 
 
+@pytest.mark.parametrize("started", [True, False])
+async def test_a_flow_is_not_deleted_a_second_time_when_the_answer_is_lost(shop: Shop, *, started: bool) -> None:
+    await shop.interrupted()
+    (seen,) = await shop.client.list_flows()
+    if started:
+        await shop.client.start_flow(seen.flow_id)
+    shop.sandbox.fault(shop.account, "lose_answer", route="delete_flow")
+
+    assert await shop.client.delete_unstarted(seen) is not started
+    assert [line["count"] for line in shop.sandbox.requests(shop.account) if line["method"] == "DELETE"] == [1]
+    assert len(await shop.states()) == started
+
+
 async def test_a_flow_that_cannot_be_paid_or_is_refused_its_input_is_taken_back(shop: Shop) -> None:
     shop.sandbox.control("POST", "/accounts", {"provider": "generio", "account": shop.account["account"], "credits": 0})
     with pytest.raises(CreditsError, match="bought nothing"):

@@ -87,6 +87,8 @@ class Remote:
     faults: list[str] = field(default_factory=list[str])
     times: list[float] = field(default_factory=list[float])
     provider = ""
+    shortest = 0.0
+    """Shortest time for which a job runs, in seconds."""
 
     @property
     def open(self) -> list[RemoteJob]:
@@ -132,7 +134,7 @@ class Remote:
     def make(self, key: str) -> RemoteJob:
         """Make a job, at no cost."""
         number = str(len(self.jobs) + 1)
-        queue, run = self.chance.choice((0.0, 0.5, 3.0)), self.chance.choice((0.2, 1.0, 4.0, 20.0))
+        queue, run = self.chance.choice((0.0, 0.5, 3.0)), self.shortest + self.chance.choice((0.2, 1.0, 4.0, 20.0))
         job = RemoteJob(f"job-{number}", key, self.now(), queue, run, self.chance.random() < self.failing)
         self.jobs[job.id] = job
         return job
@@ -188,6 +190,8 @@ class Generio(Remote):
     """Generio: a flow is made at no cost, with the key in what is kept with it, and paid for when it is started; flows are listed."""
 
     provider = "generio"
+    # A flow takes minutes. One that was listed as not started, started, and ended before its deletion arrived would be deleted unseen.
+    shortest = 8.0
 
     def is_file(self, path: str) -> bool:
         return "/outputs/" in path

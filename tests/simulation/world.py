@@ -149,7 +149,6 @@ class World:
         self._kills, self._stops = KILLS, STOPS
         self._doubted = False
         self._stopped_long = False
-        self._lives = 0
         self._engines: dict[Lane, list[Engine]] = {}
         self._given_up = _GivenUp()
         self._shelf = Shelf(scratch, self.comes)
@@ -230,7 +229,6 @@ class World:
         """Run a process until it ends by itself; begin it anew a while after it was killed."""
         await asyncio.sleep(self._chance.choice((0, 0, 0.3, 4.0)))
         for number in range(1, KILLS + 2):
-            self._lives += 1
             lane = Lane(f"{name}.{number}" if number > 1 else name)
             lane.steps = self._chance.randrange(4000) if self._chance.random() < 0.5 else -1
             self._engines[lane] = []
@@ -475,7 +473,7 @@ class World:
             self.tell(lane.name, f"{what}: an error 500 in place of the answer")
             return self.remote.reply(500, self.remote.error("it broke"))
         if slow:
-            await asyncio.sleep(chance.choice((0.5, 2.0, 2 * ANSWER_SECONDS)))
+            await asyncio.sleep(chance.choice((0.5, 2.0, 0.75 * ANSWER_SECONDS, 2 * ANSWER_SECONDS)))
         return answer
 
     # What must be true

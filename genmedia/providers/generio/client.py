@@ -324,11 +324,13 @@ class GenerioClient:
         if flow.as_job().status is not JobStatus.UNSTARTED:
             return False
         try:
-            await self.delete_flow(flow.flow_id)
-        except errors.RefusedError:
-            if (await self.get_flow(flow.flow_id)).as_job().status is JobStatus.UNSTARTED:
-                raise
-            return False  # the start was still under way
+            # A deletion without an answer is not repeated: the start may be under way, and the repeat could meet a flow that has ended.
+            await self.delete_flow(flow.flow_id, repeatable=False)
+        except (errors.RefusedError, errors.MaybeAcceptedError):
+            with suppress(errors.NotFoundError):
+                if (await self.get_flow(flow.flow_id)).as_job().status is JobStatus.UNSTARTED:
+                    raise
+                return False  # the start was still under way
         return True
 
     async def list_flows(self, *, sort_by: SortBy | None = None, filter_by: str = "") -> list[Flow]:
@@ -456,14 +458,18 @@ class GenerioClient:
             if flow.state in possible_in:
                 raise
 
-    async def delete_flow(self, flow_id: str) -> None:
+    async def delete_flow(self, flow_id: str, *, repeatable: bool = True) -> None:
         """Delete a flow with everything in it; one that is gone already is no failure.
+
+        Args:
+            flow_id: The flow.
+            repeatable: As `Session.call` takes it.
 
         Raises:
             RefusedError: It runs.
         """
         with suppress(errors.NotFoundError):
-            await self.http.call("DELETE", _flow(flow_id))
+            await self.http.call("DELETE", _flow(flow_id), repeatable=repeatable)
 
     async def list_outputs(self, flow_id: str, *, include_data: bool = False) -> list[Asset]:
         """Return the outputs of a flow; of one that was aborted or failed, those that it gave before.
