@@ -11,7 +11,7 @@ import pytest
 from tests.simulation.planted import FAULTS
 from tests.simulation.world import World, simulation
 
-SCHEDULES = 150
+SCHEDULES = 100
 """Number of schedules in a run of the tests; `make simulate` plays more."""
 
 PROJECT = Path(__file__).parents[2]
