@@ -11,7 +11,7 @@ import pytest
 from tests.simulation.planted import FAULTS
 from tests.simulation.world import World, simulation
 
-SCHEDULES = 150
+SCHEDULES = 100
 """Number of schedules in a run of the tests; `make simulate` plays more."""
 
 PROJECT = Path(__file__).parents[2]
@@ -31,12 +31,12 @@ def test_no_schedule_breaks_what_is_promised(play: Play) -> None:
         assert not world.faults, world.told()
 
 
-@pytest.mark.parametrize("name", FAULTS)
-def test_a_planted_fault_is_found_and_its_seed_replays(play: Play, name: str) -> None:
+@pytest.mark.parametrize(("name", "seed"), [(name, fault.seed) for name, fault in FAULTS.items() if fault.seed is not None])
+def test_a_planted_fault_is_found_and_its_seed_replays(play: Play, name: str, seed: int) -> None:
     fault = FAULTS[name]
-    sound = play(fault.seed, fault.narrow)
+    sound = play(seed, fault.narrow)
     with fault.plant():
-        first, again = play(fault.seed, fault.narrow), play(fault.seed, fault.narrow)
+        first, again = play(seed, fault.narrow), play(seed, fault.narrow)
 
     assert not sound.faults, sound.told()
     assert first.faults, f"look for another seed with `python -m benchmarks.simulation 1000 1 '{name}'`"

@@ -288,7 +288,7 @@ class World:
             return await _delivered(client, order, held)
 
         async def finish(purchase: Purchase) -> Received:
-            job = await wait_for_job(client, journal, purchase, f"wish {number}", Patience(5, 5))
+            job = await wait_for_job(client, journal, purchase, f"wish {number}", Patience(20, 20))
             return await receive_outputs(client, store, journal, purchase, job)
 
         try:
@@ -297,7 +297,7 @@ class World:
             DefectError,
             QueueTimeoutError,
             RunTimeoutError,
-        ) as error:  # the longest job takes a tenth of the time that it may take
+        ) as error:  # jobs take far less
             self._fault(f"{run}, wish {number}: {error}")
         except GenmediaError as error:
             self.tell(run, f"wish {number} ends with {type(error).__name__}: {error.what}"[:240])
