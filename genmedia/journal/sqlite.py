@@ -4,6 +4,7 @@ aiosqlite alone makes four: for the cursor, the statement, its rows, and the end
 which takes longer than most of the journal's statements.
 """
 
+import logging
 import sqlite3
 from collections.abc import Sequence
 from typing import Any
@@ -11,6 +12,10 @@ from typing import Any
 import aiosqlite
 from aiosqlite.context import contextmanager
 from typing_extensions import override
+
+
+# It tells of every statement, with prompts, wherever a program shows what is only for debugging.
+logging.getLogger("aiosqlite").setLevel(logging.INFO)
 
 
 class _Cursor:

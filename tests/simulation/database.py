@@ -59,12 +59,37 @@ class Connection:
         chance: Where chance may interfere.
     """
 
-    def __init__(self, plain: sa.Connection, chance: Chance) -> None:
+    def __init__(self, plain: sa.Connection, chance: Chance, channel: "Channel") -> None:
         self._plain = plain
         self._raw: Any = plain.connection.dbapi_connection
         self._chance = chance
+        self._channel = channel
+        self._hears: Callable[..., None] | None = None
         self._writes = True
         self.killed = False
+
+    @property
+    def driver_connection(self) -> "Connection":
+        return self
+
+    async def get_raw_connection(self) -> "Connection":
+        return self
+
+    def add_termination_listener(self, end: Callable[[object], None]) -> None:
+        """Do nothing: no connection breaks here."""
+
+    async def add_listener(self, channel: str, hear: Callable[..., None]) -> None:
+        del channel
+        self._hears = hear
+        self._channel.heard_by.append(hear)
+
+    async def invalidate(self) -> None:
+        self._hear_no_more()
+
+    def _hear_no_more(self) -> None:
+        if self._hears:
+            self._channel.heard_by.remove(self._hears)
+            self._hears = None
 
     @property
     def dialect(self) -> sa.Dialect:
@@ -89,7 +114,9 @@ class Connection:
                 await self._chance.comes("before a commit")
             self._check()
             self._raw.execute("COMMIT")
+            self._channel.tell()
         except BaseException:
+            self._channel.told = False
             if self._raw.in_transaction and not self.killed:
                 self._raw.execute("ROLLBACK")
             raise
@@ -112,12 +139,38 @@ class Connection:
     def kill(self) -> None:
         """Roll back what is open: the process is dead, and touches the file no more."""
         self.killed = True
+        self._hear_no_more()
         self._raw.close()
         self._plain.invalidate()
 
     def _check(self) -> None:
         if self.killed:
             raise KilledError
+
+
+class Channel:
+    """What a commit tells to all processes.
+
+    Attributes:
+        heard_by: Called when a transaction is committed that has told something.
+        told: True while a transaction is open that has; of those that write there is one at a time.
+    """
+
+    def __init__(self) -> None:
+        self.heard_by: list[Callable[..., None]] = []
+        self.told = False
+
+    def notify(self, *_: object) -> str:
+        """PostgreSQL's `pg_notify`."""
+        self.told = True
+        return ""
+
+    def tell(self) -> None:
+        """Tell it, after a commit."""
+        if self.told:
+            self.told = False
+            for hear in list(self.heard_by):
+                hear()
 
 
 class Engine:
@@ -127,18 +180,20 @@ class Engine:
         free: Connections that no process uses.
         connect: Makes another one.
         chance: Where chance may interfere.
+        channel: What all processes hear.
     """
 
-    def __init__(self, free: list[sa.Connection], connect: Callable[[], sa.Connection], chance: Chance) -> None:
+    def __init__(self, free: list[sa.Connection], connect: Callable[[], sa.Connection], chance: Chance, channel: Channel) -> None:
         self._free = free
         self._connect = connect
         self._chance = chance
+        self._channel = channel
         self._used: list[Connection] = []
 
     @asynccontextmanager
     async def connect(self) -> AsyncGenerator[Connection]:
         plain = self._free.pop() if self._free else self._connect()
-        connection = Connection(plain, self._chance)
+        connection = Connection(plain, self._chance, self._channel)
         self._used.append(connection)
         try:
             yield connection
@@ -170,6 +225,7 @@ class File:
     def __init__(self, folder: Path) -> None:
         self._path = folder / "journal.db"
         self._free: list[sa.Connection] = []
+        self._channel = Channel()
         self.now: Callable[[], float] = float
         self._engine = sa.create_engine("sqlite://", creator=self._open, poolclass=sa.NullPool)
         self._engine.dialect.colspecs = {**self._engine.dialect.colspecs, sa.DateTime: _Time}
@@ -186,6 +242,7 @@ class File:
         plain.create_function("clock_timestamp", 0, self._now)
         plain.create_function("hashtextextended", 2, _first)
         plain.create_function("pg_advisory_xact_lock", 1, _first)
+        plain.create_function("pg_notify", 2, self._channel.notify)
         return plain
 
     def _now(self) -> float:
@@ -207,7 +264,7 @@ class File:
 
     def engine(self, chance: Chance) -> Engine:
         """Return the engine of one process."""
-        return Engine(self._free, self._engine.connect, chance)
+        return Engine(self._free, self._engine.connect, chance, self._channel)
 
     def close(self) -> None:
         """Close all connections."""

@@ -510,7 +510,9 @@ class World:
             if state != "refused":
                 spent += cost
             late = intended < as_time(now - 2 * ANSWER_SECONDS)
-            self._doubted |= state == "in_doubt" or (state == "intended" and late)
+            # A job that was seen not started holds no slot; its attempt is intended again, and takes one, when that is settled.
+            again = state == "intended" and number == 1 and bool(self._inherited)
+            self._doubted |= state == "in_doubt" or (state == "intended" and late) or again
             slots += state in ("intended", "bound") and over is None
             if remote is None:
                 continue
