@@ -13,7 +13,6 @@ import aiosqlite
 from aiosqlite.context import contextmanager
 from typing_extensions import override
 
-
 # It tells of every statement, with prompts, wherever a program shows what is only for debugging.
 logging.getLogger("aiosqlite").setLevel(logging.INFO)
 
