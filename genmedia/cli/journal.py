@@ -122,11 +122,10 @@ def _told(one: Attempt) -> dict[str, object]:
         "step": one.purpose.step,
         "remote_id": one.remote_id,
         "since": one.intended_at.isoformat(),
-        "seen": one.sight and one.sight.in_words,
-        "seen_at": one.seen_at and one.seen_at.isoformat(),
         "at_stake": one.at_stake,
         "unit": one.unit,
         "reason": one.reason,
+        **({"seen": one.sight.in_words, "seen_at": one.seen_at.isoformat()} if one.sight and one.seen_at else {}),
     }
 
 

@@ -25,7 +25,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_en
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.functions import FunctionElement
 
-from genmedia.concurrency import Signal, end_task, to_the_end
+from genmedia.concurrency import Signal, end_task, set_within, to_the_end
 from genmedia.errors import JournalError, JournalUnreachableError, SettingsError
 from genmedia.journal.sqlite import Connection
 from genmedia.store.private import make_file, make_folder
@@ -49,6 +49,9 @@ LISTEN_SECONDS = 0.02
 
 RECONNECT_SECONDS = 1.0
 """Pause before a broken connection on which a process listens is made anew, in seconds."""
+
+HUSH_SECONDS = 5.0
+"""Longest wait for a connection that is just being made for listening, when the database is closed, in seconds."""
 
 _READING = "genmedia_reading"
 _migrating = threading.Lock()
@@ -162,12 +165,18 @@ class Database:
             _try_file(self.file)
         self._changes = Signal()
         self._listening: asyncio.Task[None] | None = None
+        self._hushed = asyncio.Event()  # to listen no more, or no more on a connection that broke
+        self._open = True
         self._engine = _engine(self._url)
         self._ready = False
 
     async def aclose(self) -> None:
         """Close the connections."""
+        self._open = False
+        self._hushed.set()
         if self._listening:
+            # A cancellation while it connects would leave the connection behind.
+            await asyncio.wait([self._listening], timeout=HUSH_SECONDS)
             await end_task(self._listening)
         await self._engine.dispose()
 
@@ -217,7 +226,7 @@ class Database:
         """Fire `changes` whenever a connection has changed the file."""
         seen = None
         with closing(sqlite3.connect(str(self.file), timeout=0)) as watching:
-            while True:
+            while self._open:
                 try:
                     ((version,),) = watching.execute("PRAGMA data_version")
                 except sqlite3.Error:  # such as when the file is locked whole
@@ -225,32 +234,33 @@ class Database:
                 if version is None or version != seen:
                     self._changes.fire()
                 seen = version
-                await asyncio.sleep(LISTEN_SECONDS)
+                await set_within(self._hushed, LISTEN_SECONDS)
 
     async def _listen_to_server(self) -> None:
         """Fire `changes` whenever a transaction was a waking one."""
         import asyncpg  # noqa: PLC0415 # a journal in a file needs none
 
-        while True:
+        def hear(*_: object) -> None:
+            self._changes.fire()
+
+        def end(*_: object) -> None:
+            self._hushed.set()
+
+        while self._open:
             with suppress(DBAPIError, NoConnectionError, OSError, asyncpg.PostgresError, asyncpg.InterfaceError):
                 async with self._engine.connect() as connection:
                     driver: Any = (await connection.get_raw_connection()).driver_connection
-                    ended = asyncio.Event()
-
-                    def hear(*_: object) -> None:
-                        self._changes.fire()
-
-                    def end(_: object, ended: asyncio.Event = ended) -> None:
-                        ended.set()
-
                     driver.add_termination_listener(end)
                     await driver.add_listener(CHANNEL, hear)
                     try:
-                        await ended.wait()
+                        await self._hushed.wait()
                     finally:
-                        await connection.invalidate()  # it goes on to listen
+                        driver.remove_termination_listener(end)
+                        await connection.invalidate()  # else it would be used again, and listen on
             self._changes.fire()
-            await asyncio.sleep(RECONNECT_SECONDS)
+            if self._open:
+                self._hushed.clear()
+                await set_within(self._hushed, RECONNECT_SECONDS)
 
     async def copy_to(self, target: Path) -> None:
         """Copy a SQLite file as it is at this moment to another, while other processes use it.

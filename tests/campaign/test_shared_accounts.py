@@ -77,7 +77,7 @@ def test_of_several_processes_one_looks_for_all(sandbox: Sandbox, tmp_path: Path
             ]
             assert [one.rest().split()[0] for one in programs] == ["Completed"] * buyers
 
-    assert looks(sandbox, shared.account) < 2 * looks(sandbox, alone.account)
+    assert looks(sandbox, shared.account) <= looks(sandbox, alone.account) + 1
 
 
 def test_two_processes_that_want_the_same_buy_it_once_and_both_hear_of_its_end(
@@ -146,7 +146,7 @@ async def test_a_run_of_a_higher_priority_does_not_wait_for_all_that_an_earlier_
     sandbox: Sandbox, tmp_path: Path
 ) -> None:
     studio = Studio(sandbox, sandbox.new_account("genova", plan="Starter", settings={"queue": [0, 0], "run": [50, 50]}), tmp_path)
-    many = [f"A red cup, number {one}" for one in range(15)]
+    many = [f"A red cup, number {one}" for one in range(30)]
     nightly = asyncio.create_task(studio.run(image_batch, {"name": "nightly", "prompts": many}))
     while len(studio.jobs) < 5:
         await asyncio.sleep(0.1)
@@ -154,5 +154,5 @@ async def test_a_run_of_a_higher_priority_does_not_wait_for_all_that_an_earlier_
     ended = await studio.run(image_batch, {"name": "quick", "prompts": ["A blue cup", "A green cup"], "priority": 5})
 
     assert ended.name == "Completed"
-    assert len(studio.jobs) < 17, "the other run still has something to buy"
+    assert len(studio.jobs) < 32, "the other run still has something to buy"
     assert (await nightly).name == "Completed"

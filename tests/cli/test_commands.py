@@ -38,6 +38,7 @@ COMMANDS = (
     "sandbox",
     "setup",
     "up",
+    "webhooks",
 )
 
 

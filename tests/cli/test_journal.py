@@ -65,7 +65,7 @@ async def test_what_a_look_saw_of_an_open_job_is_shown(folder: Path) -> None:
     with closing(sqlite3.connect(folder / ".genmedia" / "journal.db")) as journal, journal:
         journal.execute("UPDATE attempts SET seen = ?, seen_at = unixepoch() - 5 WHERE remote_id = 'job-7'", (sight,))
 
-    assert [one["seen"] for one in listed(folder)] == [None, "running 40 %"]
+    assert [one.get("seen") for one in listed(folder)] == [None, "running 40 %"]
     assert "running 40 %, " in genmedia("journal", "--folder", str(folder), COLUMNS="200").stdout
 
 

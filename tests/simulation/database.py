@@ -78,6 +78,8 @@ class Connection:
     def add_termination_listener(self, end: Callable[[object], None]) -> None:
         """Do nothing: no connection breaks here."""
 
+    remove_termination_listener = add_termination_listener
+
     async def add_listener(self, channel: str, hear: Callable[..., None]) -> None:
         del channel
         self._hears = hear

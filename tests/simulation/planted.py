@@ -143,7 +143,7 @@ FAULTS: Mapping[str, Planted] = {
     "a look believed that is older than the bind": Planted(
         look_older_than_the_bind,
         _plan(provider="generio", wishes=((1,),), open_jobs=2, watches=True, inherited=True, slow=0.9),
-        None,
+        252,
     ),
     "a lease renewed after its end": Planted(
         lease_renewed_after_its_end, _plan(provider="flora", wishes=((0,), (0,)), watches=True, stop=0.05), 62
