@@ -107,12 +107,12 @@ class Planted:
     Attributes:
         plant: Puts the faulty version in its place while a block runs.
         narrow: Narrows plans to those in which it can show.
-        seed: Seed of a schedule that shows it; None where none is known yet.
+        seed: Seed of a schedule that has shown it; another one does once the code is another one.
     """
 
     plant: Callable[[], AbstractContextManager[None]]
     narrow: Callable[[Plan], Plan]
-    seed: int | None
+    seed: int
 
 
 QUIET = {

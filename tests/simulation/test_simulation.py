@@ -14,6 +14,9 @@ from tests.simulation.world import World, simulation
 SCHEDULES = 100
 """Number of schedules in a run of the tests; `make simulate` plays more."""
 
+WITHIN = 600
+"""Number of schedules within which a planted fault is found; the seed that is known is tried first."""
+
 PROJECT = Path(__file__).parents[2]
 Play = Callable[..., World]
 
@@ -31,16 +34,23 @@ def test_no_schedule_breaks_what_is_promised(play: Play) -> None:
         assert not world.faults, world.told()
 
 
-@pytest.mark.parametrize(("name", "seed"), [(name, fault.seed) for name, fault in FAULTS.items() if fault.seed is not None])
-def test_a_planted_fault_is_found_and_its_seed_replays(play: Play, name: str, seed: int) -> None:
-    fault = FAULTS[name]
-    sound = play(seed, fault.narrow)
+@pytest.mark.parametrize("name", FAULTS)
+def test_a_planted_fault_is_found_and_its_seed_replays(play: Play, name: str) -> None:
+    fault, found = FAULTS[name], None
     with fault.plant():
-        first, again = play(seed, fault.narrow), play(seed, fault.narrow)
+        for seed in (fault.seed, *range(1, WITHIN)):
+            if (found := play(seed, fault.narrow)).faults:
+                break
+    assert found
+    assert found.faults, f"none of {WITHIN} schedules shows it"
+    print(f"{name}: seed {found.seed}")  # noqa: T201 # where it is no longer that of the list, the code has changed, and the search takes longer
+
+    sound = play(found.seed, fault.narrow)
+    with fault.plant():
+        again = play(found.seed, fault.narrow)
 
     assert not sound.faults, sound.told()
-    assert first.faults, f"look for another seed with `python -m benchmarks.simulation 1000 1 '{name}'`"
-    assert again.told() == first.told()
+    assert again.told() == found.told()
 
 
 def test_a_seed_tells_the_same_story_in_every_process(play: Play) -> None:
