@@ -37,6 +37,11 @@ SCALES: dict[Plan, float] = {"Free": 10.0, "Pro": 5.0, "Business": 3.0}
 QUICK_IMAGES, QUICK_SCALE = 20, 10.0
 STOPPED = 8.0
 """Seconds for which a process is stopped: the lease of the one that looks is 5 s."""
+SETTLED = 1.0
+"""Seconds in which the last purchase is in the journal, when all slots are taken: until one is free, no other is under way.
+
+One that is under way when its process dies is looked into when its answer cannot come any more, after 90 s of the world.
+"""
 BY_HAND = 10
 FLOWS: Mapping[str, Flow[..., Any]] = {"images": image_batch, "videos": long_video}
 KINDS = (".png", ".mp4")
@@ -70,8 +75,8 @@ class _Trial:
         plan: The customer's plan.
         start: Starts the buyer of a number.
         buyers: Those that run, by their numbers.
-        by_hand: What an extra client is answered, which knows nothing of them.
-        refused_later: Number of answers of 429 since a minute after that client has ended.
+        by_hand: Client of another program, which knows nothing of them.
+        refused_later: Counts the answers of 429 since a minute after that program has ended; None where there is no such program.
     """
 
     stage: Stage
@@ -172,10 +177,11 @@ def _program(plan: Plan, database: str, processes: int, trouble: str = "") -> Pr
             hand = genova.Api(customer.shown["base_url"], customer.shown["api_key"], scale=_scale(stage, plan))
             trial = _Trial(stage, customer, plan, start, [start(0)], hand)
             if disturb := TROUBLES.get(trouble):
-                _await_jobs(customer, 1)  # until then nobody looks but the first
+                _await(lambda: bool(customer.jobs))  # until then nobody looks but the first
             trial.buyers += map(start, range(1, processes))
             if disturb:
-                _await_jobs(customer, items // 4)
+                _await(lambda: len(customer.jobs) >= items // 4 and _open_jobs(customer) == PLANS[plan].open_jobs)
+                sleep(SETTLED)
                 disturb(trial)
             print(*(buyer.rest() for buyer in trial.buyers), sep="\n")
         way = _way(plan, database, processes, trouble)
@@ -188,9 +194,12 @@ def _program(plan: Plan, database: str, processes: int, trouble: str = "") -> Pr
     return program
 
 
-def _await_jobs(customer: Customer, number: int) -> None:
-    """Wait until the customer has bought so many jobs."""
-    while len(customer.jobs) < number:
+def _open_jobs(customer: Customer) -> int:
+    return sum(job["ended_at"] is None for job in customer.jobs)
+
+
+def _await(condition: Callable[[], bool]) -> None:
+    while not condition():
         sleep(0.1)
 
 
@@ -235,14 +244,14 @@ _ALONE = [way for way in _SEVERAL if HAND not in way]
 
 BENCHMARK = Benchmark(
     about=f"""One, two and three processes buy images from one account of Genova at the same time, each its part of them
-    ({_told(IMAGES)}; `make bench-quick`: {QUICK_IMAGES} on Pro, {QUICK_SCALE:g} times as fast), with one
-    journal. In four trials more of three processes, one makes videos; the first, which looks at the jobs of all, is killed with -9
-    after a quarter of the purchases and started again; the last is stopped then for {STOPPED:g} s of the world; or a loop that knows
-    nothing of them buys {BY_HAND} images from the same account. Beside them, three loops that know nothing of each other and wait
-    when they are refused. Each job runs {RUN:g} s by the sandbox's clock, which is {_told(SCALES)} times as fast as the
-    world's: a second that this machine loses counts as so many. The share is what the plan allows, the longer of the time by open
-    jobs and that by requests ({NEEDED} an item), over the time from the first job's beginning to the last one's end at the
-    provider. Each process that looks at the jobs opens a socket, and the next one does when it has ended.""",
+    ({_told(IMAGES)}; `make bench-quick`: {QUICK_IMAGES} on Pro, {QUICK_SCALE:g} times as fast), with one journal. In four trials more
+    of three processes, one makes videos; the first, which looks at the jobs of all, is killed with -9 after a quarter of the
+    purchases, while none is under way, and started again; the last is stopped then for {STOPPED:g} s of the world; or a loop that
+    knows nothing of them buys {BY_HAND} images from the same account. Beside them, three loops that know nothing of each other and
+    wait when they are refused. Each job runs {RUN:g} s by the sandbox's clock, which is {_told(SCALES)} times
+    as fast as the world's: a second that this machine loses counts as so many. The share is what the plan allows, the longer of the
+    time by open jobs and that by requests ({NEEDED} an item), over the time from the first job's beginning to the last one's end at
+    the provider. Each process that looks at the jobs opens a socket, and the next one does when it has ended.""",
     figures=(
         Figure("share", "% of what the limits allow", {way: Goal(90 if "Free" in way else 97, at_least=True) for way in _ALONE}),
         Figure("answers of 429", "", dict.fromkeys(_ALONE, Goal(0))),
