@@ -52,7 +52,7 @@ format: .venv/.dev ## Format the code
 	$(BIN)/ruff format $(CODE)
 	$(BIN)/ruff check --fix $(CODE)
 
-bench-quick: .venv/.dev ## Measure speed at a small size in about five minutes, and write docs/benchmarks.md
+bench-quick: .venv/.dev ## Measure speed at a small size in about six minutes, and write docs/benchmarks.md
 	$(BIN)/python -m benchmarks --quick --document docs
 
 bench: .venv/.dev ## Measure speed at full size for more than an hour, and write docs/benchmarks.md

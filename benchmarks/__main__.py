@@ -15,9 +15,21 @@ from cyclopts import Parameter
 from benchmarks.report import Report, machine, printed, write_document
 from benchmarks.runner import measure
 
-BENCHMARKS = ("batch", "looks", "accounts", "imports", "journal", "sandbox", "large_file", "submissions")
+BENCHMARKS = (
+    "batch",
+    "looks",
+    "accounts",
+    "imports",
+    "rerun",
+    "open_jobs",
+    "webhooks",
+    "journal",
+    "sandbox",
+    "large_file",
+    "submissions",
+)
 """Modules of this folder, in the order of the document."""
-IN_QUICK = BENCHMARKS[:4]
+IN_QUICK = BENCHMARKS[:5]
 """Those that `--quick` runs where none is named."""
 RESULTS = Path(".genmedia") / "bench"
 STRANGE = ("GENMEDIA_", "PREFECT_")

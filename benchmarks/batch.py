@@ -18,7 +18,7 @@ from deployments.local_run import Ended
 from flows.image_batch import image_batch
 
 OPEN = 25
-SECONDS, QUICK_SECONDS = 10.0, 6.0
+SECONDS, QUICK_SECONDS = 10.0, 3.0
 JOBS, QUICK_JOBS = 200, 50
 VISIBLE = "genmedia, tasks in Prefect"
 LIST = "one list each 3 s"

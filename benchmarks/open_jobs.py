@@ -1,39 +1,38 @@
-"""Growth with the number of open jobs: `python -m benchmarks.open_jobs [JOBS…]`.
-
-One process buys so many jobs at once, FLORA's at a sandbox without limits, and waits until all have ended; nothing is fetched. All are
-open at the same time: a job runs longer than it takes to buy them. Each number of jobs has a process of its own, of which are told: CPU
-time a job, the time until the first job is at the provider, and the peak of memory.
-"""
+"""What a job costs with 100, 1,000 and 10,000 of them open in one process at the same time."""
 
 import asyncio
-import json
-import os
+import multiprocessing
 import resource
-import subprocess
-import sys
-from collections.abc import AsyncGenerator
-from contextlib import AsyncExitStack, asynccontextmanager
+from collections.abc import AsyncGenerator, Generator, Mapping, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from tempfile import TemporaryDirectory
-from time import monotonic
+from time import monotonic, process_time
+from typing import Any
 
+import httpx
+
+from benchmarks import servers
+from benchmarks.figures import Benchmark, Figure, Goal, Readings, Stage
+from benchmarks.servers import Customer
 from genmedia.concurrency import every
 from genmedia.journal import Journal
 from genmedia.providers.steps import Submit
-from genmedia.purchasing.calls import Patience, meet_order, wait_for_job
+from genmedia.purchasing.calls import meet_order, wait_for_job
+from genmedia.purchasing.patience import Patience
 from genmedia.store import Store
 from tests.crashes.errands import Errand
-from tests.sandboxes import running_sandbox
 
-PATIENCE = Patience(10_000, 10_000)
-NUMBERS = (100, 1_000, 10_000)
-SECONDS_A_JOB = 0.1
-"""Time in which a job is certainly bought, in seconds: the jobs run so many times as long."""
+NUMBERS, QUICK_NUMBERS = (100, 1_000, 10_000), (100, 1_000)
+RUN = 3 * 3600.0
+"""Time that each job runs, in seconds: all are bought long before, and then the sandbox's clock jumps so far ahead."""
+PATIENCE = Patience(queue_minutes=10_000, run_minutes=10_000)
 
 
 @dataclass(frozen=True)
-class Assets:
+class _Assets:
     """The store of a measurement, and its journal."""
 
     root: Path
@@ -41,20 +40,22 @@ class Assets:
 
     @asynccontextmanager
     async def get_store(self) -> AsyncGenerator[Store]:
-        """See `Assets`."""
         async with Store.lease(str(self.root)) as store:
             yield store
 
     @asynccontextmanager
     async def get_journal(self) -> AsyncGenerator[Journal]:
-        """See `Assets`."""
         async with Journal.lease(f"sqlite:///{self.root}/journal.db") as journal:
             yield journal
 
 
-async def carry(errands: list[Errand], root: Path) -> float:
-    """Buy all jobs and wait until they have ended; return the seconds until the first was at the provider."""
-    assets, begun, first = Assets(root), monotonic(), list[float]()
+def _way(jobs: int) -> str:
+    return f"{jobs:,} open"
+
+
+async def _carry(errands: Sequence[Errand], customer: Customer, root: Path) -> float:
+    """Buy all jobs and wait until they have ended; returns the seconds until the first was at the provider."""
+    assets, begun, bought = _Assets(root), monotonic(), list[float]()
 
     async def one(errand: Errand) -> None:
         async with errand.client() as client, assets.get_journal() as journal, assets.get_store():
@@ -63,49 +64,72 @@ async def carry(errands: list[Errand], root: Path) -> float:
                 return lambda key, gate: errand.submit(client, key, gate)
 
             purchase = await meet_order(client, assets, errand.order, deliver)
-            first.append(monotonic())
+            bought.append(monotonic())
+            if len(bought) == len(errands):
+                async with httpx.AsyncClient(timeout=60) as http:
+                    (await http.post(f"{customer.url}/sandbox/clock", json={"advance": RUN})).raise_for_status()
             await wait_for_job(client, journal, purchase, "", PATIENCE)
 
     async with errands[0].client() as client, assets.get_journal():
         await errands[0].ask(client)
         await every(map(one, errands))
-    return first[0] - begun
+    return bought[0] - begun
 
 
-def measure(jobs: int) -> dict[str, float]:
-    """Buy so many jobs in this process; return its figures."""
-    run = 30.0 + jobs * SECONDS_A_JOB
-    with running_sandbox('{"size": 64}') as sandbox, TemporaryDirectory() as folder:
-        account = sandbox.new_account(
-            "flora", credits=10**9, settings={"queue": [0, 0], "run": [run, run]}, switches={"list_runs": True}
-        )
-        errands = [Errand(account, f"cat {number}", sandbox.sample, folder, "") for number in range(jobs)]
-        first = asyncio.run(carry(errands, Path(folder)))
-        used = resource.getrusage(resource.RUSAGE_SELF)
-        looks = sum(line["count"] for line in sandbox.requests(account))
+def _measure(url: str, root: Path, jobs: int) -> Mapping[str, float]:
+    """Buy so many jobs in this process, which does nothing else in its life; returns its figures."""
+    settings, switches = {"queue": [0, 0], "run": [RUN, RUN]}, {"list_runs": True}
+    customer = Customer.open(url, "flora", credits=10**9, settings=settings, switches=switches)
+    sample = httpx.get(f"{url}/sandbox", timeout=60).raise_for_status().json()["links"]["sample_photo"]
+    root.mkdir()
+    errands = [Errand(dict(customer.shown), f"cat {number}", sample, str(root), "") for number in range(jobs)]
+    begun = process_time()
+    first = asyncio.run(_carry(errands, customer, root))
     return {
-        "cpu": (used.ru_utime + used.ru_stime) / jobs,
-        "first": first,
-        "memory": used.ru_maxrss / 1024,
-        "requests": looks / jobs,
+        "client": (process_time() - begun) / jobs * 1000,
+        "first job": first,
+        "memory": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
+        "requests": customer.requests.total() / jobs,
     }
 
 
-def main() -> None:
-    """Print the figures as a table."""
-    if os.environ.get("OPEN_JOBS"):
-        print(json.dumps(measure(int(os.environ["OPEN_JOBS"]))))
-        return
-    print("| open jobs | CPU a job | first job at the provider | peak of memory | requests a job |\n|---|---|---|---|---|")
-    for jobs in map(int, sys.argv[1:]) if len(sys.argv) > 1 else NUMBERS:
-        command, environment = [sys.executable, "-m", "benchmarks.open_jobs"], {**os.environ, "OPEN_JOBS": str(jobs)}
-        said = subprocess.run(command, env=environment, stdout=subprocess.PIPE, check=True).stdout
-        found = json.loads(said.splitlines()[-1])
-        print(
-            f"| {jobs:,} | {found['cpu'] * 1000:.0f} ms | {found['first']:.1f} s | {found['memory']:.0f} MB | {found['requests']:.2f} |",
-            flush=True,
-        )
+def _program(stage: Stage) -> Readings:
+    numbers = QUICK_NUMBERS if stage.quick else NUMBERS
+    found: dict[str, Mapping[str, float]] = {}
+    for jobs in numbers:
+        with ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as process:
+            measure = partial(_measure, stage.servers["sandbox"], stage.folder / str(jobs))
+            found[_way(jobs)] = process.submit(measure, jobs).result()
+    least = found[_way(numbers[0])]["client"]
+    return {way: {**figures, "growth": figures["client"] / least} for way, figures in found.items()}
 
 
-if __name__ == "__main__":
-    main()
+def _told(numbers: Sequence[int]) -> str:
+    return ", ".join(f"{number:,}" for number in numbers)
+
+
+@contextmanager
+def _servers(quick: bool) -> Generator[Mapping[str, Any]]:  # noqa: ARG001 # as others take it
+    with servers.sandbox(size=64) as url:
+        yield {"sandbox": url}
+
+
+_MORE = [_way(jobs) for jobs in NUMBERS[1:]]
+
+BENCHMARK = Benchmark(
+    about=f"""One process buys {_told(NUMBERS)} jobs at once at FLORA, which has a list of jobs here and no limits
+    (`make bench-quick`: {_told(QUICK_NUMBERS)}), and waits until all have ended; each number in a process of its own. All are open at
+    the same time: each runs {RUN / 3600:g} hours by the sandbox's clock, which jumps so far ahead when the last one is bought. Nothing is
+    fetched. CPU is that of the process, without its imports; the growth is beside that at {NUMBERS[0]}, measured before it. The first job
+    is at the provider so many seconds after the work begins.""",
+    figures=(
+        Figure("client", "ms of CPU a job"),
+        Figure("growth", f"x that at {NUMBERS[0]}", dict.fromkeys(_MORE, Goal(1.2))),
+        Figure("first job", "s", dict.fromkeys(_MORE, Goal(3))),
+        Figure("memory", "MB at most", dict.fromkeys(_MORE, Goal(400))),
+        Figure("requests", "a job"),
+    ),
+    programs={"all numbers": _program},
+    servers=_servers,
+    seconds=3600,
+)

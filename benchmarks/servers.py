@@ -70,6 +70,16 @@ def postgres() -> Generator[str]:
             server.stop()
 
 
+def _counts(url: str) -> list[dict[str, Any]]:
+    """What arrived at a sandbox, by provider, account, method, route and status of the answer."""
+    return httpx.get(f"{url}/sandbox/requests", timeout=60).raise_for_status().json()["counts"]
+
+
+def sockets(url: str, provider: str) -> int:
+    """Number of sockets that were opened at a provider of a sandbox, by whatever account."""
+    return sum(line["count"] for line in _counts(url) if (line["provider"], line["method"]) == (provider, "WS"))
+
+
 @dataclass(frozen=True)
 class Customer:
     """An account of a sandbox.
@@ -97,10 +107,9 @@ class Customer:
     @property
     def requests(self) -> Counter[tuple[str, str, int]]:
         """Number of its requests by method, route and status of the answer, without those to the media origin."""
-        counts: list[dict[str, Any]] = httpx.get(f"{self.url}/sandbox/requests", timeout=60).raise_for_status().json()["counts"]
         mine = (self.shown["provider"], self.shown["account"])
         found: Counter[tuple[str, str, int]] = Counter()
-        for line in counts:
+        for line in _counts(self.url):
             if (line["provider"], line["account"]) == mine and not line["route"].startswith(MEDIA):
                 found[line["method"], line["route"], line["status"]] += line["count"]
         return found

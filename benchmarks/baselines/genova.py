@@ -20,12 +20,16 @@ class Api:
         key: Of the account.
         seconds: Time that each job runs, for the program that is to know it.
         scale: How many times as fast as the world the sandbox's clock is.
+
+    Attributes:
+        refused: Number of its requests that were answered with 429.
     """
 
     def __init__(self, base_url: str, key: str, seconds: float = 0, scale: float = 1) -> None:
         self._http = httpx.AsyncClient(
             base_url=base_url, headers={"x-api-key": key}, timeout=60, limits=httpx.Limits(keepalive_expiry=2)
         )
+        self.refused = 0
         self._seconds = seconds
         self._scale = scale
         self._ended: dict[str, asyncio.Event] = {}
@@ -36,6 +40,7 @@ class Api:
             answer = await self._http.request(method, path, json=body)
             if answer.status_code != 429:
                 return answer
+            self.refused += 1
             await self._sleep(float(answer.headers.get("retry-after", 1)))
 
     async def buy(self, prompt: str) -> str:

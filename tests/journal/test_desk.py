@@ -192,6 +192,17 @@ async def test_requests_that_were_taken_and_not_sent_are_free_for_others_at_once
     assert await other.take(0) > 0
 
 
+async def test_a_request_counts_for_others_while_its_process_does_not_know_yet_how_fast_a_sandboxs_clock_is(
+    journal: Journal, another: Journal
+) -> None:
+    begins, knows = window_of(journal, 2, scale=1), window_of(another, 2)
+    assert await begins.take(0) == 0
+
+    assert await knows.take(0) == 0
+
+    assert await knows.take(0) > 0
+
+
 class Provider:
     """Takes so many requests in a minute, which it does not publish, and refuses the others."""
 
