@@ -51,7 +51,7 @@ LOWEST = 20
 GROWTH = 15
 """Minutes in which a limit that was cut doubles; it grows by six requests a minute at least."""
 
-ORDERS = 64
+ORDERS = 16
 """Most orders of a process that are looked up and bought at once at an account: the first is bought before the last is looked up."""
 
 SETTLED_SECONDS = 2 * ANSWER_SECONDS
