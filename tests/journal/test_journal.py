@@ -107,9 +107,9 @@ async def test_a_database_that_is_gone_for_a_while_is_waited_for_and_nothing_is_
 
 async def test_a_database_that_does_not_come_back_is_told_without_its_password(monkeypatch: pytest.MonkeyPatch) -> None:
     journal = Journal("postgresql://someone:hunter2@127.0.0.1:9/genmedia")
-    plain = Journal.assets.__wrapped__  # pyright: ignore[reportFunctionMemberAccess] # without the waiting
+    plain = Journal.assets_of.__wrapped__  # pyright: ignore[reportFunctionMemberAccess] # without the waiting
     with pytest.raises(JournalUnreachableError, match="the journal postgresql") as told:
-        await plain(journal, 1)
+        await plain(journal, [1])
     assert "hunter2" not in str(told.value)
     await journal.aclose()
 

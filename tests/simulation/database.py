@@ -9,6 +9,7 @@ import asyncio
 import sqlite3
 from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager
+from copy import copy
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Protocol
@@ -57,21 +58,19 @@ class Connection:
     Args:
         plain: SQLAlchemy's connection to the file.
         chance: Where chance may interfere.
+        writes: True if its transactions change something.
     """
 
-    def __init__(self, plain: sa.Connection, chance: Chance) -> None:
+    def __init__(self, plain: sa.Connection, chance: Chance, *, writes: bool) -> None:
         self._plain = plain
         self._raw: Any = plain.connection.dbapi_connection
         self._chance = chance
-        self._writes = True
+        self._writes = writes
         self.killed = False
 
     @property
     def dialect(self) -> sa.Dialect:
         return self._plain.dialect
-
-    async def execution_options(self, *, genmedia_reading: bool) -> None:
-        self._writes = not genmedia_reading
 
     async def execute(self, statement: Any, parameters: Any = None) -> sa.CursorResult[Any]:
         await asyncio.sleep(0)  # others go on meanwhile; a death here leaves the same as one before the commit
@@ -134,14 +133,22 @@ class Engine:
         self._connect = connect
         self._chance = chance
         self._used: list[Connection] = []
+        self._writes = True
+
+    def execution_options(self, *, genmedia_reading: bool) -> "Engine":
+        """Return the same engine, for transactions of that kind."""
+        other = copy(self)
+        other._writes = not genmedia_reading
+        return other
 
     @asynccontextmanager
-    async def connect(self) -> AsyncGenerator[Connection]:
+    async def begin(self) -> AsyncGenerator[Connection]:
         plain = self._free.pop() if self._free else self._connect()
-        connection = Connection(plain, self._chance)
+        connection = Connection(plain, self._chance, writes=self._writes)
         self._used.append(connection)
         try:
-            yield connection
+            async with connection.begin():
+                yield connection
         finally:
             if not connection.killed:
                 self._used.remove(connection)
@@ -186,6 +193,7 @@ class File:
         plain.create_function("clock_timestamp", 0, self._now)
         plain.create_function("hashtextextended", 2, _first)
         plain.create_function("pg_advisory_xact_lock", 1, _first)
+        plain.create_function("pg_notify", 2, _first)
         return plain
 
     def _now(self) -> float:
