@@ -27,7 +27,7 @@ from sqlalchemy.sql.functions import FunctionElement
 
 from genmedia.concurrency import Signal, end_task, set_within, to_the_end
 from genmedia.errors import JournalError, JournalUnreachableError, SettingsError
-from genmedia.journal.sqlite import Connection
+from genmedia.journal.sqlite import LOCK_SECONDS, Connection
 from genmedia.store.private import make_file, make_folder
 
 FIRST, NEWEST = "0005", "0006"
@@ -37,10 +37,7 @@ PATIENCE_SECONDS = 300.0
 """Longest wait for an unreachable database, in seconds: enough for a restart or a failover, not for a move."""
 
 MIGRATION_LOCK = 0x67656E6D
-LOCK_SECONDS = 30
-"""Longest wait of a statement for a lock, in seconds."""
-
-PRAGMAS = (f"busy_timeout={LOCK_SECONDS * 1000}", "journal_mode=WAL", "synchronous=FULL", "secure_delete=ON", "foreign_keys=ON")
+PRAGMAS = ("journal_mode=WAL", "synchronous=FULL", "secure_delete=ON", "foreign_keys=ON")
 CHANNEL = "genmedia"
 """Channel of PostgreSQL on which processes tell each other that something has changed for which others may wait."""
 
@@ -121,8 +118,18 @@ def uncancellable(transact: Callable[P, Coroutine[Any, Any, T]]) -> Callable[P, 
 
 def retry_while_unreachable(transact: Callable[P, Coroutine[Any, Any, T]]) -> Callable[P, Coroutine[Any, Any, T]]:
     """Repeat one transaction while the database is unreachable, for `PATIENCE_SECONDS`. It must be one that may be done twice."""
+    once = uncancellable(transact)
     again = stamina.retry(on=JournalUnreachableError, attempts=None, timeout=PATIENCE_SECONDS, wait_initial=0.2, wait_max=5.0)
-    return again(uncancellable(transact))
+    patiently = again(once)
+
+    @wraps(once)
+    async def transact_at_last(*args: P.args, **named: P.kwargs) -> T:
+        try:
+            return await once(*args, **named)  # what counts the tries takes as long as a transaction
+        except JournalUnreachableError:
+            return await patiently(*args, **named)
+
+    return transact_at_last
 
 
 def below(url: str, folder: Path) -> str:
@@ -168,6 +175,7 @@ class Database:
         self._hushed = asyncio.Event()  # to listen no more, or no more on a connection that broke
         self._open = True
         self._engine = _engine(self._url)
+        self._reading = self._engine.execution_options(**{_READING: True})
         self._ready = False
 
     async def aclose(self) -> None:
@@ -207,12 +215,10 @@ class Database:
         try:
             if not self._ready:
                 await self._make_ready()
-            async with self._engine.connect() as connection:
-                await connection.execution_options(**{_READING: reading})
-                async with connection.begin():
-                    yield connection
-                    if waking and not self.file:
-                        await connection.execute(sa.select(sa.func.pg_notify(CHANNEL, "")))
+            async with (self._reading if reading else self._engine).begin() as connection:
+                yield connection
+                if waking and not self.file:
+                    await connection.execute(sa.select(sa.func.pg_notify(CHANNEL, "")))
             if waking:
                 self._changes.fire()
         except IntegrityError:
@@ -400,7 +406,8 @@ def _engine(url: URL, *, migrating: bool = False) -> AsyncEngine:
 
 
 def _begin(connection: sa.Connection) -> None:
-    connection.exec_driver_sql("BEGIN" if connection.get_execution_options().get(_READING) else "BEGIN IMMEDIATE")
+    driver: Any = connection.connection.driver_connection
+    driver.beginning = "BEGIN" if connection.get_execution_options().get(_READING) else "BEGIN IMMEDIATE"
 
 
 def _migrate_alone(url: URL) -> None:

@@ -1,11 +1,11 @@
 """What all processes that use an account share, kept in the journal: its open jobs, and the requests that it may send in a minute."""
 
 import asyncio
-from collections import deque
+from collections import Counter, deque
 from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from math import inf
 from time import monotonic
 from typing import Any, Generic
@@ -16,7 +16,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from genmedia.concurrency import Line, set_within
 from genmedia.errors import JournalError
-from genmedia.journal.database import Database, Now, read_clock, retry_while_unreachable
+from genmedia.journal.database import Clock, Database, Now, retry_while_unreachable
 from genmedia.journal.looks import TICK_SECONDS, Looks, R
 from genmedia.journal.records import AttemptState
 from genmedia.journal.spending import written
@@ -284,19 +284,24 @@ class SharedWindow:
             await connection.execute(requests.update().where(requests.c.id == chunk.row).values(ended))
 
 
+_SINCE = sa.case((attempts.c.state == AttemptState.INTENDED, attempts.c.intended_at)).label("since")
+_OPEN = (
+    sa.select(Clock(), attempts.c.state, _SINCE, sa.func.count())
+    .where(attempts.c.account == sa.bindparam("account"), attempts.c.state.in_(OPEN), attempts.c.over_at.is_(None))
+    .group_by(attempts.c.state, _SINCE)
+)
+
+
 async def open_jobs(connection: AsyncConnection, account: str, limit: int) -> int:
     """Return the number of jobs that count as open at an account. A job is open until it is seen ended, whoever bought it and lives.
 
     Of those of which nobody knows if there is a job, one less than the limit counts at most: else they could keep all others out for ever.
     """
-    late = written(await read_clock(connection) - timedelta(seconds=SETTLED_SECONDS))
-    doubtful = (attempts.c.state == AttemptState.IN_DOUBT) | (
-        (attempts.c.state == AttemptState.INTENDED) & (attempts.c.intended_at < late)
-    )
-    mine = attempts.c.account == account, attempts.c.state.in_(OPEN), attempts.c.over_at.is_(None)
-    counted = sa.select(doubtful, sa.func.count()).where(*mine).group_by(doubtful)
-    found = {bool(row[0]): row[1] for row in await connection.execute(counted)}
-    return found.get(False, 0) + min(found.get(True, 0), limit - 1)
+    found = Counter[bool]()
+    for clock, state, since, number in await connection.execute(_OPEN, {"account": account}):
+        late = written(datetime.fromisoformat(clock) - timedelta(seconds=SETTLED_SECONDS))
+        found[state == AttemptState.IN_DOUBT or (since is not None and since < late)] += number
+    return found[False] + min(found[True], limit - 1)
 
 
 class Slots:

@@ -43,6 +43,19 @@ OVERLAP_SECONDS = 5.0
 EARLY = 1000
 """Most pushed news that are kept for jobs that the journal does not know yet."""
 
+_TOLD = (
+    attempts.update()
+    .where(
+        attempts.c.id == sa.bindparam("attempt"),
+        attempts.c.state == AttemptState.BOUND,
+        attempts.c.remote_id == sa.bindparam("job"),
+        attempts.c.bound_at <= sa.bindparam("begun"),
+    )
+    .values(seen=sa.bindparam("told"), seen_at=Now())
+)
+_SEEN = _TOLD.where(attempts.c.over_at.is_(None))
+_ENDED = _TOLD.values(over_at=Clock())
+
 R = TypeVar("R", bound=Hashable)
 
 
@@ -294,10 +307,8 @@ class Looks(Generic[R]):
             for one, (job, told) in seen.items():
                 # A look that began before the job was bound may have seen it as it was before, such as not started.
                 begun = written(datetime.fromtimestamp(told.at + self._ahead, UTC))
-                mine = attempts.c.id == one, attempts.c.state == AttemptState.BOUND, attempts.c.remote_id == job
-                values: dict[str, Any] = {"seen": told.text, "seen_at": Now()} | ({"over_at": Clock()} if told.over else {})
-                news = attempts.c.bound_at <= begun, sa.true() if told.over else attempts.c.over_at.is_(None)
-                if (await connection.execute(attempts.update().where(*mine, *news).values(values))).rowcount:
+                values = {"attempt": one, "job": job, "begun": begun, "told": told.text}
+                if (await connection.execute(_ENDED if told.over else _SEEN, values)).rowcount:
                     done.append(one)
         return done
 

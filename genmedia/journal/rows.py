@@ -1,7 +1,7 @@
 """Rows of the journal's tables: records are read from them and written into them, within a transaction of the caller."""
 
 import json
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, TypeVar
 
@@ -46,27 +46,34 @@ async def read_attempts(connection: AsyncConnection, *where: sa.ColumnElement[bo
     return [as_attempt(row) for row in await connection.execute(_ATTEMPTS.where(*where))]
 
 
+_ATTEMPT = _ATTEMPTS.where(attempts.c.id == sa.bindparam("attempt"))
+
+
+async def read_attempt(connection: AsyncConnection, attempt_id: int) -> Attempt | None:
+    """Return the attempt with this id; None if there is none."""
+    row = (await connection.execute(_ATTEMPT, {"attempt": attempt_id})).one_or_none()
+    return as_attempt(row) if row else None
+
+
 async def know(connection: AsyncConnection, wanted: Order | PastPurchase, created: str) -> None:
     """Write down the submission, unless it is there already."""
-    known = await connection.execute(sa.select(submissions.c.key).where(submissions.c.key == wanted.key))
-    if known.first() is None:
-        about = {
-            "account": str(wanted.account),
-            "operation": wanted.operation,
-            "request": json.dumps(wanted.request, allow_nan=False),
-            "take": wanted.take,
-        }
-        await connection.execute(submissions.insert().values(key=wanted.key, created_at=created, **about))
+    values = {
+        "key": wanted.key,
+        "account": str(wanted.account),
+        "operation": wanted.operation,
+        "request": json.dumps(wanted.request, allow_nan=False),
+        "take": wanted.take,
+        "created_at": created,
+    }
+    await _add(connection, submissions, values)
 
 
-async def new_attempt(
-    connection: AsyncConnection, order: Order, now: str, asked_at: datetime, counter: Counter | None, buyer: Buyer, claim: str
-) -> dict[str, Any]:
+def new_attempt(order: Order, now: str, asked_at: datetime, counter: Counter | None, buyer: Buyer, claim: str) -> dict[str, Any]:
     """Return the values of a new attempt's row."""
-    last = await connection.execute(sa.select(sa.func.max(attempts.c.number)).where(attempts.c.key == order.key))
+    last = sa.select(sa.func.coalesce(sa.func.max(attempts.c.number), 0)).where(attempts.c.key == order.key)
     return {
         "key": order.key,
-        "number": (last.scalar() or 0) + 1,
+        "number": last.scalar_subquery() + 1,
         "account": str(order.account),
         "state": AttemptState.INTENDED,
         "owner": claim,
@@ -90,12 +97,17 @@ def use_of(purpose: Purpose) -> Use:
 
 async def note_uses(connection: AsyncConnection, key: str, wanted: Iterable[Use]) -> None:
     """Write down uses that are not there yet; one without a campaign is left out."""
-    insert = (sqlite if connection.dialect.name == "sqlite" else postgresql).insert
     for use in wanted:
         if use.campaign:
             labels = json.dumps(dict(use.labels), sort_keys=True, allow_nan=False)
             values = {"key": key, "campaign": use.campaign, "step": use.step, "labels": labels, "since": written(use.since)}
-            await connection.execute(insert(uses).values(values).on_conflict_do_nothing())
+            await _add(connection, uses, values)
+
+
+async def _add(connection: AsyncConnection, table: sa.Table, values: Mapping[str, Any]) -> None:
+    """Add a row, unless it is there already."""
+    insert = (sqlite if connection.dialect.name == "sqlite" else postgresql).insert
+    await connection.execute(insert(table).on_conflict_do_nothing(), values)
 
 
 def wanted_values(order: Order) -> dict[str, Any]:

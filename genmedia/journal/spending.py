@@ -209,11 +209,18 @@ class Money:
         return (Balance(*before) if before else None), now
 
 
+_NEWEST = sa.select(sa.func.max(attempts.c.intended_at)).where(
+    attempts.c.account == sa.bindparam("account"),
+    attempts.c.unit == sa.bindparam("unit"),
+    attempts.c.intended_at <= sa.bindparam("latest"),
+)
+
+
 async def now_of(connection: AsyncConnection, account: str, unit: str) -> datetime:
     """Return the present time for an account's caps: that of the database, or of the newest purchase, if the database was set back."""
     now = await read_clock(connection)
-    mine = attempts.c.account == account, attempts.c.unit == unit, attempts.c.intended_at <= written(now + AHEAD)
-    newest = (await connection.execute(sa.select(sa.func.max(attempts.c.intended_at)).where(*mine))).scalar()
+    mine = {"account": account, "unit": unit, "latest": written(now + AHEAD)}
+    newest = (await connection.execute(_NEWEST, mine)).scalar()
     return max(now, datetime.fromisoformat(newest)) if newest else now
 
 
@@ -269,6 +276,9 @@ class _Room:
         return self.cap - self.spent
 
 
+_CAPS = sa.select(caps.c.scope, caps.c.amount, caps.c.unit).where(caps.c.account == sa.bindparam("account"))
+
+
 async def _rooms(
     connection: AsyncConnection,
     account: str,
@@ -291,8 +301,7 @@ async def _rooms(
     Raises:
         BudgetError: A cap of the account is in another unit.
     """
-    query = sa.select(caps.c.scope, caps.c.amount, caps.c.unit).where(caps.c.account == account)
-    rows = [row for row in await connection.execute(query) if row.scope != Scope.FAILURES]
+    rows = [row for row in await connection.execute(_CAPS, {"account": account}) if row.scope != Scope.FAILURES]
     for row in rows:
         if row.unit != unit:
             raise BudgetError(
@@ -301,21 +310,23 @@ async def _rooms(
                 advice=f"Take it away with `genmedia caps remove`, and set one with `genmedia caps set --unit {unit}`.",
             )
     amounts = {row.scope: row.amount for row in rows}
-    now = await now_of(connection, account, unit)
-    today = now.astimezone(time_zone()).replace(hour=0, minute=0, second=0, microsecond=0)
+    scopes: list[tuple[float | None, str, sa.ColumnElement[bool]]] = [
+        (purpose.cap, "this run", attempts.c.run == purpose.run),
+        (amounts.get(Scope.CAMPAIGN), f"the campaign {purpose.campaign}", attempts.c.campaign == purpose.campaign),
+        (amounts.get(Scope.TOTAL), "all time", sa.true()),
+    ]
+    if amounts.keys() & {Scope.DAY, Scope.MONTH}:
+        now = await now_of(connection, account, unit)
+        today = now.astimezone(time_zone()).replace(hour=0, minute=0, second=0, microsecond=0)
+        scopes[2:2] = [
+            (amounts.get(Scope.DAY), "the day", attempts.c.intended_at >= written(today)),
+            (amounts.get(Scope.MONTH), "the month", attempts.c.intended_at >= written(today.replace(day=1))),
+        ]
     cost = cost_of(assumed)
     query = sa.select(sa.func.coalesce(sa.func.sum(cost), 0.0), sa.func.count() - sa.func.count(cost))
     query = query.where(attempts.c.account == account, attempts.c.unit == unit, _counts(), counted)
     return [
-        _Room(cap, name, *(await connection.execute(query.where(where))).one())
-        for cap, name, where in (
-            (purpose.cap, "this run", attempts.c.run == purpose.run),
-            (amounts.get(Scope.CAMPAIGN), f"the campaign {purpose.campaign}", attempts.c.campaign == purpose.campaign),
-            (amounts.get(Scope.DAY), "the day", attempts.c.intended_at >= written(today)),
-            (amounts.get(Scope.MONTH), "the month", attempts.c.intended_at >= written(today.replace(day=1))),
-            (amounts.get(Scope.TOTAL), "all time", sa.true()),
-        )
-        if cap is not None
+        _Room(cap, name, *(await connection.execute(query.where(where))).one()) for cap, name, where in scopes if cap is not None
     ]
 
 
@@ -435,9 +446,11 @@ async def _hold(connection: AsyncConnection, account: str, reason: str) -> None:
         await connection.execute(holds.update().where(holds.c.account == account).values(row))
 
 
+_HELD = sa.select(holds).where(holds.c.account == sa.bindparam("account"), holds.c.released_at.is_(None))
+
+
 async def _check_hold(connection: AsyncConnection, account: str) -> None:
-    held = sa.select(holds).where(holds.c.account == account, holds.c.released_at.is_(None))
-    if row := (await connection.execute(held)).one_or_none():
+    if row := (await connection.execute(_HELD, {"account": account})).one_or_none():
         name = account_name(account)
         raise HeldError(
             f"{name} is held since {row.held_at[:16]} UTC: {row.reason}",

@@ -1,7 +1,7 @@
-"""Connections to SQLite that do a statement in one call of their thread.
+"""Connections to SQLite that call their thread only for what has to wait: for a lock of another process, or for the disk.
 
-aiosqlite alone makes four: for the cursor, the statement, its rows, and the end of the cursor. Each wakes the thread and then the event loop,
-which takes longer than most of the journal's statements.
+aiosqlite calls it four times for each statement: for the cursor, the statement, its rows, and the end of the cursor. Each call wakes the
+thread and then the event loop, which takes ten times as long as most of the journal's statements.
 """
 
 import logging
@@ -15,6 +15,9 @@ from typing_extensions import override
 
 # It tells of every statement, with prompts, wherever a program shows what is only for debugging.
 logging.getLogger("aiosqlite").setLevel(logging.INFO)
+
+LOCK_SECONDS = 30
+"""Longest wait of a statement for a lock, in seconds."""
 
 
 class _Cursor:
@@ -47,11 +50,17 @@ class _Cursor:
 
 
 class Connection(aiosqlite.Connection):
-    """A connection to SQLite; see the module."""
+    """A connection to SQLite; see the module.
+
+    Attributes:
+        beginning: Statement that begins a transaction, done with the first statement in it; empty for none.
+    """
 
     def __init__(self, *args: Any, **options: Any) -> None:
-        super().__init__(lambda: sqlite3.connect(*args, **options), iter_chunk_size=64)
+        super().__init__(lambda: sqlite3.connect(*args, **{**options, "timeout": 0}), iter_chunk_size=64)
         self._thread.daemon = True  # as SQLAlchemy has it: a connection that nobody closed does not keep the process
+        self.beginning = ""
+        self._changes = 0  # of those that are on disk
 
     @override
     @contextmanager
@@ -59,7 +68,17 @@ class Connection(aiosqlite.Connection):
         return _Cursor(self)
 
     @override
+    async def commit(self) -> None:
+        self.beginning = ""
+        if self._conn.total_changes == self._changes:
+            self._conn.commit()
+        else:
+            await super().commit()
+            self._changes = self._conn.total_changes
+
+    @override
     async def rollback(self) -> None:
+        self.beginning = ""
         if self._conn.in_transaction:  # SQLAlchemy asks for one after each commit as well
             await super().rollback()
 
@@ -69,9 +88,24 @@ class Connection(aiosqlite.Connection):
         def done() -> tuple[Any, int, int | None, list[Any]]:
             cursor = self._conn.cursor()
             try:
+                if self.beginning:
+                    cursor.execute(self.beginning)
+                    self.beginning = ""
                 getattr(cursor, how)(statement, parameters)
                 return cursor.description, cursor.rowcount, cursor.lastrowid, cursor.fetchall() if cursor.description else []
             finally:
                 cursor.close()
 
-        return await self._execute(done)
+        def wait() -> tuple[Any, int, int | None, list[Any]]:
+            self._conn.execute(f"PRAGMA busy_timeout={LOCK_SECONDS * 1000}")
+            try:
+                return done()
+            finally:
+                self._conn.execute("PRAGMA busy_timeout=0")
+
+        try:
+            return done()
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY:
+                raise
+            return await self._execute(wait)

@@ -1,7 +1,7 @@
 """Changes of an attempt: its intent, its owner, its job and its end. Each change is one transaction."""
 
 import asyncio
-from collections.abc import AsyncGenerator, Collection, Sequence
+from collections.abc import AsyncGenerator, Collection, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import replace
 from datetime import datetime
@@ -33,6 +33,7 @@ from genmedia.journal.rows import (
     new_attempt,
     note_interest,
     note_uses,
+    read_attempt,
     read_attempts,
     use_of,
     waiter_values,
@@ -94,8 +95,7 @@ class Transitions(Reading):
         """
         claim = await self._claim_name()
         try:
-            await self._intend(order, asked_at, counter, buyer, open_jobs, claim)
-            return await self._find(attempts.c.key == order.key, attempts.c.owner == claim)
+            return await self._intend(order, asked_at, counter, buyer, open_jobs, claim)
         except BaseException:
             with suppress(JournalError):
                 await self._let_go(
@@ -106,27 +106,26 @@ class Transitions(Reading):
     @retry_while_unreachable
     async def _intend(
         self, order: Order, asked_at: datetime, counter: Counter | None, buyer: Buyer, limit: int | None, claim: str
-    ) -> None:
+    ) -> Attempt | None:
         try:
             async with self._database.transaction() as connection:
                 await self._database.lock(connection, str(order.account))
-                live = sa.select(attempts.c.id).where(attempts.c.key == order.key, attempts.c.state.in_(LIVE))
-                if (await connection.execute(live)).first() is not None:
-                    return
-                if limit is None or await open_jobs(connection, str(order.account), limit) < limit:
-                    await check(connection, order)
-                    now = written(await now_of(connection, str(order.account), order.unit))
-                    await know(connection, order, now)
-                    attempt = await new_attempt(connection, order, now, asked_at, counter, buyer, claim)
-                    made = await connection.execute(attempts.insert().values(attempt).returning(attempts.c.id))
-                    await note_uses(connection, order.key, [use_of(order.purpose)])
-                    # A run that dies or is cancelled before it waits for the job counts as a waiter all the same.
-                    if run := order.purpose.run:
-                        await connection.execute(
-                            waiters.insert().values(waiter_values(made.scalar_one(), run, process_of(claim)))
-                        )
+                for live in await read_attempts(connection, attempts.c.key == order.key, attempts.c.state.in_(LIVE)):
+                    return live if live.owner == claim else None  # its own: this is a repeat
+                if limit is not None and await open_jobs(connection, str(order.account), limit) >= limit:
+                    return None
+                await check(connection, order)
+                now = written(await now_of(connection, str(order.account), order.unit))
+                await know(connection, order, now)
+                values = new_attempt(order, now, asked_at, counter, buyer, claim)
+                made = (await connection.execute(attempts.insert().values(values).returning(attempts.c.id))).scalar_one()
+                await note_uses(connection, order.key, [use_of(order.purpose)])
+                # A run that dies or is cancelled before it waits for the job counts as a waiter all the same.
+                if run := order.purpose.run:
+                    await connection.execute(waiters.insert().values(waiter_values(made, run, process_of(claim))))
+                return await read_attempt(connection, made)
         except IntegrityError:
-            pass  # an equal job is unbound, or, where the database locks by row, another process was faster
+            return None  # an equal job is unbound, or, where the database locks by row, another process was faster
 
     async def take_over(self, attempt: Attempt, order: Order | None = None) -> Attempt | None:
         """Become the owner of an attempt whose owner is gone; return None when another process was faster.
@@ -270,35 +269,34 @@ class Transitions(Reading):
         """Write down that an attempt is in doubt: it is not known if it was bought; its price counts as spent."""
         await self._let_go(attempt.owner, *is_intended(attempt), state=AttemptState.IN_DOUBT, reason=reason)
 
-    @retry_while_unreachable
     async def charge(self, attempt_id: int, charged: float | None) -> None:
         """Write down the charge of a remote job, unless it is there already; a charge that is no amount stays unknown.
 
         While the charge is unknown, the reserved amount counts. A charge above it holds the account; see `Attempt.excess`.
         """
-        if (known := amount(charged)) is None:
-            return
-        whose = sa.select(attempts.c.account).where(attempts.c.id == attempt_id)
-        async with self._database.transaction() as connection:
-            await self._database.lock(connection, (await connection.execute(whose)).scalar_one())
-            unknown = attempts.c.id == attempt_id, attempts.c.charged.is_(None)
-            if (await connection.execute(attempts.update().where(*unknown).values(charged=known))).rowcount:
-                (attempt,) = await read_attempts(connection, attempts.c.id == attempt_id)
-                await hold_after_excess(connection, attempt)
+        await self._tell(attempt_id, {"charged": amount(charged)})
 
-    @retry_while_unreachable
-    async def end(self, attempt_id: int, ran: float | None = None) -> None:
+    async def end(self, attempt_id: int, ran: float | None = None, charged: float | None = None) -> None:
         """Write down that the remote job was seen ended: its slot is free, also while its files are still fetched.
 
         Args:
             attempt_id: The id of the attempt.
             ran: Seconds that it ran, from which the running times of such jobs are learned; None if that is unknown.
+            charged: Its charge; see `charge`.
         """
-        known = {"over_at": sa.func.coalesce(attempts.c.over_at, Clock())}
-        if ran is not None:
-            known["ran"] = sa.func.coalesce(attempts.c.ran, ran)
-        async with self._database.transaction(waking=True) as connection:
-            await connection.execute(attempts.update().where(attempts.c.id == attempt_id).values(known))
+        await self._tell(attempt_id, {"over_at": Clock(), "ran": ran, "charged": amount(charged)})
+
+    @retry_while_unreachable
+    async def _tell(self, attempt_id: int, told: Mapping[str, Any]) -> None:
+        """Write down what is known of a remote job, except what is there already; None for what is unknown."""
+        known = {name: sa.func.coalesce(attempts.c[name], value) for name, value in told.items() if value is not None}
+        async with self._database.transaction(waking="over_at" in known) as connection:
+            if known and (attempt := await read_attempt(connection, attempt_id)):
+                await self._database.lock(connection, attempt.account)
+                change = attempts.update().where(attempts.c.id == attempt_id).values(known).returning(attempts.c.charged)
+                charged = (await connection.execute(change)).scalar_one()
+                if attempt.charged is None:
+                    await hold_after_excess(connection, replace(attempt, charged=charged))
 
     async def report(self, attempt_id: int, run: str = "") -> float | None:
         """Return the cost of a remote job for one run to report: the run that bought it, as long as it waits for it; else the first to ask.
@@ -306,33 +304,41 @@ class Transitions(Reading):
         Returns:
             Amount that the ledger counts, None if it is unknown; 0 where another run reports it, or the job is open and its charge unknown.
         """
-        buyer = (await self.attempt(attempt_id)).run
-        if buyer != run and any(one.run == buyer and one.lives for one in await self.waiters(attempt_id)):
-            return 0.0
-        return await self._report(attempt_id)
+        buyer, cost = await self._report(attempt_id, run)
+        if buyer == run or any(one.run == buyer and one.lives for one in await self.waiters(attempt_id)):
+            return cost
+        return (await self._report(attempt_id, buyer))[1]
 
     @retry_while_unreachable
-    async def _report(self, attempt_id: int) -> float | None:
-        known = attempts.c.charged.is_not(None) | attempts.c.state.not_in(OPEN)
-        told = attempts.update().where(attempts.c.id == attempt_id, ~attempts.c.reported, known).values(reported=True)
+    async def _report(self, attempt_id: int, run: str) -> tuple[str, float | None]:
+        """Return the run that bought a remote job, and if that is `run`, the cost for it to report; else 0."""
+        mine, known = attempts.c.id == attempt_id, attempts.c.charged.is_not(None) | attempts.c.state.not_in(OPEN)
+        told = attempts.update().where(mine, attempts.c.run == run, ~attempts.c.reported, known).values(reported=True)
+        cost = told.returning(sa.func.coalesce(attempts.c.charged, attempts.c.reserved))
         async with self._database.transaction() as connection:
-            row = (
-                await connection.execute(told.returning(sa.func.coalesce(attempts.c.charged, attempts.c.reserved)))
-            ).one_or_none()
-            return row[0] if row else 0.0
+            if row := (await connection.execute(cost)).one_or_none():
+                return run, row[0]
+            return (await connection.execute(sa.select(attempts.c.run).where(mine))).scalar_one(), 0.0
 
     async def note(self, attempt_id: int, said: str) -> None:
         """Write down the last answer of the provider about a job that gave no file."""
         await self._update(attempts.c.id == attempt_id, last_answer=cut(clean_text(redact(said)), SAID_CHARACTERS))
 
-    async def want(self, attempt_id: int, run: str) -> None:
-        """Write down that a run waits for an attempt: as long as the run lives, no other cancels the job."""
-        await self._want(attempt_id, run, await self._owners.me())
+    async def want(self, attempt_id: int, run: str) -> Attempt:
+        """Write down that a run waits for an attempt: as long as the run lives, no other cancels the job. Return the attempt."""
+        return await self._want(attempt_id, run, await self._owners.me())
 
     @retry_while_unreachable
-    async def _want(self, attempt_id: int, run: str, owner: str) -> None:
+    async def _want(self, attempt_id: int, run: str, owner: str) -> Attempt:
+        known = waiters.c.attempt == attempt_id, waiters.c.run == run, waiters.c.owner == owner
         async with self._database.transaction() as connection:
-            await note_interest(connection, attempt_id, run, owner)
+            if (
+                await connection.execute(sa.select(waiters.c.run).where(*known))
+            ).first() is None:  # it stands there since the intent
+                await note_interest(connection, attempt_id, run, owner)
+            attempt = await read_attempt(connection, attempt_id)
+            assert attempt  # its waiters go with it
+            return attempt
 
     @retry_while_unreachable
     async def leave(self, attempt_id: int, run: str) -> None:
@@ -386,12 +392,20 @@ class Transitions(Reading):
             await self._let_go(claim, attempts.c.id == attempt_id)
 
     async def _claim(self, attempt_id: int, claim: str) -> Attempt | None:
-        attempt = await self._find(attempts.c.id == attempt_id)
+        attempt = await self._claim_free(attempt_id, claim)
         if attempt is None or not attempt.state.live:
             raise SupersededError(f"it was given up meanwhile: {attempt.reason if attempt else 'the journal knows it no more'}")
-        if attempt.owner != claim and await self.is_worked_on(attempt):
-            return None
-        return await self._take_over(attempt, claim)
+        if attempt.owner == claim:
+            return attempt
+        return None if await self.is_worked_on(attempt) else await self._take_over(attempt, claim)
+
+    @retry_while_unreachable
+    async def _claim_free(self, attempt_id: int, claim: str) -> Attempt | None:
+        """Claim an attempt that has no owner; return it with the owner that it has then."""
+        free = attempts.update().where(attempts.c.id == attempt_id, attempts.c.owner.is_(None), attempts.c.state.in_(LIVE))
+        async with self._database.transaction() as connection:
+            await connection.execute(free.values(owner=claim))
+            return await read_attempt(connection, attempt_id)
 
     @retry_while_unreachable
     async def store(self, attempt: Attempt, stored: Sequence[StoredAsset]) -> None:

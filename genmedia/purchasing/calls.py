@@ -120,7 +120,9 @@ async def wait_for_job(
     """
     run = purchase.order.purpose.run
     try:
-        await journal.want(purchase.attempt, run)
+        attempt = await journal.want(purchase.attempt, run)
+        if attempt.remote_id != purchase.job_id:  # another run has found that it was never started, and settles it anew
+            raise SupersededError("another run has taken it up anew meanwhile", job=purchase.about)
         watching = await watch()
 
         async def seen(news: Job | Trouble) -> None:
@@ -131,7 +133,6 @@ async def wait_for_job(
             await watching(news)
 
         async with at_desk(client, journal) as desk, looking_for(journal, client, purchase.attempt):
-            attempt = await journal.attempt(purchase.attempt)
             with desk.looks.awaiting(attempt):
                 job = await client.watcher.wait(
                     client.reference(attempt),

@@ -90,8 +90,7 @@ async def receive_outputs(client: ProviderClient, store: Store, journal: Journal
         StoreError: The store refused.
         JournalError: The journal cannot be written.
     """
-    await journal.end(purchase.attempt, job.ran)
-    await journal.charge(purchase.attempt, job.charged_in(purchase.order.unit))
+    await journal.end(purchase.attempt, job.ran, job.charged_in(purchase.order.unit))
     try:
         async with at_desk(client, journal), journal.claimed(purchase.attempt) as attempt:
             stored = await _receive_all(client, store, journal, purchase, job, attempt)

@@ -5,6 +5,7 @@ import ipaddress
 import socket
 from collections.abc import Callable
 from contextlib import suppress
+from functools import lru_cache
 
 import httpx
 
@@ -15,6 +16,9 @@ _NAT64 = ipaddress.ip_network("64:ff9b::/96")
 
 _UNICAST = ipaddress.ip_network("2000::/3")
 """The only part of IPv6 that public hosts are in."""
+
+_parse = lru_cache(maxsize=256)(httpx.URL)
+"""Returns the parts of an address; those of a provider are asked for with each request."""
 
 _RESERVED = tuple(map(ipaddress.ip_network, ("192.0.0.0/24", "192.88.99.0/24", "3fff::/20")))
 """Networks for protocols, for tunnels to IPv6 and for examples in documents; not every supported Python knows them as reserved."""
@@ -27,7 +31,7 @@ def read_url(url: str) -> httpx.URL:
         ForbiddenAddressError: It is not an address, or its port is out of range.
     """
     try:
-        parts = httpx.URL(url)
+        parts = _parse(url)
         _ = parts.host, parts.netloc.decode("ascii")  # httpx decodes a host when it is asked for, and may fail then
         port = parts.port
     except (httpx.InvalidURL, ValueError, TypeError):  # UnicodeError, which idna's errors are, is a ValueError

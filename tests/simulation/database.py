@@ -9,6 +9,7 @@ import asyncio
 import sqlite3
 from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager
+from copy import copy
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Protocol
@@ -57,15 +58,17 @@ class Connection:
     Args:
         plain: SQLAlchemy's connection to the file.
         chance: Where chance may interfere.
+        channel: What all processes hear.
+        writes: True if its transactions change something.
     """
 
-    def __init__(self, plain: sa.Connection, chance: Chance, channel: "Channel") -> None:
+    def __init__(self, plain: sa.Connection, chance: Chance, channel: "Channel", *, writes: bool) -> None:
         self._plain = plain
         self._raw: Any = plain.connection.dbapi_connection
         self._chance = chance
         self._channel = channel
         self._hears: Callable[..., None] | None = None
-        self._writes = True
+        self._writes = writes
         self.killed = False
 
     @property
@@ -96,9 +99,6 @@ class Connection:
     @property
     def dialect(self) -> sa.Dialect:
         return self._plain.dialect
-
-    async def execution_options(self, *, genmedia_reading: bool) -> None:
-        self._writes = not genmedia_reading
 
     async def execute(self, statement: Any, parameters: Any = None) -> sa.CursorResult[Any]:
         await asyncio.sleep(0)  # others go on meanwhile; a death here leaves the same as one before the commit
@@ -191,11 +191,23 @@ class Engine:
         self._chance = chance
         self._channel = channel
         self._used: list[Connection] = []
+        self._writes = True
+
+    def execution_options(self, *, genmedia_reading: bool) -> "Engine":
+        """Return the same engine, for transactions of that kind."""
+        other = copy(self)
+        other._writes = not genmedia_reading
+        return other
+
+    @asynccontextmanager
+    async def begin(self) -> AsyncGenerator[Connection]:
+        async with self.connect() as connection, connection.begin():
+            yield connection
 
     @asynccontextmanager
     async def connect(self) -> AsyncGenerator[Connection]:
         plain = self._free.pop() if self._free else self._connect()
-        connection = Connection(plain, self._chance, self._channel)
+        connection = Connection(plain, self._chance, self._channel, writes=self._writes)
         self._used.append(connection)
         try:
             yield connection

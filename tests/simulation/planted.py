@@ -88,10 +88,10 @@ def cap_checked_outside_the_transaction() -> AbstractContextManager[None]:
 
     async def intend(
         self: Any, order: Order, asked_at: Any, counter: Counter | None, buyer: Buyer, limit: int | None, claim: str
-    ) -> None:
+    ) -> Attempt | None:
         async with self._database.transaction(reading=True) as connection:
             await check(connection, order)
-        await whole(self, order, asked_at, counter, buyer, limit, claim)
+        return await whole(self, order, asked_at, counter, buyer, limit, claim)
 
     async def check_later(connection: AsyncConnection, order: Order, attempt_id: int | None = None) -> None:
         if attempt_id is not None:
