@@ -56,7 +56,7 @@ class Studio:
             ref: Any = client.reference(await journal.attempt(purchase.attempt))
             job = await client.watcher.wait(ref, about="", queue_seconds=1e6, run_seconds=1e6, seen=_say_nothing)
             if job.status is not JobStatus.SUCCEEDED:
-                await end_without_result(journal, purchase.attempt, job)
+                await end_without_result(journal, purchase, job)
             return job
 
     async def entries(self) -> Sequence[Entry]:

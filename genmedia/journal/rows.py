@@ -175,9 +175,10 @@ def is_intended(attempt: Attempt) -> tuple[sa.ColumnElement[bool], ...]:
     return attempts.c.id == attempt.id, attempts.c.state == AttemptState.INTENDED
 
 
-def is_ending(attempt_id: int) -> tuple[sa.ColumnElement[bool], ...]:
-    """Return the conditions for this attempt, if its job may be ended: it is bound, and no process works on it."""
-    return attempts.c.id == attempt_id, attempts.c.state == AttemptState.BOUND, attempts.c.owner.is_(None)
+def is_ending(attempt_id: int, job_id: str | None = None) -> tuple[sa.ColumnElement[bool], ...]:
+    """Return the conditions for this attempt, if its job may be ended: it is bound (to this job, if given), and no process works on it."""
+    bound = attempts.c.id == attempt_id, attempts.c.state == AttemptState.BOUND, attempts.c.owner.is_(None)
+    return bound if job_id is None else (*bound, attempts.c.remote_id == job_id)
 
 
 def as_row(asset: StoredAsset) -> dict[str, Any]:

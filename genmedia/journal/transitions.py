@@ -246,10 +246,15 @@ class Transitions(Reading):
         async with self._database.transaction(waking=True) as connection:
             await connection.execute(attempts.update().where(*which, *new).values(hinted_at=Now()))
 
-    async def unbind(self, attempt_id: int) -> bool:
-        """Write down that the job of an attempt was never started, so that it is still to buy; return False when it has changed."""
+    async def unbind(self, attempt_id: int, job_id: str | None = None) -> bool:
+        """Write down that the job of an attempt was never started, so that it is still to buy; return False when it has changed.
+
+        Args:
+            attempt_id: The id of the attempt.
+            job_id: The job that was seen; nothing is written down if the attempt has another one by now.
+        """
         intended = {"state": AttemptState.INTENDED, "remote_id": None, "bound_at": None, "reason": "", **UNSEEN}
-        return await self._update(*is_ending(attempt_id), **intended)
+        return await self._update(*is_ending(attempt_id, job_id), **intended)
 
     async def refuse(self, attempt: Attempt, reason: str) -> None:
         """Write down that nothing was bought."""
@@ -377,16 +382,23 @@ class Transitions(Reading):
             return (await connection.execute(attempts.update().where(*mine).values(ended))).rowcount == 1
 
     @asynccontextmanager
-    async def claimed(self, attempt_id: int) -> AsyncGenerator[Attempt]:
+    async def claimed(self, attempt_id: int, job_id: str | None = None) -> AsyncGenerator[Attempt]:
         """Claim an attempt that was bought, so that no other process works on it inside the block; wait while another one does.
 
+        Args:
+            attempt_id: The id of the attempt.
+            job_id: The job that it was bought as; None for whatever job it has.
+
         Raises:
-            SupersededError: The attempt was given up meanwhile; another attempt answers for its submission, or none does.
+            SupersededError: The attempt was given up meanwhile, and another attempt answers for its submission, or none does; or it has
+                another job by now.
         """
         claim = await self._claim_name()
         try:
             while (attempt := await self._claim(attempt_id, claim)) is None:  # noqa: ASYNC110 # another process may give it up
                 await asyncio.sleep(CLAIM_SECONDS)
+            if job_id is not None and attempt.remote_id != job_id:
+                raise SupersededError(f"it has another job than {job_id} by now")
             yield attempt
         finally:
             await self._let_go(claim, attempts.c.id == attempt_id)
@@ -426,18 +438,24 @@ class Transitions(Reading):
             if rows:
                 await connection.execute(assets.insert(), rows)
 
-    async def cancel(self, attempt_id: int) -> bool:
-        """Write down that a person cancelled the remote job; return False when its files are in the store, or a process fetches them."""
-        ended = {"state": AttemptState.CANCELLED, **ENDED, "reason": "a person cancelled it"}
-        return await self._update(*is_ending(attempt_id), **ended)
+    async def cancel(self, attempt_id: int, job_id: str | None = None) -> bool:
+        """Write down that a person cancelled the remote job; return False when its files are in the store, or a process fetches them.
 
-    async def vanish(self, attempt_id: int, reason: str, buyer: Buyer) -> bool:
+        Args:
+            attempt_id: The id of the attempt.
+            job_id: See `unbind`.
+        """
+        ended = {"state": AttemptState.CANCELLED, **ENDED, "reason": "a person cancelled it"}
+        return await self._update(*is_ending(attempt_id, job_id), **ended)
+
+    async def vanish(self, attempt_id: int, reason: str, buyer: Buyer, job_id: str | None = None) -> bool:
         """Write down that the provider no longer knows the job; an attempt whose job a person named is in doubt again: the id may be wrong.
 
         Args:
             attempt_id: The id of the attempt.
             reason: Result of the looks.
             buyer: The buyer that looked for it.
+            job_id: See `unbind`.
 
         Returns:
             True if it is in doubt.
@@ -446,23 +464,23 @@ class Transitions(Reading):
             OtherKeyError: The job was looked for with another key than the one that bought it; nothing is written down.
         """
         (await self.attempt(attempt_id)).check_absence(buyer, reason)
-        named = (*is_ending(attempt_id), attempts.c.reason == NAMED)
+        named = (*is_ending(attempt_id, job_id), attempts.c.reason == NAMED)
         again = {"state": AttemptState.IN_DOUBT, "remote_id": None, "seen": None, "reason": f"{NAMED}, but {reason}"}
         doubtful = await self._update(*named, **again)
         if not doubtful:
-            await self.fail(attempt_id, reason)
+            await self.fail(attempt_id, reason, job_id=job_id)
         return doubtful
 
-    async def end_refused(self, attempt_id: int, reason: str) -> None:
-        """Write down that the remote job ended because the provider refuses to make what was asked for.
+    async def end_refused(self, attempt_id: int, reason: str, job_id: str | None = None) -> None:
+        """Write down that the remote job ended because the provider refuses to make what was asked for. `job_id`: see `unbind`.
 
         The account is not held for such a job.
         """
         ended = {"state": AttemptState.CONTENT_REFUSED, **ENDED, "reason": reason}
-        await self._update(*is_ending(attempt_id), **ended)
+        await self._update(*is_ending(attempt_id, job_id), **ended)
 
     @retry_while_unreachable
-    async def fail(self, attempt_id: int, reason: str, spare: float | None = None) -> bool:
+    async def fail(self, attempt_id: int, reason: str, spare: float | None = None, job_id: str | None = None) -> bool:
         """Write down that the remote job ended without a result; return False when its files are in the store, or a process fetches them.
 
         An account that pays only for failures is held by that; see `hold_after_failures`.
@@ -471,6 +489,7 @@ class Transitions(Reading):
             attempt_id: The id of the attempt.
             reason: The reason.
             spare: Most that the run may spend beyond its plan, if the job is given up in order to buy it again; None for no limit.
+            job_id: See `unbind`.
 
         Raises:
             BudgetError: With this cost, the run would spend more than `spare` beyond its plan; nothing is written down.
@@ -483,7 +502,7 @@ class Transitions(Reading):
             if spare is not None:
                 await check_loss(connection, attempt_id, spare)
             if not (
-                await connection.execute(attempts.update().where(*is_ending(attempt_id)).values(reason=reason, **ended))
+                await connection.execute(attempts.update().where(*is_ending(attempt_id, job_id)).values(reason=reason, **ended))
             ).rowcount:
                 return False
             await hold_after_failures(connection, account)

@@ -5,7 +5,7 @@ from contextlib import asynccontextmanager
 from typing import Any, BinaryIO, Protocol
 
 from genmedia.concurrency import leased
-from genmedia.errors import ApiError, InDoubtError, JobVanishedError
+from genmedia.errors import ApiError, InDoubtError, JobVanishedError, SupersededError
 from genmedia.jobs.job import Account, Buyer, Job, Output
 from genmedia.jobs.watcher import Watcher
 from genmedia.journal import NAMED, Attempt, Journal
@@ -111,10 +111,11 @@ async def at_desk(client: ProviderClient, journal: Journal) -> AsyncGenerator[De
 
 
 @asynccontextmanager
-async def looking_for(journal: Journal, client: ProviderClient, attempt_id: int) -> AsyncGenerator[None]:
+async def looking_for(journal: Journal, client: ProviderClient, attempt_id: int, job_id: str) -> AsyncGenerator[None]:
     """Write into the journal that the job of an attempt has vanished, if the look at it in this block finds that.
 
     Raises:
+        SupersededError: The job has vanished, and the attempt has another one by now, or none.
         JobVanishedError: The job has vanished.
         InDoubtError: The job has vanished, but a person had named it, and may be wrong.
         OtherKeyError: The job has vanished or is refused for a key that did not buy it; nothing is written down.
@@ -122,7 +123,9 @@ async def looking_for(journal: Journal, client: ProviderClient, attempt_id: int)
     try:
         yield
     except JobVanishedError as error:
-        doubtful = await journal.vanish(attempt_id, error.what, client.buyer)
+        doubtful = await journal.vanish(attempt_id, error.what, client.buyer, job_id)
+        if not doubtful and (await journal.attempt(attempt_id)).remote_id != job_id:
+            raise SupersededError(f"{error.what}, and another run has taken it up anew", job=error.job) from None
         await journal.note(attempt_id, error.what)
         if doubtful:
             raise InDoubtError(f"{NAMED}, but {error.what}", job=error.job) from None

@@ -237,14 +237,15 @@ def refused(order: Order, what: str, *, money: str, job_id: str = "") -> Content
     )
 
 
-async def end_without_result(journal: Journal, attempt_id: int, job: Job, run: str = "") -> float | None:
+async def end_without_result(journal: Journal, purchase: Purchase, job: Job, run: str = "") -> float | None:
     """Write down that a job ended and gave nothing; return the part of its cost that this run reports; see `Journal.report`."""
+    attempt_id = purchase.attempt
     await journal.charge(attempt_id, job.charged_in((await journal.attempt(attempt_id)).unit))
     await journal.note(attempt_id, job.said)
     if job.content_refused:
-        await journal.end_refused(attempt_id, job.error)
+        await journal.end_refused(attempt_id, job.error, purchase.job_id)
     else:
-        await journal.fail(attempt_id, job.error or job.status)
+        await journal.fail(attempt_id, job.error or job.status, job_id=purchase.job_id)
     return await journal.report(attempt_id, run)
 
 
@@ -318,7 +319,7 @@ class _Submission:
         if attempt.asked_at is None or not self.buyer.may_miss(attempt.buyer):
             return False
         age = (self.clock() - attempt.asked_at).total_seconds()
-        return 0 <= age <= self.order.repeat_window - self.repeat_pause  # below 0 a clock was set: the age is unknown
+        return 0 <= age < self.order.repeat_window - self.repeat_pause  # below 0 a clock was set: the age is unknown
 
     async def meet_doubt(self, attempt: Attempt, *, again: bool) -> None:
         """Give up an attempt in doubt if the order says so; return if the journal is to be asked again.

@@ -132,7 +132,7 @@ async def wait_for_job(
                 tell(step, news.status.value, news.progress)
             await watching(news)
 
-        async with at_desk(client, journal) as desk, looking_for(journal, client, purchase.attempt):
+        async with at_desk(client, journal) as desk, looking_for(journal, client, purchase.attempt, purchase.job_id):
             with desk.looks.awaiting(attempt):
                 job = await client.watcher.wait(
                     client.reference(attempt),
@@ -149,10 +149,10 @@ async def wait_for_job(
         error.charged = await journal.report(purchase.attempt, run)
         raise
     if job.status is JobStatus.UNSTARTED:
-        await journal.unbind(purchase.attempt)
+        await journal.unbind(purchase.attempt, purchase.job_id)
         raise SupersededError("it was made and never started: nothing was paid", job=purchase.about)
     if job.status is not JobStatus.SUCCEEDED:
-        charged = await end_without_result(journal, purchase.attempt, job, run)
+        charged = await end_without_result(journal, purchase, job, run)
         money = _cost(await journal.attempt(purchase.attempt), client.terms.not_charged)
         failed = (
             refused(purchase.order, f"the job {_ended(job)}", money=money, job_id=purchase.job_id)

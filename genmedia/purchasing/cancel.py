@@ -28,7 +28,7 @@ async def cancel(journal: Journal, client: ProviderClient, attempt_id: int, canc
         return False
     try:
         job = await client.cancel(client.reference(attempt))
-        if job and job.status is JobStatus.UNSTARTED and await journal.unbind(attempt_id):
+        if job and job.status is JobStatus.UNSTARTED and await journal.unbind(attempt_id, attempt.remote_id):
             await settle(journal, await journal.attempt(attempt_id), client.recover, client.buyer)
             return (await journal.attempt(attempt_id)).state is AttemptState.REFUSED
     except ApiError:
@@ -36,4 +36,4 @@ async def cancel(journal: Journal, client: ProviderClient, attempt_id: int, canc
     if job is None or job.status is not JobStatus.CANCELLED:
         return False
     await journal.charge(attempt_id, job.charged_in(attempt.unit))
-    return await journal.cancel(attempt_id)
+    return await journal.cancel(attempt_id, attempt.remote_id)

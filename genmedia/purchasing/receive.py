@@ -92,7 +92,7 @@ async def receive_outputs(client: ProviderClient, store: Store, journal: Journal
     """
     await journal.end(purchase.attempt, job.ran, job.charged_in(purchase.order.unit))
     try:
-        async with at_desk(client, journal), journal.claimed(purchase.attempt) as attempt:
+        async with at_desk(client, journal), journal.claimed(purchase.attempt, purchase.job_id) as attempt:
             stored = await _receive_all(client, store, journal, purchase, job, attempt)
     except GenmediaError as error:
         if not isinstance(error, StoreError | SupersededError | JournalError):

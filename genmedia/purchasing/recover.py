@@ -157,7 +157,7 @@ async def _settled(journal: Journal, client: ProviderClient, attempt: Attempt) -
 async def _fetched(journal: Journal, store: Store, client: ProviderClient, attempt: Attempt) -> Harvested:
     purchase = _purchase_of(client, attempt)
     try:
-        async with looking_for(journal, client, attempt.id):
+        async with looking_for(journal, client, attempt.id, purchase.job_id):
             job = await client.watcher.wait(
                 client.reference(attempt),
                 about=purchase.about,
@@ -176,13 +176,13 @@ async def _fetched(journal: Journal, store: Store, client: ProviderClient, attem
     if job.status is JobStatus.SUCCEEDED:
         received = await receive_outputs(client, store, journal, purchase, job)
         return Harvested(attempt, Fate.STORED, assets=received.assets)
-    await end_without_result(journal, attempt.id, job)
+    await end_without_result(journal, purchase, job)
     return Harvested(attempt, Fate.REFUSED if job.content_refused else Fate.FAILED, job.error or job.status)
 
 
 async def _taken_back(journal: Journal, client: ProviderClient, attempt: Attempt) -> Harvested:
     """Write down that the job of an attempt was never started, and settle the attempt: nothing was bought."""
-    if not await journal.unbind(attempt.id):
+    if not await journal.unbind(attempt.id, attempt.remote_id):
         return Harvested(attempt, Fate.IN_HAND)
     settled = await _settled(journal, client, await journal.attempt(attempt.id))
     fates = {AttemptState.REFUSED: Fate.NOT_BOUGHT, AttemptState.BOUND: Fate.RUNNING}  # it may be started at that moment

@@ -14,7 +14,7 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import create_async_engine
 
 from genmedia.errors import JournalUnreachableError, SettingsError, SupersededError
-from genmedia.jobs.job import Account
+from genmedia.jobs.job import NOBODY, Account
 from genmedia.journal import Attempt, AttemptState, Journal, Purpose
 from genmedia.journal.database import Database, below
 from genmedia.journal.order import Order
@@ -225,6 +225,22 @@ async def test_what_a_dead_process_held_is_held_by_the_next(url: str, journal: J
         await journal.store(mine, [ASSET])
 
     assert [asset.path for asset in await journal.assets(attempt.id)] == ["a/b/c.png"]
+
+
+async def test_what_is_seen_of_a_job_that_an_attempt_no_longer_has_changes_nothing(journal: Journal) -> None:
+    attempt = await bought(journal)
+
+    assert not await journal.unbind(attempt.id, "job-0")
+    assert not await journal.fail(attempt.id, "it burst", job_id="job-0")
+    assert not await journal.cancel(attempt.id, "job-0")
+    assert not await journal.vanish(attempt.id, "gone", NOBODY, "job-0")
+    await journal.end_refused(attempt.id, "not that", "job-0")
+    with pytest.raises(SupersededError, match="another job than job-0"):
+        async with journal.claimed(attempt.id, "job-0"):
+            pass
+
+    now = await journal.attempt(attempt.id)
+    assert (now.state, now.remote_id, now.owner) == (AttemptState.BOUND, "job-1", None)
 
 
 async def test_files_of_a_job_that_was_given_up_are_not_written_down(journal: Journal) -> None:

@@ -23,6 +23,7 @@ from genmedia.errors import (
     JournalError,
     NoAnswerError,
     RateLimitError,
+    ServerError,
     SettingsError,
     UnlistedError,
 )
@@ -112,6 +113,15 @@ async def test_a_wish_is_bought_once_and_taken_up_by_every_later_call(journal: J
 
     assert (first.outcome, second.outcome) == (Outcome.BOUGHT, Outcome.REATTACHED)
     assert first.job_id == second.job_id
+    assert shop.calls == 1
+
+
+async def test_what_no_provider_recognises_is_not_sent_again_even_where_no_time_has_passed(journal: Journal) -> None:
+    shop, now = Shop(ServerError("it broke")), datetime.now(UTC)
+
+    with pytest.raises(InDoubtError):
+        await buy(journal, ORDER, shop.prepare, has=there, recover=shop.recover, repeat_pause=0, clock=lambda: now)
+
     assert shop.calls == 1
 
 

@@ -285,7 +285,7 @@ async def test_a_run_that_waits_for_a_job_that_a_person_misnamed_is_told_to_look
     await settle_doubt(yard.journal, await yard.journal.attempt(attempt.id), Resolution.BOUGHT, "00000000-typo")
 
     with pytest.raises(InDoubtError) as told:
-        async with looking_for(yard.journal, yard.client, attempt.id):
+        async with looking_for(yard.journal, yard.client, attempt.id, "00000000-typo"):
             raise JobVanishedError("looks in a row did not find it", job="this one")
 
     assert "run again to buy" not in str(told.value)
