@@ -201,10 +201,12 @@ async def test_a_job_that_runs_is_left_to_run(yard: Yard) -> None:
 async def test_a_job_that_some_process_has_just_seen_running_is_not_asked_about_again(yard: Yard) -> None:
     yard.change(settings={"advance": "looks", "looks": [9, 9]})
     attempt, _ = await yard.bought()
+    attempt = await yard.journal.attempt(attempt.id)  # as it is with its job
     async with at_desk(yard.client, yard.journal) as desk:
         with desk.looks.awaiting(attempt):
             ref = yard.client.reference(attempt)
-            while await desk.looks.under_way(attempt.id) is None:  # a look that may have begun before the bind does not count
+            while await desk.looks.under_way(attempt.id) is None:
+                await asyncio.sleep(0.5)  # a look that may have begun before the bind does not count
                 await desk.looks.look(frozenset({ref}), yard.client._look)  # pyright: ignore[reportPrivateUsage] # as its watcher looks
     asked = yard.sandbox.requests(yard.account)
 
