@@ -40,7 +40,7 @@ MOST = 1.25
 PLAN = "Business"
 ACCOUNT = "scale"
 KILLED_AT, RESTARTED_AT = 0.3, 0.5
-"""Parts of the items that are made when the first worker is killed, and the second is restarted."""
+"""Parts of the items that are made when a worker is killed, and another one is restarted."""
 
 TRIAL_SECONDS = 3 * 3600.0
 
@@ -82,9 +82,10 @@ class ScaleOut:
         """Ask the sandbox's control plane."""
         return httpx.request(method, f"{self.told['Sandbox']}{path}", json=body, timeout=60).raise_for_status().json()
 
-    def end_worker(self, number: int, *, kill: bool) -> None:
-        """Kill a worker with all that it has started, as when its machine is lost; or end it as a container platform does."""
-        worker = int(self.told[f"worker-{number}"])
+    def end_worker(self, *, kill: bool) -> None:
+        """Kill the busiest worker with all that it has started, as when its machine is lost; or end it as a container platform does."""
+        workers = [pid for name, pid in self.told.items() if name.startswith("worker-")]
+        worker = max(map(int, workers), key=lambda pid: len(descendants(pid)))
         if not kill:
             os.kill(worker, signal.SIGTERM)
             return
@@ -216,10 +217,8 @@ async def run_trial(one: ScaleOut, items: int, run_seconds: float, clock_scale: 
         made = sum(job["status"] == "succeeded" for job in one.ask("GET", f"/jobs?provider=genova&account={ACCOUNT}"))
         if ended_workers < 2 and made >= (KILLED_AT, RESTARTED_AT)[ended_workers] * items:
             ended_workers += 1
-            print(
-                f"{monotonic() - begun:.0f} s: {made} made, worker {ended_workers} is {'killed' if ended_workers == 1 else 'restarted'}"
-            )
-            one.end_worker(ended_workers, kill=ended_workers == 1)
+            print(f"{monotonic() - begun:.0f} s: {made} made, a worker is {'killed' if ended_workers == 1 else 'restarted'}")
+            one.end_worker(kill=ended_workers == 1)
         run = await _read(run.id)
     limits = PLANS[PLAN]
     jobs = one.ask("GET", f"/jobs?provider=genova&account={ACCOUNT}")

@@ -79,6 +79,11 @@ class Studio:
         return self._count("interests JOIN attempts ON attempts.id = interests.attempt WHERE state = 'bound'")
 
     @property
+    def watched(self) -> bool:
+        """Whether a process looks at the account's jobs, or did so until it was killed a moment ago."""
+        return self._count("watchers WHERE until > (julianday('now') - 2440587.5) * 86400") > 0
+
+    @property
     def attempts(self) -> list[tuple[str, str]]:
         """The state of every purchase in the journal, with its reason."""
         with closing(sqlite3.connect(self.root / ".genmedia" / "journal.db")) as connection:

@@ -34,9 +34,6 @@ LEASE_SECONDS = 5.0
 TICK_SECONDS = 0.1
 """Shortest pause between two readings of what another process saw, and longest time until what is pushed is written down, in seconds."""
 
-FRESH_SECONDS = 30.0
-"""Age up to which what a look saw of a job counts as its present state, in seconds."""
-
 OVERLAP_SECONDS = 5.0
 """Time for which what was read is read once more: a transaction may end after one that began later."""
 
@@ -200,9 +197,12 @@ class Looks(Generic[R]):
 
     @retry_while_unreachable
     async def under_way(self, attempt_id: int) -> Job | None:
-        """Return a bound job that a look saw lately, in whatever process, and that had not ended; None if it must be looked at."""
-        fresh = attempts.c.seen_at.between(Now() - FRESH_SECONDS, Now() + FRESH_SECONDS)
-        query = sa.select(attempts.c.seen).where(attempts.c.id == attempt_id, attempts.c.over_at.is_(None), fresh)
+        """Return a bound job that another process looks at, and that had not ended when it did so last; None if it must be looked at."""
+        # A process that lives renews its lease when half of it is over.
+        looks = sa.exists().where(
+            watchers.c.account == self._account, watchers.c.name != self._name, watchers.c.until > Now() + LEASE_SECONDS / 2
+        )
+        query = sa.select(attempts.c.seen).where(attempts.c.id == attempt_id, attempts.c.over_at.is_(None), looks)
         async with self._database.transaction(reading=True) as connection:
             seen = Sight.read((await connection.execute(query)).scalar_one_or_none())
         return seen.job if seen else None

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncGenerator
+from contextlib import AsyncExitStack
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -198,24 +199,27 @@ async def test_a_job_that_runs_is_left_to_run(yard: Yard) -> None:
     assert (harvested.fate, harvested.attempt.state) == (Fate.RUNNING, AttemptState.BOUND)
 
 
-async def test_a_job_that_some_process_has_just_seen_running_is_not_asked_about_again(yard: Yard) -> None:
+async def test_a_job_that_another_process_looks_at_is_not_asked_about(yard: Yard, url: str) -> None:
     yard.change(settings={"advance": "looks", "looks": [9, 9]})
     attempt, _ = await yard.bought()
     attempt = await yard.journal.attempt(attempt.id)  # as it is with its job
-    async with at_desk(yard.client, yard.journal) as desk:
-        with desk.looks.awaiting(attempt):
-            ref = yard.client.reference(attempt)
-            while await desk.looks.under_way(attempt.id) is None:
-                await asyncio.sleep(0.5)  # a look that may have begun before the bind does not count
-                await desk.looks.look(frozenset({ref}), yard.client._look)  # pyright: ignore[reportPrivateUsage] # as its watcher looks
-    asked = yard.sandbox.requests(yard.account)
+    async with AsyncExitStack() as held:
+        journal, client = Journal(url), GenovaClient(yard.client.account, yard.account["api_key"], push=False)
+        held.push_async_callback(journal.aclose)
+        held.push_async_callback(client.aclose)
+        desk = await held.enter_async_context(at_desk(client, journal))
+        held.enter_context(desk.looks.awaiting(attempt))
+        while (await journal.attempt(attempt.id)).seen is None:
+            await asyncio.sleep(0.5)  # a look that may have begun before the bind does not count
+            await desk.looks.look(frozenset({client.reference(attempt)}), client._look)  # pyright: ignore[reportPrivateUsage] # as its watcher looks
+        asked = yard.sandbox.requests(yard.account)
 
-    (harvested,) = await yard.harvest()
+        (harvested,) = await yard.harvest()
 
-    assert (harvested.fate, harvested.attempt.state) == (Fate.RUNNING, AttemptState.BOUND)
-    assert harvested.attempt.sight
-    assert harvested.attempt.sight.in_words == harvested.detail
-    assert yard.sandbox.requests(yard.account) == asked
+        assert (harvested.fate, harvested.attempt.state) == (Fate.RUNNING, AttemptState.BOUND)
+        assert harvested.attempt.sight
+        assert harvested.attempt.sight.in_words == harvested.detail
+        assert yard.sandbox.requests(yard.account) == asked
 
 
 async def test_what_nobody_foresaw_at_one_job_leaves_that_one_and_brings_the_others_to_their_end(

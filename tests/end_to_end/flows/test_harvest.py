@@ -48,6 +48,8 @@ async def test_what_a_killed_run_had_bought_is_stored_and_the_run_is_ended(bare_
     async with get_client() as client:  # as a process on another machine, of which only the journal tells that it is gone
         await client.update_flow_run_labels(killed.id, {PROCESS: str(killed.labels[PROCESS]).replace("|", "-elsewhere|", 1)})
     genova.sandbox.control("POST", "/clock", {"advance": 20100})
+    while genova.watched:
+        await asyncio.sleep(0.1)
 
     ended = await run_here(harvest, {"store": genova.name})
 

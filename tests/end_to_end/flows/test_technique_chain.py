@@ -116,7 +116,7 @@ async def test_the_prefect_ui_has_named_runs_states_tags_the_plan_first_a_table_
     )
     assert flow_run.name == f"seen-{studio.name}"
     assert set(flow_run.tags) >= {"flora", f"campaign:seen-{studio.name}"}
-    assert {"table", "markdown", "progress"} <= set(mine)
+    assert {"table", "markdown"} <= set(mine)
     assert len(mine["markdown"]["data"]) <= 200_000
     told = [(row["step"], row["charged"], row["unit"]) for row in json.loads(mine["table"]["data"])]
     assert told == [(step, by_step(ended)[step].charged, "flora credits") for step in ("s1", "s2")]
