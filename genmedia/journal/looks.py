@@ -362,7 +362,7 @@ class Looks(Generic[R]):
         return Look(jobs, frozenset(missing), failed)
 
     async def _ended(self, refs: frozenset[R]) -> frozenset[R]:
-        """Return those of the jobs whose attempt is not bound any more."""
+        """Return those of the jobs that no other process looks at for this one: their attempt is not bound any more, or they are over."""
         known = {self._attempts[ref][0]: ref for ref in refs if ref in self._attempts}
         async with self._alone:
             bound = await self._bound_among(list(known)) if self._open else set[int]()
@@ -370,7 +370,9 @@ class Looks(Generic[R]):
 
     @retry_while_unreachable
     async def _bound_among(self, ids: Sequence[int]) -> set[int]:
-        bound = sa.select(attempts.c.id).where(attempts.c.state == AttemptState.BOUND)
+        # Of a job that is over without having been seen by a look, another run was about to fetch the files: nobody looks at it any more.
+        looked_at = attempts.c.over_at.is_(None) | attempts.c.seen.is_not(None)
+        bound = sa.select(attempts.c.id).where(attempts.c.state == AttemptState.BOUND, looked_at)
         async with self._database.transaction(reading=True) as connection:
             return {row.id for some in in_parts(ids) for row in await connection.execute(bound.where(attempts.c.id.in_(some)))}
 
