@@ -13,7 +13,7 @@ from genmedia.journal.order import Order
 from genmedia.providers.generio.client import Asset, Flow, SortBy, Template, labels_in
 from genmedia.providers.steps import Deliver
 from genmedia.purchasing.buy import Purchase
-from genmedia.purchasing.calls import Patience
+from genmedia.purchasing.patience import Patience
 from genmedia.purchasing.receive import Received
 from genmedia.transport.session import Gate
 from tasks.runner import Listed, Tasks

@@ -14,7 +14,7 @@ from genmedia.journal.order import Order
 from genmedia.providers.genova.client import ApiKey, GenovaJob, Profile, Stats
 from genmedia.providers.steps import Deliver
 from genmedia.purchasing.buy import Purchase
-from genmedia.purchasing.calls import Patience
+from genmedia.purchasing.patience import Patience
 from genmedia.purchasing.receive import Received
 from tasks.runner import Listed, Tasks
 from tasks.storing import buy_as_state, store_outputs

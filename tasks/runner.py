@@ -13,7 +13,8 @@ from genmedia.providers.offers import Credentials
 from genmedia.providers.registry import providers
 from genmedia.providers.steps import Deliver
 from genmedia.purchasing.buy import Purchase
-from genmedia.purchasing.calls import Assets, Patience
+from genmedia.purchasing.calls import Assets
+from genmedia.purchasing.patience import Patience
 from genmedia.purchasing.receive import Received
 from tasks.states import unwrap
 

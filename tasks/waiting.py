@@ -16,8 +16,8 @@ from genmedia.journal import Journal
 from genmedia.providers.base import ProviderClient
 from genmedia.purchasing import calls
 from genmedia.purchasing.buy import Purchase
-from genmedia.purchasing.calls import Patience
 from genmedia.purchasing.cancel import cancel
+from genmedia.purchasing.patience import Patience
 from tasks.bars import Bar
 
 ASK_SECONDS = 10.0

@@ -144,11 +144,6 @@ class Schedule:
             return max(looks[-1] * LATE, min(over / 2, looks[-1]))
         return max(min(self.estimate or 0, LONGEST_ESTIMATE) * FIRST_GUESS - elapsed, elapsed * LATE)
 
-    @property
-    def earliest(self) -> float:
-        """Seconds that a job surely runs, as far as is known."""
-        return self.pause(0)
-
 
 GROWING = Schedule()
 """Schedule of a job of which nothing is known: the pauses grow with the time that it runs."""

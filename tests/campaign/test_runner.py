@@ -16,7 +16,7 @@ from genmedia.campaign.direct import Direct
 from genmedia.campaign.run import Ended, run_campaign
 from genmedia.campaign.steps import Campaign
 from genmedia.errors import BudgetError, InputError, SettingsError
-from genmedia.purchasing.calls import Patience
+from genmedia.purchasing.patience import Patience
 from tests.sandboxes import Sandbox
 
 

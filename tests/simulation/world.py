@@ -38,7 +38,8 @@ from genmedia.providers.steps import Submit
 from genmedia.purchasing import buy, receive
 from genmedia.purchasing.acquire import acquire
 from genmedia.purchasing.buy import Purchase
-from genmedia.purchasing.calls import Patience, meet_order, wait_for_job
+from genmedia.purchasing.calls import meet_order, wait_for_job
+from genmedia.purchasing.patience import Patience
 from genmedia.purchasing.receive import Received, receive_outputs
 from genmedia.purchasing.recover import harvest
 from genmedia.store import Store

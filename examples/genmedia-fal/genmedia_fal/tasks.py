@@ -7,7 +7,7 @@ from genmedia.jobs.job import Job
 from genmedia.journal.order import Order
 from genmedia.providers.steps import Deliver
 from genmedia.purchasing.buy import Purchase
-from genmedia.purchasing.calls import Patience
+from genmedia.purchasing.patience import Patience
 from genmedia.purchasing.receive import Received
 from genmedia_fal.blocks import FalCredentials
 from genmedia_fal.prices import Price
