@@ -50,7 +50,7 @@ RECONNECT_SECONDS = 1.0
 HUSH_SECONDS = 5.0
 """Longest wait for a connection that is just being made for listening, when the database is closed, in seconds."""
 
-_READING = "genmedia_reading"
+_READING, _WAKING = "genmedia_reading", "genmedia_waking"
 _migrating = threading.Lock()
 _GONE = ("08", "57P", "55P03")
 """Beginnings of PostgreSQL's error codes for connections that broke, servers that stop or start, and locks waited for too long."""
@@ -176,6 +176,7 @@ class Database:
         self._open = True
         self._engine = _engine(self._url)
         self._reading = self._engine.execution_options(**{_READING: True})
+        self._waking = self._engine.execution_options(**{_WAKING: True})
         self._ready = False
 
     async def aclose(self) -> None:
@@ -215,7 +216,7 @@ class Database:
         try:
             if not self._ready:
                 await self._make_ready()
-            async with (self._reading if reading else self._engine).begin() as connection:
+            async with (self._reading if reading else self._waking if waking else self._engine).begin() as connection:
                 yield connection
                 if waking and not self.file:
                     await connection.execute(sa.select(sa.func.pg_notify(CHANNEL, "")))
@@ -229,17 +230,19 @@ class Database:
             raise self._fault(error) from None
 
     async def _listen_to_file(self) -> None:
-        """Fire `changes` whenever a connection has changed the file."""
-        seen = None
+        """Fire `changes` whenever a transaction was a waking one."""
+        seen: tuple[int, int] | None = None
         with closing(sqlite3.connect(str(self.file), timeout=0)) as watching:
             while self._open:
                 try:
                     ((version,),) = watching.execute("PRAGMA data_version")
+                    if seen is None or seen[0] != version:
+                        ((waking,),) = watching.execute("PRAGMA user_version")
+                        if seen is None or seen[1] != waking:
+                            self._changes.fire()
+                        seen = version, waking
                 except sqlite3.Error:  # such as when the file is locked whole
-                    version = None
-                if version is None or version != seen:
-                    self._changes.fire()
-                seen = version
+                    seen = None
                 await set_within(self._hushed, LISTEN_SECONDS)
 
     async def _listen_to_server(self) -> None:
@@ -407,7 +410,9 @@ def _engine(url: URL, *, migrating: bool = False) -> AsyncEngine:
 
 def _begin(connection: sa.Connection) -> None:
     driver: Any = connection.connection.driver_connection
-    driver.beginning = "BEGIN" if connection.get_execution_options().get(_READING) else "BEGIN IMMEDIATE"
+    options = connection.get_execution_options()
+    driver.beginning = "BEGIN" if _READING in options else "BEGIN IMMEDIATE"
+    driver.waking = _WAKING in options
 
 
 def _migrate_alone(url: URL) -> None:

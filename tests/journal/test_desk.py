@@ -9,12 +9,13 @@ from time import monotonic
 import pytest
 import sqlalchemy as sa
 
-from genmedia.concurrency import end_task
+from genmedia.concurrency import end_task, set_within
 from genmedia.jobs.job import Account
 from genmedia.journal import Attempt, Journal
 from genmedia.journal.database import RECONNECT_SECONDS
 from genmedia.journal.desk import SETTLED_SECONDS, SharedWindow, Slots
 from genmedia.journal.order import Order
+from genmedia.journal.tables import attempts
 from genmedia.transport.pace import WINDOW_SECONDS, Pace, ranked
 from tests.processes import Program
 
@@ -353,6 +354,28 @@ async def test_who_waits_is_woken_by_a_change_in_another_process(
     await journal.end(held.id)
 
     await waiting
+
+
+async def test_only_changes_that_another_process_may_wait_for_wake_it(journal: Journal, another: Journal) -> None:
+    own, other = journal._database, another._database  # pyright: ignore[reportPrivateUsage] # what wakes is what is tested
+    await buy(journal, "held", slots_of(journal, 1))
+
+    async def change(*, waking: bool) -> None:
+        async with own.transaction(waking=waking) as connection:
+            await connection.execute(attempts.update().values(last_answer=str(monotonic())))
+
+    async def is_woken(*, waking: bool) -> bool:
+        woken = other.changes.ahead
+        await change(waking=waking)
+        await set_within(woken, 0.5)
+        return woken.is_set()
+
+    while not await is_woken(waking=True):  # until it listens
+        pass
+    await set_within(other.changes.ahead, 0.5)  # the first one may wake it twice
+
+    assert not await is_woken(waking=False)
+    assert await is_woken(waking=True)
 
 
 async def test_who_waits_is_woken_again_after_the_connection_broke(
