@@ -37,6 +37,9 @@ TICK_SECONDS = 0.1
 OVERLAP_SECONDS = 5.0
 """Time for which what was read is read once more: a transaction may end after one that began later."""
 
+LEFT_SECONDS = 5.0
+"""Time for which a job is not looked at for others after a run of this process has waited for it, in seconds: the run writes its end down."""
+
 EARLY = 1000
 """Most pushed news that are kept for jobs that the journal does not know yet."""
 
@@ -120,6 +123,7 @@ class Looks(Generic[R]):
         self._attempts: dict[R, tuple[int, str]] = {}  # by reference: the attempt and the provider's id of its job
         self._refs: dict[int, R] = {}  # by attempt
         self._awaited: Counter[int] = Counter()
+        self._left: dict[int, float] = {}  # by attempt: when the last run of this process that waited for it did so no more
         self._others: dict[int, Other] = {}  # by attempt
         self._hinted: set[int] = set()
         self._misses: Counter[R] = Counter()
@@ -158,6 +162,7 @@ class Looks(Generic[R]):
             self._awaited[attempt.id] -= 1
             if not self._awaited[attempt.id]:
                 del self._awaited[attempt.id]
+                self._left[attempt.id] = monotonic()
                 self._forget(attempt.id)
 
     @property
@@ -391,7 +396,9 @@ class Looks(Generic[R]):
 
     async def _look_for_others(self) -> None:
         """Have the jobs looked at that hold a slot and that nobody waits for here, whoever waits for them elsewhere, or nobody."""
-        opened = {one: job for one, job in (await self._open_jobs()).items() if one not in self._awaited}
+        open_jobs = await self._open_jobs()
+        self._left = {one: at for one, at in self._left.items() if monotonic() < at + LEFT_SECONDS}
+        opened = {one: job for one, job in open_jobs.items() if one not in self._awaited and one not in self._left}
         for one in self._others.keys() - opened.keys():
             del self._others[one]
             self._forget(one)

@@ -326,6 +326,21 @@ async def test_the_next_process_that_looks_takes_up_hints_that_nobody_took(proce
             await asyncio.sleep(0.05)
 
 
+async def test_a_job_that_a_run_here_has_just_waited_for_is_not_looked_at_for_others(
+    processes: tuple[Process, Process], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("genmedia.journal.looks.LEFT_SECONDS", 3600.0)
+    first, second = processes
+    with first.looks.awaiting(await bought(first.journal)):
+        pass  # the run has heard of the end, and is about to write it down
+
+    await bought(second.journal, "job-2")
+    while "job-2" not in first.for_others:
+        await asyncio.sleep(0.05)
+
+    assert first.for_others == {"job-2"}
+
+
 async def test_an_attempt_that_has_ended_keeps_no_hint(journal: Journal, url: str) -> None:
     attempt = await bought(journal)
     await hint(journal, "job-1")
