@@ -213,9 +213,10 @@ class Looks(Generic[R]):
         return seen.job if seen else None
 
     def hint(self, ref: R, job: Job) -> None:
-        """Write down news that was pushed, or that came with a look at other jobs."""
+        """Write down news that was pushed, or that came with a look at other jobs: that a job is over at once, progress within a second."""
         self._put(ref, Sight(job=job), monotonic())
-        self._database.changes.fire()
+        if job.status.terminal:
+            self._database.changes.fire()
 
     def _put(self, ref: R, seen: Sight, at: float) -> None:
         if seen.job or seen.error:
@@ -306,7 +307,7 @@ class Looks(Generic[R]):
     async def _write_down(self, seen: Mapping[int, tuple[str, _Told]]) -> list[int]:
         """Return the attempts at which it was written down."""
         done: list[int] = []
-        async with self._database.transaction(waking=True) as connection:
+        async with self._database.transaction(waking=any(told.over for _, told in seen.values())) as connection:
             if not await self._holds_lease(connection):
                 return done
             for one, (job, told) in seen.items():
