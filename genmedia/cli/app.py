@@ -87,6 +87,7 @@ ONE_STORE, ALL_STORES = OneStore(), AnyStore()
 def sandbox(
     *,
     port: Annotated[int, Parameter(help="Port of the APIs; 0 takes any free one.")] = 4280,
+    fd: Annotated[int | None, Parameter(show=False)] = None,
     media_port: Annotated[int | None, Parameter(help="Port that outputs are served from; the next one by default.")] = None,
     clock_scale: Annotated[float, Parameter(help="How many times faster than real time jobs run.")] = 1.0,
     size: Annotated[int, Parameter(help="Longest side of rendered pictures, in pixels.")] = 768,
@@ -110,6 +111,7 @@ def sandbox(
         run(
             SandboxOptions(
                 port=port,
+                fd=fd,
                 media_port=media_port,
                 clock_scale=clock_scale,
                 size=size,
@@ -162,6 +164,7 @@ def webhooks(
     *,
     host: Annotated[str, Parameter(help="IP address to listen at.")] = "127.0.0.1",
     port: Annotated[int, Parameter(help="Port to listen at; 0 takes any free one.")] = 4290,
+    fd: Annotated[int | None, Parameter(show=False)] = None,
     behind_tls: Annotated[
         bool,
         Parameter(
@@ -177,7 +180,7 @@ def webhooks(
     """
     from genmedia.cli.webhooks import receive_webhooks  # noqa: PLC0415
 
-    receive_webhooks(where.find(), host, port, behind_tls=behind_tls)
+    receive_webhooks(where.find(), host, port, behind_tls=behind_tls, fd=fd)
 
 
 @app.command(help_flags=(), version_flags=())

@@ -48,7 +48,9 @@ class Service:
     Args:
         name: Its name in messages and file names.
         folder: Folder for its state and its log.
-        command: Command line that starts it; `{port}` stands for its port, here and in the environment.
+        command: Command line that starts it. `{port}` stands for its port, here and in the environment, and `{fd}` for the descriptor of a
+            socket that listens there already. A server that takes this has its port from the start: no other can come first, and what is
+            asked at the port is asked of it. One that does not opens its port itself.
         port: The port it should have, unless it had another the last time; any free one when that is taken.
         health: The path that answers 200 once it is ready.
         environment: Variables that are added to this process's environment.
@@ -137,10 +139,11 @@ class Service:
             json.dump({"pid": pid, "began": began, "port": self.port}, file, allow_nan=False)
 
     def _spawn(self) -> None:
-        self._hold_port()
+        descriptor = self._hold_port().fileno()
         with open(self.log, "wb", opener=opener) as log, uninterrupted():  # as above
             self._child = subprocess.Popen(  # noqa: S603 # our own servers
-                [_with_port(part, self.port) for part in self.command],
+                [_with_port(part, self.port).replace("{fd}", str(descriptor)) for part in self.command],
+                pass_fds=[descriptor] if self._takes_socket else [],
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
@@ -151,9 +154,10 @@ class Service:
             self.fresh = True
             self._remember(self._child.pid, _began(self._child.pid))
 
-    def _hold_port(self) -> None:
-        self._reserved = self._reserved or _reserve(self.port)
+    def _hold_port(self) -> socket.socket:
+        self._reserved = self._reserved or _reserve(self.port, listening=self._takes_socket)
         self.port = int(self._reserved.getsockname()[1])
+        return self._reserved
 
     def wait(self) -> None:
         """Wait until it is ready.
@@ -186,6 +190,10 @@ class Service:
     def _is_alive(self) -> bool:
         """True if its process runs. The start time is compared too, for the system gives the number of an ended process to another one."""
         return self._child.poll() is None if self._child else bool(self._began) and self._began == _began(self._pid)
+
+    @property
+    def _takes_socket(self) -> bool:
+        return "{fd}" in self.command
 
     @property
     def _state(self) -> Path:
@@ -253,7 +261,7 @@ def write_off(sandbox: Service, store_root: Path) -> None:
 
 def sandbox_service(folder: Path) -> Service:
     """A sandbox of all providers, with its state in a folder."""
-    command = [sys.executable, "-m", "genmedia", "sandbox", "--port", "{port}"]
+    command = [sys.executable, "-m", "genmedia", "sandbox", "--port", "{port}", "--fd", "{fd}"]
     return Service("sandbox", folder / "services", command, SANDBOX_PORT, "/sandbox")
 
 
@@ -265,7 +273,7 @@ def prefect_service(folder: Path, project: Path) -> Service:
         project: The checkout, which has the server's application.
     """
     command = [sys.executable, "-m", "uvicorn", "--factory", "deployments.local_server:create", "--app-dir", str(project)]
-    command += ["--host", "127.0.0.1", "--port", "{port}", "--log-level", "warning"]
+    command += ["--fd", "{fd}", "--log-level", "warning"]
     pages = [f"http://{host}:{{port}}" for host in ("127.0.0.1", "localhost")]
     environment = {
         **prefect_environment(folder),
@@ -289,7 +297,7 @@ def webhooks_service(folder: Path, project: Path, prefect: Service) -> Service:
         project: The checkout.
         prefect: The server.
     """
-    command = [sys.executable, "-m", "genmedia", "webhooks", "--port", "{port}", "--project", str(project)]
+    command = [sys.executable, "-m", "genmedia", "webhooks", "--fd", "{fd}", "--project", str(project)]
     environment = {**prefect_environment(folder), **addresses_of(prefect)}
     return Service("webhooks", folder / "services", command, WEBHOOKS_PORT, "/", environment)
 
@@ -423,16 +431,22 @@ def _ask(sandbox: str, path: str, wish: Any = None) -> Any:
         ) from None
 
 
-def _reserve(port: int) -> socket.socket:
-    """Bind a socket, which does not listen, to this port, or to a free one if it is taken.
+def _reserve(port: int, *, listening: bool) -> socket.socket:
+    """Bind a socket to this port, or to a free one if it is taken.
 
-    While the socket is open, a server of ours can listen on the port, and the system gives the port to no outgoing connection.
+    While the socket is open, the system gives the port to no outgoing connection.
+
+    Args:
+        port: The port.
+        listening: True if it is to listen: then nobody else can. If it does not, anybody can, a server of ours as well.
     """
     for wanted in (port, 0):
         bound = socket.socket()
         bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             bound.bind(("127.0.0.1", wanted))
+            if listening:
+                bound.listen()
         except OSError:
             bound.close()
         else:

@@ -33,7 +33,7 @@ LOGGING: dict[str, Any] = {
 """Standard error gets a line for each delivery. The root logger's handler is Prefect's, which is muted in commands."""
 
 
-def receive_webhooks(where: Where, host: str, port: int, *, behind_tls: bool) -> None:
+def receive_webhooks(where: Where, host: str, port: int, *, behind_tls: bool, fd: int | None = None) -> None:
     """Receive webhooks of all saved accounts that have a secret, until Ctrl-C.
 
     Args:
@@ -41,12 +41,14 @@ def receive_webhooks(where: Where, host: str, port: int, *, behind_tls: bool) ->
         host: IP address to listen at.
         port: Port to listen at; 0 for any free one.
         behind_tls: True if a host beyond the loopback is wanted.
+        fd: Descriptor of a socket that listens already, in place of host and port.
 
     Raises:
         SettingsError: The address cannot be listened at, or is beyond the loopback without `behind_tls`.
         UnreachableError: No Prefect server answers.
     """
-    with closing(_listen(host, port, behind_tls=behind_tls)) as listening:
+    listening = _listen(host, port, behind_tls=behind_tls) if fd is None else socket.socket(fileno=fd)
+    with closing(listening):
         asyncio.run(_serve(where, listening))
 
 

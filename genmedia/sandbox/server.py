@@ -57,6 +57,7 @@ class SandboxOptions:
 
     Attributes:
         port: Main origin on 127.0.0.1; 0: any free one.
+        fd: Descriptor of a socket that listens at `port` already; None: there is none yet.
         media_port: Media origin; None: the one after `port`, or any free one when that is 0.
         seed: Makes durations and failures repeat from start to start.
         clock_scale: Nominal seconds per real second.
@@ -70,6 +71,7 @@ class SandboxOptions:
     """
 
     port: Annotated[int, Field(ge=0, le=65_535)] = 4280
+    fd: int | None = None
     media_port: Annotated[int, Field(ge=0, le=65_535)] | None = None
     seed: int = 0
     clock_scale: Annotated[float, Field(gt=0, le=FASTEST)] = 1.0
@@ -92,7 +94,7 @@ async def serve(options: SandboxOptions) -> None:
         SystemExit: A port is taken (one line on stderr, exit code 2).
     """
     media_port = options.media_port if options.media_port is not None else options.port and options.port + 1
-    with contextlib.closing(_bind(options.port)) as main, contextlib.closing(_bind(media_port)) as media:
+    with contextlib.closing(_main(options)) as main, contextlib.closing(_bind(media_port)) as media:
         renderer = Renderer()
         gateway, media_origin = _assemble(options, _origin(main), _origin(media), renderer)
         servers = [_Server(gateway), _Server(media_origin)]
@@ -133,6 +135,10 @@ def _assemble(options: SandboxOptions, url: str, media_url: str, renderer: Rende
     control = Control(services, providers, traffic, faults, options.clock_scale)
     origins = (media_url, *services.input_origins)
     return Gateway(providers, control.app, clock, origins, traffic, faults), LoopbackOnly(media)
+
+
+def _main(options: SandboxOptions) -> socket.socket:
+    return _bind(options.port) if options.fd is None else socket.socket(fileno=options.fd)
 
 
 def _bind(port: int) -> socket.socket:

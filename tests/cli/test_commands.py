@@ -17,7 +17,7 @@ import pytest
 
 from deployments.engines.ports import free_port
 from genmedia.cli.app import EXIT_CODES
-from genmedia.cli.services import Service, prefect_key, running, signal_group
+from genmedia.cli.services import Service, prefect_key, prefect_service, running, sandbox_service, signal_group, webhooks_service
 from tests.commands import PROJECT, genmedia, genmedia_on_a_full_disk, python
 from tests.sandboxes import Sandbox
 
@@ -227,8 +227,7 @@ def test_the_sandbox_command_prints_where_it_is_ready_and_ends_on_a_signal() -> 
 
 
 def services_of(folder: Path, port: int) -> Service:
-    command = [sys.executable, "-m", "genmedia", "sandbox", "--port", "{port}"]
-    return Service("sandbox", folder, command, port, "/sandbox")
+    return Service("sandbox", folder, sandbox_service(folder).command, port, "/sandbox")
 
 
 def test_a_service_is_shared_by_commands_and_stopped_by_the_one_that_started_it(tmp_path: Path) -> None:
@@ -267,6 +266,33 @@ def test_no_connection_takes_the_port_of_a_server_that_is_starting(tmp_path: Pat
     try:
         with socket.socket() as other, pytest.raises(OSError, match="in use"):
             other.bind(("127.0.0.1", service.port))
+    finally:
+        service.stop()
+
+
+def test_two_servers_that_are_started_at_the_same_moment_get_a_port_each_and_answer_there_themselves(tmp_path: Path) -> None:
+    port = free_port()
+    two = [services_of(tmp_path / name, port) for name in ("first", "second")]
+    with running(two):
+        said = [httpx.get(f"{one.url}/sandbox").json()["links"]["accounts"] for one in two]
+
+    assert said == [f"{one.url}/sandbox/accounts" for one in two]
+    assert [one.port == port for one in two] == [True, False]
+
+
+@pytest.mark.parametrize("kind", ["sandbox", "prefect", "webhooks"])
+def test_a_port_that_is_held_for_a_server_is_taken_by_no_other_program(tmp_path: Path, kind: str) -> None:
+    prefect = prefect_service(tmp_path, PROJECT)
+    service = {
+        "sandbox": sandbox_service(tmp_path),
+        "prefect": prefect,
+        "webhooks": webhooks_service(tmp_path, PROJECT, prefect),
+    }[kind]
+    service.port = free_port()
+    service.hold_port()
+    try:
+        with pytest.raises(OSError, match="in use"):
+            socket.create_server(("127.0.0.1", service.port)).close()  # as servers do it, with SO_REUSEADDR
     finally:
         service.stop()
 
