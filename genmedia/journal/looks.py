@@ -125,7 +125,7 @@ class Looks(Generic[R]):
         self._awaited: Counter[int] = Counter()
         self._left: dict[int, float] = {}  # by attempt: when the last run of this process that waited for it did so no more
         self._others: dict[int, Other] = {}  # by attempt
-        self._hinted: set[int] = set()
+        self._hinted: set[int] = set()  # attempts at whose job this process looked for a hint
         self._misses: Counter[R] = Counter()
         self._early: dict[R, _Told] = {}
         self._unwritten: dict[int, tuple[str, _Told]] = {}
@@ -247,11 +247,13 @@ class Looks(Generic[R]):
                     self._watching.deliver(await self._read_what_others_saw(), monotonic())
                     continue
                 await self._write()
-                hinted = await self._new_hints()
-                if hinted or monotonic() - looked >= 1:
+                hinted = await self._read_hints()
+                self._hinted &= hinted
+                if hinted - self._hinted or monotonic() - looked >= 1:
                     looked = monotonic()
                     await self._look_for_others()
-                for one in hinted & self._refs.keys():
+                for one in (hinted - self._hinted) & self._refs.keys():
+                    self._hinted.add(one)  # not before: if this round fails, the next one takes up the hint
                     self._watching.look_soon(self._refs[one])
 
     async def _lead(self) -> bool:
@@ -382,14 +384,9 @@ class Looks(Generic[R]):
         async with self._database.transaction(reading=True) as connection:
             return {row.id for some in in_parts(ids) for row in await connection.execute(bound.where(attempts.c.id.in_(some)))}
 
-    async def _new_hints(self) -> set[int]:
-        """Return the attempts of whose jobs a webhook told since the last time."""
-        hinted = await self._read_hints()
-        new, self._hinted = hinted - self._hinted, hinted
-        return new
-
     @retry_while_unreachable
     async def _read_hints(self) -> set[int]:
+        """Return the attempts of whose jobs a webhook told."""
         mine = attempts.c.account == self._account, attempts.c.state == AttemptState.BOUND, attempts.c.over_at.is_(None)
         async with self._database.transaction(reading=True) as connection:
             query = sa.select(attempts.c.id).where(*mine, attempts.c.hinted_at.is_not(None))
