@@ -94,6 +94,15 @@ def sandbox() -> Generator[Sandbox]:
         yield running
 
 
+@pytest.fixture
+def slower_clock(sandbox: Sandbox) -> Generator[None]:
+    """The sandbox six times as fast as the world: Genova fails a job that no worker took within 1800 s, which are five minutes then."""
+    before = sandbox.control("GET", "")["clock"]["scale"]
+    sandbox.control("POST", "/clock", {"scale": 6})
+    yield
+    sandbox.control("POST", "/clock", {"scale": before})
+
+
 @pytest.fixture(scope="session")
 def prefect(prefect_server: PrefectServer) -> Generator[str]:
     """The address of a Prefect server's API, which flows that run here use as well."""

@@ -130,6 +130,7 @@ async def test_what_cannot_be_bought_whole_is_refused_before_anything_is_bought(
     assert "genova" not in studio.accounts or studio.jobs("genova") == []
 
 
+@pytest.mark.usefixtures("slower_clock")
 @pytest.mark.parametrize(("by_a_person", "became"), [(True, "cancelled"), (False, "queued")])
 async def test_a_person_who_cancels_ends_what_has_not_started_and_nobody_else_does(
     studio: Studio, by_a_person: bool, became: str
@@ -138,7 +139,7 @@ async def test_a_person_who_cancels_ends_what_has_not_started_and_nobody_else_do
     studio.sandbox.control(
         "POST",
         "/accounts",
-        {"provider": "genova", "account": studio.accounts["genova"]["account"], "settings": {"queue": [60_000, 60_000]}},
+        {"provider": "genova", "account": studio.accounts["genova"]["account"], "settings": {"queue": [1700, 1700]}},
     )
     host = studio.host()
     running = asyncio.create_task(studio.run(PICTURE, host=host, patience=Patience(10_000, 10)))

@@ -50,7 +50,8 @@ def test_a_retake_marked_in_the_gallery_is_bought_with_its_other_seed_and_stands
         steps, labels = (page.locator(one).all_text_contents() for one in (".tile .step", ".label"))
         before, after = (tile(page, one).bounding_box() for one in (kite, second.result[0].assets[0].path))
 
-    assert [job["request"]["seed"] for job in studio.jobs] == [7, 8, 7, 8, 1]
+    *firsts, retake = [job["request"]["seed"] for job in studio.jobs]
+    assert (sorted(firsts), retake) == ([7, 7, 8, 8], 1)  # what is ordered at once comes in any order
     assert second.name == "Completed"
     assert second.message.startswith("1 retake, 1 of it known here; 1 bought, 3 reused, 2 not bought; charged: algovera 1 credit")
     assert steps == ["seed-7-a-red-kite", "seed-8-a-red-kite", "seed-1-a-red-kite", "seed-7-a-cup", "seed-8-a-cup"]

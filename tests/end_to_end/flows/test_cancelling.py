@@ -26,8 +26,8 @@ PROMPT = {"queue": [0, 1], "run": [0, 1], "max_running": None}
 
 @pytest.fixture(scope="module")
 def sandbox() -> Generator[Sandbox]:
-    """A sandbox ten times as fast as the world: jobs wait for minutes, and the clock is moved on when they should not."""
-    with running_sandbox('{"clock_scale": 10, "size": 128}') as running:
+    """A sandbox five times as fast as the world: jobs wait for longer than a test lasts, and the clock is moved on when they should not."""
+    with running_sandbox('{"clock_scale": 5, "size": 128}') as running:
         yield running
 
 

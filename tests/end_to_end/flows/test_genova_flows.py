@@ -75,6 +75,7 @@ async def test_the_json_form_of_the_download_is_followed_with_the_key_to_its_own
     assert genova.sandbox.leaked(genova.account) == 0
 
 
+@pytest.mark.usefixtures("slower_clock")
 async def test_a_long_video_whose_process_dies_twice_is_one_job_one_file_one_charge(genova: Studio) -> None:
     genova.change(settings={"run": [1200, 1200], "queue": [1, 1]})
     parameters = {"name": "videos", "shots": [{"prompt": "a glacier through the year"}], **genova.parameters}

@@ -63,8 +63,9 @@ async def test_parts_are_bought_once_though_one_is_killed_and_the_whole_waits_wi
     )
 
 
+@pytest.mark.usefixtures("slower_clock")
 async def test_a_person_who_cancels_the_whole_cancels_its_parts(prefect: str, pool: str, genova: Studio) -> None:
-    genova.change(settings={"queue": [3000, 3000], "run": [10, 10]})
+    genova.change(settings={"queue": [1700, 1700]})
     parameters = {"name": "many", "prompts": ["cup 1", "cup 2"], "items_per_run": 1, **genova.parameters}
     whole = await start(prefect, pool, small_parts, parameters, module="benchmarks.small_parts")
     await until(lambda: whole.state == "Suspended" and genova.waited_for == 2)

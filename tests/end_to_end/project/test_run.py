@@ -123,6 +123,7 @@ def state(api: str, name: str) -> str:
     return httpx.post(f"{api}/flow_runs/filter", json=wish).raise_for_status().json()[0]["state"]["name"]
 
 
+@pytest.mark.usefixtures("slower_clock")
 def test_ctrl_c_cancels_the_run_and_takes_back_what_has_not_started(genova: Studio, prefect: str) -> None:
     with terminal(*waiting(genova), "--name", genova.name, cwd=PROJECT, PREFECT_API_URL=prefect) as screen:
         screen.read_until("queued")
@@ -151,6 +152,7 @@ def test_a_second_ctrl_c_ends_at_once(genova: Studio, prefect: str) -> None:
     assert "Cancelled." not in screen.shown
 
 
+@pytest.mark.usefixtures("slower_clock")
 def test_a_supervisors_stop_takes_nothing_back(genova: Studio, prefect: str) -> None:
     with terminal(*waiting(genova), cwd=PROJECT, PREFECT_API_URL=prefect) as screen:
         screen.read_until("queued")
