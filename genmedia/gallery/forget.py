@@ -161,7 +161,9 @@ async def forget(store: Store, journal: Journal, traces: Traces) -> None:
     """
     # A process that fetches its files at this moment is waited for: the files that it stores go too.
     attempt = traces.attempt
-    busy = journal.claimed(attempt.id) if attempt and attempt.state.live else nullcontext()
+    busy = (
+        journal.claimed(attempt.id, attempt.remote_id) if attempt and attempt.remote_id and attempt.state.live else nullcontext()
+    )
     async with busy:
         await _clear_away(store, journal, await find_traces(store, journal, traces.path))
 

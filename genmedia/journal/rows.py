@@ -175,10 +175,14 @@ def is_intended(attempt: Attempt) -> tuple[sa.ColumnElement[bool], ...]:
     return attempts.c.id == attempt.id, attempts.c.state == AttemptState.INTENDED
 
 
-def is_ending(attempt_id: int, job_id: str | None = None) -> tuple[sa.ColumnElement[bool], ...]:
-    """Return the conditions for this attempt, if its job may be ended: it is bound (to this job, if given), and no process works on it."""
-    bound = attempts.c.id == attempt_id, attempts.c.state == AttemptState.BOUND, attempts.c.owner.is_(None)
-    return bound if job_id is None else (*bound, attempts.c.remote_id == job_id)
+def is_of(attempt_id: int, job_id: str) -> tuple[sa.ColumnElement[bool], ...]:
+    """Return the conditions for this attempt, if it still has this job: one whose job was never started may be bought as another."""
+    return attempts.c.id == attempt_id, attempts.c.remote_id == job_id
+
+
+def is_ending(attempt_id: int, job_id: str) -> tuple[sa.ColumnElement[bool], ...]:
+    """Return the conditions for this attempt, if this job of it may be ended: it is bound, and no process works on it."""
+    return *is_of(attempt_id, job_id), attempts.c.state == AttemptState.BOUND, attempts.c.owner.is_(None)
 
 
 def as_row(asset: StoredAsset) -> dict[str, Any]:

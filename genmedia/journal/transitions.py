@@ -29,6 +29,7 @@ from genmedia.journal.rows import (
     as_row,
     is_ending,
     is_intended,
+    is_of,
     know,
     new_attempt,
     note_interest,
@@ -246,7 +247,7 @@ class Transitions(Reading):
         async with self._database.transaction(waking=True) as connection:
             await connection.execute(attempts.update().where(*which, *new).values(hinted_at=Now()))
 
-    async def unbind(self, attempt_id: int, job_id: str | None = None) -> bool:
+    async def unbind(self, attempt_id: int, job_id: str) -> bool:
         """Write down that the job of an attempt was never started, so that it is still to buy; return False when it has changed.
 
         Args:
@@ -274,34 +275,40 @@ class Transitions(Reading):
         """Write down that an attempt is in doubt: it is not known if it was bought; its price counts as spent."""
         await self._let_go(attempt.owner, *is_intended(attempt), state=AttemptState.IN_DOUBT, reason=reason)
 
-    async def charge(self, attempt_id: int, charged: float | None) -> None:
+    async def charge(self, attempt_id: int, job_id: str, charged: float | None) -> None:
         """Write down the charge of a remote job, unless it is there already; a charge that is no amount stays unknown.
 
         While the charge is unknown, the reserved amount counts. A charge above it holds the account; see `Attempt.excess`.
-        """
-        await self._tell(attempt_id, {"charged": amount(charged)})
 
-    async def end(self, attempt_id: int, ran: float | None = None, charged: float | None = None) -> None:
+        Args:
+            attempt_id: The id of the attempt.
+            job_id: See `unbind`.
+            charged: The charge; None if it is unknown.
+        """
+        await self._tell(attempt_id, job_id, {"charged": amount(charged)})
+
+    async def end(self, attempt_id: int, job_id: str, ran: float | None = None, charged: float | None = None) -> None:
         """Write down that the remote job was seen ended: its slot is free, also while its files are still fetched.
 
         Args:
             attempt_id: The id of the attempt.
+            job_id: See `unbind`.
             ran: Seconds that it ran, from which the running times of such jobs are learned; None if that is unknown.
             charged: Its charge; see `charge`.
         """
-        await self._tell(attempt_id, {"over_at": Clock(), "ran": ran, "charged": amount(charged)})
+        await self._tell(attempt_id, job_id, {"over_at": Clock(), "ran": ran, "charged": amount(charged)})
 
     @retry_while_unreachable
-    async def _tell(self, attempt_id: int, told: Mapping[str, Any]) -> None:
+    async def _tell(self, attempt_id: int, job_id: str, told: Mapping[str, Any]) -> None:
         """Write down what is known of a remote job, except what is there already; None for what is unknown."""
         known = {name: sa.func.coalesce(attempts.c[name], value) for name, value in told.items() if value is not None}
         async with self._database.transaction(waking="over_at" in known) as connection:
             if known and (attempt := await read_attempt(connection, attempt_id)):
                 await self._database.lock(connection, attempt.account)
-                change = attempts.update().where(attempts.c.id == attempt_id).values(known).returning(attempts.c.charged)
-                charged = (await connection.execute(change)).scalar_one()
-                if attempt.charged is None:
-                    await hold_after_excess(connection, replace(attempt, charged=charged))
+                change = attempts.update().where(*is_of(attempt_id, job_id)).values(known).returning(attempts.c.charged)
+                told_of = (await connection.execute(change)).one_or_none()
+                if told_of and attempt.charged is None:
+                    await hold_after_excess(connection, replace(attempt, charged=told_of.charged))
 
     async def report(self, attempt_id: int, run: str = "") -> float | None:
         """Return the cost of a remote job for one run to report: the run that bought it, as long as it waits for it; else the first to ask.
@@ -325,9 +332,9 @@ class Transitions(Reading):
                 return run, row[0]
             return (await connection.execute(sa.select(attempts.c.run).where(mine))).scalar_one(), 0.0
 
-    async def note(self, attempt_id: int, said: str) -> None:
-        """Write down the last answer of the provider about a job that gave no file."""
-        await self._update(attempts.c.id == attempt_id, last_answer=cut(clean_text(redact(said)), SAID_CHARACTERS))
+    async def note(self, attempt_id: int, job_id: str, said: str) -> None:
+        """Write down the last answer of the provider about a job that gave no file. `job_id`: see `unbind`."""
+        await self._update(*is_of(attempt_id, job_id), last_answer=cut(clean_text(redact(said)), SAID_CHARACTERS))
 
     async def want(self, attempt_id: int, run: str) -> Attempt:
         """Write down that a run waits for an attempt: as long as the run lives, no other cancels the job. Return the attempt."""
@@ -382,12 +389,12 @@ class Transitions(Reading):
             return (await connection.execute(attempts.update().where(*mine).values(ended))).rowcount == 1
 
     @asynccontextmanager
-    async def claimed(self, attempt_id: int, job_id: str | None = None) -> AsyncGenerator[Attempt]:
+    async def claimed(self, attempt_id: int, job_id: str) -> AsyncGenerator[Attempt]:
         """Claim an attempt that was bought, so that no other process works on it inside the block; wait while another one does.
 
         Args:
             attempt_id: The id of the attempt.
-            job_id: The job that it was bought as; None for whatever job it has.
+            job_id: The job that it was bought as.
 
         Raises:
             SupersededError: The attempt was given up meanwhile, and another attempt answers for its submission, or none does; or it has
@@ -397,7 +404,7 @@ class Transitions(Reading):
         try:
             while (attempt := await self._claim(attempt_id, claim)) is None:  # noqa: ASYNC110 # another process may give it up
                 await asyncio.sleep(CLAIM_SECONDS)
-            if job_id is not None and attempt.remote_id != job_id:
+            if attempt.remote_id != job_id:
                 raise SupersededError(f"it has another job than {job_id} by now")
             yield attempt
         finally:
@@ -438,7 +445,7 @@ class Transitions(Reading):
             if rows:
                 await connection.execute(assets.insert(), rows)
 
-    async def cancel(self, attempt_id: int, job_id: str | None = None) -> bool:
+    async def cancel(self, attempt_id: int, job_id: str) -> bool:
         """Write down that a person cancelled the remote job; return False when its files are in the store, or a process fetches them.
 
         Args:
@@ -448,14 +455,14 @@ class Transitions(Reading):
         ended = {"state": AttemptState.CANCELLED, **ENDED, "reason": "a person cancelled it"}
         return await self._update(*is_ending(attempt_id, job_id), **ended)
 
-    async def vanish(self, attempt_id: int, reason: str, buyer: Buyer, job_id: str | None = None) -> bool:
+    async def vanish(self, attempt_id: int, job_id: str, reason: str, buyer: Buyer) -> bool:
         """Write down that the provider no longer knows the job; an attempt whose job a person named is in doubt again: the id may be wrong.
 
         Args:
             attempt_id: The id of the attempt.
+            job_id: See `unbind`.
             reason: Result of the looks.
             buyer: The buyer that looked for it.
-            job_id: See `unbind`.
 
         Returns:
             True if it is in doubt.
@@ -464,14 +471,15 @@ class Transitions(Reading):
             OtherKeyError: The job was looked for with another key than the one that bought it; nothing is written down.
         """
         (await self.attempt(attempt_id)).check_absence(buyer, reason)
+        await self.note(attempt_id, job_id, reason)
         named = (*is_ending(attempt_id, job_id), attempts.c.reason == NAMED)
         again = {"state": AttemptState.IN_DOUBT, "remote_id": None, "seen": None, "reason": f"{NAMED}, but {reason}"}
         doubtful = await self._update(*named, **again)
         if not doubtful:
-            await self.fail(attempt_id, reason, job_id=job_id)
+            await self.fail(attempt_id, job_id, reason)
         return doubtful
 
-    async def end_refused(self, attempt_id: int, reason: str, job_id: str | None = None) -> None:
+    async def end_refused(self, attempt_id: int, job_id: str, reason: str) -> None:
         """Write down that the remote job ended because the provider refuses to make what was asked for. `job_id`: see `unbind`.
 
         The account is not held for such a job.
@@ -480,16 +488,16 @@ class Transitions(Reading):
         await self._update(*is_ending(attempt_id, job_id), **ended)
 
     @retry_while_unreachable
-    async def fail(self, attempt_id: int, reason: str, spare: float | None = None, job_id: str | None = None) -> bool:
+    async def fail(self, attempt_id: int, job_id: str, reason: str, spare: float | None = None) -> bool:
         """Write down that the remote job ended without a result; return False when its files are in the store, or a process fetches them.
 
         An account that pays only for failures is held by that; see `hold_after_failures`.
 
         Args:
             attempt_id: The id of the attempt.
+            job_id: See `unbind`.
             reason: The reason.
             spare: Most that the run may spend beyond its plan, if the job is given up in order to buy it again; None for no limit.
-            job_id: See `unbind`.
 
         Raises:
             BudgetError: With this cost, the run would spend more than `spare` beyond its plan; nothing is written down.

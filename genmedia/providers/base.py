@@ -123,10 +123,9 @@ async def looking_for(journal: Journal, client: ProviderClient, attempt_id: int,
     try:
         yield
     except JobVanishedError as error:
-        doubtful = await journal.vanish(attempt_id, error.what, client.buyer, job_id)
+        doubtful = await journal.vanish(attempt_id, job_id, error.what, client.buyer)
         if not doubtful and (await journal.attempt(attempt_id)).remote_id != job_id:
             raise SupersededError(f"{error.what}, and another run has taken it up anew", job=error.job) from None
-        await journal.note(attempt_id, error.what)
         if doubtful:
             raise InDoubtError(f"{NAMED}, but {error.what}", job=error.job) from None
         raise

@@ -175,7 +175,7 @@ async def _give_up(assets: Assets, purchase: Purchase, error: MediaError, spare:
     """
     try:
         async with assets.get_journal() as journal:
-            if not await journal.fail(purchase.attempt, f"refused: {error.what}", spare, purchase.job_id):
+            if not await journal.fail(purchase.attempt, purchase.job_id, f"refused: {error.what}", spare):
                 return False, error.charged
             return True, together(error.charged, await journal.report(purchase.attempt, purchase.order.purpose.run))
     except BudgetError:

@@ -239,13 +239,13 @@ def refused(order: Order, what: str, *, money: str, job_id: str = "") -> Content
 
 async def end_without_result(journal: Journal, purchase: Purchase, job: Job, run: str = "") -> float | None:
     """Write down that a job ended and gave nothing; return the part of its cost that this run reports; see `Journal.report`."""
-    attempt_id = purchase.attempt
-    await journal.charge(attempt_id, job.charged_in((await journal.attempt(attempt_id)).unit))
-    await journal.note(attempt_id, job.said)
+    attempt_id, job_id = purchase.attempt, purchase.job_id
+    await journal.charge(attempt_id, job_id, job.charged_in((await journal.attempt(attempt_id)).unit))
+    await journal.note(attempt_id, job_id, job.said)
     if job.content_refused:
-        await journal.end_refused(attempt_id, job.error, purchase.job_id)
+        await journal.end_refused(attempt_id, job_id, job.error)
     else:
-        await journal.fail(attempt_id, job.error or job.status, job_id=purchase.job_id)
+        await journal.fail(attempt_id, job_id, job.error or job.status)
     return await journal.report(attempt_id, run)
 
 

@@ -35,5 +35,5 @@ async def cancel(journal: Journal, client: ProviderClient, attempt_id: int, canc
         return False  # it has begun or ended; a look tells which
     if job is None or job.status is not JobStatus.CANCELLED:
         return False
-    await journal.charge(attempt_id, job.charged_in(attempt.unit))
+    await journal.charge(attempt_id, attempt.remote_id, job.charged_in(attempt.unit))
     return await journal.cancel(attempt_id, attempt.remote_id)

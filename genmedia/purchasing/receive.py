@@ -90,14 +90,14 @@ async def receive_outputs(client: ProviderClient, store: Store, journal: Journal
         StoreError: The store refused.
         JournalError: The journal cannot be written.
     """
-    await journal.end(purchase.attempt, job.ran, job.charged_in(purchase.order.unit))
+    await journal.end(purchase.attempt, purchase.job_id, job.ran, job.charged_in(purchase.order.unit))
     try:
         async with at_desk(client, journal), journal.claimed(purchase.attempt, purchase.job_id) as attempt:
             stored = await _receive_all(client, store, journal, purchase, job, attempt)
     except GenmediaError as error:
         if not isinstance(error, StoreError | SupersededError | JournalError):
             with suppress(JournalError):  # the cause has to be told
-                await journal.note(purchase.attempt, f"{job.said}, then: {error.what}")
+                await journal.note(purchase.attempt, purchase.job_id, f"{job.said}, then: {error.what}")
         if not isinstance(error, JournalError):
             error.charged = await journal.report(purchase.attempt, purchase.order.purpose.run)
             error.money = " ".join(filter(None, (error.money, say_excess(await journal.attempt(purchase.attempt)))))

@@ -172,7 +172,7 @@ async def _fetched(journal: Journal, store: Store, client: ProviderClient, attem
     except InDoubtError as error:
         return Harvested(attempt, Fate.IN_DOUBT, error.what)
     if job.status is JobStatus.UNSTARTED:
-        return await _taken_back(journal, client, attempt)
+        return await _taken_back(journal, client, attempt, purchase.job_id)
     if job.status is JobStatus.SUCCEEDED:
         received = await receive_outputs(client, store, journal, purchase, job)
         return Harvested(attempt, Fate.STORED, assets=received.assets)
@@ -180,9 +180,9 @@ async def _fetched(journal: Journal, store: Store, client: ProviderClient, attem
     return Harvested(attempt, Fate.REFUSED if job.content_refused else Fate.FAILED, job.error or job.status)
 
 
-async def _taken_back(journal: Journal, client: ProviderClient, attempt: Attempt) -> Harvested:
+async def _taken_back(journal: Journal, client: ProviderClient, attempt: Attempt, job_id: str) -> Harvested:
     """Write down that the job of an attempt was never started, and settle the attempt: nothing was bought."""
-    if not await journal.unbind(attempt.id, attempt.remote_id):
+    if not await journal.unbind(attempt.id, job_id):
         return Harvested(attempt, Fate.IN_HAND)
     settled = await _settled(journal, client, await journal.attempt(attempt.id))
     fates = {AttemptState.REFUSED: Fate.NOT_BOUGHT, AttemptState.BOUND: Fate.RUNNING}  # it may be started at that moment

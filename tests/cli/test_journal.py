@@ -95,7 +95,7 @@ async def test_what_is_written_off_counts_as_spent(folder: Path) -> None:
 async def test_what_is_paid_for_and_gives_no_file_is_listed_and_written_off(folder: Path) -> None:
     nothing = genmedia("journal", "--paid-without-file", "--folder", str(folder)).stdout
     async with Journal.lease(Place(str(folder)).journal_url()) as journal:
-        await journal.note(2, "no outputs; token=sk_live_planted")
+        await journal.note(2, "job-7", "no outputs; token=sk_live_planted")
 
     (told,) = listed(folder, "--paid-without-file")
     table = genmedia("journal", "--paid-without-file", "--folder", str(folder), COLUMNS="200").stdout

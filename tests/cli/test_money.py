@@ -33,7 +33,7 @@ async def folder(tmp_path: Path) -> Path:
         attempt = await journal.intend(ORDER, datetime.now(UTC))
         assert attempt
         await journal.bind(attempt, "job")
-        await journal.charge(attempt.id, 4)
+        await journal.charge(attempt.id, "job", 4)
     return tmp_path
 
 
@@ -106,8 +106,8 @@ async def test_each_purchase_has_a_line_with_what_a_claim_for_a_refund_needs(fol
         other = await journal.intend(replace(ORDER, take=2, purpose=purpose), datetime.now(UTC))
         assert other
         await journal.bind(other, "=job-2")
-        await journal.note(other.id, "it gave nothing")
-        await journal.fail(other.id, "@the brush broke")
+        await journal.note(other.id, "=job-2", "it gave nothing")
+        await journal.fail(other.id, "=job-2", "@the brush broke")
         refused = await journal.intend(replace(ORDER, take=3), datetime.now(UTC))
         assert refused
         await journal.refuse(refused, "no credits")

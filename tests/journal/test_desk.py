@@ -37,6 +37,10 @@ async def another(url: str) -> AsyncGenerator[Journal]:
         yield journal
 
 
+def job_of(attempt: Attempt) -> str:
+    return f"job-{attempt.request['prompt']}"
+
+
 def slots_of(journal: Journal, open_jobs: int | None) -> Slots:
     return Slots(journal._database, str(PAYER), open_jobs)  # pyright: ignore[reportPrivateUsage] # as its desk has them
 
@@ -51,7 +55,7 @@ async def buy(journal: Journal, name: str, slots: Slots) -> Attempt:
     while attempt is None:
         async with slots.claimed(name):
             attempt = await journal.intend(order(name), datetime.now(UTC), open_jobs=slots.limit)
-    await journal.bind(attempt, f"job-{name}")
+    await journal.bind(attempt, job_of(attempt))
     return attempt
 
 
@@ -63,11 +67,12 @@ async def test_a_slot_is_free_when_its_job_is_seen_ended_by_whomever(journal: Jo
     done, _ = await asyncio.wait(waiting, timeout=0.5)
     assert not done
 
-    await another.end(first.id)
+    await another.end(first.id, job_of(first))
     done, left = await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
 
     assert len(done) == 1
-    await journal.fail(next(iter(done)).result().id, "it failed")
+    ended = next(iter(done)).result()
+    await journal.fail(ended.id, job_of(ended), "it failed")
     await asyncio.gather(*left)
 
 
@@ -112,7 +117,7 @@ async def test_doubts_hold_slots_but_never_all_of_them(journal: Journal) -> None
     done, _ = await asyncio.wait({waiting}, timeout=0.5)
 
     assert not done, "one doubt and one job"
-    await journal.end(third.id)
+    await journal.end(third.id, job_of(third))
     await waiting
 
 
@@ -129,8 +134,8 @@ async def test_an_intent_of_long_ago_counts_as_a_doubt(journal: Journal, url: st
 async def test_a_job_that_was_never_started_takes_a_slot_again_when_it_is_started(journal: Journal) -> None:
     slots = slots_of(journal, 1)
     attempt = await buy(journal, "first", slots)
-    await journal.end(attempt.id)
-    assert await journal.unbind(attempt.id)
+    await journal.end(attempt.id, job_of(attempt))
+    assert await journal.unbind(attempt.id, job_of(attempt))
 
     assert await journal.intend(order("second"), datetime.now(UTC), open_jobs=1) is None
 
@@ -149,7 +154,7 @@ async def test_no_more_jobs_are_open_than_allowed(journal: Journal, another: Jou
         most = max(most, under_way)
         await asyncio.sleep(0.3)
         under_way -= 1
-        await mine.end(attempt.id)
+        await mine.end(attempt.id, job_of(attempt))
 
     await asyncio.gather(*(job(number) for number in range(12)))
 
@@ -295,13 +300,13 @@ async def test_a_run_of_a_higher_rank_gets_the_next_slot_in_whatever_process(jou
         with ranked(rank):
             attempt = await buy(process, name, slots)
         bought.append(name)
-        await process.end(attempt.id)
+        await process.end(attempt.id, job_of(attempt))
 
     wanted = [asyncio.create_task(want(journal, usual, f"usual {one}", 0)) for one in range(3)]
     await asyncio.sleep(0.3)
     wanted.append(asyncio.create_task(want(another, first, "a person's", 1)))
     await asyncio.sleep(0.3)
-    await journal.end(held.id)
+    await journal.end(held.id, job_of(held))
     await asyncio.gather(*wanted)
 
     assert bought == ["a person's", "usual 0", "usual 1", "usual 2"]
@@ -337,7 +342,7 @@ async def test_a_process_that_waited_and_is_gone_holds_up_nobody(
     await asyncio.sleep(0.3)
     await end_task(waiting)  # without a word to the journal, as a process that is killed
 
-    await journal.end(held.id)
+    await journal.end(held.id, job_of(held))
 
     await buy(journal, "next", slots)
 
@@ -351,7 +356,7 @@ async def test_who_waits_is_woken_by_a_change_in_another_process(
     await asyncio.sleep(0.5)
     assert not waiting.done()
 
-    await journal.end(held.id)
+    await journal.end(held.id, job_of(held))
 
     await waiting
 
@@ -395,7 +400,7 @@ async def test_who_waits_is_woken_again_after_the_connection_broke(
     waiting = asyncio.create_task(buy(another, "next", slots_of(another, 1)))
     await asyncio.sleep(2 * RECONNECT_SECONDS)
 
-    await journal.end(held.id)
+    await journal.end(held.id, job_of(held))
 
     await waiting
 

@@ -17,8 +17,9 @@ async def run(journal: Journal, number: int, seconds: float | None, size: str = 
     order = Order(account, "image", {"name": number}, 1, "credits", size=size)
     attempt = await journal.intend(order, datetime.now(UTC))
     assert attempt is not None
-    await journal.bind(attempt, f"job-{account.name}-{size}-{number}")
-    await journal.end(attempt.id, seconds)
+    job = f"job-{account.name}-{size}-{number}"
+    await journal.bind(attempt, job)
+    await journal.end(attempt.id, job, seconds)
     return order
 
 
@@ -42,6 +43,7 @@ async def test_a_job_counts_once_with_the_time_that_was_told_first(url: str) -> 
         order = await run(journal, 1, 30)
         attempt = await journal.live_attempt(order.key)
         assert attempt is not None
-        await journal.end(attempt.id, 40)
+        assert attempt.remote_id is not None
+        await journal.end(attempt.id, attempt.remote_id, 40)
 
         assert (await journal.running_times.of(order.work)).seconds == (30,)

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncGenerator, Coroutine, Generator
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -72,7 +73,7 @@ async def test_a_price_or_charge_that_is_no_amount_is_unknown_to_the_journal(jou
     assert (unpriced.price, unpriced.reserved) == (None, None)
 
     attempt = await bought(journal)
-    await journal.charge(attempt.id, told)
+    await journal.charge(attempt.id, "job-1", told)
 
     assert (await journal.attempt(attempt.id)).at_stake == 3, "the reserve stays"
 
@@ -180,11 +181,11 @@ async def test_work_that_is_cancelled_while_it_claims_an_attempt_leaves_it_to_th
     attempt = await bought(journal)
 
     async def work() -> None:
-        async with journal.claimed(attempt.id):
+        async with journal.claimed(attempt.id, "job-1"):
             pass
 
     await cancelled_at_the_lock(url, work())
-    async with journal.claimed(attempt.id) as mine:
+    async with journal.claimed(attempt.id, "job-1") as mine:
         assert mine.id == attempt.id
 
 
@@ -193,7 +194,7 @@ async def test_one_piece_of_work_at_a_time_holds_what_was_bought(journal: Journa
     held: list[int] = []
 
     async def work() -> None:
-        async with journal.claimed(attempt.id) as mine:
+        async with journal.claimed(attempt.id, "job-1") as mine:
             assert mine.owner
             held.append(1)
             await asyncio.sleep(0)
@@ -208,7 +209,7 @@ import asyncio, sys
 from genmedia.journal import Journal
 
 async def main():
-    async with Journal.lease(sys.argv[1]) as journal, journal.claimed(int(sys.argv[2])):
+    async with Journal.lease(sys.argv[1]) as journal, journal.claimed(int(sys.argv[2]), "job-1"):
         print("mine", flush=True)
         await asyncio.Future()
 
@@ -221,7 +222,7 @@ async def test_what_a_dead_process_held_is_held_by_the_next(url: str, journal: J
     with Program(_CLAIMS, url, attempt.id) as holder:
         assert holder.line() == "mine\n"
 
-    async with journal.claimed(attempt.id) as mine:
+    async with journal.claimed(attempt.id, "job-1") as mine:
         await journal.store(mine, [ASSET])
 
     assert [asset.path for asset in await journal.assets(attempt.id)] == ["a/b/c.png"]
@@ -229,31 +230,36 @@ async def test_what_a_dead_process_held_is_held_by_the_next(url: str, journal: J
 
 async def test_what_is_seen_of_a_job_that_an_attempt_no_longer_has_changes_nothing(journal: Journal) -> None:
     attempt = await bought(journal)
+    before = await journal.attempt(attempt.id)
 
     assert not await journal.unbind(attempt.id, "job-0")
-    assert not await journal.fail(attempt.id, "it burst", job_id="job-0")
+    assert not await journal.fail(attempt.id, "job-0", "it burst")
     assert not await journal.cancel(attempt.id, "job-0")
-    assert not await journal.vanish(attempt.id, "gone", NOBODY, "job-0")
-    await journal.end_refused(attempt.id, "not that", "job-0")
+    assert not await journal.vanish(attempt.id, "job-0", "gone", NOBODY)
+    await journal.end_refused(attempt.id, "job-0", "not that")
+    await journal.charge(attempt.id, "job-0", 400)
+    await journal.note(attempt.id, "job-0", "it burst")
+    await journal.end(attempt.id, "job-0", 30, 400)
     with pytest.raises(SupersededError, match="another job than job-0"):
         async with journal.claimed(attempt.id, "job-0"):
             pass
 
-    now = await journal.attempt(attempt.id)
-    assert (now.state, now.remote_id, now.owner) == (AttemptState.BOUND, "job-1", None)
+    assert await journal.attempt(attempt.id) == before
+    assert await journal.money.holds() == []
+    assert await journal.intend(replace(ORDER, take=2), datetime.now(UTC), open_jobs=1) is None, "its slot is not free"
 
 
 async def test_files_of_a_job_that_was_given_up_are_not_written_down(journal: Journal) -> None:
     attempt = await bought(journal)
-    async with journal.claimed(attempt.id) as mine:
-        assert not await journal.fail(attempt.id, "refused"), "somebody fetches its files"
+    async with journal.claimed(attempt.id, "job-1") as mine:
+        assert not await journal.fail(attempt.id, "job-1", "refused"), "somebody fetches its files"
         await journal.release(mine)
-        assert await journal.fail(attempt.id, "refused")
+        assert await journal.fail(attempt.id, "job-1", "refused")
         with pytest.raises(SupersededError):
             await journal.store(mine, [ASSET])
 
     with pytest.raises(SupersededError, match="given up meanwhile: refused"):
-        async with journal.claimed(attempt.id):
+        async with journal.claimed(attempt.id, "job-1"):
             pass
     assert await journal.assets(attempt.id) == []
 

@@ -227,7 +227,7 @@ async def test_a_look_that_began_before_its_job_was_bound_is_not_believed(proces
 
     async def ask(refs: frozenset[str]) -> Look[str]:
         del refs
-        assert await first.journal.unbind(attempt.id)
+        assert await first.journal.unbind(attempt.id, "job-1")
         await first.journal.bind(attempt, "job-1")
         return Look({"job-1": Job("job-1", JobStatus.UNSTARTED)})
 
@@ -253,7 +253,7 @@ async def test_where_another_run_has_brought_a_job_to_its_end_it_is_asked_for_on
     attempt = await bought(first.journal)
     second.present = {"job-1": done()}
     with second.looks.awaiting(attempt):
-        async with first.journal.claimed(attempt.id) as claimed:
+        async with first.journal.claimed(attempt.id, "job-1") as claimed:
             await first.journal.store(claimed, [])
 
         assert (await second.read("job-1")).jobs == {"job-1": done()}
@@ -265,7 +265,7 @@ async def test_that_another_run_has_brought_a_job_to_its_end_is_found_at_once(pr
     first, second = processes
     attempt = await bought(first.journal)
     with second.looks.awaiting(attempt):
-        async with first.journal.claimed(attempt.id) as claimed:
+        async with first.journal.claimed(attempt.id, "job-1") as claimed:
             await first.journal.store(claimed, [])
         async with asyncio.timeout(60):
             while not second.soon:
@@ -382,7 +382,7 @@ async def test_an_attempt_that_has_ended_keeps_no_hint(journal: Journal, url: st
     attempt = await bought(journal)
     await hint(journal, "job-1")
     assert (await rows(url))[attempt.id].hinted_at
-    async with journal.claimed(attempt.id) as claimed:
+    async with journal.claimed(attempt.id, "job-1") as claimed:
         await journal.store(claimed, [])
     await hint(journal, "job-1")
 

@@ -46,14 +46,14 @@ async def reserve(journal: Journal, number: int, order: Order = ORDER) -> Attemp
 async def fail(journal: Journal, number: int, charged: float | None = None) -> None:
     attempt = await reserve(journal, number)
     await journal.bind(attempt, f"job-{number}")
-    await journal.charge(attempt.id, charged)
-    assert await journal.fail(attempt.id, "it burst")
+    await journal.charge(attempt.id, f"job-{number}", charged)
+    assert await journal.fail(attempt.id, f"job-{number}", "it burst")
 
 
 async def succeed(journal: Journal, number: int) -> None:
     attempt = await reserve(journal, number)
     await journal.bind(attempt, f"job-{number}")
-    async with journal.claimed(attempt.id) as mine:
+    async with journal.claimed(attempt.id, f"job-{number}") as mine:
         await journal.store(mine, [stored_asset(f"mugs/cup/{number}.png")])
 
 
@@ -77,7 +77,7 @@ async def main():
                 order = Order(account, "image", {"name": f"{name}-{number}"}, 1, "credits")
                 attempt = await journal.intend(order, datetime.now(UTC))
                 await journal.bind(attempt, order.request["name"])
-                await journal.charge(attempt.id, 1)
+                await journal.charge(attempt.id, order.request["name"], 1)
             except BudgetError:
                 pass
 
@@ -167,7 +167,7 @@ async def test_what_was_charged_counts_in_place_of_the_price_and_a_refusal_count
     await fail(local, 2, charged=0)
     dear = await reserve(local, 3)
     await local.bind(dear, "job")
-    await local.charge(dear.id, 1.5)
+    await local.charge(dear.id, "job", 1.5)
     await local.money.release(ACCOUNT)
 
     with pytest.raises(BudgetError, match=r"1\.5 are spent"):
@@ -430,7 +430,7 @@ async def test_jobs_that_a_person_cancelled_count_their_price_and_hold_nothing(l
     for number in range(3):
         attempt = await reserve(local, number)
         await local.bind(attempt, f"job-{number}")
-        assert await local.cancel(attempt.id)
+        assert await local.cancel(attempt.id, f"job-{number}")
     assert await local.money.holds() == []
     assert await local.money.spent(ACCOUNT, "credits") == 3
 
@@ -444,12 +444,12 @@ async def test_a_cap_of_no_failures_holds_never(local: Journal) -> None:
 
 async def test_a_run_gives_up_and_buys_again_only_what_its_plan_left(local: Journal) -> None:
     attempts = [await reserve(local, number) for number in range(2)]
-    for attempt in attempts:
-        await local.bind(attempt, f"job-{attempt.id}")
+    for number, attempt in enumerate(attempts):
+        await local.bind(attempt, f"job-{number}")
 
-    assert await local.fail(attempts[0].id, "refused", spare=1)
+    assert await local.fail(attempts[0].id, "job-0", "refused", spare=1)
     with pytest.raises(BudgetError):
-        await local.fail(attempts[1].id, "refused", spare=1)
+        await local.fail(attempts[1].id, "job-1", "refused", spare=1)
     kept = await local.live_attempt(numbered(1).key)
     assert kept is not None
     assert kept.state is AttemptState.BOUND
@@ -458,10 +458,10 @@ async def test_a_run_gives_up_and_buys_again_only_what_its_plan_left(local: Jour
 async def test_a_charge_above_the_reserve_holds_the_account_and_says_of_which_job(journal: Journal) -> None:
     fair, dear = await reserve(journal, 1), await reserve(journal, 2)
     await journal.bind(fair, "job-1")
-    await journal.charge(fair.id, 1 + 1e-12)
+    await journal.charge(fair.id, "job-1", 1 + 1e-12)
     assert await journal.money.holds() == []
     await journal.bind(dear, "job-2")
-    await journal.charge(dear.id, 400)
+    await journal.charge(dear.id, "job-2", 400)
 
     (hold,) = await journal.money.holds()
     assert hold.reason == (await journal.attempt(dear.id)).excess
@@ -470,7 +470,7 @@ async def test_a_charge_above_the_reserve_holds_the_account_and_says_of_which_jo
         await reserve(journal, 3)
 
     await journal.money.release(ACCOUNT)
-    await journal.charge(dear.id, 400)
+    await journal.charge(dear.id, "job-2", 400)
     assert await reserve(journal, 3), "what a person has looked at holds nothing any more"
 
 
@@ -495,12 +495,12 @@ async def test_what_turns_out_dearer_than_planned_is_bought_only_within_what_the
 async def test_what_is_given_up_and_what_turned_out_dearer_share_what_the_plan_left(local: Journal) -> None:
     risen = replace(ORDER, price=3, planned=1, purpose=replace(ORDER.purpose, cap=100, spare=5))
     first, second = await reserve(local, 1, risen), await reserve(local, 2, risen)
-    for attempt in (first, second):
-        await local.bind(attempt, f"job-{attempt.id}")
+    await local.bind(first, "job-1")
+    await local.bind(second, "job-2")
 
     with pytest.raises(BudgetError):
-        await local.fail(first.id, "refused", spare=4)
-    assert await local.fail(first.id, "refused", spare=5)
+        await local.fail(first.id, "job-1", "refused", spare=4)
+    assert await local.fail(first.id, "job-1", "refused", spare=5)
     with pytest.raises(BudgetError, match="leaves 0 credits beyond its plan"):
         await reserve(local, 3, risen)
 
@@ -550,15 +550,15 @@ async def test_of_all_who_wait_for_a_job_one_tells_what_the_ledger_counts(
     attempt = await reserve(journal, 1, replace(ORDER, price=reserved))
     await journal.bind(attempt, "job-1")
     assert await journal.report(attempt.id, attempt.run) == 0, "it is not over, and may still be told"
-    await journal.charge(attempt.id, charged)
+    await journal.charge(attempt.id, "job-1", charged)
     match ends:
         case "stored":
-            async with journal.claimed(attempt.id) as mine:
+            async with journal.claimed(attempt.id, "job-1") as mine:
                 await journal.store(mine, [])
         case "failed":
-            await journal.fail(attempt.id, "it burst")
+            await journal.fail(attempt.id, "job-1", "it burst")
         case _:
-            await journal.vanish(attempt.id, "gone", NOBODY)
+            await journal.vanish(attempt.id, "job-1", "gone", NOBODY)
 
     tellers = await asyncio.gather(*(journal.report(attempt.id, attempt.run) for _ in range(4)))
 
@@ -570,7 +570,7 @@ async def test_of_all_who_wait_for_a_job_one_tells_what_the_ledger_counts(
 async def test_a_charge_that_is_known_before_the_files_are_there_is_told_at_once(local: Journal) -> None:
     attempt = await reserve(local, 1)
     await local.bind(attempt, "job-1")
-    await local.charge(attempt.id, 1)
+    await local.charge(attempt.id, "job-1", 1)
 
     assert [await local.report(attempt.id, attempt.run) for _ in range(2)] == [1, 0]
 
@@ -583,7 +583,7 @@ async def test_the_ledger_tells_what_is_spent_reserved_in_doubt_and_above_the_re
     await reserve(journal, 1, labelled)
     dear = await reserve(journal, 2, labelled)
     await journal.bind(dear, "job-2")
-    await journal.charge(dear.id, 3)
+    await journal.charge(dear.id, "job-2", 3)
     await journal.money.release(ACCOUNT)
     await journal.doubt(await reserve(journal, 3), "lost")
     await journal.refuse(await reserve(journal, 4), "no")
@@ -628,7 +628,7 @@ async def test_a_balance_is_remembered_with_what_the_journal_said_then(journal: 
     assert first is None
     assert (now.charged, now.open) == (0, 1)
     await journal.bind(attempt, "job")
-    await journal.charge(attempt.id, 1)
+    await journal.charge(attempt.id, "job", 1)
 
     before, later = await journal.money.see_balance(ACCOUNT, 95)
 

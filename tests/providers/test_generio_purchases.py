@@ -162,7 +162,7 @@ async def test_what_was_made_and_is_forbidden_now_is_not_started_by_the_next_run
     await (forbid(shop) if forbid is not nothing else nothing())
     if attempt.state is AttemptState.BOUND:
         assert (await waited(shop, attempt)) is JobStatus.UNSTARTED
-        assert await shop.journal.unbind(attempt.id)
+        assert await shop.journal.unbind(attempt.id, attempt.remote_id or "")
 
     assert not await shop.journal.bought([shop.order.key]), "it is still to buy"
     with pytest.raises(error, match=words):

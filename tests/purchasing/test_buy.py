@@ -27,11 +27,11 @@ from genmedia.errors import (
     SettingsError,
     UnlistedError,
 )
-from genmedia.jobs.job import Account
+from genmedia.jobs.job import Account, Job, JobStatus
 from genmedia.journal import Attempt, AttemptState, Journal, Purpose, StoredAsset
 from genmedia.journal.database import NEWEST
 from genmedia.journal.order import Doubt, Order
-from genmedia.purchasing.buy import REPEATS, Outcome, Prepare, Purchase, Submit, buy
+from genmedia.purchasing.buy import REPEATS, Outcome, Prepare, Purchase, Submit, buy, end_without_result
 from genmedia.store import Place
 from genmedia.transport.session import Gate
 from tests.example_assets import stored_asset
@@ -91,7 +91,7 @@ async def purchase(journal: Journal, shop: Shop, order: Order = ORDER, *, has: b
 
 
 async def store(journal: Journal, bought: Purchase, asset: StoredAsset) -> None:
-    async with journal.claimed(bought.attempt) as attempt:
+    async with journal.claimed(bought.attempt, bought.job_id) as attempt:
         await journal.store(attempt, [asset])
 
 
@@ -142,7 +142,7 @@ async def test_of_all_that_see_what_a_job_cost_one_reports_it(journal: Journal) 
     bought = await purchase(journal, Shop())
 
     async def told(cost: float | None) -> float | None:
-        await journal.charge(bought.attempt, cost)
+        await journal.charge(bought.attempt, bought.job_id, cost)
         return await journal.report(bought.attempt)
 
     reported = [await told(cost) for cost in (None, 3, 3, None)]
@@ -155,20 +155,32 @@ async def test_a_run_joins_a_job_that_another_is_at_which_tells_its_cost_until_i
     shop = Shop()
 
     bought, joined = await purchase(journal, shop, first), await purchase(journal, shop, second)
-    await journal.charge(bought.attempt, 3)
+    await journal.charge(bought.attempt, bought.job_id, 3)
     told = [await journal.report(joined.attempt, "second"), await journal.report(bought.attempt, "first")]
 
     assert (bought.outcome, joined.outcome) == (Outcome.BOUGHT, Outcome.JOINED)
     assert told == [0, 3]
 
     left = await purchase(journal, shop, replace(first, take=2))
-    await journal.charge(left.attempt, 3)
+    await journal.charge(left.attempt, left.job_id, 3)
     await journal.leave(left.attempt, "first")
     taken_up = await purchase(journal, shop, replace(second, take=2))
 
     assert taken_up.outcome is Outcome.REATTACHED
     assert await journal.report(taken_up.attempt, "second") == 3
     assert shop.calls == 2
+
+
+async def test_what_is_told_of_a_job_that_its_attempt_no_longer_has_is_not_told_of_the_one_it_has_now(journal: Journal) -> None:
+    bought = await purchase(journal, Shop())
+    stale = replace(bought, job_id="job-0")
+    failed = Job("job-0", JobStatus.FAILED, charged=400, error="the brush broke")
+
+    charged = await end_without_result(journal, stale, failed)
+
+    now = await journal.attempt(bought.attempt)
+    assert (charged, now.charged, now.last_answer, now.state) == (0, None, None, AttemptState.BOUND)
+    assert await journal.money.holds() == []
 
 
 async def test_what_the_store_has_lost_is_fetched_again_from_its_job_and_not_bought(journal: Journal) -> None:
@@ -195,7 +207,7 @@ async def test_many_at_once_in_one_process_buy_one(journal: Journal) -> None:
 async def test_a_failed_attempt_is_followed_by_another_under_a_key_of_its_own(journal: Journal) -> None:
     shop = Shop()
     first = await purchase(journal, shop)
-    await journal.fail(first.attempt, "model_timeout")
+    await journal.fail(first.attempt, first.job_id, "model_timeout")
 
     second = await purchase(journal, shop)
 

@@ -67,7 +67,7 @@ async def answered(studio: Studio, count: int, **answer: str) -> str:
 async def test_what_is_paid_for_and_gives_no_file_is_written_off_in_the_form(studio: Studio) -> None:
     async with studio_journal(studio) as journal:
         await journal.acquit(await journal.attempt(1), "a person says that it was not bought")
-        await journal.note(2, "no outputs are named")
+        await journal.note(2, "anothers", "no outputs are named")
     running = asyncio.create_task(run_here(resolutions, {"store": studio.name}))
 
     first = await answered(studio, 1, became="it was not bought")
