@@ -14,7 +14,7 @@ from uuid import uuid4
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from genmedia.concurrency import Line, set_within
+from genmedia.concurrency import Line, Signal, set_within
 from genmedia.errors import JournalError
 from genmedia.journal.database import Clock, Database, Now, retry_while_unreachable
 from genmedia.journal.looks import TICK_SECONDS, Looks, R
@@ -52,7 +52,7 @@ GROWTH = 15
 """Minutes in which a limit that was cut doubles; it grows by six requests a minute at least."""
 
 ORDERS = 16
-"""Most orders of a process that are looked up and bought at once at an account: the first is bought before the last is looked up."""
+"""Most orders of one rank that a process looks up and buys at once at an account: the first is bought before the last is looked up."""
 
 SETTLED_SECONDS = 2 * ANSWER_SECONDS
 """Age from which an intent is one whose process is gone, in seconds: the answer to a purchase has come by then."""
@@ -369,6 +369,33 @@ class Slots:
             await self._place.leave(connection)
 
 
+class Entrance:
+    """Lets `ORDERS` orders of this process in at once, the highest rank first. An order waits for none of a lower rank that is inside."""
+
+    def __init__(self) -> None:
+        self._line = Line()
+        self._inside = Counter[float]()  # by rank
+        self._left = Signal()
+
+    @asynccontextmanager
+    async def entered(self) -> AsyncGenerator[None]:
+        """Wait until an order of the block's rank may come in; it is inside while the block runs."""
+        rank = own_rank()
+        with self._line.joined(rank) as front:
+            while True:
+                await front.wait()
+                left = self._left.ahead
+                if sum(number for other, number in self._inside.items() if other >= rank) < ORDERS:
+                    break
+                await left.wait()
+            self._inside[rank] += 1
+        try:
+            yield
+        finally:
+            self._inside -= Counter([rank])
+            self._left.fire()
+
+
 class Desk(Generic[R]):
     """What all processes that use an account share; get it with `genmedia.providers.base.at_desk`.
 
@@ -376,14 +403,14 @@ class Desk(Generic[R]):
         slots: The slots of its open jobs.
         window: The requests that it may send in 60 seconds.
         looks: What was seen of its jobs.
-        entrance: Lets so many orders of this process in at once.
+        entrance: Where orders of this process wait until they are looked up and bought.
     """
 
     def __init__(self, slots: Slots, window: SharedWindow, looks: Looks[R]) -> None:
         self.slots = slots
         self.window = window
         self.looks = looks
-        self.entrance = asyncio.Semaphore(ORDERS)
+        self.entrance = Entrance()
 
     async def aclose(self) -> None:
         """Leave what this process did for the others to them."""

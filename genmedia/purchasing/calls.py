@@ -67,7 +67,7 @@ async def meet_order(client: ProviderClient, assets: Assets, order: Order, deliv
             await terms.make_ready()
             return await deliver(held)
 
-        async with at_desk(client, journal) as desk, desk.entrance:
+        async with at_desk(client, journal) as desk, desk.entrance.entered():
             return await buy(
                 journal,
                 order,

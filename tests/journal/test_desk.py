@@ -1,6 +1,7 @@
 """What all processes share that use an account: the slots of its open jobs, and the requests that it may send in a minute."""
 
 import asyncio
+from collections import Counter
 from collections.abc import AsyncGenerator
 from contextlib import AsyncExitStack
 from datetime import UTC, datetime, timedelta
@@ -13,7 +14,7 @@ from genmedia.concurrency import end_task, set_within
 from genmedia.jobs.job import Account
 from genmedia.journal import Attempt, Journal
 from genmedia.journal.database import RECONNECT_SECONDS
-from genmedia.journal.desk import SETTLED_SECONDS, SharedWindow, Slots
+from genmedia.journal.desk import ORDERS, SETTLED_SECONDS, Entrance, SharedWindow, Slots
 from genmedia.journal.order import Order
 from genmedia.journal.tables import attempts
 from genmedia.transport.pace import WINDOW_SECONDS, Pace, ranked
@@ -329,6 +330,29 @@ async def test_requests_of_a_run_of_a_higher_rank_go_first_in_whatever_process(j
     await asyncio.gather(*wanted)
 
     assert order == ["a person's", "usual"]
+
+
+async def test_an_order_of_a_higher_rank_waits_for_none_of_a_lower_one_at_the_entrance() -> None:
+    entrance, leave = Entrance(), asyncio.Event()
+    entered: list[str] = []
+
+    async def order(name: str, rank: float) -> None:
+        with ranked(rank):
+            async with entrance.entered():
+                entered.append(name)
+                await leave.wait()
+
+    usual = [asyncio.create_task(order("usual", 0)) for _ in range(ORDERS + 1)]
+    await asyncio.sleep(0)
+    first = [asyncio.create_task(order("first", 1)) for _ in range(ORDERS + 1)]
+    async with asyncio.timeout(10):
+        while entered.count("first") < ORDERS:
+            await asyncio.sleep(0)
+    assert Counter(entered) == {"usual": ORDERS, "first": ORDERS}, "and no more of each"
+
+    leave.set()
+    await asyncio.gather(*usual, *first)
+    assert entered[2 * ORDERS :] == ["first", "usual"]
 
 
 async def test_a_process_that_waited_and_is_gone_holds_up_nobody(
