@@ -5,6 +5,7 @@ from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, 
 from contextlib import nullcontext
 from dataclasses import dataclass, field, replace
 from time import monotonic
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from genmedia.campaign.brief import OnFailure
@@ -153,7 +154,7 @@ async def survey(
     feeders = {name for run in runs for name in run.feeds}
     found, outputs, faults = Survey([], {}, {}), dict[str, Outputs](), list[Fault]()
     wished: set[str] = set()
-    for wave in _waves(runs):
+    for wave in waves(runs):
         asked: list[tuple[PlannedStep, Order]] = []
         for run in wave:
             try:
@@ -198,7 +199,7 @@ def _foresee_fed(run: PlannedStep, found: Survey, selection: Selection) -> None:
         found.outlook[run.name] = Outlook.NOT_BOUGHT
 
 
-def _waves(runs: Sequence[PlannedStep]) -> list[list[PlannedStep]]:
+def waves(runs: Sequence[PlannedStep]) -> list[list[PlannedStep]]:
     """Return the runs in groups: those that no run feeds, those that only runs of the first group feed, and so on."""
     waves: list[list[PlannedStep]] = []
     wave_of: dict[str, int] = {}
@@ -267,6 +268,7 @@ async def run_plan(
     at_once: int | None,
     on_failure: OnFailure = "continue",
     stored: Collection[str] = (),
+    before: Mapping[str, RunResult] = MappingProxyType({}),
 ) -> list[RunResult]:
     """Perform each run as soon as those that feed it are done. The runs that a failed one feeds are not started.
 
@@ -277,6 +279,7 @@ async def run_plan(
         on_failure: `continue` to go on with the others when one has failed, `stop` to start nothing more. Runs under way are waited for in
             any case: they are paid for. Refused content stops only the runs that it feeds.
         stored: Names of the runs whose files are stored: they wait for no slot.
+        before: Results of runs that were performed before, and feed some of these.
     """
     slots, failed = asyncio.Semaphore(at_once) if at_once else nullcontext(), False
     started: dict[str, asyncio.Task[RunResult]] = {}
@@ -289,7 +292,7 @@ async def run_plan(
             "provider": run.operation.provider,
             "unit": run.operation.unit,
         }
-        fed_by = {name: await started[name] for name in run.feeds}
+        fed_by = {name: before[name] if name in before else await started[name] for name in run.feeds}
         async with nullcontext() if run.name in stored else slots:
             if any(result.left for result in fed_by.values()):
                 return RunResult(**whose, status=Outcome.NOT_BOUGHT, error=UNMARKED_FEED)

@@ -11,6 +11,7 @@ from typing import Any
 
 from genmedia.campaign.brief import Brief
 from genmedia.campaign.executor import (
+    Perform,
     RunResult,
     check_apart,
     first_orders,
@@ -19,6 +20,7 @@ from genmedia.campaign.executor import (
     outputs_of,
     run_plan,
     survey,
+    waves,
 )
 from genmedia.campaign.host import Host
 from genmedia.campaign.marks import Selection, read_marks
@@ -30,7 +32,7 @@ from genmedia.errors import NOTHING_BOUGHT, Fault, GenmediaError, SettingsError,
 from genmedia.forms.names import Place, placed
 from genmedia.forms.prompts import look_alike
 from genmedia.jobs.job import Account
-from genmedia.journal import Attempt, AttemptState, Journal, Purpose
+from genmedia.journal import Attempt, AttemptState, Journal, Purpose, StoredAsset
 from genmedia.journal.order import Order
 from genmedia.progress import Log, Progress, announce, listener
 from genmedia.providers.base import ProviderClient, at_desk
@@ -53,7 +55,7 @@ from genmedia.transport.pace import ranked
 
 UNIT = "credits"
 RECALLED_AT_ONCE = 16
-"""Most steps whose fate is read in the journal at once."""
+"""Most steps whose outputs are read in the store at once, after the journal has told what became of them."""
 
 
 @dataclass(frozen=True)
@@ -395,18 +397,38 @@ class _Run:
     async def recall(self, journal: Journal, runs: Collection[str]) -> list[RunResult]:
         """Return what became of each step by the journal, and buy nothing.
 
+        The journal is asked about all steps at once that have the same number of feeders above them.
+
         Args:
             journal: The journal.
             runs: Ids of the runs that bought for this one: what they paid is reported, and what others paid is reused.
         """
+        results: dict[str, RunResult] = {}
+        for wave in waves(self.plan):
+            outputs = {name: one.outputs for name, one in results.items() if one.done}
+            keys: set[str] = set()
+            for run in wave:
+                with suppress(GenmediaError):  # its result tells why it has no order
+                    keys.add(self._wish(run, inputs_of(run, outputs)).key)
+            tries = await journal.tried(keys)
+            stored = [some[-1].id for some in tries.values() if some[-1].state is AttemptState.STORED]
+            recalled = self._recalled(tries, await journal.assets_of(stored), runs)
+            told = await run_plan(wave, recalled, at_once=RECALLED_AT_ONCE, before=results)
+            results |= {one.name: one for one in told}
+        return [results[run.name] for run in self.plan]
+
+    def _recalled(
+        self, tries: Mapping[str, Sequence[Attempt]], stored: Mapping[int, Sequence[StoredAsset]], runs: Collection[str]
+    ) -> Perform:
+        """Return what tells the result of a step, by all attempts at its order and the files of those that are stored."""
 
         async def recalled(run: PlannedStep, inputs: list[ResolvedInput]) -> RunResult:
             order = self._wish(run, inputs)
-            tries = (await journal.tried([order.key])).get(order.key, [])
-            paid = [one.at_stake for one in tries if one.run in runs and one.state is not AttemptState.REFUSED]
-            last = tries[-1] if tries else None
+            mine = tries.get(order.key, ())
+            paid = [one.at_stake for one in mine if one.run in runs and one.state is not AttemptState.REFUSED]
+            last = mine[-1] if mine else None
             is_stored = last is not None and last.state is AttemptState.STORED
-            assets = tuple(await journal.assets(last.id)) if last and is_stored else ()
+            assets = tuple(stored[last.id]) if last and is_stored else ()
             return RunResult(
                 name=run.name,
                 operation=run.operation.name,
@@ -420,7 +442,7 @@ class _Run:
                 outputs=await outputs_of(run.name, assets, self.store),
             )
 
-        return await run_plan(self.plan, recalled, at_once=RECALLED_AT_ONCE)
+        return recalled
 
     async def buy(self, journal: Journal) -> list[RunResult]:
         """Buy what is planned, wait for its jobs, and store their outputs. What is stored needs no work of the runner.

@@ -8,17 +8,22 @@ from typing import Any
 import pytest
 
 from flows.image_batch import image_batch
+from flows.technique_chain import technique_chain
 from genmedia.campaign.brief import Brief
 from genmedia.campaign.direct import Direct
 from genmedia.campaign.parts import Part, cut
 from genmedia.campaign.run import Ended, run_campaign
 from genmedia.errors import InputError
+from genmedia.forms.validation import Reading, read_parameters
+from genmedia.journal import Attempt, Journal
 from genmedia.providers.flora.steps import KINDS
 from genmedia.providers.inputs import PendingInput
 from genmedia.providers.steps import Operation, PlannedStep
+from tests.chains import PHOTO, chain, fed
 from tests.studio import Studio
 
 BLUR = Operation(KINDS[0], "studio-blur", 3, {}, {"output_image": "image"}, asked={"input_image": "imageUrl"})
+RELIGHT = "relight-technique"
 
 
 def planned(name: str, *feeds: str) -> PlannedStep:
@@ -113,6 +118,29 @@ async def test_what_a_part_misses_is_told_by_the_whole_with_the_reason(genova: S
     (first,) = (one for ended in apart.ended for one in ended.results if not one.done)
     assert (failed.name, failed.status, failed.charged) == (first.name, first.status, first.charged)
     assert "the brush broke" in failed.error
+
+
+async def test_the_whole_asks_the_journal_once_for_all_steps_that_as_many_others_feed(
+    flora: Studio, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[int] = []
+    tried = Journal.tried
+
+    async def counted(journal: Journal, keys: Collection[str]) -> dict[str, list[Attempt]]:
+        asked.append(len(keys))
+        return await tried(journal, keys)
+
+    monkeypatch.setattr(Journal, "tried", counted)
+    asked_for: Any = inspect.unwrap(technique_chain.fn)
+    steps = [{"technique": RELIGHT, "inputs": [PHOTO]}, {"technique": BLUR.name, "inputs": [PHOTO]}]
+    steps += [{"technique": BLUR.name, "inputs": fed("s1")}, {"technique": RELIGHT, "inputs": fed("s2")}]
+    parameters = read_parameters(asked_for, {"chain": chain("many", *steps), **flora.parameters}, Reading(plans=True))
+
+    whole, apart = await run_apart(flora, replace(asked_for(**parameters), items_per_run=2))
+
+    assert [one.status for one in whole.results] == ["Bought"] * 4
+    assert len(apart.ended) == 2
+    assert asked == [2, 2]
 
 
 async def test_a_part_of_another_plan_is_refused(genova: Studio) -> None:
