@@ -6,6 +6,8 @@ look, because its worker died with it, recovery does.
 """
 
 from collections.abc import Collection, Sequence
+from datetime import UTC, datetime, timedelta
+from http.client import CONFLICT
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -19,6 +21,7 @@ from prefect.client.schemas.filters import (
 )
 from prefect.client.schemas.objects import FlowRun, State, StateType
 from prefect.context import FlowRunContext
+from prefect.exceptions import PrefectHTTPStatusError
 from prefect.flow_runs import asuspend_flow_run
 from prefect.logging import get_run_logger
 from prefect.states import AwaitingRetry, Pending
@@ -35,6 +38,9 @@ WHOLE = "genmedia.whole"
 
 BEGINNINGS = 4
 """Most starts of a part whose process is killed: what is in it may be what kills it."""
+
+BEGINS = timedelta(minutes=1)
+"""Age from which an end of a part is one after which nobody begins it again, though somebody was about to: whoever was has died."""
 
 _PARTS = TypeAdapter(list[Part])
 
@@ -80,7 +86,7 @@ class PartRuns:
                 await client.update_flow_run_labels(run.id, {STARTS: run.run_count})
                 for one in found:
                     if one.state and one.state.is_final() and not one.state.is_completed():
-                        await _begin_again(client, one)
+                        await begin_again(client, one)
                 found = [await client.read_flow_run(one.id) for one in found]
         if not all(map(_has_ended, found)):
             get_run_logger().info("%d runs carry out the parts of this one, which goes on when they have ended", len(found))
@@ -108,7 +114,20 @@ async def _begin(client: PrefectClient, run: FlowRun, part: Part) -> FlowRun:
     )
 
 
-async def _begin_again(client: PrefectClient, run: FlowRun) -> None:
+async def begin_again(client: PrefectClient, run: FlowRun) -> None:
+    """Begin a run again that was seen ended. Of several that saw that end, the first does, and another where it has not within a minute.
+
+    Prefect takes a state whatever state it follows, but of the inputs of a run only one of each name.
+    """
+    assert run.state is not None
+    try:
+        await client.create_flow_run_input(run.id, f"begun-again-{run.state.id}", "")
+    except PrefectHTTPStatusError as error:
+        if error.response.status_code != CONFLICT:
+            raise
+        now = await client.read_flow_run(run.id)
+        if now.state is None or now.state.id != run.state.id or datetime.now(UTC) - run.state.timestamp < BEGINS:
+            return
     await client.set_flow_run_state(run.id, AwaitingRetry())
 
 
@@ -141,6 +160,6 @@ async def _look_after(client: PrefectClient, whole: UUID) -> None:
         return
     killed = [one for one in parts if one.state and one.state.is_crashed() and one.run_count < BEGINNINGS]
     for one in killed:
-        await _begin_again(client, one)
+        await begin_again(client, one)
     if not killed and all(map(_has_ended, parts)) and run.state and run.state.is_paused():
         await client.resume_flow_run(whole)
