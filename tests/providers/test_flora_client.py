@@ -1,7 +1,9 @@
 """FLORA's client against the sandbox: both spellings, its refusals, its lists, and files on their way in."""
 
+import asyncio
 import json
-from collections.abc import AsyncGenerator, Callable
+from collections import Counter
+from collections.abc import AsyncGenerator, Callable, Iterable
 from contextlib import AbstractAsyncContextManager, nullcontext
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -12,11 +14,11 @@ from uuid import uuid4
 import pytest
 
 from genmedia import errors
-from genmedia.jobs.job import Account, JobStatus, Output
+from genmedia.jobs.job import Account, Job, JobStatus, Output
 from genmedia.journal import Journal
 from genmedia.journal.keys import media_reference
 from genmedia.journal.order import Order
-from genmedia.providers.flora.client import FloraClient, Run, RunInput, check_media_url
+from genmedia.providers.flora.client import FloraClient, Run, RunInput, RunRef, check_media_url
 from genmedia.providers.flora.steps import submission
 from genmedia.store import Place
 from genmedia.text.plain import REASON_CHARACTERS
@@ -300,6 +302,58 @@ async def test_runs_are_listed_beyond_the_first_page_newest_first_and_a_list_wit
 
     assert [run.run_id for run in listed] == [run.run_id for run in reversed(bought)]
     assert failed == []
+
+
+async def ended(client: FloraClient, refs: Iterable[RunRef]) -> list[Job]:
+    async def see(_: object) -> None:
+        pass
+
+    waits = (client.watcher.wait(ref, about="", queue_seconds=1e6, run_seconds=1e6, seen=see) for ref in refs)
+    return await asyncio.gather(*waits)
+
+
+def asked(sandbox: Sandbox, account: dict[str, Any]) -> Counter[str]:
+    """How often it was looked into the list, and at a run by its id."""
+    names = {"/api/v1/technique-runs": "list", "/api/v1/techniques/{slug}/runs/{run_id}": "id"}
+    return Counter({names[one["route"]]: one["count"] for one in sandbox.requests(account) if one["route"] in names})
+
+
+async def test_many_runs_are_looked_at_by_the_pages_of_the_list_and_none_by_its_id(sandbox: Sandbox) -> None:
+    account = sandbox.new_account(settings={"advance": "looks", "looks": [0, 0]}, switches=NEWER)
+    async with client_of(account) as client:
+        bought = [await client.create_run(SLUG, photo(sandbox.sample), idempotency_key=str(number)) for number in range(230)]
+
+        jobs = await ended(client, [(SLUG, run.run_id) for run in bought])
+
+    assert {(job.status, job.charged, len(job.outputs)) for job in jobs} == {(JobStatus.SUCCEEDED, 5, 1)}
+    assert asked(sandbox, account) == {"list": 3}
+
+
+async def test_few_runs_below_many_others_are_looked_at_by_their_ids(sandbox: Sandbox) -> None:
+    account = sandbox.new_account(settings={"advance": "looks", "looks": [0, 0]}, switches=NEWER)
+    async with client_of(account) as client:
+        bought = [await client.create_run(SLUG, photo(sandbox.sample), idempotency_key=str(number)) for number in range(103)]
+
+        await ended(client, [(SLUG, run.run_id) for run in bought[:3]])
+
+    assert asked(sandbox, account) == {"list": 1, "id": 3}
+
+
+async def test_a_run_whose_end_the_list_does_not_tell_in_full_is_looked_at_by_its_id() -> None:
+    whole = {
+        "runId": "whole",
+        "status": "completed",
+        "chargedCost": 3,
+        "outputs": [{"outputId": "o", "type": "text", "url": "a"}],
+    }
+    unpriced = {**whole, "runId": "unpriced", "chargedCost": None}
+    page = {"techniqueRuns": [whole, unpriced]}
+    answers = [response("200 OK", json.dumps(one).encode()) for one in (page, {**whole, "runId": "unpriced"})]
+    async with listening(*answers) as (url, heard), FloraClient.lease(Account("flora", url, "in full"), "sk") as client:
+        jobs = await ended(client, [("x", "whole"), ("x", "unpriced")])
+
+    assert [(job.id, job.charged) for job in jobs] == [("whole", 3), ("unpriced", 3)]
+    assert len(heard) == 2
 
 
 async def test_of_many_runs_that_may_be_the_lost_one_as_many_are_named_as_a_person_reads(tmp_path: Path) -> None:

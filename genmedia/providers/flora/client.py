@@ -6,7 +6,7 @@ is read as well.
 
 import asyncio
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, suppress
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -37,6 +37,9 @@ CREDITS, USD = "credits", "USD"
 
 POLL_SECONDS = (2.0, 5.0)
 """The document: "Poll every 2-5 seconds"."""
+
+RUNS_A_PAGE = 4
+"""Runs that must still be to look at, for each page of the list that was read, so that the next one is read; by id each costs as much."""
 
 DATE_SECONDS = 2
 """Seconds by which a `Date` header may be late: it has whole seconds."""
@@ -185,6 +188,13 @@ class Run(_Charged):
     outputs: tuple[RunOutput, ...] = ()
     error_code: str | None = None
     error_message: str | None = None
+
+    @property
+    def tells_all(self) -> bool:
+        """True if a list that shows the run like this leaves nothing to look for: it goes on, or what it gave and cost is told."""
+        job = self.as_job()
+        complete = job.status is JobStatus.SUCCEEDED and bool(job.outputs) and job.charged is not None
+        return complete or not job.status.terminal
 
     def as_job(self) -> Job:
         """Return the run in the words that all providers share; an unknown status counts as running. Failed runs are not charged.
@@ -539,16 +549,11 @@ class FloraClient:
         return not check_media_url(url, self.http.origins) and await self.http.alive(url)
 
     async def _look(self, runs: frozenset[RunRef]) -> Look[RunRef]:
-        """Look at the runs that have not ended with one request for all, where FLORA lists runs; at each other with a request of its own."""
+        """Look at runs by FLORA's list, where it has one and that takes fewer requests; at each other run with a request of its own."""
         jobs: dict[RunRef, Job] = {}
         if len(runs) > 1 and self._lists_runs:
             try:
-                listed = {run.run_id: run.as_job() for run in await self._newest_runs()}
-                for ref in [one for one in self.watcher.refs if one[1] in listed]:
-                    if not listed[ref[1]].status.terminal:
-                        jobs[ref] = listed[ref[1]]
-                    elif ref not in runs:
-                        self.watcher.look_soon(ref)
+                await self._look_through_list(runs, jobs)
             except errors.NotFoundError:
                 self._lists_runs = False
             except errors.UnreadableAnswerError:
@@ -556,9 +561,20 @@ class FloraClient:
 
         return replace(await look_at_each(runs - set(jobs), self.look, self.watcher.hint), jobs=jobs)
 
-    async def _newest_runs(self) -> list[Run]:
-        body = (await self.http.call("GET", _RUNS, params={"limit": "100"})).body
-        return [run for run in self.http.read_each(Run, self._field(body, "technique_runs")) if run]
+    async def _look_through_list(self, runs: frozenset[RunRef], jobs: dict[RunRef, Job]) -> None:
+        """Add what the list tells of the runs that are waited for; pages are read, newest first, until they cost more than they save."""
+        refs = {ref[1]: ref for ref in self.watcher.refs}
+        read = 0
+        async for page in self._pages(Run, _RUNS, "technique_runs", {}):
+            read += 1
+            shown = {refs[run.run_id]: run for run in page if run and run.run_id in refs}
+            for ref, run in shown.items():
+                if run.tells_all:
+                    jobs[ref] = run.as_job()
+                elif ref not in runs:
+                    self.watcher.look_soon(ref)
+            if not shown or len(runs - jobs.keys()) < read * RUNS_A_PAGE:
+                break
 
     async def _get(self, model: type[_M], path: str) -> _M:
         return self.http.read(model, (await self.http.call("GET", path)).body)
@@ -567,17 +583,19 @@ class FloraClient:
         return [item for item in await self._list_each(model, path, name, params) if item]
 
     async def _list_each(self, model: type[_M], path: str, name: str, params: dict[str, str]) -> list[_M | None]:
-        """Return the items of all pages; None for one that cannot be read, which must not hide the others."""
-        found: list[_M | None] = []
+        return [item async for page in self._pages(model, path, name, params) for item in page]
+
+    async def _pages(self, model: type[_M], path: str, name: str, params: dict[str, str]) -> AsyncGenerator[Sequence[_M | None]]:
+        """Read the pages of a list; an item that cannot be read is None, so that it hides no other."""
         cursor: str | None = None
         for _ in range(PAGES):
             page = {**params, "limit": "100"} | ({"cursor": cursor} if cursor else {})
             body = (await self.http.call("GET", path, params=page)).body
-            found += self.http.read_each(model, self._field(body, name))
+            yield self.http.read_each(model, self._field(body, name))
             meta = body.get("meta")
             last, cursor = cursor, _either(meta, "next_cursor") if isinstance(meta, dict) else None
             if not cursor or cursor == last:
-                return found
+                return
         raise errors.UnreadableAnswerError(f"flora's list of {name} goes on after {PAGES} pages")
 
     def _field(self, body: Any, name: str) -> Any:
