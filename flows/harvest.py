@@ -4,6 +4,7 @@ import asyncio
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from typing import Any
+from uuid import UUID
 
 from prefect.client.schemas.objects import FlowRun, State
 from prefect.logging import get_run_logger
@@ -18,7 +19,7 @@ from genmedia.jobs.job import add_amounts, priced
 from genmedia.purchasing.recover import Fate, Harvested
 from tasks.lost_runs import tell_cut_off
 from tasks.parts import look_after_wholes
-from tasks.recovery import all_credentials, ask_about_runs, end_lost_runs, harvest_jobs
+from tasks.recovery import all_credentials, ask_about_runs, end_lost_runs, harvest_jobs, take_turn
 from tasks.reporting import name_flow_run, publish_table
 from tasks.telling import flow
 
@@ -29,16 +30,22 @@ def _name() -> str:
 
 @flow(name="harvest", flow_run_name=_name)
 async def harvest(*, store: Looked = "") -> State[Any]:
-    """Find purchases that no running process works on or waits for, and bring them to their end. It buys nothing, and may run twice at once.
+    """Find purchases that no running process works on or waits for, and bring them to their end. It buys nothing.
 
     Jobs that have finished are fetched and stored. The provider is asked about lost answers. Jobs of cancelled runs are cancelled where the
     provider can do that. Jobs that the provider no longer knows are marked so. Flow runs that are shown as running, but whose process is
-    gone, are ended; those of them that carried out a part of another are begun again.
+    gone, are ended; those of them that carried out a part of another are begun again. Where a run of this flow is under way, the next waits
+    for its end; a third that comes meanwhile leaves the work to that one, and ends at once.
 
     Raises:
         SettingsError: There is no such block.
     """
     log, found = get_run_logger(), await load_stores(store)
+    if not await take_turn(UUID(flow_run.id)):
+        await name_flow_run("recovery: left to another")
+        return Completed(
+            message="another recovery is under way, and one more waits for its end and looks after all that is open then"
+        )
     cut_off = await end_lost_runs()
     payers = await all_credentials(log)
     failed: dict[str, Exception] = {name: one for name, one in found.items() if isinstance(one, GenmediaError)}

@@ -51,7 +51,7 @@ async def end_lost_runs(lost: Collection[str] = ()) -> list[FlowRun]:
         lost: Ids of further runs whose process is known to be gone.
     """
     async with get_client() as client:
-        found = [run for run in await read_runs(client, _AT_WORK) if str(run.id) in lost or _is_lost(run)]
+        found = [run for run in await read_runs(client, _AT_WORK) if str(run.id) in lost or is_lost(run)]
         for run in found:
             assert run.state is not None
             ended = Cancelled if run.state.is_cancelling() else Crashed
@@ -76,7 +76,7 @@ async def read_runs(client: PrefectClient, chosen: FlowRunFilter) -> list[FlowRu
             return found
 
 
-def _is_lost(run: FlowRun) -> bool:
+def is_lost(run: FlowRun) -> bool:
     """True if the last process of the run has surely ended."""
     process = run.labels.get(PROCESS)
     if not isinstance(process, str) or run.state is None or not is_gone(process):

@@ -1,14 +1,23 @@
 """Recovery as Prefect tasks: purchases that no process works on any more are brought to their end."""
 
+import asyncio
 from collections.abc import Collection, Mapping, Sequence
 from contextlib import AsyncExitStack
+from datetime import UTC, datetime, timedelta
 from logging import Logger
 from typing import Any, NamedTuple
 from uuid import UUID
 
 from prefect.client.orchestration import PrefectClient, get_client
-from prefect.client.schemas.filters import FlowRunFilter, FlowRunFilterId
-from prefect.client.schemas.objects import FlowRun, State
+from prefect.client.schemas.filters import (
+    FlowFilter,
+    FlowFilterId,
+    FlowRunFilter,
+    FlowRunFilterId,
+    FlowRunFilterState,
+    FlowRunFilterStateType,
+)
+from prefect.client.schemas.objects import FlowRun, State, StateType
 from prefect.flows import Flow
 from prefect.logging.loggers import LoggingAdapter, flow_run_logger
 
@@ -27,6 +36,12 @@ from tasks import lost_runs
 from tasks.bars import end_bars
 from tasks.lost_runs import PAGE
 from tasks.telling import task
+
+TURN_SECONDS = 2.0
+"""Pause between two looks whether the recovery ahead has ended, in seconds."""
+
+HELD_UP = timedelta(hours=1)
+"""Longest time for which a recovery holds up the next: of one whose machine is gone, nobody sees the end."""
 
 
 class Runs(NamedTuple):
@@ -58,6 +73,45 @@ async def all_credentials(log: Logger | LoggingAdapter) -> list[ProviderCredenti
         except GenmediaError as error:
             log.warning("the block %s of %s is left out: %s", name, kind.provider, error)
     return usable
+
+
+async def take_turn(run: UUID) -> bool:
+    """Wait until the recovery of the same that began before this one has ended; return False at once where another waits for that already.
+
+    What this one would find, that one will: it has not looked yet. So however long a recovery takes, two are under way at most.
+
+    Args:
+        run: The id of the flow run of this one.
+    """
+    async with get_client() as client:
+        mine = await client.read_flow_run(run)
+        while ahead := [one for one in await _recoveries(client, mine) if _order(one) < _order(mine)]:
+            if len(ahead) > 1:
+                return False
+            await asyncio.sleep(TURN_SECONDS)
+    return True
+
+
+async def _recoveries(client: PrefectClient, mine: FlowRun) -> list[FlowRun]:
+    """Return the runs of recovery that are under way, and that look after what this one does."""
+    running = FlowRunFilter(state=FlowRunFilterState(type=FlowRunFilterStateType(any_=[StateType.RUNNING])))
+    whose = FlowFilter(id=FlowFilterId(any_=[mine.flow_id]))
+    found = await client.read_flow_runs(flow_filter=whose, flow_run_filter=running, limit=PAGE)
+    began = datetime.now(UTC) - HELD_UP
+    wanted = mine.parameters.get("store") or ""
+    return [
+        one
+        for one in found
+        if (one.parameters.get("store") or "") in ("", wanted)
+        and one.state
+        and one.state.timestamp > began
+        and not lost_runs.is_lost(one)
+    ]
+
+
+def _order(run: FlowRun) -> tuple[datetime, UUID]:
+    assert run.start_time is not None
+    return run.start_time, run.id
 
 
 async def cancel_jobs(flow: Flow[..., Any], flow_run: FlowRun, state: State[Any]) -> None:

@@ -1,9 +1,11 @@
 """What a killed run had bought is harvested by another, and the run itself is ended in the Prefect UI."""
 
 import asyncio
+import os
 from contextlib import ExitStack
+from datetime import UTC, datetime
 from pathlib import Path
-from signal import SIGKILL
+from signal import SIGKILL, SIGSTOP
 from typing import Any
 
 import pytest
@@ -15,10 +17,13 @@ from deployments.local_run import run_here
 from flows.harvest import harvest
 from flows.image_batch import image_batch
 from flows.technique_chain import technique_chain
+from genmedia.journal import Journal
+from genmedia.journal.order import Order
+from genmedia.store import Place
 from tasks.lost_runs import PROCESS
 from tasks.telling import flow
 from tests.end_to_end.flows.apart import running_apart, strike
-from tests.end_to_end.flows.workers import bars_of
+from tests.end_to_end.flows.workers import bars_of, until
 from tests.sandboxes import Sandbox
 from tests.studio import Studio
 
@@ -92,6 +97,41 @@ async def test_a_run_at_flora_whose_answer_is_lost_is_found_in_its_list(
     assert ended.message == "1 stored; flora 3 credits saved"
     assert len(studio.jobs) == 1
     assert "lost/film/output_image.jpg" in studio.stored
+
+
+async def test_of_many_recoveries_one_works_and_one_waits_and_the_kill_of_the_first_keeps_nobody_out(
+    bare_prefect: str, genova: Studio
+) -> None:
+    async with Journal.lease(Place(str(genova.root)).journal_url()) as journal:
+        attempt = await journal.intend(Order(genova.credentials.payer, "image", {"prompt": "a cup"}, 1, "credits"), datetime.now(UTC))
+        assert attempt
+        await journal.bind(attempt, "a-job")
+    genova.sandbox.fault(genova.account, "slow", seconds=600, times=None)
+
+    async def states() -> list[str]:
+        async with get_client() as client:
+            runs = await client.read_flow_runs(sort=FlowRunSort.START_TIME_ASC)
+        return [run.state_name or "" for run in runs if run.parameters == {"store": genova.name} and PROCESS in run.labels]
+
+    with running_apart(harvest, {"store": genova.name}) as first:
+        while await states() != ["Running"]:
+            await asyncio.sleep(0.1)
+        assert first.pid is not None
+        os.kill(first.pid, SIGSTOP)  # it takes long
+        with running_apart(harvest, {"store": genova.name}) as second:
+            while await states() != ["Running", "Running"]:
+                await asyncio.sleep(0.1)
+
+            third = await run_here(harvest, {"store": genova.name})
+
+            assert (third.name, third.message.partition(",")[0]) == ("Completed", "another recovery is under way")
+            assert await states() == ["Running", "Running", "Completed"]
+            genova.sandbox.control("DELETE", f"/faults?account={genova.account['account']}")
+            first.kill()
+            first.join()
+            await until(lambda: second.exitcode is not None)
+
+    assert await states() == ["Crashed", "Completed", "Completed"]
 
 
 @flow(name="stands", flow_run_name="{name}")
