@@ -91,6 +91,7 @@ class Watching(Generic[R]):
         deliver: Gives the watcher what another process saw, and when, by `time.monotonic`.
         listen: Begins to listen to what the provider pushes.
         hush: Ends that.
+        hinted: True if webhooks may tell of jobs of the account.
     """
 
     reference: Callable[[Attempt], R]
@@ -99,6 +100,7 @@ class Watching(Generic[R]):
     deliver: Callable[[Look[R], float], None]
     listen: Callable[[], None]
     hush: Callable[[], Awaitable[None]]
+    hinted: bool
 
 
 class Looks(Generic[R]):
@@ -388,6 +390,8 @@ class Looks(Generic[R]):
     async def _read_hints(self) -> set[int]:
         """Return the attempts of whose jobs a webhook told."""
         mine = attempts.c.account == self._account, attempts.c.state == AttemptState.BOUND, attempts.c.over_at.is_(None)
+        if not self._watching.hinted:
+            return set()
         async with self._database.transaction(reading=True) as connection:
             query = sa.select(attempts.c.id).where(*mine, attempts.c.hinted_at.is_not(None))
             return {row.id for row in await connection.execute(query)}

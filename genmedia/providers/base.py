@@ -94,8 +94,15 @@ async def at_desk(client: ProviderClient, journal: Journal) -> AsyncGenerator[De
     pace, watcher = client.http.pace, client.watcher
 
     def make() -> Desk[Any]:
+        terms = client.terms
         watching = Watching[Any](
-            client.reference, watcher.look_for_others, watcher.look_soon, watcher.deliver, client.terms.listen, client.terms.hush
+            client.reference,
+            watcher.look_for_others,
+            watcher.look_soon,
+            watcher.deliver,
+            terms.listen,
+            terms.hush,
+            terms.webhooks,
         )
         return journal.desk(
             str(client.account),

@@ -33,6 +33,7 @@ class Terms:
         open_jobs: Number of jobs that the account may have open; None for no limit.
         listen: Begins to listen to the messages that the provider pushes.
         hush: Ends that.
+        webhooks: True if the provider can send webhooks, whether or not this process has asked for them: another may have.
         make_ready: Asks the provider for the facts that must be known before an order is sent.
         counter: Returns what the provider last said the account has used; None where it does not say.
         estimate: Returns the seconds that the provider expects a job to run, by its id; None where it does not tell.
@@ -44,6 +45,7 @@ class Terms:
     open_jobs: int | None = None
     listen: Callable[[], None] = _nothing
     hush: Callable[[], Awaitable[None]] = _nothing_now
+    webhooks: bool = False
     make_ready: Callable[[], Awaitable[None]] = _nothing_now
     counter: Callable[[], Counter | None] = _nothing
     estimate: Callable[[str], float | None] = _untold

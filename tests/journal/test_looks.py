@@ -35,9 +35,12 @@ class Process:
     told: dict[str, Job] = field(default_factory=dict[str, Job])
     heard: Look[str] = field(default_factory=lambda: Look[str]({}))
     sockets: int = 0
+    hinted: bool = True
 
     def __post_init__(self) -> None:
-        watching = Watching[str](self.reference, self.look_at, self.soon.append, self.deliver, self.listen, self.hush)
+        watching = Watching[str](
+            self.reference, self.look_at, self.soon.append, self.deliver, self.listen, self.hush, self.hinted
+        )
         database, running_times = self.journal._database, self.journal.running_times  # pyright: ignore[reportPrivateUsage] # as its desk
         self.looks = Looks(database, str(PAYER), watching, running_times)
 
@@ -348,6 +351,22 @@ async def test_a_hint_for_a_job_that_is_foreign_unknown_or_over_changes_nothing(
             await asyncio.sleep(0.05)
 
     assert first.soon == ["job-3"]
+
+
+async def test_of_a_provider_that_sends_no_webhooks_no_hints_are_read(journal: Journal) -> None:
+    process = Process(journal, hinted=False)
+    await process.look()
+    try:
+        await bought(journal)
+        await hint(journal, "job-1")
+        await bought(journal, "job-2")
+        async with asyncio.timeout(60):
+            while "job-2" not in process.for_others:
+                await asyncio.sleep(0.05)
+
+        assert process.soon == []
+    finally:
+        await process.looks.aclose()
 
 
 @TAKES_ITS_PLACE

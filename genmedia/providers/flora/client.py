@@ -300,7 +300,9 @@ class FloraClient:
             explain=_explain,
         )
 
-        self.terms = Terms("FLORA does not charge failed runs.", repeat_seconds=ANSWER_SECONDS, reprice=self._reprice)
+        self.terms = Terms(
+            "FLORA does not charge failed runs.", repeat_seconds=ANSWER_SECONDS, reprice=self._reprice, webhooks=True
+        )
         self.watcher: Watcher[RunRef] = Watcher(
             self._look, every=lambda: POLL_SECONDS, clock_scale=lambda: self.http.clock_scale, clock=self.http.server_time
         )

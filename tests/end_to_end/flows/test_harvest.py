@@ -103,7 +103,9 @@ async def test_of_many_recoveries_one_works_and_one_waits_and_the_kill_of_the_fi
     bare_prefect: str, genova: Studio
 ) -> None:
     async with Journal.lease(Place(str(genova.root)).journal_url()) as journal:
-        attempt = await journal.intend(Order(genova.credentials.payer, "image", {"prompt": "a cup"}, 1, "credits"), datetime.now(UTC))
+        attempt = await journal.intend(
+            Order(genova.credentials.payer, "image", {"prompt": "a cup"}, 1, "credits"), datetime.now(UTC)
+        )
         assert attempt
         await journal.bind(attempt, "a-job")
     genova.sandbox.fault(genova.account, "slow", seconds=600, times=None)
