@@ -40,7 +40,7 @@ from tasks.telling import task
 TURN_SECONDS = 2.0
 """Pause between two looks whether the recovery ahead has ended, in seconds."""
 
-HELD_UP = timedelta(hours=1)
+HELD_UP = timedelta(minutes=30)
 """Longest time for which a recovery holds up the next: of one whose machine is gone, nobody sees the end."""
 
 

@@ -82,7 +82,10 @@ class Credentials(Protocol):
 
     @property
     def webhook(self) -> Webhook | None:
-        """Webhook by which the provider tells of the account's jobs; None where it has none, or its secret is not known."""
+        """Webhook by which the provider tells of the account's jobs; None where it has none, or its secret is not known.
+
+        Only where `Terms.webhooks` of its client is true, the jobs are looked at when it tells.
+        """
         ...
 
     def get_client(self) -> AbstractAsyncContextManager[Any]:
