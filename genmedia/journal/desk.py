@@ -3,7 +3,7 @@
 import asyncio
 from collections import Counter, deque
 from collections.abc import AsyncGenerator, Callable
-from contextlib import asynccontextmanager, suppress
+from contextlib import ExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from math import inf
@@ -21,7 +21,7 @@ from genmedia.journal.looks import TICK_SECONDS, Looks, R
 from genmedia.journal.records import AttemptState
 from genmedia.journal.spending import written
 from genmedia.journal.tables import OPEN, attempts, limits, line, requests
-from genmedia.transport.pace import ANSWER_SECONDS, WINDOW_SECONDS, own_rank
+from genmedia.transport.pace import ANSWER_SECONDS, WINDOW_SECONDS, Pace, own_rank
 from genmedia.transport.session import LONGEST_HOLD
 
 CHUNKS = 50
@@ -399,6 +399,9 @@ class Entrance:
 class Desk(Generic[R]):
     """What all processes that use an account share; get it with `genmedia.providers.base.at_desk`.
 
+    Args:
+        pace: The line of this process's requests, which keeps to the window until the desk is closed.
+
     Attributes:
         slots: The slots of its open jobs.
         window: The requests that it may send in 60 seconds.
@@ -406,13 +409,16 @@ class Desk(Generic[R]):
         entrance: Where orders of this process wait until they are looked up and bought.
     """
 
-    def __init__(self, slots: Slots, window: SharedWindow, looks: Looks[R]) -> None:
+    def __init__(self, slots: Slots, window: SharedWindow, looks: Looks[R], pace: Pace) -> None:
         self.slots = slots
         self.window = window
         self.looks = looks
         self.entrance = Entrance()
+        self._kept_to = ExitStack()
+        self._kept_to.enter_context(pace.within(window))
 
     async def aclose(self) -> None:
         """Leave what this process did for the others to them."""
-        await self.looks.aclose()
-        await self.window.aclose()
+        with self._kept_to:  # to the last request of a look
+            await self.looks.aclose()
+            await self.window.aclose()

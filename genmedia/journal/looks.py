@@ -137,12 +137,15 @@ class Looks(Generic[R]):
         self._unread = set[int]()  # attempts that are waited for since the last reading
         self._over = set[int]()  # awaited attempts that another run has brought to their end
         self._open = True
+        self._closing = False
+        self._asking = set[asyncio.Future[Look[R]]]()  # looks under way
         self._alone = asyncio.Lock()
         self._keeping = asyncio.create_task(self._keep(), name="looks of an account")
 
     async def aclose(self) -> None:
-        """Let another process look."""
-        await end_task(self._keeping)
+        """Let another process look; looks under way are broken off: nobody waits for what they see, and no window would count them."""
+        self._closing = True
+        await end_task(self._keeping, *self._asking)
         with suppress(errors.JournalError):  # the lease ends by itself
             await self._write()
             async with self._alone:
@@ -187,10 +190,10 @@ class Looks(Generic[R]):
             read = await self._read_what_others_saw()
             # Where another run has brought a job to its end meanwhile, the journal no longer says what was seen of it.
             ended = await self._ended(refs)
-            return read | await ask(ended) if ended else read
+            return read | await self._ask(ended, ask) if ended else read
         begun = monotonic()
         try:
-            look = await ask(refs)
+            look = await self._ask(refs, ask)
         except errors.ApiError as error:
             look = Look[R]({}, failed=dict.fromkeys(refs, error))
         for ref, job in look.jobs.items():
@@ -201,6 +204,19 @@ class Looks(Generic[R]):
             self._put(ref, Sight(error=type(error).__name__, what=error.what), begun)
         await self._write()
         return look
+
+    async def _ask(self, refs: frozenset[R], ask: Callable[[frozenset[R]], Awaitable[Look[R]]]) -> Look[R]:
+        """Ask the provider about jobs by `ask`; where this board is closed before the answer, nothing was seen."""
+        if self._closing:
+            return Look({})
+        asking = asyncio.ensure_future(ask(refs))
+        self._asking.add(asking)
+        try:
+            await asyncio.wait([asking])
+        finally:
+            await end_task(asking)
+            self._asking.discard(asking)
+        return Look({}) if asking.cancelled() else asking.result()
 
     @retry_while_unreachable
     async def under_way(self, attempt_id: int) -> Job | None:

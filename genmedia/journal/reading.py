@@ -27,6 +27,7 @@ from genmedia.journal.rows import as_asset, has_content, in_parts, read_attempts
 from genmedia.journal.spending import Money, written
 from genmedia.journal.tables import LIVE, OPEN, assets, attempts, submissions, uses, waiters
 from genmedia.store.sidecar import Use
+from genmedia.transport.pace import Pace
 
 NO_OWNER = ""
 """Owner of a waiter that no longer waits; no process has this name."""
@@ -63,7 +64,7 @@ class Reading:
         self,
         account: str,
         *,
-        per_minute: int | None,
+        pace: Pace,
         open_jobs: int | None,
         clock_scale: Callable[[], float],
         watching: Watching[R],
@@ -72,15 +73,16 @@ class Reading:
 
         Args:
             account: The account.
-            per_minute: Number of requests in any 60 seconds; None where the provider publishes none.
+            pace: The line of this process's requests at it.
             open_jobs: Number of jobs that may be open; None for no limit.
             clock_scale: Returns the factor by which a sandbox's clock runs faster.
             watching: How this process looks at the account's jobs.
         """
         return Desk(
             Slots(self._database, account, open_jobs),
-            SharedWindow(self._database, account, per_minute, clock_scale),
+            SharedWindow(self._database, account, pace.per_minute, clock_scale),
             Looks(self._database, account, watching, self.running_times),
+            pace,
         )
 
     async def live_attempt(self, key: str) -> Attempt | None:

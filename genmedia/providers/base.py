@@ -91,7 +91,7 @@ def client_for(attempt: Attempt, clients: Iterable[ProviderClient]) -> ProviderC
 @asynccontextmanager
 async def at_desk(client: ProviderClient, journal: Journal) -> AsyncGenerator[Desk[Any]]:
     """Share the account with all processes that use it with this journal while the block runs: open jobs, requests, and looks."""
-    pace, watcher = client.http.pace, client.watcher
+    watcher = client.watcher
 
     def make() -> Desk[Any]:
         terms = client.terms
@@ -106,14 +106,14 @@ async def at_desk(client: ProviderClient, journal: Journal) -> AsyncGenerator[De
         )
         return journal.desk(
             str(client.account),
-            per_minute=pace.per_minute,
+            pace=client.http.pace,
             open_jobs=client.terms.open_jobs,
             clock_scale=lambda: client.http.clock_scale,
             watching=watching,
         )
 
     async with leased(("desk", client, journal), make) as desk:
-        with watcher.telling(desk.looks), pace.within(desk.window):
+        with watcher.telling(desk.looks):
             yield desk
 
 

@@ -15,8 +15,9 @@ from genmedia.jobs.job import Account
 from genmedia.journal import Attempt, Journal
 from genmedia.journal.database import RECONNECT_SECONDS
 from genmedia.journal.desk import ORDERS, SETTLED_SECONDS, Entrance, SharedWindow, Slots
+from genmedia.journal.looks import Watching
 from genmedia.journal.order import Order
-from genmedia.journal.tables import attempts
+from genmedia.journal.tables import attempts, requests
 from genmedia.transport.pace import WINDOW_SECONDS, Pace, ranked
 from tests.processes import Program
 
@@ -48,6 +49,12 @@ def slots_of(journal: Journal, open_jobs: int | None) -> Slots:
 
 def window_of(journal: Journal, per_minute: int | None, scale: float = SCALE) -> SharedWindow:
     return SharedWindow(journal._database, str(PAYER), per_minute, lambda: scale)  # pyright: ignore[reportPrivateUsage] # as its desk has it
+
+
+async def requests_in(journal: Journal) -> list[int]:
+    """The numbers of requests that are taken."""
+    async with journal._database.transaction(reading=True) as connection:  # pyright: ignore[reportPrivateUsage] # what stands there is what is tested
+        return [row.number for row in await connection.execute(sa.select(requests.c.number))]
 
 
 async def buy(journal: Journal, name: str, slots: Slots) -> Attempt:
@@ -197,6 +204,26 @@ async def test_requests_that_were_taken_and_not_sent_are_free_for_others_at_once
     assert [await other.take(0) for _ in range(199)] == [0] * 199
 
     assert await other.take(0) > 0
+
+
+async def test_requests_count_until_the_desk_is_closed(journal: Journal) -> None:
+    pace, sent = Pace(200, lambda: 1.0), 0
+
+    async def send() -> None:
+        nonlocal sent
+        async with pace.turn():
+            sent += 1
+
+    def nothing(*_: object) -> None:
+        pass
+
+    watching = Watching[str](lambda attempt: attempt.key, nothing, nothing, nothing, nothing, send)
+    desk = journal.desk(str(PAYER), pace=pace, open_jobs=None, clock_scale=lambda: 1.0, watching=watching)
+
+    await desk.aclose()
+
+    assert sent == 1
+    assert await requests_in(journal) == [1]
 
 
 async def test_a_request_counts_for_others_while_its_process_does_not_know_yet_how_fast_a_sandboxs_clock_is(

@@ -264,6 +264,32 @@ async def test_where_another_run_has_brought_a_job_to_its_end_it_is_asked_for_on
     assert second.asked == [frozenset(["job-1"])]
 
 
+async def test_a_look_is_broken_off_where_its_board_is_closed_and_nobody_is_asked_after_that(
+    processes: tuple[Process, Process],
+) -> None:
+    first, _ = processes
+    attempt = await bought(first.journal)
+    under_way, broken_off = asyncio.Event(), asyncio.Event()
+
+    async def ask(refs: frozenset[str]) -> Look[str]:
+        under_way.set()
+        try:
+            await asyncio.Event().wait()
+        finally:
+            broken_off.set()
+        raise AssertionError(refs)
+
+    with first.looks.awaiting(attempt):
+        look = asyncio.create_task(first.looks.look(frozenset(["job-1"]), ask))
+        await under_way.wait()
+        await first.looks.aclose()
+
+        assert broken_off.is_set()
+        assert await look == Look({})
+        assert await first.look("job-1") == Look({})
+    assert first.asked == [frozenset()], "as it began"
+
+
 async def test_that_another_run_has_brought_a_job_to_its_end_is_found_at_once(processes: tuple[Process, Process]) -> None:
     first, second = processes
     attempt = await bought(first.journal)
