@@ -64,10 +64,12 @@ class _Chunk:
 
     Attributes:
         row: Its row in the journal.
-        until: Time after which no more of it are sent, by `time.monotonic`: long before others count the row as void.
+        void_at: Time from which others count the row as void, by the database's clock.
+        until: Time after which no more of it are sent, by `time.monotonic`: long before that.
     """
 
     row: int
+    void_at: float
     taken: int
     left: int
     until: float
@@ -269,7 +271,7 @@ class SharedWindow:
             await self._place.leave(connection)
             chunk = {"account": self._account, "number": number, "until": now + longest}
             row = await connection.execute(requests.insert().values(chunk).returning(requests.c.id))
-            return _Chunk(row.scalar_one(), number, number, until)
+            return _Chunk(row.scalar_one(), now + longest, number, number, until)
 
     async def _end_chunk(self, chunk: _Chunk) -> None:
         """Write down that a chunk is answered; requests of it that were not sent are free at once."""
@@ -281,7 +283,9 @@ class SharedWindow:
         until = Now() + WINDOW_SECONDS / self._clock_scale()
         async with self._database.transaction(waking=True) as connection:
             ended = {"number": chunk.taken - chunk.left, "until": until}
-            await connection.execute(requests.update().where(requests.c.id == chunk.row).values(ended))
+            # One that became void may be gone, and its id another process's by now.
+            mine = requests.c.id == chunk.row, requests.c.until == chunk.void_at
+            await connection.execute(requests.update().where(*mine).values(ended))
 
 
 _SINCE = sa.case((attempts.c.state == AttemptState.INTENDED, attempts.c.intended_at)).label("since")

@@ -226,6 +226,23 @@ async def test_requests_count_until_the_desk_is_closed(journal: Journal) -> None
     assert await requests_in(journal) == [1]
 
 
+async def test_a_chunk_that_became_void_changes_no_other(
+    journal: Journal, another: Journal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("genmedia.journal.desk.ANSWER_SECONDS", 0.0)
+    one, other = window_of(journal, 200), window_of(another, 200, scale=1)
+    assert await one.take(0) == 0
+    await asyncio.sleep(WINDOW)
+    monkeypatch.setattr("genmedia.journal.desk.WINDOW_SECONDS", WINDOW)  # that of a process that begins; see the next test
+    await asyncio.sleep(WINDOW)
+    assert await other.take(0) == 0  # in a chunk of four, in a row that has the same id with SQLite
+    monkeypatch.undo()
+
+    await one.answered(idle=True)
+
+    assert await requests_in(journal) == [4]
+
+
 async def test_a_request_counts_for_others_while_its_process_does_not_know_yet_how_fast_a_sandboxs_clock_is(
     journal: Journal, another: Journal
 ) -> None:
