@@ -189,7 +189,7 @@ class Looks(Generic[R]):
         if not await self._lead():
             read = await self._read_what_others_saw()
             # Where another run has brought a job to its end meanwhile, the journal no longer says what was seen of it.
-            ended = await self._ended(refs)
+            ended = await self._ended(refs - read.jobs.keys())
             return read | await self._ask(ended, ask) if ended else read
         begun = monotonic()
         try:
@@ -396,9 +396,8 @@ class Looks(Generic[R]):
 
     @retry_while_unreachable
     async def _bound_among(self, ids: Sequence[int]) -> set[int]:
-        # Of a job that is over without having been seen by a look, another run was about to fetch the files: nobody looks at it any more.
-        looked_at = attempts.c.over_at.is_(None) | attempts.c.seen.is_not(None)
-        bound = sa.select(attempts.c.id).where(attempts.c.state == AttemptState.BOUND, looked_at)
+        # Nobody looks at a job that is over: where no look told its end, another run has seen it, and was about to fetch the files.
+        bound = sa.select(attempts.c.id).where(attempts.c.state == AttemptState.BOUND, attempts.c.over_at.is_(None))
         async with self._database.transaction(reading=True) as connection:
             return {row.id for some in in_parts(ids) for row in await connection.execute(bound.where(attempts.c.id.in_(some)))}
 

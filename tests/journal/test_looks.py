@@ -264,6 +264,24 @@ async def test_where_another_run_has_brought_a_job_to_its_end_it_is_asked_for_on
     assert second.asked == [frozenset(["job-1"])]
 
 
+@pytest.mark.parametrize("seen", [running(), None])
+async def test_a_job_whose_end_only_a_dead_run_has_seen_is_asked_for(
+    processes: tuple[Process, Process], seen: Job | None
+) -> None:
+    first, second = processes
+    attempt = await bought(first.journal)
+    with second.looks.awaiting(attempt), first.looks.awaiting(attempt):
+        if seen:
+            first.present = {"job-1": seen}
+            assert (await second.read("job-1", first)).jobs == {"job-1": seen}
+        await first.journal.end(attempt.id)  # and the run dies before it has the files
+        second.present = {"job-1": done()}
+
+        assert (await second.read("job-1")).jobs == {"job-1": done()}
+
+    assert second.asked == [frozenset(["job-1"])]
+
+
 async def test_a_look_is_broken_off_where_its_board_is_closed_and_nobody_is_asked_after_that(
     processes: tuple[Process, Process],
 ) -> None:
