@@ -2,10 +2,11 @@
 
 import asyncio
 from collections.abc import AsyncGenerator, Awaitable, Callable
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
+from time import monotonic
 from typing import Any
 
 import pytest
@@ -29,6 +30,7 @@ from genmedia.purchasing.buy import Purchase, Submit, buy
 from genmedia.purchasing.cancel import cancel
 from genmedia.purchasing.recover import Fate, harvest
 from genmedia.store import Place, Store
+from genmedia.transport.pace import ANSWER_SECONDS
 from genmedia.transport.session import Gate
 from tests.sandboxes import Sandbox
 
@@ -255,7 +257,22 @@ async def test_a_flow_that_is_started_just_before_it_would_be_taken_back_is_kept
     (seen,) = await shop.client.list_flows()
     await shop.client.start_flow(seen.flow_id)
 
-    assert not await shop.client.delete_unstarted(seen)
+    assert not await shop.client.delete_unstarted(seen, monotonic())
+    assert len(await shop.states()) == 1
+
+
+@pytest.mark.parametrize("started", [True, False])
+async def test_a_flow_is_not_deleted_long_after_it_was_seen_not_started(shop: Shop, *, started: bool) -> None:
+    await shop.interrupted()
+    asked, (seen,) = monotonic() - ANSWER_SECONDS, await shop.client.list_flows()
+    if started:  # and has ended, before a process that stood still goes on
+        await shop.client.start_flow(seen.flow_id)
+        while await shop.states() != ["completed"]:
+            await asyncio.sleep(0.05)
+
+    with nullcontext() if started else pytest.raises(MaybeAcceptedError, match="too long ago"):
+        assert not await shop.client.delete_unstarted(seen, asked)
+
     assert len(await shop.states()) == 1
 
 
@@ -267,7 +284,7 @@ async def test_a_flow_is_not_deleted_a_second_time_when_the_answer_is_lost(shop:
         await shop.client.start_flow(seen.flow_id)
     shop.sandbox.fault(shop.account, "lose_answer", route="delete_flow")
 
-    assert await shop.client.delete_unstarted(seen) is not started
+    assert await shop.client.delete_unstarted(seen, monotonic()) is not started
     assert [line["count"] for line in shop.sandbox.requests(shop.account) if line["method"] == "DELETE"] == [1]
     assert len(await shop.states()) == started
 

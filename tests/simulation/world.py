@@ -32,7 +32,7 @@ from genmedia.media.facts import Candidate, MediaFacts
 from genmedia.providers.algovera.client import AlgoveraClient
 from genmedia.providers.base import at_desk
 from genmedia.providers.flora import client as flora
-from genmedia.providers.generio.client import GenerioClient
+from genmedia.providers.generio import client as generio
 from genmedia.providers.generio.steps import submission
 from genmedia.providers.steps import Submit
 from genmedia.purchasing import buy, receive
@@ -80,7 +80,7 @@ STOPPED_SECONDS = (1.0, 7.0, 1.7 * ANSWER_SECONDS, 4 * ANSWER_SECONDS)
 ROUNDS = 40
 """Number of times that all is looked after in the end."""
 
-CLIENTS = {"flora": flora.FloraClient, "generio": GenerioClient, "algovera": AlgoveraClient}
+CLIENTS = {"flora": flora.FloraClient, "generio": generio.GenerioClient, "algovera": AlgoveraClient}
 LOG = logging.getLogger(__name__)
 LOG.disabled = True
 
@@ -175,7 +175,9 @@ class World:
         self._file.empty()
         self._file.now = self._now
         self._loop.set_exception_handler(self._unhandled)
-        answer = [(module, "ANSWER_SECONDS", ANSWER_SECONDS) for module in (pace, session, desk, transitions, ownership, flora)]
+        answer = [
+            (module, "ANSWER_SECONDS", ANSWER_SECONDS) for module in (pace, session, desk, transitions, ownership, flora, generio)
+        ]
         window = [(module, "WINDOW_SECONDS", WINDOW_SECONDS) for module in (pace, desk)]
         with (
             virtual(self._loop.time, self._chance),

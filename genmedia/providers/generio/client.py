@@ -7,9 +7,10 @@ import asyncio
 import base64
 import io
 import re
-from collections.abc import Collection, Mapping, Sequence
-from contextlib import AbstractAsyncContextManager, suppress
+from collections.abc import AsyncGenerator, Collection, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
 from hashlib import sha256
+from time import monotonic
 from typing import TYPE_CHECKING, Any, BinaryIO, Literal, cast
 from urllib.parse import quote
 
@@ -33,6 +34,7 @@ from genmedia.jobs.watcher import Look, Watcher, look_at_each
 from genmedia.providers.terms import Terms
 from genmedia.transport.answers import PIECE_BYTES, RemoteId, parse
 from genmedia.transport.origins import Origins, check_base_url
+from genmedia.transport.pace import ANSWER_SECONDS
 from genmedia.transport.session import Fetched, Gate, Session
 
 if TYPE_CHECKING:  # it loads a database library, which reading this provider's answers does not need
@@ -294,7 +296,7 @@ class GenerioClient:
             UnreadableAnswerError: A flow in the list cannot be read, and may be the one.
         """
         del journal
-        mine = f"{attempt.key}:{attempt.number}"
+        mine, asked = f"{attempt.key}:{attempt.number}", monotonic()
         body = (await self.http.call("GET", "/flows")).body
         listed = self._items(body, "flows")
         flows = list(zip(listed, self.http.read_each(Flow, listed), strict=True))
@@ -302,7 +304,7 @@ class GenerioClient:
             raise errors.UnreadableAnswerError("generio lists a flow that may be the one and that cannot be read")
         started: str | None = None
         for _, flow in flows:
-            if flow and _key_in(flow.additional) == mine and not await self.delete_unstarted(flow):
+            if flow and _key_in(flow.additional) == mine and not await self.delete_unstarted(flow, asked):
                 started = flow.flow_id
         return started
 
@@ -319,13 +321,32 @@ class GenerioClient:
                 raise
         return flow.as_job()
 
-    async def delete_unstarted(self, flow: Flow) -> bool:
-        """Delete a flow if it was never started; return True if that was done, so that it cannot cost anything any more."""
+    async def delete_unstarted(self, flow: Flow, asked: float) -> bool:
+        """Delete a flow if it was never started; return True if that was done, so that it cannot cost anything any more.
+
+        Args:
+            flow: The flow as it was seen.
+            asked: Time at which the look began, by `time.monotonic`.
+
+        Raises:
+            MaybeAcceptedError: It could not be deleted soon enough after the look.
+        """
         if flow.as_job().status is not JobStatus.UNSTARTED:
             return False
+
+        @asynccontextmanager
+        async def soon() -> AsyncGenerator[None]:
+            # This process may have stood still since: a flow that was started and has ended meanwhile would be deleted with what it gave.
+            if (ago := monotonic() - asked) > ANSWER_SECONDS:
+                what = f"generio: flow {flow.flow_id} was seen not started {ago:.0f} s ago, too long ago to delete it"
+                raise errors.MaybeAcceptedError(
+                    what, money="Nothing was bought by that.", advice="Run again: it is looked at anew."
+                )
+            yield
+
         try:
             # A deletion without an answer is not repeated: the start may be under way, and the repeat could meet a flow that has ended.
-            await self.delete_flow(flow.flow_id, repeatable=False)
+            await self.delete_flow(flow.flow_id, repeatable=False, gate=soon)
         except (errors.RefusedError, errors.MaybeAcceptedError):
             with suppress(errors.NotFoundError):
                 if (await self.get_flow(flow.flow_id)).as_job().status is JobStatus.UNSTARTED:
@@ -458,18 +479,19 @@ class GenerioClient:
             if flow.state in possible_in:
                 raise
 
-    async def delete_flow(self, flow_id: str, *, repeatable: bool = True) -> None:
+    async def delete_flow(self, flow_id: str, *, repeatable: bool = True, gate: Gate | None = None) -> None:
         """Delete a flow with everything in it; one that is gone already is no failure.
 
         Args:
             flow_id: The flow.
             repeatable: As `Session.call` takes it.
+            gate: As `Session.call` takes it.
 
         Raises:
             RefusedError: It runs.
         """
         with suppress(errors.NotFoundError):
-            await self.http.call("DELETE", _flow(flow_id), repeatable=repeatable)
+            await self.http.call("DELETE", _flow(flow_id), repeatable=repeatable, gate=gate)
 
     async def list_outputs(self, flow_id: str, *, include_data: bool = False) -> list[Asset]:
         """Return the outputs of a flow; of one that was aborted or failed, those that it gave before.
