@@ -193,8 +193,9 @@ class Engine:
         self._used: list[Connection] = []
         self._writes = True
 
-    def execution_options(self, *, genmedia_reading: bool) -> "Engine":
-        """Return the same engine, for transactions of that kind."""
+    def execution_options(self, *, genmedia_reading: bool = False, genmedia_waking: bool = False) -> "Engine":
+        """Return the same engine, for transactions of that kind; whether one wakes others, it says itself here, as with PostgreSQL."""
+        del genmedia_waking
         other = copy(self)
         other._writes = not genmedia_reading
         return other
