@@ -217,7 +217,7 @@ async def test_requests_count_until_the_desk_is_closed(journal: Journal) -> None
     def nothing(*_: object) -> None:
         pass
 
-    watching = Watching[str](lambda attempt: attempt.key, nothing, nothing, nothing, nothing, send)
+    watching = Watching[str](lambda attempt: attempt.key, nothing, nothing, nothing, nothing, send, hinted=False)
     desk = journal.desk(str(PAYER), pace=pace, open_jobs=None, clock_scale=lambda: 1.0, watching=watching)
 
     await desk.aclose()

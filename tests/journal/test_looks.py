@@ -274,7 +274,7 @@ async def test_a_job_whose_end_only_a_dead_run_has_seen_is_asked_for(
         if seen:
             first.present = {"job-1": seen}
             assert (await second.read("job-1", first)).jobs == {"job-1": seen}
-        await first.journal.end(attempt.id)  # and the run dies before it has the files
+        await first.journal.end(attempt.id, "job-1")  # and the run dies before it has the files
         second.present = {"job-1": done()}
 
         assert (await second.read("job-1")).jobs == {"job-1": done()}
