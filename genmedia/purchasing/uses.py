@@ -1,6 +1,6 @@
 """The campaigns that use a file, as its sidecar tells them: the one that bought it, and those that reused it."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -33,7 +33,15 @@ async def tell_uses(store: Store, journal: Journal, purchase: Purchase) -> Purch
     wanted = purchase.order.purpose
     if not wanted.campaign or all(asset.tells_use(wanted) and asset.tells_place(wanted) for asset in purchase.assets):
         return purchase
-    uses, told = await journal.uses(purchase.key), list[StoredAsset]()
+    uses = await journal.uses(purchase.key)
+    while (told := await _tell(store, journal, purchase, uses)) and (now := await journal.uses(purchase.key)) != uses:
+        uses = now  # another campaign has begun to use it, and may have written its sidecar before this one did
+    return told or purchase
+
+
+async def _tell(store: Store, journal: Journal, purchase: Purchase, uses: Sequence[Use]) -> Purchase | None:
+    """Write uses into the sidecars of a purchase; returns it with them, or None where the store refuses."""
+    wanted, told = purchase.order.purpose, list[StoredAsset]()
     for asset in purchase.assets:
         fields: dict[str, Any] = {} if asset.tells_place(wanted) else {"place": coordinates(wanted.place)}
         if not asset.tells_use(wanted):
@@ -44,7 +52,7 @@ async def tell_uses(store: Store, journal: Journal, purchase: Purchase) -> Purch
             try:
                 await store.retell(asset.path, {name: known[name] for name in fields if name in known})
             except StoreError:
-                return purchase
+                return None
             asset = replace(asset, sidecar=sidecar)  # noqa: PLW2901 # the same file, with its new sidecar
             await journal.retell(asset)
         told.append(asset)

@@ -4,7 +4,7 @@ import asyncio
 import json
 import os
 import sqlite3
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Mapping
 from contextlib import closing
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -823,3 +823,23 @@ async def test_of_a_job_that_is_fetched_in_two_goes_the_cost_is_told_once(receiv
     received = await receive_outputs(receiver.client, receiver.store, receiver.journal, purchase, job)
 
     assert (failed.value.charged, received.charged) == (3, 0)
+
+
+async def test_a_campaign_whose_use_is_told_late_leaves_the_uses_of_others_that_were_told_meanwhile(
+    receiver: Receiver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await receiver.receive(*await receiver.buy())
+    retell, first = receiver.store.retell, iter([True])
+
+    async def retell_late(path: str, fields: Mapping[str, Any]) -> None:
+        if next(first, False):
+            other, _ = await receiver.buy(purpose=Purpose("tea-1", "cover"))
+            await tell_uses(receiver.store, receiver.journal, other)
+        await retell(path, fields)
+
+    monkeypatch.setattr(receiver.store, "retell", retell_late)
+    again, _ = await receiver.buy(purpose=Purpose("tea-0", "cover"))
+    await tell_uses(receiver.store, receiver.journal, again)
+
+    (told,) = (await read_assets(receiver.store)).assets
+    assert {use.campaign for use in told.sidecar.uses} == {"tea-0", "tea-1"}
