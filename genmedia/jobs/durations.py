@@ -15,8 +15,11 @@ TELLING = 20
 OVERDUE = 3.0
 """A job is overdue when it has run so many times as long as 95 % of the jobs before it."""
 
-LATE = 0.1
+LATE = 0.08
 """Longest time between the end of a job and the look that shows it, as a share of the time that it ran; longer for 5 % of the jobs."""
+
+GROWTH = 0.1
+"""Pause between two looks at a job of whose kind nothing is known, as a share of the time that it has run."""
 
 LOOKS = 4.0
 """Most looks at a job on average; where its kind's running times differ so much that more are needed, `LATE` is exceeded instead."""
@@ -30,7 +33,7 @@ LONGEST_ESTIMATE = 600.0
 _SKIPPED = 0.03
 _GAP = 1.5
 _MARGIN = 0.02
-_SAME = 0.05
+_SAME = 0.02
 _WIDER = 1.05
 
 
@@ -142,7 +145,7 @@ class Schedule:
                 return looks[following] - elapsed
             over = elapsed - looks[-1]
             return max(looks[-1] * LATE, min(over / 2, looks[-1]))
-        return max(min(self.estimate or 0, LONGEST_ESTIMATE) * FIRST_GUESS - elapsed, elapsed * LATE)
+        return max(min(self.estimate or 0, LONGEST_ESTIMATE) * FIRST_GUESS - elapsed, elapsed * GROWTH)
 
 
 GROWING = Schedule()

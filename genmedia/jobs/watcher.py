@@ -217,7 +217,9 @@ class _Wait(Generic[R]):
         started = job.time("started")
         elapsed = ((clock - started).total_seconds() + DATE_SECONDS) / scale if clock and started else None
         if elapsed is not None and 0 <= elapsed <= now - self.begun:
-            self.begun = now - elapsed
+            # It is told in whole seconds: of one that began at once, the time at which it was made is known better.
+            if now - self.begun - elapsed > DATE_SECONDS / scale:
+                self.begun = now - elapsed
         elif pushed or self.best == _ORDER.index(JobStatus.QUEUED):
             self.begun = now
 
