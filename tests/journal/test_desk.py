@@ -17,7 +17,7 @@ from genmedia.journal.database import RECONNECT_SECONDS
 from genmedia.journal.desk import ORDERS, SETTLED_SECONDS, Entrance, SharedWindow, Slots
 from genmedia.journal.looks import Watching
 from genmedia.journal.order import Order
-from genmedia.journal.tables import attempts, requests
+from genmedia.journal.tables import attempts, line, requests
 from genmedia.transport.pace import WINDOW_SECONDS, Pace, ranked
 from tests.processes import Program
 
@@ -55,6 +55,12 @@ async def requests_in(journal: Journal) -> list[int]:
     """The numbers of requests that are taken."""
     async with journal._database.transaction(reading=True) as connection:  # pyright: ignore[reportPrivateUsage] # what stands there is what is tested
         return [row.number for row in await connection.execute(sa.select(requests.c.number))]
+
+
+async def in_line(journal: Journal) -> int:
+    """The number of processes that wait."""
+    async with journal._database.transaction(reading=True) as connection:  # pyright: ignore[reportPrivateUsage] # as above
+        return (await connection.execute(sa.select(sa.func.count()).select_from(line))).scalar_one()
 
 
 async def buy(journal: Journal, name: str, slots: Slots) -> Attempt:
@@ -361,7 +367,6 @@ async def test_requests_of_a_run_of_a_higher_rank_go_first_in_whatever_process(j
     usual, first = window_of(journal, 2), window_of(another, 2)
     for _ in range(2):
         assert await usual.take(0) == 0
-        await usual.answered(idle=True)
     order: list[str] = []
 
     async def want(window: SharedWindow, name: str, rank: float) -> None:
@@ -371,6 +376,10 @@ async def test_requests_of_a_run_of_a_higher_rank_go_first_in_whatever_process(j
         await window.answered(idle=True)
 
     wanted = [asyncio.create_task(want(first, "a person's", 1)), asyncio.create_task(want(usual, "usual", 0))]
+    while await in_line(journal) < len(wanted):
+        await asyncio.sleep(0.02)
+    for _ in range(2):
+        await usual.answered(idle=False)
     await asyncio.gather(*wanted)
 
     assert order == ["a person's", "usual"]
