@@ -4,6 +4,7 @@ SEED is that of the first schedule; those after it follow. Each that shows a fau
 any case. FAULT, a part of a name in `tests.simulation.planted`, plants that fault first. The exit code is 1 if a schedule showed a fault.
 """
 
+import gc
 import multiprocessing
 import sys
 from collections.abc import Iterator
@@ -24,6 +25,7 @@ def play_part(seeds: range, fault: str) -> tuple[list[str], float]:
     begun = process_time()
     planted = next((one for name, one in FAULTS.items() if fault in name), None) if fault else None
     narrow = [planted.narrow] if planted else []
+    gc.set_threshold(50_000, 20, 100)  # up to a tenth of a schedule's time went into looking for garbage
     with simulation() as play, planted.plant() if planted else nullcontext():
         worlds = [world for seed in seeds if (world := play(seed, *narrow)).faults or len(seeds) == 1]
         return [world.told() for world in worlds], process_time() - begun

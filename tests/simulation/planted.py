@@ -136,19 +136,19 @@ def _plan(**values: Any) -> Callable[[Plan], Plan]:
 
 FAULTS: Mapping[str, Planted] = {
     "bind before submit": Planted(bind_before_submit, _plan(), 1),
-    "a retry of a paid POST": Planted(retry_of_a_paid_post, _plan(provider="algovera", unheard=0.3, open_jobs=3), 2),
+    "a retry of a paid POST": Planted(retry_of_a_paid_post, _plan(provider="algovera", unheard=0.3, open_jobs=3), 1),
     "a slot freed by a death": Planted(
-        slot_freed_by_a_death, _plan(provider="flora", wishes=((0,), (1,)), open_jobs=1, kill=0.02, stop=0.02), 1
+        slot_freed_by_a_death, _plan(provider="flora", wishes=((0,), (1,)), open_jobs=1, kill=0.02, stop=0.02), 3
     ),
     "a look believed that is older than the bind": Planted(
         look_older_than_the_bind,
         _plan(provider="generio", wishes=((1,),), open_jobs=2, watches=True, inherited=True, slow=0.9),
-        252,
+        381,
     ),
     "a lease renewed after its end": Planted(
-        lease_renewed_after_its_end, _plan(provider="flora", wishes=((0,), (0,)), watches=True, stop=0.05), 62
+        lease_renewed_after_its_end, _plan(provider="flora", wishes=((0,), (0,)), watches=True, stop=0.05), 97
     ),
     "a cap checked outside the transaction": Planted(
-        cap_checked_outside_the_transaction, _plan(wishes=((0,), (1,)), open_jobs=2, cap=1.0), 10
+        cap_checked_outside_the_transaction, _plan(wishes=((0,), (1,)), open_jobs=2, cap=1.0), 11
     ),
 }
