@@ -186,12 +186,18 @@ class _Wait(Generic[R]):
         if not self.silent:
             self.news.put_nowait(news)
 
-    def tell(self, job: Job, scale: float, clock: datetime | None) -> bool:
-        """Take in what was seen of the job; return False if it is older than what is known."""
+    def tell(self, job: Job, scale: float, clock: datetime | None, *, pushed: bool) -> bool:
+        """Take in what was seen of the job; return False if it is older than what is known.
+
+        Args:
+            job: The job as it was seen.
+            scale: Factor by which the provider's clock runs faster.
+            clock: Time by the provider's clock; None where it is not known.
+            pushed: True if the provider told it by itself, just when it came to be so.
+        """
         now, rank = monotonic(), len(_ORDER) if job.status.terminal else _ORDER.index(job.status)
         if rank < self.best:
             return False
-        pushed = self.due != _UNDER_WAY
         if rank > self.best:
             self.last_look = None
         if job.status is JobStatus.RUNNING:
@@ -309,6 +315,7 @@ class Watcher(Generic[R]):
         self._others: dict[Board[R], dict[R, _Wait[R]]] = {}
         self._boards: Counter[Board[R]] = Counter()
         self._ended_early: deque[R] = deque(maxlen=EARLY)
+        self._looks = 0  # under way
         self._woken = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
 
@@ -388,7 +395,8 @@ class Watcher(Generic[R]):
             self._note_end(ref)
         for board in self._boards:
             board.hint(ref, job)
-        self._tell(ref, job)
+        # What comes while a look is under way stood in its answer, as a rule: it may have been so for long.
+        self._tell(ref, job, pushed=not self._looks)
 
     def look_soon(self, ref: R | None = None) -> None:
         """Look at a job now, because it may have ended; without `ref` at all jobs, because news may have been missed."""
@@ -475,10 +483,10 @@ class Watcher(Generic[R]):
         wait.due, wait.asked_soon = 0, True
         self._arrange(wait)
 
-    def _tell(self, ref: R, job: Job) -> None:
+    def _tell(self, ref: R, job: Job, *, pushed: bool) -> None:
         clock = self._clock() if self._clock else None
         for wait in self._of(ref):
-            if wait.tell(job, self._clock_scale(), clock) and not wait.asked_soon:
+            if wait.tell(job, self._clock_scale(), clock, pushed=pushed) and not wait.asked_soon:
                 self._plan(wait)
                 self._arrange(wait)
 
@@ -528,12 +536,14 @@ class Watcher(Generic[R]):
     async def _look_at(self, board: Board[R] | None, due: frozenset[R]) -> Look[R]:
         """Look once at the jobs that are due; that may take long, and deadlines that pass meanwhile are told."""
         deadlines = asyncio.create_task(self._keep_deadlines())
+        self._looks += 1
         try:
             with asking_once(), errors.contained("a look at all jobs that are waited for"):
                 return await (board.look(due, self._look) if board else self._look(due))
         except errors.GenmediaError as error:
             return Look({}, failed=dict.fromkeys(due, error))
         finally:
+            self._looks -= 1
             await end_task(deadlines)
 
     async def _keep_deadlines(self) -> None:
@@ -550,7 +560,7 @@ class Watcher(Generic[R]):
             asked: Time at which it began, by `time.monotonic`.
         """
         for ref, job in look.jobs.items():
-            self._tell(ref, job)
+            self._tell(ref, job, pushed=False)
         for ref in look.missing:
             for wait in self._of(ref):
                 wait.miss(asked, self._every()[0] / self._clock_scale())

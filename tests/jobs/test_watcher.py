@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from genmedia import errors
-from genmedia.jobs.durations import TELLING, Durations, Schedule
+from genmedia.jobs.durations import GROWING, TELLING, Durations, Schedule
 from genmedia.jobs.job import Account, Job, JobStatus
 from genmedia.jobs.watcher import ABSENCES, Look, Other, Trouble, Watcher, look_at_each
 from genmedia.providers.flora.client import FloraClient, RunInput
@@ -335,6 +335,34 @@ async def test_a_job_that_was_made_just_now_is_looked_at_when_others_like_it_hav
     assert looked_at[1] - looked_at[0] >= LEARNED.pause(looked_at[0]) * 0.9
     assert job.ran is not None
     assert looked_at[0] * 0.9 <= job.ran <= looked_at[1] * 1.1
+
+
+async def test_a_job_that_a_look_at_others_shows_running_is_not_taken_for_one_that_begins_then() -> None:
+    looked_at: dict[str, float] = {}
+
+    async def look(refs: frozenset[str]) -> Look[str]:
+        for ref in refs:
+            looked_at[ref] = monotonic() * 10
+        if "listed" not in refs:
+            watcher.hint("listed", Job("listed", JobStatus.RUNNING))  # it stands in the same list
+        return Look({ref: Job(ref, JobStatus.SUCCEEDED) for ref in refs})
+
+    watcher = Watcher(look, every=lambda: (0.1, 0.2), clock_scale=lambda: 10)
+
+    async def wait(ref: str, schedule: Schedule, *, fresh: bool) -> Job:
+        return await watcher.wait(
+            ref, about="", queue_seconds=FOR_EVER, run_seconds=FOR_EVER, seen=say_nothing, schedule=schedule, fresh=fresh
+        )
+
+    listed = asyncio.create_task(wait("listed", LEARNED, fresh=True))
+    try:
+        await asyncio.sleep(LEARNED.pause(0) / 2 / 10)
+        await wait("other", GROWING, fresh=False)
+        await listed
+    finally:
+        await watcher.aclose()
+
+    assert looked_at["listed"] - looked_at["other"] < LEARNED.pause(0)
 
 
 async def test_news_of_a_job_puts_off_the_next_look_at_it() -> None:

@@ -44,8 +44,8 @@ PROVIDER = "generio"
 BASE_URL = "https://flows.generio.ai"
 UNIT = "credits"
 
-POLL_SECONDS = (5.0, 7.0)
-"""The vendor's own clients ask every 5 s."""
+POLL_SECONDS = (3.0, 7.0)
+"""The vendor's own clients ask every 5 s for each flow; here one list tells of all."""
 
 ABORT_SECONDS = 1.0
 """Seconds between two looks at a flow that is being aborted: a person waits for it."""
