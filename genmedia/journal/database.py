@@ -243,7 +243,7 @@ class Database:
                         seen = version, waking
                 except sqlite3.Error:  # such as when the file is locked whole
                     seen = None
-                await set_within(self._hushed, LISTEN_SECONDS)
+                await asyncio.sleep(LISTEN_SECONDS)
 
     async def _listen_to_server(self) -> None:
         """Fire `changes` whenever a transaction was a waking one."""
