@@ -372,6 +372,23 @@ async def test_of_many_runs_that_may_be_the_lost_one_as_many_are_named_as_a_pers
     assert len(str(told.value)) < 4 * REASON_CHARACTERS
 
 
+async def test_a_run_whose_request_was_under_way_when_its_buyer_ended_is_not_taken_for_none(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("genmedia.providers.flora.client.ANSWER_SECONDS", 0.1)
+    told = {"techniqueId": "t", "runCost": 3}, {"techniqueRuns": []}, {"techniqueRuns": [{"runId": "late", "status": "running"}]}
+    answers = [response("200 OK", json.dumps(one).encode()) for one in told]
+    async with (
+        listening(*answers) as (url, _),
+        FloraClient.lease(Account("flora", url, "late"), "sk") as client,
+        Journal.lease(Place(str(tmp_path)).journal_url()) as journal,
+    ):
+        attempt = await journal.intend(Order(client.account, "technique x", {"technique": "x"}, 1, "credits"), LONG_AGO)
+        assert attempt
+
+        assert await client.recover(attempt, journal) == "late"
+
+
 async def test_a_listed_run_without_an_id_hides_no_other_and_may_be_the_lost_one(
     sandbox: Sandbox, account: dict[str, Any], client: FloraClient, tmp_path: Path
 ) -> None:

@@ -400,7 +400,8 @@ class FloraClient:
         """Find the run of an attempt whose idempotency key FLORA may have forgotten, in its list of runs; None where there is no such run.
 
         A run does not tell its inputs. A run that was made after the attempt, and that no other attempt owns, is the one, if it is the only
-        one of this kind and no other attempt may own it.
+        one of this kind and no other attempt may own it. Where there is none, the list is read again once no request can be under way any
+        more: whoever sent the last one may have ended just now.
 
         Raises:
             UnlistedError: There is no list, but FLORA still remembers the key: a repeated submission of the order can ask by it.
@@ -409,19 +410,25 @@ class FloraClient:
         asked_at = attempt.asked_at or attempt.intended_at
         try:
             technique = await self.get_technique(attempt.request["technique"])
-            listed = await self._list_each(Run, _RUNS, "technique_runs", {"technique_id": technique.technique_id})
+            if not (possible := await self._find_runs(technique, asked_at, attempt.account, journal)):
+                await asyncio.sleep(self.terms.repeat_seconds / self.http.clock_scale)
+                possible = await self._find_runs(technique, asked_at, attempt.account, journal)
         except errors.NotFoundError:
             if self.http.server_time() - asked_at < timedelta(seconds=IDEMPOTENCY_SECONDS):
                 raise errors.UnlistedError("FLORA can be asked about it by its key, when it is wished for again") from None
             raise errors.InDoubtError("FLORA may have forgotten the key by now, and this one has no list of runs") from None
-        owned = await journal.owned_jobs(attempt.account)
-        since = asked_at.timestamp() - DATE_SECONDS
-        found = [run.run_id for run in listed if run and run.run_id not in owned and _began(run) >= since]
+        found = [run.run_id for run in possible if run]
         if len(found) > 1 or (found and not await journal.is_alone(attempt)):
             raise errors.InDoubtError(f"{len(found)} runs in FLORA's list may be the one: {', '.join(found)}")
-        if not found and (unread := listed.count(None)):
-            raise errors.InDoubtError(f"{unread} runs in FLORA's list cannot be read, and may be the one")
+        if possible and not found:
+            raise errors.InDoubtError(f"{len(possible)} runs in FLORA's list cannot be read, and may be the one")
         return found[0] if found else None
+
+    async def _find_runs(self, technique: Technique, asked_at: datetime, account: str, journal: "Journal") -> list[Run | None]:
+        """Return the runs of a technique that were made since then and that no attempt owns; None for one that cannot be read."""
+        listed = await self._list_each(Run, _RUNS, "technique_runs", {"technique_id": technique.technique_id})
+        owned, since = await journal.owned_jobs(account), asked_at.timestamp() - DATE_SECONDS
+        return [run for run in listed if not run or (run.run_id not in owned and _began(run) >= since)]
 
     async def cancel(self, ref: RunRef) -> Job | None:
         """Leave the run alone: FLORA cannot cancel."""
