@@ -419,7 +419,8 @@ class Looks(Generic[R]):
         for one in self._others.keys() - opened.keys():
             del self._others[one]
             self._forget(one)
-        new = [one for one, job in opened.items() if one not in self._others or self._attempts[self._refs[one]] != (one, job)]
+        # A provider may give one id to two jobs: then the reference is that of the attempt which was read last, or of none.
+        new = [one for one, job in opened.items() if one not in self._others or self._attempts.get(self._refs[one]) != (one, job)]
         for attempt in await self._read_attempts(new) if new else ():
             with (
                 suppress(errors.DefectError),

@@ -464,6 +464,26 @@ async def test_an_attempt_that_cannot_be_read_hides_no_other(processes: tuple[Pr
             await asyncio.sleep(0.05)
 
 
+async def test_two_jobs_to_which_the_provider_gave_one_id_hide_no_other(processes: tuple[Process, Process]) -> None:
+    first, second = processes
+    ended = await bought(first.journal)
+    await first.journal.end(ended.id, "job-1")
+    equal = await first.journal.intend(Order(PAYER, "image", {"name": "job-1"}, 1, "credits", take=2), datetime.now(UTC))
+    assert equal is not None
+    await first.journal.bind(equal, "job-1")
+    async with asyncio.timeout(60):
+        while "job-1" not in first.for_others:
+            await asyncio.sleep(0.05)
+    with first.looks.awaiting(ended):
+        pass
+
+    await bought(second.journal, "job-2")
+
+    async with asyncio.timeout(60):
+        while first.for_others != {"job-1", "job-2"}:
+            await asyncio.sleep(0.05)
+
+
 @TAKES_ITS_PLACE
 async def test_the_next_process_looks_at_once_where_one_ends(processes: tuple[Process, Process]) -> None:
     first, second = processes
