@@ -177,6 +177,11 @@ class _Wait(Generic[R]):
     def running(self) -> bool:
         return self.best >= _ORDER.index(JobStatus.RUNNING)
 
+    @property
+    def settled(self) -> bool:
+        """True if its run has heard of the end. For another process it is looked at until the journal has the end."""
+        return self.best == len(_ORDER) and not self.silent
+
     def deadline(self, scale: float) -> float:
         if self.last_look is not None:
             return self.last_look
@@ -492,7 +497,7 @@ class Watcher(Generic[R]):
 
     def _plan(self, wait: _Wait[R]) -> None:
         """Set the time of the next look at a job that was seen, or made, just now."""
-        if wait.best == len(_ORDER) and not wait.silent:
+        if wait.settled:
             wait.due = _NEVER
             return
         shortest, longest = self._every()
@@ -527,7 +532,7 @@ class Watcher(Generic[R]):
             look = await self._look_at(board, refs)
             self.deliver(look, asked)
             for wait in looked_at:
-                if wait.due == _UNDER_WAY and wait.best < len(_ORDER):
+                if wait.due == _UNDER_WAY and not wait.settled:
                     self._plan_again(wait, look.failed.get(wait.ref))
         for wait in last:
             if wait.last_look is not None and wait.best < len(_ORDER):

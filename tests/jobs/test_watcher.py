@@ -530,3 +530,20 @@ async def test_jobs_of_other_processes_are_looked_at_by_their_schedule_as_long_a
     assert not watcher.refs
     assert board.looked_at[0] == {"old"}
     assert took >= LEARNED.pause(0)
+
+
+async def test_a_job_of_another_process_is_looked_at_until_its_end_is_written_down_though_a_look_fails_meanwhile() -> None:
+    board = OnlyBoard()
+
+    async def look(refs: frozenset[str]) -> Look[str]:
+        if len(board.looked_at) == 2:
+            raise errors.ServerError("it answered 503")
+        return Look({ref: Job(ref, JobStatus.SUCCEEDED) for ref in refs})
+
+    watcher = Watcher(look, every=lambda: (0.1, 0.2), clock_scale=lambda: 100)
+    with watcher.telling(board):
+        watcher.look_for_others(board, {"old": Other(LEARNED, 3600)})
+        async with asyncio.timeout(60):
+            while len(board.looked_at) < 3:
+                await asyncio.sleep(0.01)
+    await watcher.aclose()
