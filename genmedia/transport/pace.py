@@ -145,15 +145,19 @@ class Pace:
                     await set_within(changed, seconds)
             yield
         finally:
-            for window in taken:
-                await to_the_end(window.answered(idle=not self._line))
-            self._changed.fire()
+            await to_the_end(self._end_turn(taken))
 
     async def refused(self, seconds: float) -> None:
         """Start no request for so many seconds of the provider's clock, as it asked with "too many": another program uses the same limit."""
         self._held_until = max(self._held_until, monotonic() + seconds / self._clock_scale())
         for window in list(self._windows):
             await to_the_end(window.refused(seconds))
+
+    async def _end_turn(self, taken: list[Window]) -> None:
+        """Tell every window, and then those who wait, that a request is answered, or will not be sent."""
+        for window in taken:
+            await window.answered(idle=not self._line)
+        self._changed.fire()
 
     async def _take(self, rank: float, taken: list[Window]) -> float:
         """Take a request of each window into `taken`; return the seconds until it is worth another try, 0 if all are taken."""

@@ -1,10 +1,12 @@
 """An account never does more at once than its plan allows."""
 
 import asyncio
+from math import inf
 from time import monotonic
 
 import pytest
 
+from genmedia.concurrency import end_task
 from genmedia.transport.pace import WINDOW_SECONDS, Pace, ranked
 
 SCALE = 300.0
@@ -153,6 +155,43 @@ class Counted:
 
     async def refused(self, seconds: float) -> None:
         raise NotImplementedError
+
+
+class Slow(Counted):
+    """A window with one request, which takes its time to note the answer; nobody can say when the request comes back."""
+
+    def __init__(self) -> None:
+        super().__init__(1)
+        self.noting, self.noted = asyncio.Event(), asyncio.Event()
+
+    async def take(self, rank: float) -> float:
+        return await super().take(rank) and inf
+
+    async def answered(self, *, idle: bool) -> None:
+        self.noting.set()
+        await self.noted.wait()
+        self.number += 1
+        await super().answered(idle=idle)
+
+
+async def test_that_a_request_is_over_is_told_to_every_window_and_to_who_waits_though_its_task_is_cancelled_meanwhile() -> None:
+    pace, slow, other = Pace(None, lambda: 1.0), Slow(), Counted(2)
+
+    async def request() -> None:
+        async with pace.turn():
+            pass
+
+    with pace.within(slow), pace.within(other):
+        cancelled, waiting = (asyncio.create_task(request()) for _ in range(2))
+        await slow.noting.wait()
+        cancelled.cancel()
+        slow.noted.set()
+        _, left = await asyncio.wait([cancelled, waiting], timeout=10)
+        await end_task(*left)
+
+    assert cancelled.cancelled()
+    assert not left
+    assert len(other.told) == 2
 
 
 async def test_a_request_goes_when_every_window_has_one_for_it_and_takes_one_of_each() -> None:
