@@ -21,6 +21,7 @@ from genmedia import errors
 from genmedia.concurrency import end_task, every, set_within
 from genmedia.jobs.durations import GROWING, OVERDUE, Schedule
 from genmedia.jobs.job import Job, JobStatus
+from genmedia.transport.pace import ANSWER_SECONDS
 from genmedia.transport.session import LONGEST_HOLD, asking_once
 
 ABSENCES = 4
@@ -145,6 +146,7 @@ class _Wait(Generic[R]):
         last_look: Time until which the look is waited for that is taken when the deadline has passed.
         arranged: Time of its entry in the watcher's agenda.
         over: True once nobody waits any more.
+        made: Time at which the job was made, or at which the answer to its purchase came.
     """
 
     ref: R
@@ -169,9 +171,14 @@ class _Wait(Generic[R]):
     last_look: float | None = None
     arranged: float = inf
     over: bool = False
+    made: float = field(init=False)
     news: asyncio.Queue[Job | Trouble | errors.GenmediaError] = field(
         default_factory=asyncio.Queue[Job | Trouble | errors.GenmediaError]
     )
+
+    def __post_init__(self) -> None:
+        """Keep the time at which it was made."""
+        self.made = self.begun
 
     @property
     def running(self) -> bool:
@@ -235,10 +242,13 @@ class _Wait(Generic[R]):
             self.begun = now
 
     def _running_time(self, job: Job, now: float, scale: float, *, pushed: bool) -> float | None:
-        """Return the seconds that the job ran: as the provider tells it; else, where that is known, by the looks before and after its end."""
+        """Return the seconds that the job ran: as the provider tells it; else, where that is known, by the looks before and after its end.
+
+        A provider is not believed that a job ran longer than it is there: the next jobs of its kind would be looked at too late.
+        """
         started, completed = job.time("started"), job.time("completed")
         if started and completed:
-            return max(0.0, (completed - started).total_seconds())
+            return min(max(0.0, (completed - started).total_seconds()), (now - self.made) * scale + ANSWER_SECONDS)
         if not self.fresh:
             return None
         after = (now - self.begun) * scale

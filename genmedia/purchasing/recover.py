@@ -164,6 +164,7 @@ async def _fetched(journal: Journal, store: Store, client: ProviderClient, attem
                 queue_seconds=LOOK_SECONDS,
                 run_seconds=LOOK_SECONDS,
                 seen=_stop_if_under_way,
+                age=(await journal.attempt(attempt.id)).age,  # it may have waited here for others
             )
     except _UnderWayError as error:
         return Harvested(attempt, Fate.RUNNING, f"{error}")

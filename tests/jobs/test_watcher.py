@@ -13,6 +13,7 @@ from genmedia.jobs.durations import GROWING, TELLING, Durations, Schedule
 from genmedia.jobs.job import Account, Job, JobStatus
 from genmedia.jobs.watcher import ABSENCES, Look, Other, Trouble, Watcher, look_at_each
 from genmedia.providers.flora.client import FloraClient, RunInput
+from genmedia.transport.pace import ANSWER_SECONDS
 from tests.sandboxes import Sandbox
 
 FOR_EVER = 10.0**6
@@ -407,6 +408,17 @@ async def watch_overdue(status: JobStatus) -> list[str]:
     finally:
         await watcher.aclose()
     return told
+
+
+async def test_a_provider_is_not_believed_that_a_job_ran_longer_than_it_is_there() -> None:
+    async def look(refs: frozenset[str]) -> Look[str]:
+        times = {"started": "1970-01-21T00:00:00+00:00", "completed": "2026-11-30T00:00:00+00:00"}  # one of them in another unit
+        return Look({ref: Job(ref, JobStatus.SUCCEEDED, times=times) for ref in refs})
+
+    job = await waited(Watcher(look, every=lambda: (1, 1), clock_scale=lambda: 1))
+
+    assert job.ran is not None
+    assert job.ran < 2 * ANSWER_SECONDS
 
 
 async def test_that_a_job_runs_far_longer_than_others_is_told_once() -> None:
