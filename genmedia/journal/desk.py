@@ -178,12 +178,10 @@ class SharedWindow:
                 if self._tried and rank <= self._tried.rank and (seconds := self._tried.pause):
                     return seconds
                 changed, now = self._database.changes.ahead, monotonic()
-                taken = await self._take_chunk(rank)
-                if not isinstance(taken, _Chunk):
-                    self._tried = _Tried(rank, changed, now + PAUSE_SECONDS, now + taken)
+                if seconds := await self._take_chunk(rank):
+                    self._tried = _Tried(rank, changed, now + PAUSE_SECONDS, now + seconds)
                     return self._tried.pause or 0.001
                 self._tried = None
-                self._chunks.append(taken)
             self._chunks[-1].left -= 1
             self._chunks[-1].open += 1
         return 0.0
@@ -249,8 +247,11 @@ class SharedWindow:
         return (await connection.execute(taken)).scalar_one()
 
     @retry_while_unreachable
-    async def _take_chunk(self, rank: float) -> _Chunk | float:
-        """Take a chunk, or return the seconds after which to ask again."""
+    async def _take_chunk(self, rank: float) -> float:
+        """Take a chunk and return 0, or return the seconds after which to ask again.
+
+        Also where the task is cancelled meanwhile, what the journal has as taken is known here, for other tasks or to be given back.
+        """
         window = WINDOW_SECONDS / self._clock_scale()
         longest, until = window + ANSWER_SECONDS, monotonic() + window / 2
         latest = max(window, WINDOW_SECONDS) + ANSWER_SECONDS  # a process that begins does not know how fast a sandbox's clock is
@@ -270,8 +271,9 @@ class SharedWindow:
                 return min(max((first or inf) - now, 0.001), ASK_SECONDS)
             await self._place.leave(connection)
             chunk = {"account": self._account, "number": number, "until": now + longest}
-            row = await connection.execute(requests.insert().values(chunk).returning(requests.c.id))
-            return _Chunk(row.scalar_one(), now + longest, number, number, until)
+            row = (await connection.execute(requests.insert().values(chunk).returning(requests.c.id))).scalar_one()
+        self._chunks.append(_Chunk(row, now + longest, number, number, until))
+        return 0.0
 
     async def _end_chunk(self, chunk: _Chunk) -> None:
         """Write down that a chunk is answered; requests of it that were not sent are free at once."""

@@ -212,6 +212,19 @@ async def test_requests_that_were_taken_and_not_sent_are_free_for_others_at_once
     assert await other.take(0) > 0
 
 
+async def test_requests_that_were_taken_for_a_task_that_is_cancelled_meanwhile_are_given_back(journal: Journal) -> None:
+    window = window_of(journal, 200, scale=1)
+    taking = asyncio.create_task(window.take(0))
+    await asyncio.sleep(0)
+    taking.cancel()
+    await asyncio.wait([taking])
+
+    await window.aclose()
+
+    assert taking.cancelled()
+    assert await requests_in(journal) == [0]
+
+
 async def test_requests_count_until_the_desk_is_closed(journal: Journal) -> None:
     pace, sent = Pace(200, lambda: 1.0), 0
 
