@@ -321,7 +321,8 @@ class Looks(Generic[R]):
             unwritten, self._unwritten = self._unwritten, {}
             news = {one: told for one, told in unwritten.items() if self._written.get(one) != told[1].text}
             for one in await self._write_down(news) if news else ():
-                self._written[one] = news[one][1].text if news[one][1].lasting else ""
+                if one in self._refs:  # else its run has heard of the end meanwhile, and waits no more
+                    self._written[one] = news[one][1].text if news[one][1].lasting else ""
 
     @retry_while_unreachable
     async def _write_down(self, seen: Mapping[int, tuple[str, _Told]]) -> list[int]:
@@ -446,7 +447,9 @@ class Looks(Generic[R]):
             return [one for some in in_parts(ids) for one in await read_attempts(connection, attempts.c.id.in_(some))]
 
     def _leave_others(self) -> None:
-        """Look no more at jobs that nobody waits for here: another process does."""
+        """Look no more at jobs that nobody waits for here, and forget what was seen and not written: another process looks."""
+        self._left.clear()
+        self._unwritten.clear()
         others, self._others = self._others, {}
         for one in others:
             self._forget(one)

@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import AsyncExitStack
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -439,6 +439,31 @@ async def test_a_job_that_a_run_here_has_just_waited_for_is_not_looked_at_for_ot
         await asyncio.sleep(0.05)
 
     assert first.for_others == {"job-2"}
+
+
+async def test_what_was_seen_of_a_job_is_not_kept_once_its_run_waits_no_more(processes: tuple[Process, Process]) -> None:
+    first, _ = processes
+    attempt = await first.journal.intend(Order(PAYER, "image", {"name": "job-1"}, 1, "credits"), datetime.now(UTC))
+    assert attempt is not None
+    with first.looks.awaiting(replace(attempt, remote_id="job-1")):  # before it could be looked at for others
+        await first.journal.bind(attempt, "job-1")
+        await asyncio.sleep(0.5)  # as in `bought`
+        first.looks.hint("job-1", done())
+    while (await first.journal.attempt(attempt.id)).seen is None:
+        await asyncio.sleep(0.05)
+    await first.look()  # which writes as well, after the other is done
+
+    assert first.looks._written == {}  # pyright: ignore[reportPrivateUsage] # what is kept is what is tested
+
+
+async def test_a_process_that_does_not_look_keeps_nothing_to_write_down_later(processes: tuple[Process, Process]) -> None:
+    _, second = processes
+    with second.looks.awaiting(await bought(second.journal)):
+        second.looks.hint("job-1", running())
+
+    async with asyncio.timeout(60):
+        while second.looks._unwritten or second.looks._left:  # pyright: ignore[reportPrivateUsage] # as above
+            await asyncio.sleep(0.05)
 
 
 async def test_an_attempt_that_has_ended_keeps_no_hint(journal: Journal, url: str) -> None:
