@@ -121,6 +121,7 @@ class Looks(Generic[R]):
         self._name = uuid4().hex
         self._leads_until = 0.0
         self._ask_again = 0.0
+        self._listens = False  # it may do so when its lease has ended: it stood still
         self._ahead = 0.0  # seconds by which the database's clock is ahead of this process's
         self._attempts: dict[R, tuple[int, str]] = {}  # by reference: the attempt and the provider's id of its job
         self._refs: dict[int, R] = {}  # by attempt
@@ -282,14 +283,15 @@ class Looks(Generic[R]):
                 return self._open
             if now < self._ask_again or not self._open:
                 return False
-            led = self._leads
             if await self._take_lease():
                 self._leads_until = now + LEASE_SECONDS
-                if not led:
+                if not self._listens:
+                    self._listens = True
                     self._watching.listen()
                 return True
             self._leads_until, self._ask_again = 0.0, now + LEASE_SECONDS / 5
-        if led:
+        if self._listens:
+            self._listens = False
             await self._watching.hush()
         return False
 

@@ -224,6 +224,23 @@ async def test_a_process_whose_lease_has_ended_writes_nothing_down(
     assert (first.sockets, second.sockets) == (1, 1)
 
 
+@TAKES_ITS_PLACE
+async def test_a_process_that_stood_still_until_another_looked_listens_no_more(
+    processes: tuple[Process, Process], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first, second = processes
+    with monkeypatch.context() as still:
+        still.setattr(first.looks, "_lead", lambda: asyncio.sleep(0, result=True))
+        async with asyncio.timeout(60):
+            while not second.sockets:
+                await asyncio.sleep(0.05)
+        assert first.sockets == 1
+
+    async with asyncio.timeout(60):
+        while first.sockets:
+            await asyncio.sleep(0.05)
+
+
 async def test_a_look_that_began_before_its_job_was_bound_is_not_believed(processes: tuple[Process, Process]) -> None:
     first, second = processes
     attempt = await bought(first.journal)
