@@ -231,19 +231,19 @@ class Database:
 
     async def _listen_to_file(self) -> None:
         """Fire `changes` whenever a transaction was a waking one."""
-        seen: tuple[int, int] | None = None
-        with closing(sqlite3.connect(str(self.file), timeout=0)) as watching:
-            while self._open:
-                try:
+        while self._open:
+            # Such as when the file is locked whole, or this process has too many open.
+            with suppress(sqlite3.Error), closing(sqlite3.connect(str(self.file), timeout=0)) as watching:
+                seen: tuple[int, int] | None = None
+                while self._open:
                     ((version,),) = watching.execute("PRAGMA data_version")
                     if seen is None or seen[0] != version:
                         ((waking,),) = watching.execute("PRAGMA user_version")
                         if seen is None or seen[1] != waking:
                             self._changes.fire()
                         seen = version, waking
-                except sqlite3.Error:  # such as when the file is locked whole
-                    seen = None
-                await asyncio.sleep(LISTEN_SECONDS)
+                    await asyncio.sleep(LISTEN_SECONDS)
+            await asyncio.sleep(LISTEN_SECONDS)
 
     async def _listen_to_server(self) -> None:
         """Fire `changes` whenever a transaction was a waking one."""

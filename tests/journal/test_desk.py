@@ -1,11 +1,14 @@
 """What all processes share that use an account: the slots of its open jobs, and the requests that it may send in a minute."""
 
 import asyncio
+import sqlite3
 from collections import Counter
 from collections.abc import AsyncGenerator
 from contextlib import AsyncExitStack
 from datetime import UTC, datetime, timedelta
+from itertools import count
 from time import monotonic
+from typing import Any
 
 import pytest
 import sqlalchemy as sa
@@ -471,6 +474,31 @@ async def test_only_changes_that_another_process_may_wait_for_wake_it(journal: J
 
     assert not await is_woken(waking=False)
     assert await is_woken(waking=True)
+
+
+async def test_who_waits_is_woken_though_the_file_could_not_be_opened_at_first(
+    journal: Journal, another: Journal, url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if not url.startswith("sqlite"):
+        pytest.skip("a server is connected to")
+    held = await buy(journal, "held", slots_of(journal, None))
+    await another.open_attempts()
+    connect, tries = sqlite3.connect, count()
+
+    def connect_at_last(*args: Any, **options: Any) -> sqlite3.Connection:
+        if not next(tries):
+            raise sqlite3.OperationalError("unable to open database file")
+        return connect(*args, **options)
+
+    monkeypatch.setattr("genmedia.journal.database.sqlite3.connect", connect_at_last)
+    changes = another._database.changes  # pyright: ignore[reportPrivateUsage] # it listens from now on
+    async with asyncio.timeout(60):
+        await changes.ahead.wait()  # it may have missed some until now
+        woken = changes.ahead
+
+        await journal.end(held.id, job_of(held))
+
+        await woken.wait()
 
 
 async def test_who_waits_is_woken_again_after_the_connection_broke(
