@@ -40,7 +40,7 @@ DATE_SECONDS = 0.5
 """Seconds by which the time of a provider is ahead of the time that its answers state, on average: they state whole seconds."""
 
 FRESH_SECONDS = 5.0
-"""Age up to which a job of another process counts as made just now, in seconds of this machine's clock."""
+"""Age up to which a job of another process counts as made just now, in seconds."""
 
 LAST_LOOK_SECONDS = 30.0
 """Longest wait for the look that is taken when a deadline has passed, before the job is given up, in seconds."""
@@ -109,7 +109,7 @@ async def look_at_each(refs: Iterable[R], ask: Callable[[R], Awaitable[Job]], te
 
 @dataclass(frozen=True)
 class Other:
-    """A job that another process waits for: its schedule, and the seconds since it was made, by this machine's clock."""
+    """A job that another process waits for: its schedule, and the seconds since it was made."""
 
     schedule: Schedule
     age: float
@@ -357,7 +357,7 @@ class Watcher(Generic[R]):
             seen: Called with each news of the job, for progress, and when looking begins to fail or it runs far longer than others.
             schedule: When such a job is looked at.
             fresh: True for a job that was made just now: it is looked at when its schedule says so; another at once.
-            age: Time since it was made, in seconds of this machine's clock.
+            age: Time since it was made, in seconds.
             board: Where processes that wait for the account's jobs tell each other what they see; None for a process that is alone.
 
         Raises:

@@ -2,7 +2,7 @@
 
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
@@ -115,6 +115,7 @@ class Attempt:
         block: Credentials block that held the key; empty if it was in none.
         seen: What the last look saw of its job, as it is written; see `sight`. None before the first one.
         work: The kind of job that it is; see `Order.work`. Empty in older journals, which do not have it.
+        read_at: Time at which it was read, by the clock of the journal's database.
     """
 
     id: int
@@ -148,6 +149,7 @@ class Attempt:
     seen: str | None
     seen_at: datetime | None
     work: str
+    read_at: datetime = field(compare=False)
 
     @property
     def sight(self) -> Sight | None:
@@ -166,8 +168,8 @@ class Attempt:
 
     @property
     def age(self) -> float:
-        """Seconds since its job was made, by this machine's clock; 0 while there is no job."""
-        return max(0.0, (datetime.now(UTC) - self.bound_at).total_seconds()) if self.bound_at else 0.0
+        """Seconds from when its job was made until it was read, by the journal's own clock; 0 while there is no job."""
+        return max(0.0, (self.read_at - self.bound_at).total_seconds()) if self.bound_at else 0.0
 
     @property
     def excess(self) -> str:

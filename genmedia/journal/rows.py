@@ -35,7 +35,7 @@ def in_parts(values: Sequence[T]) -> Iterator[Sequence[T]]:
 
 
 _ATTEMPTS = (
-    sa.select(attempts, submissions.c.operation, submissions.c.request, submissions.c.take)
+    sa.select(attempts, submissions.c.operation, submissions.c.request, submissions.c.take, Clock().label("read_at"))
     .join(submissions)
     .order_by(attempts.c.intended_at, attempts.c.id)
 )
@@ -210,7 +210,7 @@ def has_content(digest: str) -> sa.ColumnElement[bool]:
 def as_attempt(row: Any) -> Attempt:
     """Return the attempt of a row that is joined with its submission."""
     values: dict[str, Any] = {name: getattr(row, name) for name in Attempt.__dataclass_fields__}
-    times = ("intended_at", "asked_at", "used_at", "bound_at", "ended_at")
+    times = ("intended_at", "asked_at", "used_at", "bound_at", "ended_at", "read_at")
     values |= {name: datetime.fromisoformat(values[name]) for name in times if values[name]}
     values |= {name: json.loads(values[name]) for name in ("request", "labels", "origin")}
     values |= {"state": AttemptState(row.state), "seen_at": row.seen_at and datetime.fromtimestamp(row.seen_at, UTC)}

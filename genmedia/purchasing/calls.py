@@ -3,6 +3,7 @@
 from collections.abc import Awaitable, Callable
 from contextlib import AbstractAsyncContextManager, AsyncExitStack
 from functools import partial
+from time import monotonic
 from typing import Any, Protocol
 
 from genmedia.errors import JobCancelledError, JobFailedError, JobVanishedError, SupersededError
@@ -121,6 +122,7 @@ async def wait_for_job(
     run = purchase.order.purpose.run
     try:
         attempt = await journal.want(purchase.attempt, run)
+        made = monotonic() - attempt.age
         if attempt.remote_id != purchase.job_id:  # another run has found that it was never started, and settles it anew
             raise SupersededError("another run has taken it up anew meanwhile", job=purchase.about)
         watching = await watch()
@@ -142,7 +144,7 @@ async def wait_for_job(
                     seen=seen,
                     schedule=Schedule(await journal.running_times.of(attempt.work), client.terms.estimate(purchase.job_id)),
                     fresh=purchase.outcome is Outcome.BOUGHT,
-                    age=attempt.age,
+                    age=monotonic() - made,
                     board=desk.looks,
                 )
     except JobVanishedError as error:

@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import AsyncGenerator, Coroutine, Generator
 from contextlib import asynccontextmanager
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta, tzinfo
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -13,6 +13,7 @@ import pytest
 import sqlalchemy as sa
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import create_async_engine
+from typing_extensions import override
 
 from genmedia.errors import JournalUnreachableError, SettingsError, SupersededError
 from genmedia.jobs.job import NOBODY, Account
@@ -46,6 +47,21 @@ async def bought(journal: Journal) -> Attempt:
 def driven(url: str) -> str:
     """The address as SQLAlchemy's async engines take it."""
     return url.replace("sqlite:", "sqlite+aiosqlite:").replace("postgresql:", "postgresql+asyncpg:")
+
+
+async def test_how_old_a_job_is_does_not_depend_on_the_clock_of_this_machine(
+    journal: Journal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Ahead(datetime):
+        @classmethod
+        @override
+        def now(cls, tz: tzinfo | None = None) -> datetime:
+            return datetime.now(tz) + timedelta(days=1)
+
+    attempt = await bought(journal)
+    monkeypatch.setattr("genmedia.journal.records.datetime", Ahead)
+
+    assert (await journal.attempt(attempt.id)).age < timedelta(hours=23).total_seconds()
 
 
 NO_AMOUNTS = {
