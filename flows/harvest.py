@@ -40,12 +40,13 @@ async def harvest(*, store: Looked = "") -> State[Any]:
     Raises:
         SettingsError: There is no such block.
     """
-    log, found = get_run_logger(), await load_stores(store)
+    log = get_run_logger()
     if not await take_turn(UUID(flow_run.id)):
         await name_flow_run("recovery: left to another")
         return Completed(
             message="another recovery is under way, and one more waits for its end and looks after all that is open then"
         )
+    found = await load_stores(store)  # those that were saved meanwhile too: another run may have left them to this one
     cut_off = await end_lost_runs()
     payers = await all_credentials(log)
     failed: dict[str, Exception] = {name: one for name, one in found.items() if isinstance(one, GenmediaError)}

@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from signal import SIGKILL, SIGSTOP
 from typing import Any
+from uuid import UUID
 
 import pytest
 from prefect.client.orchestration import PrefectClient, get_client
@@ -97,6 +98,24 @@ async def test_a_run_at_flora_whose_answer_is_lost_is_found_in_its_list(
     assert ended.message == "1 stored; flora 3 credits saved"
     assert len(studio.jobs) == 1
     assert "lost/film/output_image.jpg" in studio.stored
+
+
+async def test_a_store_that_is_saved_while_a_recovery_waits_for_its_turn_is_looked_after(
+    bare_prefect: str, sandbox: Sandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(PROJECT)
+    studio = Studio(sandbox, sandbox.new_account("genova"), tmp_path)
+
+    async def take_turn(run: UUID) -> bool:
+        del run
+        await studio.save_blocks()
+        return True
+
+    monkeypatch.setattr("flows.harvest.take_turn", take_turn)
+
+    ended = await run_here(harvest, {"store": studio.name})
+
+    assert ended.message == "nothing was open"
 
 
 async def test_of_many_recoveries_one_works_and_one_waits_and_the_kill_of_the_first_keeps_nobody_out(
