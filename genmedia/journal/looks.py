@@ -356,14 +356,15 @@ class Looks(Generic[R]):
         seen = sa.select(attempts.c.id, attempts.c.seen, attempts.c.seen_at).where(
             mine, attempts.c.seen_at.is_not(None), attempts.c.state == AttemptState.BOUND
         )
+        unread = sorted(self._unread)  # while these are read, others may begin to be waited for
         async with self._database.transaction(reading=True) as connection:
             now = await read_clock(connection)
             rows = list(await connection.execute(seen.where(attempts.c.seen_at > self._read_until.timestamp())))
-            for some in in_parts(sorted(self._unread)):
+            for some in in_parts(unread):
                 rows += await connection.execute(seen.where(attempts.c.id.in_(some)))
             ended = sa.select(attempts.c.id).where(mine, attempts.c.ended_at >= written(self._read_until))
             over = [row.id for row in await connection.execute(ended)]
-        self._unread.clear()
+        self._unread.difference_update(unread)
         self._read_until = now - timedelta(seconds=OVERLAP_SECONDS)
         for one in self._awaited.keys() & set(over) - self._over:
             self._over.add(one)

@@ -134,15 +134,16 @@ async def wait_for_job(
                 tell(step, news.status.value, news.progress)
             await watching(news)
 
+        schedule = Schedule(await journal.running_times.of(attempt.work), client.terms.estimate(purchase.job_id))
         async with at_desk(client, journal) as desk, looking_for(journal, client, purchase.attempt, purchase.job_id):
-            with desk.looks.awaiting(attempt):
+            with desk.looks.awaiting(attempt):  # nothing is awaited from here to the wait: what others saw is told once
                 job = await client.watcher.wait(
                     client.reference(attempt),
                     about=purchase.about,
                     queue_seconds=patience.queue_minutes * 60,
                     run_seconds=patience.run_minutes * 60,
                     seen=seen,
-                    schedule=Schedule(await journal.running_times.of(attempt.work), client.terms.estimate(purchase.job_id)),
+                    schedule=schedule,
                     fresh=purchase.outcome is Outcome.BOUGHT,
                     age=monotonic() - made,
                     board=desk.looks,

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncGenerator, Mapping
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, ExitStack
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any
@@ -16,6 +16,7 @@ from genmedia.jobs.watcher import ABSENCES, Look, Other
 from genmedia.journal import Attempt, Journal
 from genmedia.journal.looks import LEASE_SECONDS, Looks, Watching
 from genmedia.journal.order import Order
+from genmedia.journal.spending import written
 from genmedia.journal.tables import attempts
 
 PAYER = Account("genova", "https://example.org")
@@ -149,6 +150,31 @@ async def test_what_one_process_sees_the_others_read_once_and_ask_nobody(process
     assert (read.jobs, again.jobs, second.heard.jobs) == ({"job-1": running(progress=40)}, {}, {})
     assert second.asked == []
     assert (first.sockets, second.sockets) == (1, 0)
+
+
+async def test_what_was_seen_of_a_job_is_read_though_it_begins_to_be_waited_for_while_others_are_read(
+    processes: tuple[Process, Process], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first, second = processes
+    monkeypatch.setattr("genmedia.journal.looks.OVERLAP_SECONDS", 0.0)
+    attempt = await bought(first.journal)
+    first.present = {"job-1": running()}
+    with first.looks.awaiting(attempt):
+        await first.look("job-1")
+    await second.look()
+    waits: list[Any] = []
+
+    def wait_meanwhile(time: datetime) -> str:
+        if not waits:
+            waits.append(held.enter_context(second.looks.awaiting(attempt)))
+        return written(time)
+
+    with ExitStack() as held:
+        monkeypatch.setattr("genmedia.journal.looks.written", wait_meanwhile)
+        await second.look()
+        assert waits
+
+        assert (await second.read("job-1")).jobs == {"job-1": running()}
 
 
 async def test_an_end_frees_the_slot_whoever_waits_for_the_job(processes: tuple[Process, Process]) -> None:

@@ -5,16 +5,24 @@ from collections.abc import AsyncGenerator
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from time import monotonic
 from typing import Any, BinaryIO
 
 import pytest
 
+from genmedia.concurrency import end_task
 from genmedia.errors import InDoubtError, JobVanishedError
-from genmedia.jobs.job import Account, Output
+from genmedia.jobs.durations import UNKNOWN, Durations
+from genmedia.jobs.job import Account, Job, Output
+from genmedia.jobs.watcher import Trouble
 from genmedia.journal import Attempt, AttemptState, Journal, Purpose
+from genmedia.journal.order import Order
 from genmedia.providers.base import at_desk, looking_for
 from genmedia.providers.genova.client import GenovaClient, JobRequest
 from genmedia.providers.genova.steps import job_order
+from genmedia.purchasing.buy import Outcome, Purchase
+from genmedia.purchasing.calls import wait_for_job
+from genmedia.purchasing.patience import Patience
 from genmedia.purchasing.recover import Fate, Harvested, harvest
 from genmedia.purchasing.resolve import Resolution, settle_doubt
 from genmedia.store import Place, Store
@@ -220,6 +228,47 @@ async def test_a_job_that_another_process_looks_at_is_not_asked_about(yard: Yard
         assert harvested.attempt.sight
         assert harvested.attempt.sight.in_words == harvested.detail
         assert yard.sandbox.requests(yard.account) == asked
+
+
+async def test_what_another_process_saw_of_a_job_is_told_to_a_run_though_it_is_read_just_as_that_begins_to_wait(
+    yard: Yard, url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("genmedia.journal.looks.LEASE_SECONDS", 3600.0)
+    monkeypatch.setattr("genmedia.journal.looks.OVERLAP_SECONDS", 0.0)
+    yard.change(settings={"advance": "looks", "looks": [9, 9]})
+    attempt, job = await yard.bought()
+    attempt = await yard.journal.attempt(attempt.id)  # as it is with its job
+    async with AsyncExitStack() as held:
+        journal, client = Journal(url), GenovaClient(yard.client.account, yard.account["api_key"], push=False)
+        held.push_async_callback(journal.aclose)
+        held.push_async_callback(client.aclose)
+        desk = await held.enter_async_context(at_desk(client, journal))
+        held.enter_context(desk.looks.awaiting(attempt))
+        while (await journal.attempt(attempt.id)).seen is None:
+            await asyncio.sleep(0.5)  # a look that may have begun before the bind does not count
+            await desk.looks.look(frozenset({job}), client._look)  # pyright: ignore[reportPrivateUsage] # as its watcher looks
+        own = await held.enter_async_context(at_desk(yard.client, yard.journal))
+        await own.looks.look(frozenset(), yard.client._look)  # pyright: ignore[reportPrivateUsage] # reads what was seen until now
+
+        async def read_meanwhile(work: str) -> Durations:
+            del work
+            yard.client.watcher.deliver(await own.looks.look(frozenset(), yard.client._look), monotonic())  # pyright: ignore[reportPrivateUsage] # as above
+            return UNKNOWN
+
+        monkeypatch.setattr(yard.journal.running_times, "of", read_meanwhile)
+        told = asyncio.Event()
+
+        async def seen(_: Job | Trouble) -> None:
+            told.set()
+
+        order = Order(yard.client.account, attempt.operation, attempt.request, 1, "credits")
+        purchase = Purchase(order, attempt.key, attempt.id, attempt.number, job, Outcome.REATTACHED)
+        waiting = asyncio.create_task(
+            wait_for_job(yard.client, yard.journal, purchase, "cup", Patience(20, 20), lambda: asyncio.sleep(0, result=seen))
+        )
+        held.push_async_callback(end_task, waiting)
+        async with asyncio.timeout(60):
+            await told.wait()
 
 
 async def test_what_nobody_foresaw_at_one_job_leaves_that_one_and_brings_the_others_to_their_end(
