@@ -283,8 +283,7 @@ class Looks(Generic[R]):
                 return self._open
             if now < self._ask_again or not self._open:
                 return False
-            if await self._take_lease():
-                self._leads_until = now + LEASE_SECONDS
+            if await self._take_lease(now):
                 if not self._listens:
                     self._listens = True
                     self._watching.listen()
@@ -296,7 +295,8 @@ class Looks(Generic[R]):
         return False
 
     @retry_while_unreachable
-    async def _take_lease(self) -> bool:
+    async def _take_lease(self, begun: float) -> bool:
+        """Take the lease, or renew it; also where the task is cancelled meanwhile, it is known here that this process has it."""
         mine = watchers.c.account == self._account
         async with self._database.transaction() as connection:
             await self._database.lock(connection, f"looks of {self._account}")
@@ -308,7 +308,8 @@ class Looks(Generic[R]):
             await connection.execute(watchers.delete().where(mine))
             lease = {"account": self._account, "name": self._name, "until": now + LEASE_SECONDS}
             await connection.execute(watchers.insert().values(lease))
-            return True
+        self._leads_until = begun + LEASE_SECONDS
+        return True
 
     @retry_while_unreachable
     async def _end_lease(self) -> None:

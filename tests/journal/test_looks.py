@@ -17,7 +17,7 @@ from genmedia.journal import Attempt, Journal
 from genmedia.journal.looks import LEASE_SECONDS, Looks, Watching
 from genmedia.journal.order import Order
 from genmedia.journal.spending import written
-from genmedia.journal.tables import attempts
+from genmedia.journal.tables import attempts, watchers
 
 PAYER = Account("genova", "https://example.org")
 TAKES_ITS_PLACE = pytest.mark.parametrize("lease", [LEASE_SECONDS])
@@ -550,6 +550,20 @@ async def test_two_jobs_to_which_the_provider_gave_one_id_hide_no_other(processe
     async with asyncio.timeout(60):
         while first.for_others != {"job-1", "job-2"}:
             await asyncio.sleep(0.05)
+
+
+async def test_a_lease_that_was_taken_for_a_task_that_is_cancelled_meanwhile_is_ended(journal: Journal) -> None:
+    process = Process(journal)
+    leading = asyncio.create_task(process.looks._lead())  # pyright: ignore[reportPrivateUsage] # as its round does
+    await asyncio.sleep(0)
+    leading.cancel()
+    await asyncio.wait([leading])
+
+    await process.looks.aclose()
+
+    assert leading.cancelled()
+    async with journal._database.transaction(reading=True) as connection:  # pyright: ignore[reportPrivateUsage] # what stands there is what is tested
+        assert list(await connection.execute(sa.select(watchers))) == []
 
 
 @TAKES_ITS_PLACE
