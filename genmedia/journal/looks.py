@@ -193,10 +193,7 @@ class Looks(Generic[R]):
             ended = await self._ended(refs - read.jobs.keys())
             return read | await self._ask(ended, ask) if ended else read
         begun = monotonic()
-        try:
-            look = await self._ask(refs, ask)
-        except errors.ApiError as error:
-            look = Look[R]({}, failed=dict.fromkeys(refs, error))
+        look = await self._ask(refs, ask)
         for ref, job in look.jobs.items():
             self._put(ref, Sight(job=job), begun)
         for ref in look.missing:
@@ -207,7 +204,7 @@ class Looks(Generic[R]):
         return look
 
     async def _ask(self, refs: frozenset[R], ask: Callable[[frozenset[R]], Awaitable[Look[R]]]) -> Look[R]:
-        """Ask the provider about jobs by `ask`; where this board is closed before the answer, nothing was seen."""
+        """Ask the provider about jobs by `ask`; where that fails, none of them could be seen, where this board is closed, nothing was."""
         if self._closing:
             return Look({})
         asking = asyncio.ensure_future(ask(refs))
@@ -217,7 +214,10 @@ class Looks(Generic[R]):
         finally:
             await end_task(asking)
             self._asking.discard(asking)
-        return Look({}) if asking.cancelled() else asking.result()
+        try:
+            return Look({}) if asking.cancelled() else asking.result()
+        except errors.ApiError as error:
+            return Look({}, failed=dict.fromkeys(refs, error))
 
     @retry_while_unreachable
     async def under_way(self, attempt_id: int) -> Job | None:

@@ -190,6 +190,27 @@ async def test_an_end_frees_the_slot_whoever_waits_for_the_job(processes: tuple[
     assert not await holds_a_slot(first.journal)
 
 
+async def test_a_process_that_cannot_ask_about_one_job_hears_of_the_others_all_the_same(
+    processes: tuple[Process, Process],
+) -> None:
+    first, second = processes
+    runs, ended = await bought(first.journal), await bought(first.journal, "job-2")
+    first.present = {"job-1": running()}
+
+    async def ask(refs: frozenset[str]) -> Look[str]:
+        raise ServerError(f"it answered 503 for {len(refs)}")
+
+    with first.looks.awaiting(runs), second.looks.awaiting(runs), second.looks.awaiting(ended):
+        await first.look("job-1")
+        async with first.journal.claimed(ended.id, "job-2") as claimed:
+            await first.journal.store(claimed, [])
+
+        look = await second.looks.look(frozenset({"job-1", "job-2"}), ask)
+
+    assert (second.heard | look).jobs == {"job-1": running()}
+    assert {ref: str(error) for ref, error in look.failed.items()} == {"job-2": str(ServerError("it answered 503 for 1"))}
+
+
 @pytest.mark.parametrize("seen", [None, ServerError("it answered 503")])
 async def test_that_a_job_is_missing_or_cannot_be_seen_is_news_each_time(
     processes: tuple[Process, Process], seen: Exception | None
