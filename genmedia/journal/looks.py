@@ -1,6 +1,7 @@
 """The looks at an account's jobs, shared by all processes that use it: one looks, writes down what it sees, and the others read it.
 
-The one that looks holds a lease of `LEASE_SECONDS`. When it dies or is stopped, another takes its place.
+The one that looks holds a lease of `LEASE_SECONDS`. When it dies or is stopped, another takes its place. Two keys under one account's name
+may belong to two customers of the provider: the processes with each key have one that looks, at the jobs of which that key may tell.
 """
 
 import asyncio
@@ -19,7 +20,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from genmedia import errors
 from genmedia.concurrency import end_task, set_within
 from genmedia.jobs.durations import Schedule
-from genmedia.jobs.job import Job
+from genmedia.jobs.job import Buyer, Job
 from genmedia.jobs.watcher import ABSENCES, Look, Other
 from genmedia.journal.database import Clock, Database, Now, read_clock, retry_while_unreachable
 from genmedia.journal.durations import RunningTimes
@@ -55,6 +56,8 @@ _TOLD = (
 )
 _SEEN = _TOLD.where(attempts.c.over_at.is_(None))
 _ENDED = _TOLD.values(over_at=Clock())
+
+_BUYER = attempts.c.key_print, attempts.c.block
 
 R = TypeVar("R", bound=Hashable)
 
@@ -92,6 +95,7 @@ class Watching(Generic[R]):
         listen: Begins to listen to what the provider pushes.
         hush: Ends that.
         hinted: True if webhooks may tell of jobs of the account.
+        buyer: The key with which it looks.
     """
 
     reference: Callable[[Attempt], R]
@@ -101,6 +105,7 @@ class Watching(Generic[R]):
     listen: Callable[[], None]
     hush: Callable[[], Awaitable[None]]
     hinted: bool
+    buyer: Buyer
 
 
 class Looks(Generic[R]):
@@ -117,6 +122,8 @@ class Looks(Generic[R]):
         self._database = database
         self._account = account
         self._watching = watching
+        self._key = watching.buyer.key_print or ""
+        self._together = f"{account}|{self._key}"  # the processes of which one looks
         self._running_times = running_times
         self._name = uuid4().hex
         self._leads_until = 0.0
@@ -125,6 +132,7 @@ class Looks(Generic[R]):
         self._ahead = 0.0  # seconds by which the database's clock is ahead of this process's
         self._attempts: dict[R, tuple[int, str]] = {}  # by reference: the attempt and the provider's id of its job
         self._refs: dict[int, R] = {}  # by attempt
+        self._foreign: dict[int, bool] = {}  # attempts that another key bought: if this process may tell that their jobs are gone
         self._awaited: Counter[int] = Counter()
         self._left: dict[int, float] = {}  # by attempt: when the last run of this process that waited for it did so no more
         self._others: dict[int, Other] = {}  # by attempt
@@ -197,9 +205,9 @@ class Looks(Generic[R]):
         for ref, job in look.jobs.items():
             self._put(ref, Sight(job=job), begun)
         for ref in look.missing:
-            self._put(ref, Sight(), begun)
+            self._put(ref, Sight(by=self._key), begun)
         for ref, error in look.failed.items():
-            self._put(ref, Sight(error=type(error).__name__, what=error.what), begun)
+            self._put(ref, Sight(error=type(error).__name__, what=error.what, by=self._key), begun)
         await self._write()
         return look
 
@@ -224,12 +232,23 @@ class Looks(Generic[R]):
         """Return a bound job that another process looks at, and that had not ended when it did so last; None if it must be looked at."""
         # A process that lives renews its lease when half of it is over.
         looks = sa.exists().where(
-            watchers.c.account == self._account, watchers.c.name != self._name, watchers.c.until > Now() + LEASE_SECONDS / 2
+            watchers.c.account == self._together, watchers.c.name != self._name, watchers.c.until > Now() + LEASE_SECONDS / 2
         )
-        query = sa.select(attempts.c.seen).where(attempts.c.id == attempt_id, attempts.c.over_at.is_(None), looks)
+        query = sa.select(attempts.c.seen, attempts.c.key_print).where(
+            attempts.c.id == attempt_id, attempts.c.over_at.is_(None), looks
+        )
         async with self._database.transaction(reading=True) as connection:
-            seen = Sight.read((await connection.execute(query)).scalar_one_or_none())
+            row = (await connection.execute(query)).one_or_none()
+        seen = Sight.read(row.seen) if row and self._is_shared(row.key_print) else None
         return seen.job if seen else None
+
+    def _is_shared(self, key_print: str | None) -> bool:
+        """True if a job that a key bought is looked at by whichever process looks for those with the key of this one."""
+        return key_print in (None, self._watching.buyer.key_print)
+
+    def _may_miss(self, row: sa.Row[Any]) -> bool:
+        """True if this process may tell that the job of an attempt is gone; of another key's only a process with its block may."""
+        return self._watching.buyer.may_miss(Buyer(row.key_print, row.block))
 
     def hint(self, ref: R, job: Job) -> None:
         """Write down news that was pushed, or that came with a look at other jobs: that a job is over at once, progress within a second."""
@@ -246,7 +265,8 @@ class Looks(Generic[R]):
         told = _Told.of(seen, at, gone=self._misses[ref] >= ABSENCES)
         if ref in self._attempts:
             attempt, job = self._attempts[ref]
-            self._unwritten[attempt] = job, told
+            if seen.job or self._foreign.get(attempt, True):
+                self._unwritten[attempt] = job, told
         elif self._leads:
             self._early[ref] = told
             if len(self._early) > EARLY:
@@ -297,16 +317,16 @@ class Looks(Generic[R]):
     @retry_while_unreachable
     async def _take_lease(self, begun: float) -> bool:
         """Take the lease, or renew it; also where the task is cancelled meanwhile, it is known here that this process has it."""
-        mine = watchers.c.account == self._account
+        mine = watchers.c.account == self._together
         async with self._database.transaction() as connection:
-            await self._database.lock(connection, f"looks of {self._account}")
+            await self._database.lock(connection, f"looks of {self._together}")
             now = (await connection.execute(sa.select(Now()))).scalar_one()
             held = (await connection.execute(sa.select(watchers).where(mine))).one_or_none()
             if held and held.name != self._name and now < held.until <= now + LEASE_SECONDS:
                 return False
             self._ahead = now - monotonic()
             await connection.execute(watchers.delete().where(mine))
-            lease = {"account": self._account, "name": self._name, "until": now + LEASE_SECONDS}
+            lease = {"account": self._together, "name": self._name, "until": now + LEASE_SECONDS}
             await connection.execute(watchers.insert().values(lease))
         self._leads_until = begun + LEASE_SECONDS
         return True
@@ -385,6 +405,8 @@ class Looks(Generic[R]):
                 continue  # written by another version; the next look writes it anew
             if seen.job:
                 jobs[ref] = seen.job
+            elif seen.by != self._key:
+                continue  # another key says nothing of it
             elif seen.error:
                 kind = getattr(errors, seen.error, errors.ApiError)
                 failed[ref] = kind(seen.what)
@@ -393,11 +415,14 @@ class Looks(Generic[R]):
         return Look(jobs, frozenset(missing), failed)
 
     async def _ended(self, refs: frozenset[R]) -> frozenset[R]:
-        """Return those of the jobs that no other process looks at for this one: their attempt is not bound any more, or they are over."""
+        """Return those of the jobs that no other process looks at for this one.
+
+        Their attempt is not bound any more, or they are over, or they were bought with another key.
+        """
         known = {self._attempts[ref][0]: ref for ref in refs if ref in self._attempts}
         async with self._alone:
             bound = await self._bound_among(list(known)) if self._open else set[int]()
-        return frozenset(ref for attempt, ref in known.items() if attempt not in bound)
+        return frozenset(ref for attempt, ref in known.items() if attempt not in bound - self._foreign.keys())
 
     @retry_while_unreachable
     async def _bound_among(self, ids: Sequence[int]) -> set[int]:
@@ -413,8 +438,8 @@ class Looks(Generic[R]):
         if not self._watching.hinted:
             return set()
         async with self._database.transaction(reading=True) as connection:
-            query = sa.select(attempts.c.id).where(*mine, attempts.c.hinted_at.is_not(None))
-            return {row.id for row in await connection.execute(query)}
+            query = sa.select(attempts.c.id, *_BUYER).where(*mine, attempts.c.hinted_at.is_not(None))
+            return {row.id for row in await connection.execute(query) if self._may_miss(row)}
 
     async def _look_for_others(self) -> None:
         """Have the jobs looked at that hold a slot and that nobody waits for here, whoever waits for them elsewhere, or nobody."""
@@ -439,11 +464,11 @@ class Looks(Generic[R]):
 
     @retry_while_unreachable
     async def _open_jobs(self) -> dict[int, str]:
-        """Return the job of each attempt that is open, by its id."""
+        """Return the job of each attempt that is open, and of which this process's key may tell that it is gone, by its id."""
         mine = attempts.c.account == self._account, attempts.c.state == AttemptState.BOUND, attempts.c.over_at.is_(None)
         async with self._database.transaction(reading=True) as connection:
-            rows = await connection.execute(sa.select(attempts.c.id, attempts.c.remote_id).where(*mine))
-            return {row.id: row.remote_id for row in rows}
+            rows = await connection.execute(sa.select(attempts.c.id, attempts.c.remote_id, *_BUYER).where(*mine))
+            return {row.id: row.remote_id for row in rows if self._may_miss(row)}
 
     @retry_while_unreachable
     async def _read_attempts(self, ids: Sequence[int]) -> list[Attempt]:
@@ -463,6 +488,8 @@ class Looks(Generic[R]):
         """Note the job of an attempt; return its reference."""
         ref = self._watching.reference(attempt)
         self._attempts[ref], self._refs[attempt.id] = (attempt.id, attempt.remote_id or ""), ref
+        if not self._is_shared(attempt.key_print):
+            self._foreign[attempt.id] = self._watching.buyer.may_miss(attempt.buyer)
         return ref
 
     def _forget(self, attempt: int) -> None:
@@ -475,5 +502,6 @@ class Looks(Generic[R]):
         self._misses.pop(ref, None)
         for kept in (self._written, self._read):
             kept.pop(attempt, None)
+        self._foreign.pop(attempt, None)
         self._over.discard(attempt)
         self._unread.discard(attempt)

@@ -74,11 +74,16 @@ NEVER_SENT = "it was interrupted before it was sent"
 
 
 class Sight(BaseModel):
-    """What a look saw of a job: the job; or an error, by the name of its class, that kept it from being seen; or neither: it was missing."""
+    """What a look saw of a job: the job; or an error, by the name of its class, that kept it from being seen; or neither: it was missing.
+
+    Attributes:
+        by: Fingerprint of the key that did not see it.
+    """
 
     job: Job | None = None
     error: str = ""
     what: str = ""
+    by: str = ""
 
     @classmethod
     def read(cls, written: str | None) -> "Sight | None":

@@ -153,7 +153,8 @@ watchers = sa.Table(
     "watchers",
     tables,
     sa.Column("account", sa.String, primary_key=True),
-    # The process that looks at the account's jobs, for all; and the end of its lease, in seconds since 1970.
+    # With the fingerprint of a key: the process that looks at the account's jobs, for all that have this key; and the end of its lease,
+    # in seconds since 1970.
     sa.Column("name", sa.String(64), nullable=False),
     sa.Column("until", sa.Float, nullable=False),
 )

@@ -103,6 +103,7 @@ async def at_desk(client: ProviderClient, journal: Journal) -> AsyncGenerator[De
             terms.listen,
             terms.hush,
             terms.webhooks,
+            client.buyer,
         )
         return journal.desk(
             str(client.account),

@@ -14,7 +14,7 @@ import pytest
 import sqlalchemy as sa
 
 from genmedia.concurrency import end_task, set_within
-from genmedia.jobs.job import Account
+from genmedia.jobs.job import NOBODY, Account
 from genmedia.journal import Attempt, Journal
 from genmedia.journal.database import RECONNECT_SECONDS
 from genmedia.journal.desk import ORDERS, SETTLED_SECONDS, Entrance, SharedWindow, Slots
@@ -239,7 +239,7 @@ async def test_requests_count_until_the_desk_is_closed(journal: Journal) -> None
     def nothing(*_: object) -> None:
         pass
 
-    watching = Watching[str](lambda attempt: attempt.key, nothing, nothing, nothing, nothing, send, hinted=False)
+    watching = Watching[str](lambda attempt: attempt.key, nothing, nothing, nothing, nothing, send, hinted=False, buyer=NOBODY)
     desk = journal.desk(str(PAYER), pace=pace, open_jobs=None, clock_scale=lambda: 1.0, watching=watching)
 
     await desk.aclose()

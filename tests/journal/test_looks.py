@@ -11,7 +11,7 @@ import pytest
 import sqlalchemy as sa
 
 from genmedia.errors import JournalError, ServerError
-from genmedia.jobs.job import Account, Job, JobStatus
+from genmedia.jobs.job import NOBODY, Account, Buyer, Job, JobStatus
 from genmedia.jobs.watcher import ABSENCES, Look, Other
 from genmedia.journal import Attempt, Journal
 from genmedia.journal.looks import LEASE_SECONDS, Looks, Watching
@@ -37,10 +37,11 @@ class Process:
     heard: Look[str] = field(default_factory=lambda: Look[str]({}))
     sockets: int = 0
     hinted: bool = True
+    buyer: Buyer = NOBODY
 
     def __post_init__(self) -> None:
         watching = Watching[str](
-            self.reference, self.look_at, self.soon.append, self.deliver, self.listen, self.hush, self.hinted
+            self.reference, self.look_at, self.soon.append, self.deliver, self.listen, self.hush, self.hinted, self.buyer
         )
         database, running_times = self.journal._database, self.journal.running_times  # pyright: ignore[reportPrivateUsage] # as its desk
         self.looks = Looks(database, str(PAYER), watching, running_times)
@@ -106,9 +107,9 @@ async def processes(url: str, lease: float, monkeypatch: pytest.MonkeyPatch) -> 
         yield found[0], found[1]
 
 
-async def bought(journal: Journal, name: str = "job-1") -> Attempt:
+async def bought(journal: Journal, name: str = "job-1", buyer: Buyer = NOBODY) -> Attempt:
     """An attempt that is bound to the job of that name."""
-    attempt = await journal.intend(Order(PAYER, "image", {"name": name}, 1, "credits"), datetime.now(UTC))
+    attempt = await journal.intend(Order(PAYER, "image", {"name": name}, 1, "credits"), datetime.now(UTC), buyer=buyer)
     assert attempt is not None
     await journal.bind(attempt, name)
     await asyncio.sleep(0.5)  # a look that may have begun before is not believed, and clocks differ by what it takes to read them
@@ -528,6 +529,60 @@ async def test_a_process_that_does_not_look_keeps_nothing_to_write_down_later(pr
     async with asyncio.timeout(60):
         while second.looks._unwritten or second.looks._left:  # pyright: ignore[reportPrivateUsage] # as above
             await asyncio.sleep(0.05)
+
+
+@pytest.fixture
+async def customers(url: str, lease: float, monkeypatch: pytest.MonkeyPatch) -> AsyncGenerator[tuple[Process, Process]]:
+    """Two processes that use one account's name, each with the key of another customer; each looks."""
+    monkeypatch.setattr("genmedia.journal.looks.LEASE_SECONDS", lease)
+    async with AsyncExitStack() as closed:
+        found: list[Process] = []
+        for name in ("one", "other"):
+            journal = Journal(url)
+            closed.push_async_callback(journal.aclose)
+            found.append(Process(journal, buyer=Buyer(f"key of {name}", name)))
+            closed.push_async_callback(found[-1].looks.aclose)
+            await found[-1].look()
+        yield found[0], found[1]
+
+
+async def test_a_job_is_looked_at_for_others_with_a_key_that_may_tell_of_it(customers: tuple[Process, Process]) -> None:
+    for number, process in enumerate(customers):
+        await bought(process.journal, f"job-{number}", process.buyer)
+
+    async with asyncio.timeout(60):
+        while [process.for_others for process in customers] != [{"job-0"}, {"job-1"}]:
+            await asyncio.sleep(0.05)
+
+
+async def test_that_another_customer_does_not_find_a_job_is_told_to_nobody_and_frees_no_slot(
+    customers: tuple[Process, Process],
+) -> None:
+    own, other = customers
+    attempt = await bought(own.journal, buyer=own.buyer)
+    other.present = {"job-1": None}
+    with own.looks.awaiting(attempt), other.looks.awaiting(attempt):
+        for _ in range(ABSENCES):
+            assert (await other.look("job-1")).missing == {"job-1"}
+
+    assert (await own.journal.attempt(attempt.id)).seen is None
+    assert await holds_a_slot(own.journal)
+
+
+async def test_a_job_that_was_bought_with_another_key_is_asked_about_by_each_process_that_waits_for_it(
+    customers: tuple[Process, Process], url: str
+) -> None:
+    own, other = customers
+    attempt = await bought(own.journal, buyer=own.buyer)
+    async with Journal.lease(url) as journal:
+        third = Process(journal, buyer=other.buyer, present={"job-1": None})
+        try:
+            with third.looks.awaiting(attempt):
+                look = await third.look("job-1")
+        finally:
+            await third.looks.aclose()
+
+    assert look.missing == {"job-1"}
 
 
 async def test_an_attempt_that_has_ended_keeps_no_hint(journal: Journal, url: str) -> None:
