@@ -246,7 +246,7 @@ class Looks(Generic[R]):
         """True if a job that a key bought is looked at by whichever process looks for those with the key of this one."""
         return key_print in (None, self._watching.buyer.key_print)
 
-    def _may_miss(self, row: sa.Row[Any]) -> bool:
+    def _may_miss(self, row: Any) -> bool:
         """True if this process may tell that the job of an attempt is gone; of another key's only a process with its block may."""
         return self._watching.buyer.may_miss(Buyer(row.key_print, row.block))
 

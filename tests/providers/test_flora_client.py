@@ -376,7 +376,11 @@ async def test_a_run_whose_request_was_under_way_when_its_buyer_ended_is_not_tak
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("genmedia.providers.flora.client.ANSWER_SECONDS", 0.1)
-    told = {"techniqueId": "t", "runCost": 3}, {"techniqueRuns": []}, {"techniqueRuns": [{"runId": "late", "status": "running"}]}
+    told: list[dict[str, Any]] = [
+        {"techniqueId": "t", "runCost": 3},
+        {"techniqueRuns": []},
+        {"techniqueRuns": [{"runId": "late", "status": "running"}]},
+    ]
     answers = [response("200 OK", json.dumps(one).encode()) for one in told]
     async with (
         listening(*answers) as (url, _),
