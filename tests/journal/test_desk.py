@@ -160,7 +160,7 @@ async def test_a_job_that_was_never_started_takes_a_slot_again_when_it_is_starte
 @pytest.mark.parametrize("limit", [None, 3])
 async def test_no_more_jobs_are_open_than_allowed(journal: Journal, another: Journal, limit: int | None) -> None:
     under_way = most = 0
-
+    many = asyncio.Event()
     processes = [(one, slots_of(one, limit)) for one in (journal, another)]
 
     async def job(number: int) -> None:
@@ -169,7 +169,10 @@ async def test_no_more_jobs_are_open_than_allowed(journal: Journal, another: Jou
         attempt = await buy(mine, str(number), slots)
         under_way += 1
         most = max(most, under_way)
-        await asyncio.sleep(0.3)
+        if most >= (limit or 4):
+            many.set()
+        await many.wait()
+        await asyncio.sleep(0.3)  # in which one too many would begin
         under_way -= 1
         await mine.end(attempt.id, job_of(attempt))
 
