@@ -434,9 +434,9 @@ class Looks(Generic[R]):
     @retry_while_unreachable
     async def _read_hints(self) -> set[int]:
         """Return the attempts of whose jobs a webhook told."""
-        mine = attempts.c.account == self._account, attempts.c.state == AttemptState.BOUND, attempts.c.over_at.is_(None)
         if not self._watching.hinted:
             return set()
+        mine = attempts.c.account == self._account, attempts.c.state == AttemptState.BOUND, attempts.c.over_at.is_(None)
         async with self._database.transaction(reading=True) as connection:
             query = sa.select(attempts.c.id, *_BUYER).where(*mine, attempts.c.hinted_at.is_not(None))
             return {row.id for row in await connection.execute(query) if self._may_miss(row)}

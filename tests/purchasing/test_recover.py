@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncGenerator
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from time import monotonic
@@ -207,10 +207,9 @@ async def test_a_job_that_runs_is_left_to_run(yard: Yard) -> None:
     assert (harvested.fate, harvested.attempt.state) == (Fate.RUNNING, AttemptState.BOUND)
 
 
-async def test_a_job_that_another_process_looks_at_is_not_asked_about(yard: Yard, url: str) -> None:
-    yard.change(settings={"advance": "looks", "looks": [9, 9]})
-    attempt, _ = await yard.bought()
-    attempt = await yard.journal.attempt(attempt.id)  # as it is with its job
+@asynccontextmanager
+async def seen_by_another(yard: Yard, url: str, attempt: Attempt) -> AsyncGenerator[None]:
+    """Have what stands for another process look at a job that is bound; it has seen it once when the block begins."""
     async with AsyncExitStack() as held:
         journal, client = Journal(url), GenovaClient(yard.client.account, yard.account["api_key"], push=False)
         held.push_async_callback(journal.aclose)
@@ -220,6 +219,14 @@ async def test_a_job_that_another_process_looks_at_is_not_asked_about(yard: Yard
         while (await journal.attempt(attempt.id)).seen is None:
             await asyncio.sleep(0.5)  # a look that may have begun before the bind does not count
             await desk.looks.look(frozenset({client.reference(attempt)}), client._look)  # pyright: ignore[reportPrivateUsage] # as its watcher looks
+        yield
+
+
+async def test_a_job_that_another_process_looks_at_is_not_asked_about(yard: Yard, url: str) -> None:
+    yard.change(settings={"advance": "looks", "looks": [9, 9]})
+    attempt, _ = await yard.bought()
+    attempt = await yard.journal.attempt(attempt.id)  # as it is with its job
+    async with seen_by_another(yard, url, attempt):
         asked = yard.sandbox.requests(yard.account)
 
         (harvested,) = await yard.harvest()
@@ -239,14 +246,7 @@ async def test_what_another_process_saw_of_a_job_is_told_to_a_run_though_it_is_r
     attempt, job = await yard.bought()
     attempt = await yard.journal.attempt(attempt.id)  # as it is with its job
     async with AsyncExitStack() as held:
-        journal, client = Journal(url), GenovaClient(yard.client.account, yard.account["api_key"], push=False)
-        held.push_async_callback(journal.aclose)
-        held.push_async_callback(client.aclose)
-        desk = await held.enter_async_context(at_desk(client, journal))
-        held.enter_context(desk.looks.awaiting(attempt))
-        while (await journal.attempt(attempt.id)).seen is None:
-            await asyncio.sleep(0.5)  # a look that may have begun before the bind does not count
-            await desk.looks.look(frozenset({job}), client._look)  # pyright: ignore[reportPrivateUsage] # as its watcher looks
+        await held.enter_async_context(seen_by_another(yard, url, attempt))
         own = await held.enter_async_context(at_desk(yard.client, yard.journal))
         await own.looks.look(frozenset(), yard.client._look)  # pyright: ignore[reportPrivateUsage] # reads what was seen until now
 
