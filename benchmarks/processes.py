@@ -1,6 +1,7 @@
 """Processes of this machine, as Linux shows them in /proc: what they and their descendants have computed, and their end."""
 
 import os
+import select
 import signal
 from collections import defaultdict
 from contextlib import suppress
@@ -50,9 +51,14 @@ def cpu_seconds(root: int) -> tuple[float, float]:
 
 
 def kill_session(session: int) -> None:
-    """Kill all processes of a session, and all that they have started, whatever session those are in."""
+    """Kill all processes of a session, and all that they have started, whatever session those are in; return when they have ended."""
     processes = _all()
     members = [number for number, process in processes.items() if process.session == session]
     for number in {*members, *(one for member in members for one in _descendants(member, processes))}:
         with suppress(ProcessLookupError):
-            os.kill(number, signal.SIGKILL)
+            process = os.pidfd_open(number)
+            try:
+                signal.pidfd_send_signal(process, signal.SIGKILL)
+                select.select([process], [], [])  # readable once it has ended; see pidfd_open(2)
+            finally:
+                os.close(process)

@@ -88,7 +88,9 @@ def sandbox(
     *,
     port: Annotated[int, Parameter(help="Port of the APIs; 0 takes any free one.")] = 4280,
     fd: Annotated[int | None, Parameter(show=False)] = None,
-    media_port: Annotated[int | None, Parameter(help="Port that outputs are served from; the next one by default.")] = None,
+    media_port: Annotated[
+        int | None, Parameter(help="Port that outputs are served from; by default the next one, or any if that is taken.")
+    ] = None,
     clock_scale: Annotated[float, Parameter(help="How many times faster than real time jobs run.")] = 1.0,
     size: Annotated[int, Parameter(help="Longest side of rendered pictures, in pixels.")] = 768,
     seed: Annotated[int, Parameter(help="Makes durations and failures repeat.")] = 0,

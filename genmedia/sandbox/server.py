@@ -58,7 +58,7 @@ class SandboxOptions:
     Attributes:
         port: Main origin on 127.0.0.1; 0: any free one.
         fd: Descriptor of a socket that listens at `port` already; None: there is none yet.
-        media_port: Media origin; None: the one after `port`, or any free one when that is 0.
+        media_port: Media origin; None: the one after `port`, or any free one when that is 0 or the next is taken.
         seed: Makes durations and failures repeat from start to start.
         clock_scale: Nominal seconds per real second.
         size: Longest side of rendered pictures in pixels.
@@ -93,8 +93,7 @@ async def serve(options: SandboxOptions) -> None:
     Raises:
         SystemExit: A port is taken (one line on stderr, exit code 2).
     """
-    media_port = options.media_port if options.media_port is not None else options.port and options.port + 1
-    with contextlib.closing(_main(options)) as main, contextlib.closing(_bind(media_port)) as media:
+    with contextlib.closing(_main(options)) as main, contextlib.closing(_media(options)) as media:
         renderer = Renderer()
         gateway, media_origin = _assemble(options, _origin(main), _origin(media), renderer)
         servers = [_Server(gateway), _Server(media_origin)]
@@ -138,19 +137,25 @@ def _assemble(options: SandboxOptions, url: str, media_url: str, renderer: Rende
 
 
 def _main(options: SandboxOptions) -> socket.socket:
-    return _bind(options.port) if options.fd is None else socket.socket(fileno=options.fd)
+    return _listen(options.port) if options.fd is None else socket.socket(fileno=options.fd)
 
 
-def _bind(port: int) -> socket.socket:
-    sock = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
-    sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+def _media(options: SandboxOptions) -> socket.socket:
+    if options.media_port is not None:
+        return _listen(options.media_port)
     try:
-        sock.bind((HOST, port))
-    except (OSError, OverflowError) as error:  # the one after the last port is none
-        sock.close()
-        sys.stderr.write(f"sandbox: cannot listen on {HOST}:{port}: {getattr(error, 'strerror', None) or error}\n")
+        return socket.create_server((HOST, options.port and options.port + 1))
+    except (OSError, OverflowError):  # it is taken, or `port` is the last one that there is
+        return _listen(0)
+
+
+def _listen(port: int) -> socket.socket:
+    try:
+        return socket.create_server((HOST, port))
+    except OSError as error:
+        why = str(error.strerror).partition(" (while")[0]  # Python adds the address to it
+        sys.stderr.write(f"sandbox: cannot listen on {HOST}:{port}: {why}\n")
         sys.exit(2)  # as commands end that were told what cannot be
-    return sock
 
 
 def _origin(sock: socket.socket) -> str:

@@ -10,6 +10,7 @@ from typing import Any
 import httpx
 import pytest
 
+from deployments.engines.ports import free_port
 from tests.sandbox.flora_customers import FloraCustomer, NewFlora
 from tests.sandboxes import Sandbox, running_sandbox
 
@@ -210,6 +211,14 @@ def test_a_taken_port_ends_with_one_line_and_exit_code_2() -> None:
     assert done.stdout == ""
     assert done.stderr.startswith(f"sandbox: cannot listen on 127.0.0.1:{port}: ")
     assert done.stderr.count("\n") == 1
+
+
+def test_outputs_are_served_from_any_free_port_where_the_next_one_is_taken() -> None:
+    port = free_port()
+    with socket.create_server(("127.0.0.1", port + 1)), running_sandbox(f'{{"port": {port}}}') as sandbox:
+        assert sandbox.url == f"http://127.0.0.1:{port}"
+        assert sandbox.sample.startswith(sandbox.media_url)
+        assert httpx.get(sandbox.sample).status_code == 200
 
 
 def children_of(pid: int) -> list[int]:
