@@ -13,6 +13,8 @@ from contextlib import asynccontextmanager, closing, suppress
 from datetime import datetime
 from functools import wraps
 from pathlib import Path
+from random import getrandbits
+from time import monotonic
 from typing import Any, ParamSpec, TypeVar
 
 import sqlalchemy as sa
@@ -41,8 +43,14 @@ PRAGMAS = ("journal_mode=WAL", "synchronous=FULL", "secure_delete=ON", "foreign_
 CHANNEL = "genmedia"
 """Channel of PostgreSQL on which processes tell each other that something has changed for which others may wait."""
 
-LISTEN_SECONDS = 0.02
-"""Pause between two looks at SQLite's counter of changes, in seconds; a look reads shared memory and takes some 10 µs (measured)."""
+LISTEN_SECONDS, LISTEN_ALONE_SECONDS = 0.02, 0.1
+"""Pause between two looks at SQLite's counter of changes, in seconds, while other processes change the file, and while none does.
+
+A look takes some 10 µs, and 300 µs where the processor is woken for it (measured).
+"""
+
+CLOSELY_SECONDS = 5.0
+"""Time for which the counter is looked at more often after a change by another process, in seconds."""
 
 RECONNECT_SECONDS = 1.0
 """Pause before a broken connection on which a process listens is made anew, in seconds."""
@@ -50,7 +58,7 @@ RECONNECT_SECONDS = 1.0
 HUSH_SECONDS = 5.0
 """Longest wait for a connection that is just being made for listening, when the database is closed, in seconds."""
 
-_READING, _WAKING = "genmedia_reading", "genmedia_waking"
+_READING = "genmedia_reading"
 _migrating = threading.Lock()
 _GONE = ("08", "57P", "55P03")
 """Beginnings of PostgreSQL's error codes for connections that broke, servers that stop or start, and locks waited for too long."""
@@ -171,12 +179,12 @@ class Database:
         if self.file:
             _try_file(self.file)
         self._changes = Signal()
+        self._mark = 0  # of the last transaction of this process for which others may wait
         self._listening: asyncio.Task[None] | None = None
         self._hushed = asyncio.Event()  # to listen no more, or no more on a connection that broke
         self._open = True
         self._engine = _engine(self._url)
         self._reading = self._engine.execution_options(**{_READING: True})
-        self._waking = self._engine.execution_options(**{_WAKING: True})
         self._ready = False
 
     async def aclose(self) -> None:
@@ -216,10 +224,14 @@ class Database:
         try:
             if not self._ready:
                 await self._make_ready()
-            async with (self._reading if reading else self._waking if waking else self._engine).begin() as connection:
-                yield connection
-                if waking and not self.file:
-                    await connection.execute(sa.select(sa.func.pg_notify(CHANNEL, "")))
+            connection = await (self._reading if reading else self._engine).connect()
+            try:
+                async with connection.begin():
+                    yield connection
+                    if waking:
+                        await self._wake(connection)
+            finally:
+                await connection.close()
             if waking:
                 self._changes.fire()
         except IntegrityError:
@@ -229,8 +241,17 @@ class Database:
         except (DBAPIError, OSError) as error:
             raise self._fault(error) from None
 
+    async def _wake(self, connection: AsyncConnection) -> None:
+        """Have other processes told of this transaction when it is done."""
+        if self.file:
+            self._mark = getrandbits(31)
+            _driver(connection.sync_connection).mark = self._mark
+        else:
+            await connection.execute(sa.select(sa.func.pg_notify(CHANNEL, "")))
+
     async def _listen_to_file(self) -> None:
-        """Fire `changes` whenever a transaction was a waking one."""
+        """Fire `changes` whenever a transaction of another process was a waking one."""
+        closely_until = 0.0
         while self._open:
             # Such as when the file is locked whole, or this process has too many open.
             with suppress(sqlite3.Error), closing(sqlite3.connect(str(self.file), timeout=0)) as watching:
@@ -238,12 +259,13 @@ class Database:
                 while self._open:
                     ((version,),) = watching.execute("PRAGMA data_version")
                     if seen is None or seen[0] != version:
-                        ((waking,),) = watching.execute("PRAGMA user_version")
-                        if seen is None or seen[1] != waking:
+                        ((mark,),) = watching.execute("PRAGMA user_version")
+                        if seen is None or mark not in (seen[1], self._mark):
+                            closely_until = monotonic() + CLOSELY_SECONDS
                             self._changes.fire()
-                        seen = version, waking
-                    await asyncio.sleep(LISTEN_SECONDS)
-            await asyncio.sleep(LISTEN_SECONDS)
+                        seen = version, mark
+                    await asyncio.sleep(LISTEN_SECONDS if monotonic() < closely_until else LISTEN_ALONE_SECONDS)
+            await asyncio.sleep(LISTEN_ALONE_SECONDS)
 
     async def _listen_to_server(self) -> None:
         """Fire `changes` whenever a transaction was a waking one."""
@@ -409,10 +431,14 @@ def _engine(url: URL, *, migrating: bool = False) -> AsyncEngine:
 
 
 def _begin(connection: sa.Connection) -> None:
-    driver: Any = connection.connection.driver_connection
-    options = connection.get_execution_options()
-    driver.beginning = "BEGIN" if _READING in options else "BEGIN IMMEDIATE"
-    driver.waking = _WAKING in options
+    driver = _driver(connection)
+    driver.beginning = "BEGIN" if _READING in connection.get_execution_options() else "BEGIN IMMEDIATE"
+    driver.mark = None
+
+
+def _driver(connection: Any) -> Connection:
+    """Return SQLite's own connection."""
+    return connection.connection.driver_connection
 
 
 def _migrate_alone(url: URL) -> None:

@@ -36,6 +36,9 @@ MANY = 1000
 ASK_SECONDS = 1.0
 """Longest pause before a process asks the journal again for what it waits for, in seconds: it may have missed a change."""
 
+COUNT_SECONDS = 0.02
+"""Shortest pause between two counts of the open jobs by a process that waits for a slot, in seconds."""
+
 PAUSE_SECONDS = 0.25
 """Shortest pause between two tries of a process to take requests, in seconds, while others change the journal."""
 
@@ -76,6 +79,35 @@ class _Chunk:
     open: int = 0
 
 
+_AHEAD = (
+    sa.select(line.c.name)
+    .where(
+        line.c.account == sa.bindparam("account"),
+        line.c.wanted == sa.bindparam("wanted"),
+        line.c.name != sa.bindparam("name"),
+        line.c.rank > sa.bindparam("rank"),
+        line.c.until.between(Now(), Now() + TURN_SECONDS),
+    )
+    .limit(1)
+)
+_NOW = sa.select(Now())
+_KNOWN = sa.select(limits).where(limits.c.account == sa.bindparam("account"))
+_MINE = requests.c.account == sa.bindparam("of")
+_VOID = requests.delete().where(
+    _MINE,
+    (requests.c.until <= sa.bindparam("now")) | (requests.c.until > sa.bindparam("latest")),  # after a clock that was wrong
+)
+_TAKEN = sa.select(sa.func.coalesce(sa.func.sum(requests.c.number), 0)).where(_MINE)
+_FIRST = sa.select(sa.func.min(requests.c.until)).where(_MINE)
+_TAKE = requests.insert().returning(requests.c.id)
+_END = (
+    requests.update()
+    # One that became void may be gone, and its id another process's by now.
+    .where(requests.c.id == sa.bindparam("row"), requests.c.until == sa.bindparam("void_at"))
+    .values(number=sa.bindparam("sent"), until=Now() + sa.bindparam("window", type_=sa.Float))
+)
+
+
 class _Place:
     """The place of this process in the line in which all processes wait for something of an account.
 
@@ -101,9 +133,8 @@ class _Place:
 
     async def is_passed(self, connection: AsyncConnection, rank: float) -> bool:
         """True if another process waits with a higher rank."""
-        others = line.c.account == self._account, line.c.wanted == self._wanted, line.c.name != self._name
-        ahead = sa.select(line.c.name).where(*others, line.c.rank > rank, line.c.until.between(Now(), Now() + TURN_SECONDS))
-        return (await connection.execute(ahead.limit(1))).first() is not None
+        mine = {"account": self._account, "wanted": self._wanted, "name": self._name, "rank": rank}
+        return (await connection.execute(_AHEAD, mine)).first() is not None
 
     async def wait(self, connection: AsyncConnection, rank: float) -> None:
         """Write down that this process waits with such a rank."""
@@ -231,8 +262,8 @@ class SharedWindow:
     async def _begin(self, connection: AsyncConnection) -> tuple[float, sa.Row[Any] | None]:
         """Lock the account's requests and return the time by the database's clock, and what was learned of their limit."""
         await self._database.lock(connection, f"requests of {self._account}")
-        now = (await connection.execute(sa.select(Now()))).scalar_one()
-        known = (await connection.execute(sa.select(limits).where(limits.c.account == self._account))).one_or_none()
+        now = (await connection.execute(_NOW)).scalar_one()
+        known = (await connection.execute(_KNOWN, {"account": self._account})).one_or_none()
         return now, None if known and known.learned_at > now else known  # from a clock that was wrong
 
     def _limit(self, now: float, known: sa.Row[Any] | None) -> float:
@@ -243,8 +274,7 @@ class SharedWindow:
         return min(self._per_minute, known.per_minute + minutes * max(known.per_minute / GROWTH, 6))
 
     async def _taken(self, connection: AsyncConnection) -> int:
-        taken = sa.select(sa.func.coalesce(sa.func.sum(requests.c.number), 0)).where(requests.c.account == self._account)
-        return (await connection.execute(taken)).scalar_one()
+        return (await connection.execute(_TAKEN, {"of": self._account})).scalar_one()
 
     @retry_while_unreachable
     async def _take_chunk(self, rank: float) -> float:
@@ -255,11 +285,9 @@ class SharedWindow:
         window = WINDOW_SECONDS / self._clock_scale()
         longest, until = window + ANSWER_SECONDS, monotonic() + window / 2
         latest = max(window, WINDOW_SECONDS) + ANSWER_SECONDS  # a process that begins does not know how fast a sandbox's clock is
-        mine = requests.c.account == self._account
         async with self._database.transaction() as connection:
             now, known = await self._begin(connection)
-            void = (requests.c.until <= now) | (requests.c.until > now + latest)  # after a clock that was wrong
-            await connection.execute(requests.delete().where(mine, void))
+            await connection.execute(_VOID, {"of": self._account, "now": now, "latest": now + latest})
             if known and now < known.held_until <= now + LONGEST_HOLD:
                 return min(known.held_until - now, ASK_SECONDS)
             limit = self._limit(now, known)
@@ -267,11 +295,11 @@ class SharedWindow:
             if number <= 0 or await self._place.is_passed(connection, rank):
                 if not self._place.lasts(rank):
                     await self._place.wait(connection, rank)
-                first = (await connection.execute(sa.select(sa.func.min(requests.c.until)).where(mine))).scalar_one()
+                first = (await connection.execute(_FIRST, {"of": self._account})).scalar_one()
                 return min(max((first or inf) - now, 0.001), ASK_SECONDS)
             await self._place.leave(connection)
             chunk = {"account": self._account, "number": number, "until": now + longest}
-            row = (await connection.execute(requests.insert().values(chunk).returning(requests.c.id))).scalar_one()
+            row = (await connection.execute(_TAKE, chunk)).scalar_one()
         self._chunks.append(_Chunk(row, now + longest, number, number, until))
         return 0.0
 
@@ -282,12 +310,9 @@ class SharedWindow:
 
     @retry_while_unreachable
     async def _write_end(self, chunk: _Chunk) -> None:
-        until = Now() + WINDOW_SECONDS / self._clock_scale()
+        ended = {"row": chunk.row, "void_at": chunk.void_at, "sent": chunk.taken - chunk.left}
         async with self._database.transaction(waking=True) as connection:
-            ended = {"number": chunk.taken - chunk.left, "until": until}
-            # One that became void may be gone, and its id another process's by now.
-            mine = requests.c.id == chunk.row, requests.c.until == chunk.void_at
-            await connection.execute(requests.update().where(*mine).values(ended))
+            await connection.execute(_END, {**ended, "window": WINDOW_SECONDS / self._clock_scale()})
 
 
 _SINCE = sa.case((attempts.c.state == AttemptState.INTENDED, attempts.c.intended_at)).label("since")
@@ -342,6 +367,7 @@ class Slots:
                         if await self._is_free(self.limit, rank):
                             break
                         await set_within(changed, ASK_SECONDS)
+                        await asyncio.sleep(COUNT_SECONDS)  # jobs that began together end together
                     self._claims.add(name)
             yield
         finally:

@@ -23,7 +23,7 @@ from genmedia.journal.records import (
     StoredAsset,
     Waiter,
 )
-from genmedia.journal.rows import as_asset, has_content, in_parts, read_attempts
+from genmedia.journal.rows import as_asset, has_content, in_parts, read_attempts, read_live_attempt
 from genmedia.journal.spending import Money, written
 from genmedia.journal.tables import LIVE, OPEN, assets, attempts, submissions, uses, waiters
 from genmedia.store.sidecar import Use
@@ -34,6 +34,24 @@ NO_OWNER = ""
 
 LATE = timedelta(days=1)
 """Age from which a job that was bought and gave no file is shown as paid without a file."""
+
+
+_USES = sa.select(uses).where(uses.c.key == sa.bindparam("submission")).order_by(uses.c.since, uses.c.campaign, uses.c.step)
+_FILES = (
+    sa.select(assets).where(assets.c.attempt.in_(sa.bindparam("some", expanding=True))).order_by(assets.c.number, assets.c.id)
+)
+_ASKED = submissions.c.account, submissions.c.operation, submissions.c.request
+_DUPLICATES = (
+    sa.select(assets.c.path, sa.func.count().over().label("equal"), *_ASKED)
+    .select_from(assets.join(attempts).join(submissions))
+    .where(
+        has_content(sa.bindparam("digest", type_=sa.String)),
+        sa.tuple_(*_ASKED).not_in(sa.select(*_ASKED).where(submissions.c.key == sa.bindparam("submission"))),
+        assets.c.forgotten_at.is_(None),
+    )
+    .order_by(assets.c.path)
+    .limit(sa.bindparam("most", type_=sa.Integer))
+)
 
 
 class Reading:
@@ -87,7 +105,12 @@ class Reading:
 
     async def live_attempt(self, key: str) -> Attempt | None:
         """Return the attempt that answers for the submission `key`; None when nothing was bought or all attempts ended without a result."""
-        return await self._find(attempts.c.key == key, attempts.c.state.in_(LIVE))
+        return await self._find_live(key)
+
+    @retry_while_unreachable
+    async def _find_live(self, key: str) -> Attempt | None:
+        async with self._database.transaction(reading=True) as connection:
+            return await read_live_attempt(connection, key)
 
     async def bought(self, keys: Collection[str]) -> dict[str, Attempt]:
         """Return the attempts that answer for these submissions, by key; one that is only intended is left out: it counts as still to buy."""
@@ -173,8 +196,7 @@ class Reading:
         rows: dict[int, list[sa.Row[Any]]] = {one: [] for one in attempt_ids}
         async with self._database.transaction(reading=True) as connection:
             for some in in_parts(attempt_ids):
-                query = sa.select(assets).where(assets.c.attempt.in_(some)).order_by(assets.c.number, assets.c.id)
-                for row in await connection.execute(query):
+                for row in await connection.execute(_FILES, {"some": some}):
                     rows[row.attempt].append(row)
         return {one: _readable(some) for one, some in rows.items()}
 
@@ -210,16 +232,8 @@ class Reading:
         Returns:
             The first of them by path, and the number of all of them.
         """
-        told = submissions.c.account, submissions.c.operation, submissions.c.request
-        mine, theirs = sa.select(*told).where(submissions.c.key == key), sa.tuple_(*told)
-        joined = assets.join(attempts).join(submissions)
-        query = (
-            sa.select(assets.c.path, sa.func.count().over().label("equal"), *told)
-            .select_from(joined)
-            .where(has_content(digest), theirs.not_in(mine), assets.c.forgotten_at.is_(None))
-        )
         async with self._database.transaction(reading=True) as connection:
-            rows = (await connection.execute(query.order_by(assets.c.path).limit(most))).all()
+            rows = (await connection.execute(_DUPLICATES, {"digest": digest, "submission": key, "most": most})).all()
         return [Duplicate(row.path, row.account, row.operation, json.loads(row.request)) for row in rows], rows[
             0
         ].equal if rows else 0
@@ -299,9 +313,8 @@ class Reading:
     @retry_while_unreachable
     async def uses(self, key: str) -> list[Use]:
         """Return the uses of a submission, in the order in which they began."""
-        query = sa.select(uses).where(uses.c.key == key).order_by(uses.c.since, uses.c.campaign, uses.c.step)
         async with self._database.transaction(reading=True) as connection:
-            rows = await connection.execute(query)
+            rows = await connection.execute(_USES, {"submission": key})
             return [
                 Use(
                     campaign=row.campaign,

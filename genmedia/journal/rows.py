@@ -55,6 +55,15 @@ async def read_attempt(connection: AsyncConnection, attempt_id: int) -> Attempt 
     return as_attempt(row) if row else None
 
 
+_ANSWERS = _ATTEMPTS.where(attempts.c.key == sa.bindparam("submission"), attempts.c.state.in_(LIVE))
+
+
+async def read_live_attempt(connection: AsyncConnection, key: str) -> Attempt | None:
+    """Return the attempt that answers for a submission; None if none does."""
+    row = (await connection.execute(_ANSWERS, {"submission": key})).first()
+    return as_attempt(row) if row else None
+
+
 async def know(connection: AsyncConnection, wanted: Order | PastPurchase, created: str) -> None:
     """Write down the submission, unless it is there already."""
     values = {
@@ -68,12 +77,23 @@ async def know(connection: AsyncConnection, wanted: Order | PastPurchase, create
     await _add(connection, submissions, values)
 
 
-def new_attempt(order: Order, now: str, asked_at: datetime, counter: Counter | None, buyer: Buyer, claim: str) -> dict[str, Any]:
-    """Return the values of a new attempt's row."""
-    last = sa.select(sa.func.coalesce(sa.func.max(attempts.c.number), 0)).where(attempts.c.key == order.key)
-    return {
+_LAST = sa.select(sa.func.coalesce(sa.func.max(attempts.c.number), 0)).where(attempts.c.key == sa.bindparam("submission"))
+_NEW = attempts.insert().values(number=_LAST.scalar_subquery() + 1).returning(attempts.c.id)
+
+
+async def insert_attempt(
+    connection: AsyncConnection,
+    order: Order,
+    now: str,
+    asked_at: datetime,
+    counter: Counter | None,
+    buyer: Buyer,
+    claim: str,
+) -> int:
+    """Write down a new attempt; return its id."""
+    values = {
+        "submission": order.key,
         "key": order.key,
-        "number": last.scalar_subquery() + 1,
         "account": str(order.account),
         "state": AttemptState.INTENDED,
         "owner": claim,
@@ -88,6 +108,7 @@ def new_attempt(order: Order, now: str, asked_at: datetime, counter: Counter | N
         "block": buyer.block,
         **wanted_values(order),
     }
+    return int((await connection.execute(_NEW, values)).scalar_one())
 
 
 def use_of(purpose: Purpose) -> Use:
@@ -104,10 +125,16 @@ async def note_uses(connection: AsyncConnection, key: str, wanted: Iterable[Use]
             await _add(connection, uses, values)
 
 
+_ADD = {
+    (dialect, table): insert(table).on_conflict_do_nothing()
+    for dialect, insert in (("sqlite", sqlite.insert), ("postgresql", postgresql.insert))
+    for table in (submissions, uses)
+}
+
+
 async def _add(connection: AsyncConnection, table: sa.Table, values: Mapping[str, Any]) -> None:
     """Add a row, unless it is there already."""
-    insert = (sqlite if connection.dialect.name == "sqlite" else postgresql).insert
-    await connection.execute(insert(table).on_conflict_do_nothing(), values)
+    await connection.execute(_ADD[connection.dialect.name, table], values)
 
 
 def wanted_values(order: Order) -> dict[str, Any]:
@@ -202,7 +229,7 @@ def as_asset(row: sa.Row[Any]) -> StoredAsset:
     return StoredAsset(row.path, row.output, row.sha256, sidecar, row.forgotten_at)
 
 
-def has_content(digest: str) -> sa.ColumnElement[bool]:
+def has_content(digest: str | sa.BindParameter[str]) -> sa.ColumnElement[bool]:
     """Return the condition for files that have this content, or came with it."""
     return (assets.c.sha256 == digest) | (assets.c.came_as == digest)
 

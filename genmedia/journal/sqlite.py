@@ -7,7 +7,6 @@ thread and then the event loop, which takes ten times as long as most of the jou
 import logging
 import sqlite3
 from collections.abc import Sequence
-from random import getrandbits
 from typing import Any
 
 import aiosqlite
@@ -55,14 +54,14 @@ class Connection(aiosqlite.Connection):
 
     Attributes:
         beginning: Statement that begins a transaction, done with the first statement in it; empty for none.
-        waking: True if other processes wait for what the transaction changes: it changes the file's `user_version`, which they compare.
+        mark: New `user_version` of the file, which other processes compare, if they may wait for what the transaction changes; else None.
     """
 
     def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(lambda: sqlite3.connect(*args, **{**options, "timeout": 0}), iter_chunk_size=64)
         self._thread.daemon = True  # as SQLAlchemy has it: a connection that nobody closed does not keep the process
         self.beginning = ""
-        self.waking = False
+        self.mark: int | None = None
         self._changes = 0  # of those that are on disk
 
     @override
@@ -76,8 +75,8 @@ class Connection(aiosqlite.Connection):
         if self._conn.total_changes == self._changes:
             self._conn.commit()
         else:
-            if self.waking:
-                self._conn.execute(f"PRAGMA user_version={getrandbits(31)}")
+            if self.mark is not None:
+                self._conn.execute(f"PRAGMA user_version={self.mark}")
             await super().commit()
             self._changes = self._conn.total_changes
 

@@ -1,7 +1,7 @@
 """Changes of an attempt: its intent, its owner, its job and its end. Each change is one transaction."""
 
 import asyncio
-from collections.abc import AsyncGenerator, Collection, Mapping, Sequence
+from collections.abc import AsyncGenerator, Collection, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import replace
 from datetime import datetime
@@ -27,15 +27,15 @@ from genmedia.journal.records import (
 )
 from genmedia.journal.rows import (
     as_row,
+    insert_attempt,
     is_ending,
     is_intended,
     is_of,
     know,
-    new_attempt,
     note_interest,
     note_uses,
     read_attempt,
-    read_attempts,
+    read_live_attempt,
     use_of,
     waiter_values,
     wanted_values,
@@ -58,6 +58,44 @@ ENDED: dict[str, Any] = {"ended_at": Clock(), "seen": None, "hinted_at": None}
 
 SAID_CHARACTERS = 4_000
 """Most characters that are kept of a provider's last answer."""
+
+
+_THIS = attempts.c.id == sa.bindparam("attempt")
+_CLAIMED = attempts.c.owner == sa.bindparam("claim")
+_STILL_MINE = sa.select(attempts.c.id).where(_THIS, attempts.c.state == AttemptState.INTENDED, _CLAIMED)
+_CLAIM = (
+    attempts.update().where(_THIS, attempts.c.owner.is_(None), attempts.c.state.in_(LIVE)).values(owner=sa.bindparam("claim"))
+)
+_TELL = (
+    attempts.update()
+    .where(_THIS, attempts.c.remote_id == sa.bindparam("job"))
+    .values(
+        charged=sa.func.coalesce(attempts.c.charged, sa.bindparam("told", type_=sa.Float)),
+        ran=sa.func.coalesce(attempts.c.ran, sa.bindparam("seconds", type_=sa.Float)),
+    )
+    .returning(attempts.c.charged)
+)
+_TELL_END = _TELL.values(over_at=sa.func.coalesce(attempts.c.over_at, Clock()))
+_REPORT = (
+    attempts.update()
+    .where(
+        _THIS,
+        attempts.c.run == sa.bindparam("by"),
+        ~attempts.c.reported,
+        attempts.c.charged.is_not(None) | attempts.c.state.not_in(OPEN),
+    )
+    .values(reported=True)
+    .returning(sa.func.coalesce(attempts.c.charged, attempts.c.reserved))
+)
+_WAITS = sa.select(waiters.c.run).where(
+    waiters.c.attempt == sa.bindparam("attempt"), waiters.c.run == sa.bindparam("by"), waiters.c.owner == sa.bindparam("process")
+)
+_STORE = attempts.update().where(_THIS, _CLAIMED).values({"state": AttemptState.STORED, **ENDED, "last_answer": None})
+_REPLACE = assets.delete().where(
+    (assets.c.attempt == sa.bindparam("of")) & assets.c.forgotten_at.is_(None)
+    | assets.c.path.in_(sa.bindparam("paths", expanding=True))
+)
+_KEEP = assets.insert()
 
 
 class Transitions(Reading):
@@ -111,15 +149,14 @@ class Transitions(Reading):
         try:
             async with self._database.transaction() as connection:
                 await self._database.lock(connection, str(order.account))
-                for live in await read_attempts(connection, attempts.c.key == order.key, attempts.c.state.in_(LIVE)):
+                if live := await read_live_attempt(connection, order.key):
                     return live if live.owner == claim else None  # its own: this is a repeat
                 if limit is not None and await open_jobs(connection, str(order.account), limit) >= limit:
                     return None
                 await check(connection, order)
                 now = written(await now_of(connection, str(order.account), order.unit))
                 await know(connection, order, now)
-                values = new_attempt(order, now, asked_at, counter, buyer, claim)
-                made = (await connection.execute(attempts.insert().values(values).returning(attempts.c.id))).scalar_one()
+                made = await insert_attempt(connection, order, now, asked_at, counter, buyer, claim)
                 await note_uses(connection, order.key, [use_of(order.purpose)])
                 # A run that dies or is cancelled before it waits for the job counts as a waiter all the same.
                 if run := order.purpose.run:
@@ -179,9 +216,8 @@ class Transitions(Reading):
 
     @retry_while_unreachable
     async def _check_mine(self, attempt: Attempt, order: Order) -> None:
-        mine = *is_intended(attempt), attempts.c.owner == attempt.owner
         async with self._database.transaction() as connection:
-            if (await connection.execute(sa.select(attempts.c.id).where(*mine))).first() is None:
+            if (await connection.execute(_STILL_MINE, {"attempt": attempt.id, "claim": attempt.owner})).first() is None:
                 raise SupersededError("another process has taken the purchase over before it was sent")
             await check(connection, order, attempt.id)
 
@@ -285,7 +321,8 @@ class Transitions(Reading):
             job_id: See `unbind`.
             charged: The charge; None if it is unknown.
         """
-        await self._tell(attempt_id, job_id, {"charged": amount(charged)})
+        if (told := amount(charged)) is not None:
+            await self._tell(attempt_id, job_id, told)
 
     async def end(self, attempt_id: int, job_id: str, ran: float | None = None, charged: float | None = None) -> None:
         """Write down that the remote job was seen ended: its slot is free, also while its files are still fetched.
@@ -296,17 +333,18 @@ class Transitions(Reading):
             ran: Seconds that it ran, from which the running times of such jobs are learned; None if that is unknown.
             charged: Its charge; see `charge`.
         """
-        await self._tell(attempt_id, job_id, {"over_at": Clock(), "ran": ran, "charged": amount(charged)})
+        await self._tell(attempt_id, job_id, amount(charged), ran, over=True)
 
     @retry_while_unreachable
-    async def _tell(self, attempt_id: int, job_id: str, told: Mapping[str, Any]) -> None:
+    async def _tell(
+        self, attempt_id: int, job_id: str, charged: float | None, ran: float | None = None, *, over: bool = False
+    ) -> None:
         """Write down what is known of a remote job, except what is there already; None for what is unknown."""
-        known = {name: sa.func.coalesce(attempts.c[name], value) for name, value in told.items() if value is not None}
-        async with self._database.transaction(waking="over_at" in known) as connection:
-            if known and (attempt := await read_attempt(connection, attempt_id)):
+        known = {"attempt": attempt_id, "job": job_id, "told": charged, "seconds": ran}
+        async with self._database.transaction(waking=over) as connection:
+            if attempt := await read_attempt(connection, attempt_id):
                 await self._database.lock(connection, attempt.account)
-                change = attempts.update().where(*is_of(attempt_id, job_id)).values(known).returning(attempts.c.charged)
-                told_of = (await connection.execute(change)).one_or_none()
+                told_of = (await connection.execute(_TELL_END if over else _TELL, known)).one_or_none()
                 if told_of and attempt.charged is None:
                     await hold_after_excess(connection, replace(attempt, charged=told_of.charged))
 
@@ -324,13 +362,10 @@ class Transitions(Reading):
     @retry_while_unreachable
     async def _report(self, attempt_id: int, run: str) -> tuple[str, float | None]:
         """Return the run that bought a remote job, and if that is `run`, the cost for it to report; else 0."""
-        mine, known = attempts.c.id == attempt_id, attempts.c.charged.is_not(None) | attempts.c.state.not_in(OPEN)
-        told = attempts.update().where(mine, attempts.c.run == run, ~attempts.c.reported, known).values(reported=True)
-        cost = told.returning(sa.func.coalesce(attempts.c.charged, attempts.c.reserved))
         async with self._database.transaction() as connection:
-            if row := (await connection.execute(cost)).one_or_none():
+            if row := (await connection.execute(_REPORT, {"attempt": attempt_id, "by": run})).one_or_none():
                 return run, row[0]
-            return (await connection.execute(sa.select(attempts.c.run).where(mine))).scalar_one(), 0.0
+            return (await connection.execute(sa.select(attempts.c.run).where(attempts.c.id == attempt_id))).scalar_one(), 0.0
 
     async def note(self, attempt_id: int, job_id: str, said: str) -> None:
         """Write down the last answer of the provider about a job that gave no file. `job_id`: see `unbind`."""
@@ -342,11 +377,9 @@ class Transitions(Reading):
 
     @retry_while_unreachable
     async def _want(self, attempt_id: int, run: str, owner: str) -> Attempt:
-        known = waiters.c.attempt == attempt_id, waiters.c.run == run, waiters.c.owner == owner
+        known = {"attempt": attempt_id, "by": run, "process": owner}
         async with self._database.transaction() as connection:
-            if (
-                await connection.execute(sa.select(waiters.c.run).where(*known))
-            ).first() is None:  # it stands there since the intent
+            if (await connection.execute(_WAITS, known)).first() is None:  # it stands there since the intent
                 await note_interest(connection, attempt_id, run, owner)
             attempt = await read_attempt(connection, attempt_id)
             assert attempt  # its waiters go with it
@@ -421,9 +454,8 @@ class Transitions(Reading):
     @retry_while_unreachable
     async def _claim_free(self, attempt_id: int, claim: str) -> Attempt | None:
         """Claim an attempt that has no owner; return it with the owner that it has then."""
-        free = attempts.update().where(attempts.c.id == attempt_id, attempts.c.owner.is_(None), attempts.c.state.in_(LIVE))
         async with self._database.transaction() as connection:
-            await connection.execute(free.values(owner=claim))
+            await connection.execute(_CLAIM, {"attempt": attempt_id, "claim": claim})
             return await read_attempt(connection, attempt_id)
 
     @retry_while_unreachable
@@ -434,16 +466,12 @@ class Transitions(Reading):
             SupersededError: The attempt is no longer claimed.
         """
         rows = [{**as_row(asset), "attempt": attempt.id} for asset in stored]
-        done = {"state": AttemptState.STORED, **ENDED, "last_answer": None}
         async with self._database.transaction() as connection:
-            mine = attempts.c.id == attempt.id, attempts.c.owner == attempt.owner
-            if not (await connection.execute(attempts.update().where(*mine).values(done))).rowcount:
+            if not (await connection.execute(_STORE, {"attempt": attempt.id, "claim": attempt.owner})).rowcount:
                 raise SupersededError("another process took its files over")
-            paths = [asset.path for asset in stored]
-            kept = assets.c.forgotten_at.is_(None)
-            await connection.execute(assets.delete().where((assets.c.attempt == attempt.id) & kept | assets.c.path.in_(paths)))
+            await connection.execute(_REPLACE, {"of": attempt.id, "paths": [asset.path for asset in stored]})
             if rows:
-                await connection.execute(assets.insert(), rows)
+                await connection.execute(_KEEP, rows)
 
     async def cancel(self, attempt_id: int, job_id: str) -> bool:
         """Write down that a person cancelled the remote job; return False when its files are in the store, or a process fetches them.

@@ -7,7 +7,7 @@ What PostgreSQL lets happen at once and SQLite does not is not simulated: a tran
 
 import asyncio
 import sqlite3
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator, Callable, Generator
 from contextlib import asynccontextmanager
 from copy import copy
 from datetime import UTC, datetime
@@ -60,16 +60,45 @@ class Connection:
         chance: Where chance may interfere.
         channel: What all processes hear.
         writes: True if its transactions change something.
+        give_back: Called when it is closed.
     """
 
-    def __init__(self, plain: sa.Connection, chance: Chance, channel: "Channel", *, writes: bool) -> None:
+    def __init__(
+        self,
+        plain: sa.Connection,
+        chance: Chance,
+        channel: "Channel",
+        *,
+        writes: bool,
+        give_back: Callable[["Connection"], None],
+    ) -> None:
         self._plain = plain
+        self._give_back = give_back
         self._raw: Any = plain.connection.dbapi_connection
         self._chance = chance
         self._channel = channel
         self._hears: Callable[..., None] | None = None
         self._writes = writes
         self.killed = False
+
+    def __await__(self) -> Generator[Any, None, "Connection"]:
+        return self
+        yield
+
+    async def __aenter__(self) -> "Connection":
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.close()
+
+    async def close(self) -> None:
+        if not self.killed:
+            self._give_back(self)
+
+    @property
+    def plain(self) -> sa.Connection:
+        """SQLAlchemy's connection to the file."""
+        return self._plain
 
     @property
     def driver_connection(self) -> "Connection":
@@ -193,9 +222,8 @@ class Engine:
         self._used: list[Connection] = []
         self._writes = True
 
-    def execution_options(self, *, genmedia_reading: bool = False, genmedia_waking: bool = False) -> "Engine":
-        """Return the same engine, for transactions of that kind; whether one wakes others, it says itself here, as with PostgreSQL."""
-        del genmedia_waking
+    def execution_options(self, *, genmedia_reading: bool) -> "Engine":
+        """Return the same engine, for transactions of that kind."""
         other = copy(self)
         other._writes = not genmedia_reading
         return other
@@ -205,17 +233,15 @@ class Engine:
         async with self.connect() as connection, connection.begin():
             yield connection
 
-    @asynccontextmanager
-    async def connect(self) -> AsyncGenerator[Connection]:
+    def connect(self) -> Connection:
         plain = self._free.pop() if self._free else self._connect()
-        connection = Connection(plain, self._chance, self._channel, writes=self._writes)
+        connection = Connection(plain, self._chance, self._channel, writes=self._writes, give_back=self._give_back)
         self._used.append(connection)
-        try:
-            yield connection
-        finally:
-            if not connection.killed:
-                self._used.remove(connection)
-                self._free.append(plain)
+        return connection
+
+    def _give_back(self, connection: Connection) -> None:
+        self._used.remove(connection)
+        self._free.append(connection.plain)
 
     async def dispose(self) -> None:
         pass
