@@ -62,7 +62,7 @@ async def run_directly(
     if inspect.signature(asked_for).return_annotation is not Brief:
         raise InputError([Fault(f"genmedia run {flow.name}", "buys nothing, and needs Prefect: leave out --without-prefect")])
     brief = asked_for(**read_parameters(asked_for, parameters, Reading(plans=True)))
-    host = Direct(assets, lambda provider, name: _payer(provider, name, sandbox), log)
+    host = Direct(assets, lambda provider, name: payer_of(provider, name, sandbox), log)
     run = asyncio.ensure_future(run_campaign(brief, host))
     wish = asyncio.ensure_future(stop.wait())
     try:
@@ -93,7 +93,7 @@ def payers(environment: Mapping[str, str], name: str) -> list[ProviderCredential
         raise SettingsError(f"the environment names no account that can be used: {faults}") from None
 
 
-def _payer(provider: str, name: str, sandbox: str) -> ProviderCredentials:
+def payer_of(provider: str, name: str, sandbox: str) -> ProviderCredentials:
     """Credentials of the account that pays: one of the sandbox, or the one whose key the environment has.
 
     Raises:

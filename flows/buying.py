@@ -2,6 +2,7 @@
 
 import inspect
 from collections.abc import Callable, Collection, Mapping, Sequence
+from datetime import UTC, datetime
 from functools import wraps
 from types import NoneType
 from typing import Annotated, Any, ParamSpec, Union, get_args, get_origin
@@ -36,7 +37,9 @@ from tasks.telling import flow
 P = ParamSpec("P")
 
 
-def buying_flow(form: Callable[P, Brief], *, module: str, name: str, flow_run_name: str = "{name}") -> Flow[P, Any]:
+def buying_flow(
+    form: Callable[P, Brief], *, module: str, name: str, flow_run_name: str | Callable[[], str] = "{name}"
+) -> Flow[P, Any]:
     """Make a flow that buys what its form asks for.
 
     When a person cancels a run, its jobs are cancelled where the provider can do that.
@@ -45,7 +48,7 @@ def buying_flow(form: Callable[P, Brief], *, module: str, name: str, flow_run_na
         form: Makes the brief; its parameters are those of the flow.
         module: Name of the module that has the flow, under the form's name; who runs it in another process finds it there.
         name: Name of the flow.
-        flow_run_name: Name of its runs, with parameters and their fields in braces.
+        flow_run_name: Name of its runs; see `tasks.telling.flow`.
     """
 
     @wraps(form)
@@ -101,6 +104,8 @@ class _FlowRun:
         context = FlowRunContext.get()
         run = context.flow_run if context else None
         self.part = part_of(run)
+        # A run that begins late is for the time of its schedule all the same.
+        self.begun = self.part.begun if self.part else (run and run.expected_start_time) or datetime.now(UTC)
         self.by_person = not (run and (run.auto_scheduled or self.part))  # nobody waits for a part of many as for a quick run
         self.apart = PartRuns(run) if run and run.deployment_id and not self.part else None
 

@@ -110,14 +110,14 @@ def flow(
 
     Args:
         name: Name of the flow.
-        flow_run_name: Name of its runs, with parameters and their fields in braces.
+        flow_run_name: Name of its runs, with parameters and their fields in braces, or what returns it; the flow's where it is empty.
         on_cancellation: Hooks for a run that a person cancels.
         on_end: Hooks for a run that has ended in any way, after those.
     """
-    named = flow_run_name if callable(flow_run_name) else lambda: f"{_filled(flow_run_name) or name}{suffix()}"
+    told = flow_run_name if callable(flow_run_name) else lambda: _filled(flow_run_name)
     hooks: dict[str, Any] = {kind: [*on_end] for kind in ("on_completion", "on_failure", "on_crashed")}
     hooks["on_cancellation"] = [*on_cancellation, *on_end]
-    return lambda function: _Flow(function, name=name, flow_run_name=named, **hooks)
+    return lambda function: _Flow(function, name=name, flow_run_name=lambda: f"{told() or name}{suffix()}", **hooks)
 
 
 def _filled(template: str) -> str:

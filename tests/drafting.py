@@ -3,6 +3,7 @@
 import logging
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import Any
 
 from genmedia.errors import Fault
@@ -24,6 +25,7 @@ class Form:
     store: Store
     clients: Mapping[str, Any] = field(default_factory=dict[str, Any])
     log: Log = field(default_factory=logging.getLogger)
+    begun: datetime = field(default_factory=lambda: datetime.now(UTC))
 
     async def client(self, provider: str) -> Any:
         return self.clients[provider]

@@ -3,6 +3,7 @@
 import logging
 from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import AsyncExitStack
+from datetime import UTC, datetime
 from uuid import uuid4
 
 from genmedia.campaign.host import Apart
@@ -31,6 +32,7 @@ class Direct:
 
     def __init__(self, assets: Assets, payer: Callable[[str, str], Credentials], log: Log | None = None) -> None:
         self.run = str(uuid4())
+        self.begun = datetime.now(UTC)
         self.by_person = True
         self.runner = Calls()
         self.log: Log = log or logging.getLogger(__name__)

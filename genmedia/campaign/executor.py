@@ -120,7 +120,7 @@ def order_for(run: PlannedStep, inputs: Sequence[ResolvedInput], account: Accoun
         take: Take of the whole campaign.
     """
     order = run.operation.kind.order(run.operation, inputs, account, run.take + take - 1)
-    return replace(order, stride=order.stride * run.takes)
+    return replace(order, stride=order.stride * run.takes, edition=run.edition)
 
 
 class Survey(NamedTuple):

@@ -1,6 +1,7 @@
 """The host of a campaign's run: a flow run of Prefect, or this process alone."""
 
 from collections.abc import Collection, Mapping, Sequence
+from datetime import datetime
 from typing import Protocol, TypeVar
 
 from genmedia.campaign.parts import Part
@@ -42,6 +43,11 @@ class Host(Protocol[A]):
     @property
     def by_person(self) -> bool:
         """True if a person started the run, False if its schedule did."""
+        ...
+
+    @property
+    def begun(self) -> datetime:
+        """Time for which the run is: that of its schedule, or of its start."""
         ...
 
     @property

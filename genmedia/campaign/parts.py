@@ -3,6 +3,7 @@
 import hashlib
 from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
+from datetime import datetime
 
 from pydantic import BaseModel, ConfigDict
 
@@ -18,6 +19,7 @@ class Part(BaseModel):
         number: Its number, from 1.
         of: Number of parts of the whole plan.
         size: Number of steps that a part was cut for.
+        begun: Time for which the whole is; see `genmedia.campaign.host.Host`.
         digest: SHA-256 of its orders: whoever carries it out has planned the same.
         caps: The most that its run may spend at each provider, in the unit of the prices there; None for no limit.
     """
@@ -27,6 +29,7 @@ class Part(BaseModel):
     number: int
     of: int
     size: int
+    begun: datetime
     digest: str
     caps: dict[str, float | None]
 
@@ -75,7 +78,12 @@ def digest(steps: Sequence[PlannedStep], keys: Mapping[str, str]) -> str:
 
 
 def parts_to_buy(
-    plan: Sequence[PlannedStep], size: int, keys: Mapping[str, str], to_buy: Collection[str], plans: Mapping[str, Plan]
+    plan: Sequence[PlannedStep],
+    size: int,
+    begun: datetime,
+    keys: Mapping[str, str],
+    to_buy: Collection[str],
+    plans: Mapping[str, Plan],
 ) -> list[Part]:
     """Return the parts in which there is something to buy; none where one run buys all of it.
 
@@ -85,6 +93,7 @@ def parts_to_buy(
     Args:
         plan: Steps of the whole.
         size: Most steps of a part.
+        begun: Time for which the whole is.
         keys: See `digest`.
         to_buy: Names of the steps that are not bought yet.
         plans: What is to be bought, by provider.
@@ -96,7 +105,8 @@ def parts_to_buy(
     for number, steps in enumerate(parts, 1):
         if mine := [step.name for step in steps if step.name in to_buy]:
             caps = {provider: _share(one, mine, len(mine) / len(to_buy)) for provider, one in plans.items()}
-            found.append(Part(number=number, of=len(parts), size=size, digest=digest(steps, keys), caps=caps))
+            of = digest(steps, keys)
+            found.append(Part(number=number, of=len(parts), size=size, begun=begun, digest=of, caps=caps))
     return found if len(found) > 1 else []
 
 

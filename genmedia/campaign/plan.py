@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
+from types import MappingProxyType
 from typing import Any
 
 from genmedia.campaign.steps import AnyStep
@@ -43,6 +44,7 @@ def plan_steps(
     files: Files,
     origins: Mapping[str, Origins],
     faults: Sequence[Fault] = (),
+    where: Mapping[str, str] = MappingProxyType({}),
 ) -> list[PlannedStep]:
     """Turn steps into runs, in an order in which each comes after those that feed it.
 
@@ -52,6 +54,7 @@ def plan_steps(
         files: Facts about every file that the steps name.
         origins: Rules for the addresses of files, by provider.
         faults: Other faults, to be reported with those of the plan.
+        where: Place of a step for its faults, by its name; its number and name where there is none.
 
     Raises:
         InputError: Everything that is wrong, each with its step and input.
@@ -59,7 +62,7 @@ def plan_steps(
     planner = _Planner(operations, files, origins)
     planner.faults += faults
     for number, step in enumerate(steps, 1):
-        planner.add(f"step {number} ({step.name})" if step.name else f"step {number}", step)
+        planner.add(where.get(step.name) or (f"step {number} ({step.name})" if step.name else f"step {number}"), step)
     plan = [run for runs in planner.runs.values() for run in runs]
     names = Counter(run.name for run in plan)
     planner.faults += [Fault(f"run {name}", "is the name of two runs; rename a step") for name in names if names[name] > 1]

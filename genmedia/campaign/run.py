@@ -5,6 +5,7 @@ from collections import defaultdict
 from collections.abc import AsyncGenerator, Collection, Generator, Iterable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass, field, replace
+from datetime import datetime
 from functools import cached_property, reduce
 from time import monotonic
 from typing import Any
@@ -13,6 +14,7 @@ from genmedia.campaign.brief import Brief
 from genmedia.campaign.executor import (
     Perform,
     RunResult,
+    Survey,
     check_apart,
     first_orders,
     inputs_of,
@@ -22,18 +24,30 @@ from genmedia.campaign.executor import (
     survey,
     waves,
 )
+from genmedia.campaign.forecast import Pace, forecast
 from genmedia.campaign.host import Host
 from genmedia.campaign.marks import Selection, read_marks
 from genmedia.campaign.parts import Part, parts_to_buy, steps_of
 from genmedia.campaign.plan import explain, named_files, plan_steps
+from genmedia.campaign.reasons import reason
 from genmedia.campaign.steps import AnyStep
 from genmedia.campaign.variables import stand_in
-from genmedia.errors import NOTHING_BOUGHT, Fault, GenmediaError, SettingsError, StoreError, gathering
+from genmedia.errors import (
+    NOTHING_BOUGHT,
+    BudgetError,
+    Fault,
+    GenmediaError,
+    SettingsError,
+    StoreError,
+    gathering,
+    sentence,
+)
 from genmedia.forms.names import Place, placed
 from genmedia.forms.prompts import look_alike
 from genmedia.jobs.job import Account
 from genmedia.journal import Attempt, AttemptState, Journal, Purpose, StoredAsset
 from genmedia.journal.order import Order
+from genmedia.journal.spending import time_zone
 from genmedia.progress import Log, Progress, announce, listener
 from genmedia.providers.base import ProviderClient, at_desk
 from genmedia.providers.inputs import PendingInput, ResolvedInput
@@ -107,6 +121,45 @@ async def run_campaign(brief: Brief, host: Host[Any]) -> Ended:
     return Ended(results, run.selection.tell())
 
 
+@dataclass(frozen=True)
+class Prospect:
+    """What a run of a campaign would do.
+
+    Attributes:
+        foreseen: Outlook of each of its steps, in their order.
+        plans: What it would buy, by provider.
+        why: Why each step that is bought is, by its name.
+        edition: Edition of the campaign; empty for none.
+        seconds: How long it would take; None if nothing is to buy, or if it is not known how long one of the jobs runs.
+        untimed: Names of the steps of which that is not known.
+        refused: Why it cannot be paid for; empty if it can.
+    """
+
+    foreseen: Sequence[Foreseen]
+    plans: Mapping[str, Plan]
+    why: Mapping[str, str]
+    edition: str
+    seconds: float | None
+    untimed: Sequence[str]
+    refused: str
+
+
+async def plan_campaign(brief: Brief, host: Host[Any]) -> Prospect:
+    """Plan a brief and tell what a run of it would do, buying nothing.
+
+    Raises:
+        InputError: Everything that is wrong with the steps, each with its place.
+        SettingsError: There is no such store.
+        StoreError: The store cannot be read.
+    """
+    assets = await host.load_store(brief.store)
+    async with AsyncExitStack() as held:
+        run = _Run(brief, host, assets, await held.enter_async_context(assets.get_store()), held)
+        await run.make_plan()
+        journal = await held.enter_async_context(assets.get_journal())
+        return await run.prospect(journal)
+
+
 @asynccontextmanager
 async def _naming_paid_work(name: str, assets: Assets) -> AsyncGenerator[None]:
     """Add to an error of this block that nothing was bought, and the paid work that earlier runs of the campaign left under way."""
@@ -156,6 +209,7 @@ class _Run:
     _files: Files = field(default_factory=Files)
     _fed: set[str] = field(default_factory=set[str])
     _places: Mapping[str, Place] = field(default_factory=dict[str, Place])
+    _where: Mapping[str, str] = field(default_factory=dict[str, str])
     _plans: dict[str, Plan] = field(default_factory=dict[str, Plan])
     _keys: Mapping[str, str] = field(default_factory=dict[str, str])
     _locks: defaultdict[str, asyncio.Lock] = field(default_factory=lambda: defaultdict(asyncio.Lock))
@@ -164,6 +218,11 @@ class _Run:
     def log(self) -> Log:
         """Log of the run."""
         return self.host.log
+
+    @property
+    def begun(self) -> datetime:
+        """See `Drafting`."""
+        return self.host.begun.astimezone(time_zone())
 
     @property
     def _accounts(self) -> Mapping[str, Account]:
@@ -219,21 +278,23 @@ class _Run:
         Raises:
             InputError: Everything that is wrong.
         """
-        brief = self.brief
+        brief, edition, repeats, wrong = self.brief, "", False, list[Fault]()
         if brief.draft:
             draft = await brief.draft(self)
-            steps, self._places = list[AnyStep | Unreadable](draft.steps), draft.places
+            steps, self._places, self._where = list[AnyStep | Unreadable](draft.steps), draft.places, draft.where
+            edition, repeats, wrong = draft.edition, draft.repeats, draft.faults
         else:
             steps, unused = stand_in(brief.steps, photo=brief.photo, prompt=brief.prompt)
-            for sentence in unused:
-                self.log.warning("%s", sentence)
-        faults = await self._load_payers(brief.steps or steps)
+            for line in unused:
+                self.log.warning("%s", line)
+        faults = [*wrong, *await self._load_payers(brief.steps or steps)]
         with gathering(faults):
             self.selection = await self._select()
-        self.plan = self._named(await self._planned(steps, faults))
+        self.plan = self._named([replace(one, edition=edition) for one in await self._planned(steps, faults)])
         self._fed = {run.name for run in self.plan if run.feeds}
         wishes = first_orders(self.plan, self._accounts)
-        check_apart(wishes)
+        if not repeats:
+            check_apart(wishes)
         self._keys = {name: order.key for name, order in wishes.items()}
         if self.host.part:
             self.plan = steps_of(self.host.part, self.plan, self._keys)
@@ -282,7 +343,7 @@ class _Run:
         others = await self._look_at([name for name in named_files(readable, origins) if name not in seen], fetcher)
         files = Files({**self._files.found, **others.found}, {**self._files.wrong, **others.wrong})
         written = [step if isinstance(step, Unreadable) or id(step) in at_hand else _unpaid(step, files) for step in steps]
-        return plan_steps(written, operations, files, origins, faults)
+        return plan_steps(written, operations, files, origins, faults, self._where)
 
     async def _describe(self, steps: Sequence[AnyStep]) -> Mapping[str, Operation | Sequence[Fault]]:
         """Return the operation that each step buys, by its name, as the providers describe it now; each is asked for once."""
@@ -311,8 +372,8 @@ class _Run:
     def _warn_of_look_alikes(self, wishes: Mapping[str, Order]) -> None:
         """Warn in the log, before anything is bought, of steps that ask for nearly the same: each is bought."""
         asked = {name: (f"{wish.account} {wish.operation} {wish.take}", wish.request) for name, wish in wishes.items()}
-        for sentence in look_alike(asked):
-            self.log.warning("%s", sentence)
+        for line in look_alike(asked):
+            self.log.warning("%s", line)
 
     # Before anything is bought
 
@@ -328,21 +389,66 @@ class _Run:
             await self.store.sweep()
         except StoreError as error:
             self.log.warning("what earlier runs left on its way in was not cleared away: %s", error.what)
+        found = await self._survey(journal)
+        foreseen = self._foresee(found, await self._caps(journal))
+        await self.host.show_plan(self.brief.name, foreseen, self._plans, self.selection.tell())
+        await self._check_plans(journal)
+        if any(plan.prices for plan in self._plans.values()):
+            await self.store.check()  # the store must take a file, before anything is bought for it
+        await self.host.warn(self.assets, {key for plan in self._plans.values() for key in plan.keys})
+        return foreseen
+
+    async def _survey(self, journal: Journal) -> Survey:
         found = await survey(self.plan, self._accounts, self.brief.take, self.selection, journal, self.store)
         self.to_buy, self._stored = found.to_buy, found.stored
-        caps = await self._caps(journal)
+        return found
+
+    def _foresee(self, found: Survey, caps: Mapping[str, float | None]) -> list[Foreseen]:
         keys = {run.name: self._wish(run, inputs_of(run, {})).key for run in self.to_buy if not run.feeds}
         foreseen = [
             _foreseen(run.name, run.operation, keys.get(run.name, ""), found.outlook.get(run.name, Outlook.TO_BUY))
             for run in self.plan
         ]
         self._plans = {provider: self._plan(payer, foreseen, caps[provider]) for provider, payer in self.payers.items()}
-        await self.host.show_plan(self.brief.name, foreseen, self._plans, self.selection.tell())
-        await check_plans(journal, [(plan, self._clients[provider]) for provider, plan in self._plans.items()])
-        if any(plan.prices for plan in self._plans.values()):
-            await self.store.check()  # the store must take a file, before anything is bought for it
-        await self.host.warn(self.assets, {key for plan in self._plans.values() for key in plan.keys})
         return foreseen
+
+    async def _check_plans(self, journal: Journal) -> None:
+        await check_plans(journal, [(plan, self._clients[provider]) for provider, plan in self._plans.items()])
+
+    async def prospect(self, journal: Journal) -> Prospect:
+        """Tell what the run would do.
+
+        Raises:
+            InputError: An input of a step was changed since it was stored, or removed for good.
+            StoreError: The store cannot be read.
+        """
+        found = await self._survey(journal)
+        refused: list[BudgetError] = []
+        caps: dict[str, float | None] = dict.fromkeys(self.payers)
+        try:
+            caps = await self._caps(journal)
+        except BudgetError as error:
+            refused.append(error)
+        foreseen = self._foresee(found, caps)
+        try:
+            await self._check_plans(journal)
+        except BudgetError as error:
+            refused.append(error)
+        before = await journal.asked(self.brief.name)
+        orders = {run.name: self._wish(run, inputs_of(run, {})) for run in self.to_buy if not run.feeds}
+        why = {run.name: reason(orders.get(run.name), before.get(run.name)) for run in self.to_buy}
+        known = first_orders(self.to_buy, self._accounts)
+        seconds = {name: (await journal.running_times.of(order.work)).p50 for name, order in known.items()}
+        untimed = [name for name, one in seconds.items() if one is None]
+        paces = {
+            provider: Pace(client.terms.open_jobs, client.http.pace.per_minute, client.http.clock_scale)
+            for provider, client in self._clients.items()
+        }
+        timed = {name: one for name, one in seconds.items() if one is not None}
+        took = forecast(self.to_buy, timed, paces, self.brief.at_once) if self.to_buy and not untimed else None
+        edition = next((run.edition for run in self.plan), "")
+        told = " ".join(part for error in refused for part in (sentence(error.what), error.advice) if part)
+        return Prospect(foreseen, self._plans, why, edition, took, untimed, told)
 
     def _plan(self, payer: Credentials, foreseen: Sequence[Foreseen], cap: float | None) -> Plan:
         left = [one for one in foreseen if one.provider == payer.provider and one.outlook is Outlook.TO_BUY]
@@ -390,7 +496,7 @@ class _Run:
         size = self.brief.items_per_run
         if size is None or self.host.apart is None:
             return []
-        return parts_to_buy(self.plan, size, self._keys, {step.name for step in self.to_buy}, self._plans)
+        return parts_to_buy(self.plan, size, self.host.begun, self._keys, {step.name for step in self.to_buy}, self._plans)
 
     # Buying
 
@@ -451,8 +557,8 @@ class _Run:
             InputError: An input, stored or still to be made, cannot get to its provider.
         """
         async with _naming_paid_work(self.brief.name, self.assets):
-            for sentence in await explain(self.plan, self._clients, self.store) if self.to_buy else ():
-                self.log.info("%s", sentence)
+            for line in await explain(self.plan, self._clients, self.store) if self.to_buy else ():
+                self.log.info("%s", line)
             staged = await self._stage()
 
         async def perform(run: PlannedStep, inputs: list[ResolvedInput]) -> RunResult:

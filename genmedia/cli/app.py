@@ -20,6 +20,7 @@ from genmedia.cli.printing import Console, complain
 from genmedia.errors import ApiError, BudgetError, Fault, GenmediaError, InputError, JournalError, SettingsError
 
 if TYPE_CHECKING:
+    from genmedia.cli.flow_runs import Directly
     from genmedia.cli.project import Project
     from genmedia.cli.where import Where
 
@@ -205,15 +206,80 @@ def run(
         folder: Without Prefect: the store, a folder or an address; by default GENMEDIA_STORE, or media in the project's folder.
         project: The project's folder.
     """
-    from genmedia.cli.flow_runs import Directly  # noqa: PLC0415
     from genmedia.cli.flow_runs import run as run_flow  # noqa: PLC0415
 
-    if (sandbox or folder) and not without_prefect:
-        raise InputError(
-            [Fault("genmedia run", "--sandbox and --folder are for --without-prefect: a Prefect run uses saved blocks")]
-        )
-    directly = Directly(sandbox, folder) if without_prefect else None
+    directly = _directly("run", sandbox, folder, without_prefect=without_prefect)
     return run_flow(_project(project), [name, *parameters], Console(), directly)
+
+
+@app.command
+def plan(
+    file: str,
+    /,
+    *,
+    out: Annotated[Path | None, Parameter(show_default=False)] = None,
+    items: Annotated[bool, Parameter(negative=())] = False,
+    json: AsJson = False,
+    without_prefect: Annotated[bool, Parameter(negative=())] = False,
+    sandbox: SandboxAddress = "",
+    folder: str = "",
+    project: ProjectFolder = None,
+) -> int:
+    """Show what a campaign's file would make, why, and what it costs; buys nothing.
+
+    The exit code is 0 where nothing is to buy, 10 where something is, and 2 where it is wrong or cannot be paid for.
+
+    Args:
+        file: A campaign, as YAML or JSON.
+        out: A file for the plan, which `genmedia apply` carries out as it is.
+        items: List every item, also what is there already.
+        json: Print JSON.
+        without_prefect: Plan with the keys in the environment instead of saved blocks.
+        sandbox: Without Prefect: the sandbox at this address would be paid instead.
+        folder: Without Prefect: the store, a folder or an address.
+        project: The project's folder.
+    """
+    from genmedia.cli import campaigns  # noqa: PLC0415
+
+    directly = _directly("plan", sandbox, folder, without_prefect=without_prefect)
+    return campaigns.plan(_project(project), file, Console(), directly, out=out, as_json=json, items=items)
+
+
+@app.command
+def apply(
+    file: str,
+    /,
+    *,
+    yes: Annotated[bool, Parameter(negative=())] = False,
+    without_prefect: Annotated[bool, Parameter(negative=())] = False,
+    sandbox: SandboxAddress = "",
+    folder: str = "",
+    project: ProjectFolder = None,
+) -> int:
+    """Show the plan of a campaign's file, ask, and make what is not there yet; applying it again goes on where it stopped.
+
+    Args:
+        file: A campaign, as YAML or JSON; or a plan that `genmedia plan --out` saved: it is carried out as it is, or refused as stale.
+        yes: Ask nothing.
+        without_prefect: Run it in this process alone, with no server; the keys in the environment pay.
+        sandbox: Without Prefect: the sandbox at this address is paid instead.
+        folder: Without Prefect: the store, a folder or an address.
+        project: The project's folder.
+    """
+    from genmedia.cli import campaigns  # noqa: PLC0415
+
+    directly = _directly("apply", sandbox, folder, without_prefect=without_prefect)
+    return campaigns.apply(_project(project), file, Console(), directly, yes=yes)
+
+
+def _directly(command: str, sandbox: str, folder: str, *, without_prefect: bool) -> "Directly | None":
+    """Return the options of a run without Prefect; None for one with it."""
+    from genmedia.cli.flow_runs import Directly  # noqa: PLC0415
+
+    if (sandbox or folder) and not without_prefect:
+        what = "--sandbox and --folder are for --without-prefect: a Prefect run uses saved blocks"
+        raise InputError([Fault(f"genmedia {command}", what)])
+    return Directly(sandbox, folder) if without_prefect else None
 
 
 @app.command

@@ -101,13 +101,22 @@ def run(project: Project, words: Sequence[str], console: Console, directly: Dire
     values = parameters.read(bound.arguments, strays, reading)
     for written, name in reading.renamed.items() if reading else ():
         console.print(f"{written!r} is kept under the name {name}", soft_wrap=True)
+    return _carry_out(project, flow or project.load(entrypoint), values, console, directly)
+
+
+def carry_out(project: Project, name: str, parameters: dict[str, Any], console: Console, directly: Directly | None) -> int:
+    """Run a flow with these parameters; returns the exit code. See `run`."""
+    _, one = _runnable(project)[name]
+    return _carry_out(project, project.load(one.entrypoint), parameters, console, directly)
+
+
+def _carry_out(project: Project, flow: Any, parameters: dict[str, Any], console: Console, directly: Directly | None) -> int:
     if directly and directly.folder:
         from genmedia.store import Place  # noqa: PLC0415 # see above
 
         directly = replace(directly, folder=Place(directly.folder).below(Path.cwd()).root)
-    flow = flow or project.load(entrypoint)
     os.chdir(project.folder)  # where the paths in parameters begin
-    return _Run(project, flow, values, console, directly).to_the_end()
+    return _Run(project, flow, parameters, console, directly).to_the_end()
 
 
 def names(project: Project) -> list[str]:

@@ -2,7 +2,7 @@
 
 import inspect
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from difflib import get_close_matches
 from typing import Any, cast, get_type_hints
@@ -55,12 +55,13 @@ class Reading:
     renamed: dict[str, str] = field(default_factory=dict[str, str])
 
 
-def parameters_of(function: Callable[..., Any]) -> type[BaseModel]:
-    """Return a model with a field for each parameter of a function."""
+def parameters_of(function: Callable[..., Any], *, without: Collection[str] = ()) -> type[BaseModel]:
+    """Return a model with a field for each parameter of a function, except those that are left out."""
     hints = get_type_hints(function, include_extras=True)
     fields: dict[str, Any] = {
         one.name: (hints[one.name], ... if one.default is one.empty else one.default)
         for one in inspect.signature(function).parameters.values()
+        if one.name not in without
     }
     return create_model("Parameters", __config__=ConfigDict(extra="forbid", protected_namespaces=()), **fields)
 

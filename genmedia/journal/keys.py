@@ -12,7 +12,7 @@ SCHEME = 1
 """Version of the keys, which is part of every key. To raise it, or to change the contents of a key, would buy everything again."""
 
 
-def submission_key(account: Account, operation: str, request: dict[str, Any], take: int) -> str:
+def submission_key(account: Account, operation: str, request: dict[str, Any], take: int, edition: str = "") -> str:
     """Return the key of an order: the SHA-256, in hex, of the RFC 8785 form of what defines it.
 
     Args:
@@ -20,11 +20,13 @@ def submission_key(account: Account, operation: str, request: dict[str, Any], ta
         operation: Operation that is bought, such as `technique studio-blur`.
         request: The fields that the caller set, no defaults; a file stands in it as `media_reference`, never by its address.
         take: Number of the take: 1, or more where the same request is bought again on purpose.
+        edition: Edition of the campaign, such as `2026-W48`; empty for none: then it is no part of the key.
 
     Raises:
         InputError: A value has no canonical form, such as NaN or an integer beyond 2^53.
     """
     wish = {"scheme": SCHEME, "account": str(account), "operation": operation, "request": request, "take": take}
+    wish |= {"edition": edition} if edition else {}
     try:
         return hashlib.sha256(rfc8785.dumps(wish)).hexdigest()
     except rfc8785.CanonicalizationError as error:

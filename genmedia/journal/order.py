@@ -70,6 +70,7 @@ class Order:
         repeat_window: Time for which the provider certainly answers an equal submission with the job that exists, in seconds; 0 for never.
         patience: Longest wait while the account has too many requests or open jobs, in seconds; it buys nothing and is no failure.
         attempts: Most attempts in all, while its job fails for the provider's reasons.
+        edition: Edition of its campaign, such as `2026-W48`: what was bought for another one does not answer for it; empty for none.
         withheld: Reason why nothing is bought for it, though files or a job that are there are reused; empty where it may be bought.
     """
 
@@ -91,6 +92,7 @@ class Order:
     attempts: int = 1
     withheld: str = ""
     size: str = ""
+    edition: str = ""
 
     def __post_init__(self) -> None:
         """Replace a price that is no amount by None."""
@@ -110,4 +112,4 @@ class Order:
     @cached_property
     def key(self) -> str:
         """The submission key."""
-        return submission_key(self.account, self.operation, self.request, self.take)
+        return submission_key(self.account, self.operation, self.request, self.take, self.edition)

@@ -4,6 +4,7 @@ import json
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Sequence
 from contextlib import suppress
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -52,6 +53,16 @@ _DUPLICATES = (
     .order_by(assets.c.path)
     .limit(sa.bindparam("most", type_=sa.Integer))
 )
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What a campaign asked for: an account, an operation, a request and a take; see `Order`."""
+
+    account: str
+    operation: str
+    request: dict[str, Any]
+    take: int
 
 
 class Reading:
@@ -264,6 +275,14 @@ class Reading:
         """
         async with self._database.transaction(reading=True) as connection:
             return await read_entries(connection, since, until)
+
+    @retry_while_unreachable
+    async def asked(self, campaign: str) -> dict[str, Asked]:
+        """Return what a campaign asked for last, by the name of the step."""
+        query = sa.select(uses.c.step, *_ASKED, submissions.c.take).select_from(uses.join(submissions))
+        async with self._database.transaction(reading=True) as connection:
+            rows = await connection.execute(query.where(uses.c.campaign == campaign).order_by(uses.c.since, uses.c.key))
+            return {row.step: Asked(row.account, row.operation, json.loads(row.request), row.take) for row in rows}
 
     async def open_attempts(self) -> list[Attempt]:
         """Return every attempt that is neither stored nor ended, the oldest first."""

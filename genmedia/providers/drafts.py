@@ -1,7 +1,8 @@
 """Drafts: the way from a form to steps, with the questions that a form may ask on it."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any, Protocol
 
 from genmedia.errors import Fault
@@ -23,6 +24,11 @@ class Drafting(Protocol):
     @property
     def log(self) -> Log:
         """Log of the run, for people."""
+        ...
+
+    @property
+    def begun(self) -> datetime:
+        """Time for which the run is, in the time zone of the journal's days: that of its schedule, or of its start."""
         ...
 
     async def client(self, provider: str) -> Any:
@@ -62,7 +68,15 @@ class Draft:
     Attributes:
         steps: The steps, in order.
         places: Place of each step in what was asked for, by the step's name.
+        where: Place of each step for faults, such as file and line, by the step's name; its number and name where there is none.
+        faults: Everything that is wrong with what was asked for; it is reported with the faults of the plan.
+        repeats: True if steps may ask for the very same, which is then bought once for all of them.
+        edition: Edition of the campaign, which is part of each submission key; empty where the same is never bought twice.
     """
 
     steps: Sequence[Any]
     places: Mapping[str, Place]
+    where: Mapping[str, str] = field(default_factory=dict[str, str])
+    edition: str = ""
+    faults: Sequence[Fault] = ()
+    repeats: bool = False

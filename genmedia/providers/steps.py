@@ -99,6 +99,7 @@ class PlannedStep:
         inputs: The inputs, available or pending.
         take: 1, 2, 3…: number of this one among several of the same.
         takes: Highest take of the same in the plan.
+        edition: Edition of the campaign; empty for none.
     """
 
     name: str
@@ -106,6 +107,7 @@ class PlannedStep:
     inputs: tuple[Input, ...]
     take: int = 1
     takes: int = 1
+    edition: str = ""
 
     @property
     def feeds(self) -> set[str]:

@@ -12,7 +12,7 @@ from contextlib import asynccontextmanager
 from copy import copy
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, Self
 
 import sqlalchemy as sa
 from sqlalchemy.exc import OperationalError
@@ -85,7 +85,7 @@ class Connection:
         return self
         yield
 
-    async def __aenter__(self) -> "Connection":
+    async def __aenter__(self) -> Self:
         return self
 
     async def __aexit__(self, *_: object) -> None:

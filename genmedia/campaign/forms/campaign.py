@@ -1,8 +1,14 @@
 """A campaign over all providers: steps that feed each other, in one flow run."""
 
-from typing import Annotated
+import inspect
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Annotated, Any
+
+from pydantic import Discriminator, Tag, ValidationError
 
 from genmedia.campaign.brief import Brief
+from genmedia.campaign.file.campaign import CampaignFile, read_campaign
 from genmedia.campaign.forms.accounts import Accounts, Caps, Payers
 from genmedia.campaign.forms.parameters import (
     AtOnce,
@@ -22,7 +28,10 @@ from genmedia.campaign.forms.parameters import (
     Words,
 )
 from genmedia.campaign.steps import Campaign
+from genmedia.errors import Fault
 from genmedia.forms.fields import field
+from genmedia.forms.validation import faults_in, parameters_of
+from genmedia.providers.drafts import Draft, Drafting
 from genmedia.purchasing.patience import Patience
 
 
@@ -47,13 +56,18 @@ def campaign(
     store: StoreName = "default",
     queue_minutes: QueueMinutes = 30,
     run_minutes: RunMinutes = 60,
-    campaign: Annotated[Campaign, field("Campaign", "The steps in order, and what feeds them.")],
+    campaign: Annotated[
+        Annotated[Campaign, Tag("steps")]
+        | Annotated[str, Tag("file"), field("A campaign's file", "Its path, from the project's folder, or its content.")],
+        Discriminator(lambda given: "file" if isinstance(given, str) else "steps"),
+        field("Campaign", "The steps in order, and what feeds them; or the file of a campaign."),
+    ],
 ) -> Brief:
     """Run steps at any of the providers, each fed by what earlier steps give, and keep everything.
 
     The campaign is checked as a whole before the first credit is spent, and the log tells how each input will be handed on. What was
     bought before is not bought again. When a step fails, what it feeds is not bought, everything else goes on, and the flow run ends failed,
-    named `Partial`.
+    named `Partial`. Of a campaign's file, a parameter counts where the run's own is left as it is.
 
     Raises:
         InputError: Everything that is wrong with the steps, each with its step and input; nothing was bought.
@@ -61,23 +75,57 @@ def campaign(
             of the prices.
         SettingsError: There is no such block.
     """
-    return Brief(
-        name=campaign.name,
-        steps=campaign.steps,
-        photo=photo,
-        prompt=prompt,
-        accounts=accounts.model_dump(),
-        store=store,
-        max_credits=max_credits.model_dump(),
-        max_usd=max_usd,
-        labels=labels,
-        take=take,
-        marks=marks,
-        buy_unmarked=buy_unmarked,
-        attempts=attempts,
-        items_per_run=items_per_run,
-        priority=priority,
-        at_once=at_once,
-        on_failure=on_failure,
-        patience=Patience(queue_minutes, run_minutes),
-    )
+    given: dict[str, Any] = {
+        "photo": photo,
+        "prompt": prompt,
+        "max_credits": max_credits,
+        "max_usd": max_usd,
+        "labels": labels,
+        "take": take,
+        "marks": marks,
+        "buy_unmarked": buy_unmarked,
+        "at_once": at_once,
+        "on_failure": on_failure,
+        "attempts": attempts,
+        "items_per_run": items_per_run,
+        "priority": priority,
+        "accounts": accounts,
+        "store": store,
+        "queue_minutes": queue_minutes,
+        "run_minutes": run_minutes,
+    }
+    if isinstance(campaign, Campaign):
+        return _brief(given, name=campaign.name, steps=campaign.steps)
+    file = read_campaign(campaign, _DEFAULTS.keys())
+    parameters, faults = _parameters(file)
+    parameters |= {name: value for name, value in given.items() if value != _DEFAULTS[name]}
+
+    async def draft(drafting: Drafting) -> Draft:
+        made = await file.draft(drafting, photo=parameters["photo"], prompt=parameters["prompt"])
+        return replace(made, faults=[*faults, *made.faults])
+
+    return _brief(parameters, name=file.name, draft=draft)
+
+
+_DEFAULTS: Mapping[str, Any] = {
+    name: one.default for name, one in inspect.signature(campaign).parameters.items() if name != "campaign"
+}
+
+
+def _brief(given: Mapping[str, Any], **what: Any) -> Brief:
+    """Return the brief with these parameters."""
+    renamed = {"accounts": given["accounts"].model_dump(), "max_credits": given["max_credits"].model_dump()}
+    patience = Patience(given["queue_minutes"], given["run_minutes"])
+    kept = {name: value for name, value in given.items() if name not in (*renamed, "queue_minutes", "run_minutes")}
+    return Brief(**kept, **renamed, patience=patience, **what)
+
+
+def _parameters(file: CampaignFile) -> tuple[dict[str, Any], list[Fault]]:
+    """Return the parameters that a file gives, and the others as they are by default; and everything that is wrong with them."""
+    model = parameters_of(campaign, without=("campaign",))
+    try:
+        read = model.model_validate(file.parameters)
+    except ValidationError as error:
+        faults = faults_in(error, file.parameters)
+        return dict(_DEFAULTS), [Fault(file.source.place(one.place.split(", "), one.place), one.what) for one in faults]
+    return {name: getattr(read, name) for name in model.model_fields}, []

@@ -1,0 +1,1 @@
+"""A campaign as one file: what to make, of which rows, within which budget."""

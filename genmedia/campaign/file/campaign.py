@@ -1,0 +1,173 @@
+"""A campaign's file as a whole: its fields, and the items that a run at some time makes of it."""
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, cast
+
+from pydantic import TypeAdapter, ValidationError
+
+from genmedia.campaign.file.expand import ALL, PREVIOUS, ROW, TAKE, expand
+from genmedia.campaign.file.rows import Row, read_rows
+from genmedia.campaign.file.source import Source, Way, read
+from genmedia.campaign.variables import stand_in
+from genmedia.errors import Fault, InputError, gathering
+from genmedia.forms.names import Name
+from genmedia.forms.validation import faults_in
+from genmedia.providers.drafts import Draft, Drafting
+from genmedia.text.templates import TemplateFaultError, is_template, names_in, render, unknown
+
+OWN = ("campaign", "steps", "rows", "matrix", "edition")
+"""Fields of a file beside the parameters that every run of a campaign has."""
+
+_STEPS: Way = ("steps",)
+_TIMES = ("week", "date", "month")
+_NAME: TypeAdapter[str] = TypeAdapter(Name)
+
+
+@dataclass(frozen=True)
+class CampaignFile:
+    """A file as it was read.
+
+    Attributes:
+        source: What it says.
+        name: Name of the campaign.
+        parameters: The parameters of its run that it gives.
+    """
+
+    source: Source
+    name: str
+    parameters: Mapping[str, Any]
+    _steps: Sequence[Any]
+    _base: Way
+
+    async def draft(self, drafting: Drafting, *, photo: str, prompt: str) -> Draft:
+        """Return its items at the time of the run.
+
+        Args:
+            drafting: What a draft may ask.
+            photo: Value of `{photo}` in the steps; empty for none.
+            prompt: Value of `{prompt}` in the steps; empty for none.
+
+        """
+        faults: list[Fault] = []
+        known = _known(self.name, drafting.begun)
+        edition = self._edition(known, faults)
+        rows: list[Row] = []
+        with gathering(faults):
+            rows = read_rows(self.source)
+        matrix = _matrix(self.source, {*known, ROW, TAKE, "step", "edition"}, faults)
+        if faults:
+            return Draft((), {}, faults=faults)
+        items, faults = expand(self.source, self._steps, self._base, rows, matrix, {**known, "edition": edition})
+        steps, unused = stand_in(items.steps, photo=photo, prompt=prompt)
+        for sentence in (*items.notes, *unused):
+            drafting.log.warning("%s", sentence)
+        if items.left_out:
+            drafting.log.info("%d items are left out: their `if` is not met, or that of what they are made of", items.left_out)
+        return Draft(steps, items.places, items.where, edition, faults, repeats=True)
+
+    def _edition(self, known: Mapping[str, str], faults: list[Fault]) -> str:
+        written = self.source.value.get("edition")
+        place = self.source.place(("edition",))
+        if written is None:
+            return ""
+        if isinstance(written, bool | dict | list):
+            faults.append(Fault(place, 'should be a text, such as "{{ week }}"'))
+            return ""
+        try:
+            text = str(written)
+            strange = sorted(fault for name in names_in(text) if (fault := unknown(name, known))) if is_template(text) else []
+            edition = "" if strange else render(text, known).strip()
+        except TemplateFaultError as error:
+            strange, edition = [str(error)], ""
+        faults += [Fault(place, fault) for fault in strange]
+        if not strange and not edition:
+            faults.append(Fault(place, "is empty; leave it out, and nothing is bought twice"))
+        return edition
+
+
+def read_campaign(written: str, allowed: Collection[str]) -> CampaignFile:
+    """Read a campaign's file.
+
+    Args:
+        written: Its path or its content; see `read`.
+        allowed: Names of the parameters of a run that it may give.
+
+    Raises:
+        InputError: It cannot be read, or fields that it needs are missing or unknown, each with line and column.
+    """
+    source = read(written)
+    value: Mapping[str, Any] = source.value
+    faults = [
+        Fault(source.place((one,)), f"{one} is no field of a campaign; there are {', '.join((*OWN, *sorted(allowed)))}")
+        for one in value
+        if one not in (*OWN, *allowed)
+    ]
+    named: Any = value.get("campaign")
+    base, steps = _STEPS, value.get("steps")
+    if isinstance(named, dict):  # as the parameters of the flow have it: name and steps together
+        inner = cast("dict[str, Any]", named)
+        faults += [
+            Fault(source.place(("campaign", one)), f"{one} is no field here; there are name, steps")
+            for one in inner
+            if one not in ("name", "steps")
+        ]
+        if "steps" in inner:
+            base, steps = ("campaign", "steps"), inner["steps"]
+        named = inner.get("name")
+    name = ""
+    try:
+        name = _NAME.validate_python(named) if named is not None else ""
+    except ValidationError as error:
+        faults += [Fault(source.place(("campaign",)), fault.what) for fault in faults_in(error, named)]
+    if named is None:
+        faults.append(Fault(source.place(()), "has no name: write `campaign: NAME` in its first line"))
+    if not isinstance(steps, list) or not steps:
+        faults.append(Fault(source.place(base), "has no steps" if not steps else "steps should be a list of steps"))
+    if faults:
+        raise InputError(faults)
+    parameters = {one: given for one, given in value.items() if one in allowed}
+    return CampaignFile(source, name, parameters, cast("list[Any]", steps), base)
+
+
+def _known(name: str, begun: datetime) -> dict[str, str]:
+    """Return the texts that every template can read."""
+    year, week, _ = begun.isocalendar()
+    return {"campaign": name, "week": f"{year}-W{week:02}", "date": f"{begun:%Y-%m-%d}", "month": f"{begun:%Y-%m}"}
+
+
+def _matrix(source: Source, taken: set[str], faults: list[Fault]) -> dict[str, list[Any]]:
+    written = source.value.get("matrix")
+    if written is None:
+        return {}
+    if not isinstance(written, dict):
+        faults.append(Fault(source.place(("matrix",)), "should be lists by name, such as {ratio: [square, portrait]}"))
+        return {}
+    matrix: dict[str, list[Any]] = {}
+    for name, values in cast("dict[str, Any]", written).items():
+        place, before = source.place(("matrix", name)), len(faults)
+        if name in taken or not name.isidentifier():
+            faults.append(
+                Fault(
+                    place,
+                    f"{name} cannot be the name of a list; use letters, digits and underscores, and none of {', '.join(sorted(taken))}",
+                )
+            )
+        if not isinstance(values, list) or not values:
+            faults.append(Fault(place, f"{name} should be a list with at least one value"))
+            continue
+        some = cast("list[Any]", values)
+        faults += [
+            Fault(source.place(("matrix", name, number)), "should be a text or a number")
+            for number, one in enumerate(some)
+            if not isinstance(one, str | int | float) or isinstance(one, bool) or not str(one).strip()
+        ]
+        twice = sorted({str(one) for one in some if [str(other) for other in some].count(str(one)) > 1})
+        faults += [Fault(place, f"{name} has {one} twice") for one in twice]
+        faults += [
+            Fault(place, f"{name} cannot have the value {one}, which references use") for one in (ALL, PREVIOUS) if one in some
+        ]
+        if len(faults) == before:
+            matrix[name] = some
+    return matrix

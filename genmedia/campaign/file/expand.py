@@ -1,0 +1,462 @@
+"""From the steps of a campaign's file to its items: each step once for each row, each value of the matrix and each take that it uses."""
+
+import itertools
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from hashlib import sha256
+from typing import Any, cast
+
+from pydantic import TypeAdapter, ValidationError
+
+from genmedia.campaign.file.rows import Row
+from genmedia.campaign.file.source import Source, Way
+from genmedia.campaign.steps import AnyStep
+from genmedia.errors import Fault
+from genmedia.forms.names import Place, as_name, slug
+from genmedia.forms.validation import faults_in
+from genmedia.providers.sources import Unreadable
+from genmedia.store.named_files import local_path
+from genmedia.text.templates import TemplateFaultError, is_template, names_in, render, unknown
+
+MOST = 50_000
+"""Most items of a campaign."""
+
+ROW, TAKE = "row", "take"
+ALL, PREVIOUS = "all", "previous"
+"""What a reference may say for a row or a value of the matrix: every one of them, or the one before that of the item."""
+
+OWN = ("if", "takes")
+"""Fields of a step that decide of which items it consists; no provider's form has them."""
+
+_NO = frozenset(["", "0", "no", "false", "none", "null"])
+_LONGEST_NAME = 60
+_STEP: TypeAdapter[Any] = TypeAdapter(AnyStep)
+
+
+@dataclass(frozen=True)
+class Choice:
+    """One of the things that a step is repeated for.
+
+    Attributes:
+        label: Its name in the names of items.
+        number: Its place among the others, from 1.
+        value: What templates read under the name of the list.
+        told: What people call it.
+    """
+
+    label: str
+    number: int
+    value: Any
+    told: str
+
+
+Cell = Mapping[str, Choice]
+"""What an item is for: a row, a value of each list of the matrix that it uses, and a take."""
+
+
+@dataclass(frozen=True)
+class Items:
+    """What a file's steps become.
+
+    Attributes:
+        steps: The items, in an order in which each comes after those that feed it; one with faults is `Unreadable`, without them.
+        places: Place of each item in what the file asks for, by its name.
+        where: Place of each item in the file, for faults, by its name.
+        left_out: Number of items that `if` leaves out, with those that they would feed.
+        notes: Sentences about what the file has and does not use.
+    """
+
+    steps: list[AnyStep | Unreadable]
+    places: dict[str, Place]
+    where: dict[str, str]
+    left_out: int
+    notes: list[str]
+
+
+@dataclass
+class _Step:
+    """A step as it is written.
+
+    Attributes:
+        name: Its name.
+        way: Its way in the file.
+        written: Its fields.
+        uses: Names of the lists that it is repeated for, in their order.
+        takes: Number of its takes, or of those of what it is made of.
+    """
+
+    name: str
+    way: Way
+    written: Mapping[str, Any]
+    uses: tuple[str, ...] = ()
+    takes: int = 1
+
+    @property
+    def repeats(self) -> bool:
+        """True if it asks for several takes itself."""
+        return self.written.get("takes", 1) != 1
+
+    @cached_property
+    def texts(self) -> list[tuple[Way, str]]:
+        """The templates in it, each with its way in the file."""
+        return [(way, text) for way, text in _texts(self.written, self.way) if is_template(text)]
+
+    @cached_property
+    def references(self) -> list[tuple[Way, Mapping[str, Any]]]:
+        """What it takes from other steps, each with its way in the file."""
+        return [found for name, one in self.written.items() for found in _references(one, (*self.way, name))]
+
+
+def expand(
+    source: Source,
+    steps: Sequence[Any],
+    base: Way,
+    rows: Sequence[Row],
+    matrix: Mapping[str, Sequence[Any]],
+    known: Mapping[str, str],
+) -> tuple[Items, list[Fault]]:
+    """Return the items of a file's steps, and everything that is wrong with the steps as they are written.
+
+    Args:
+        source: The file.
+        steps: Its steps.
+        base: Way to them.
+        rows: Its rows; none where steps are not repeated for rows.
+        matrix: Lists of values for which steps are repeated, by the name under which templates read a value.
+        known: Further texts that templates read, such as `week`.
+    """
+    expansion = _Expansion(source, rows, matrix, known)
+    expansion.read(steps, base)
+    if not expansion.faults:
+        expansion.make()
+    return expansion.items, expansion.faults
+
+
+class _Expansion:
+    """Reads the steps in order, then makes their items in the same order."""
+
+    def __init__(
+        self, source: Source, rows: Sequence[Row], matrix: Mapping[str, Sequence[Any]], known: Mapping[str, str]
+    ) -> None:
+        self.items = Items([], {}, {}, 0, [])
+        self.faults: list[Fault] = []
+        self._source = source
+        self._known = known
+        self._lists = _lists(rows, matrix)
+        self._read: dict[str, Any] = {**known, **{name: some[0].value for name, some in self._lists.items()}}
+        self._steps: dict[str, _Step] = {}
+        self._made: dict[
+            str, dict[tuple[tuple[str, int], ...], str | None]
+        ] = {}  # by step and cell: the item's name; None if left out
+        self._left_out = 0
+        self._taken = set[str]()
+
+    # As it is written
+
+    def read(self, steps: Sequence[Any], base: Way) -> None:
+        """Read the steps, and gather the faults that need no row."""
+        for number, written in enumerate(steps):
+            way = (*base, number)
+            if not isinstance(written, dict):
+                self._fault(way, f"step {number + 1}", "should be fields with values, such as {name: hero, …}")
+                continue
+            fields = cast("dict[str, Any]", written)
+            name = as_name(str(fields.get("name") or ""))
+            place = f"step {name or number + 1}"
+            if not name:
+                self._fault(way, place, "has no name")
+                continue
+            if name in self._steps:
+                self._fault((*way, "name"), place, "has the name of an earlier step")
+                continue
+            step = _Step(name, way, fields)
+            before = len(self.faults)
+            used = self._used_by(step, place)
+            self._read_takes(step, place)
+            for one, reference in step.references:
+                used |= self._used_through(step, one, reference, place)
+            used |= {TAKE} if step.takes > 1 else set()
+            step.uses = tuple(one for one in (*self._lists, TAKE) if one in used)
+            self._steps[name] = step
+            if len(self.faults) == before:
+                self._count()
+        unused = [name for name in self._lists if not any(name in step.uses for step in self._steps.values())]
+        self.items.notes.extend(f"no step uses {'the rows' if name == ROW else f'{name} of the matrix'}" for name in unused)
+
+    def _used_by(self, step: _Step, place: str) -> set[str]:
+        """Return the lists that the step's own templates read."""
+        used = set[str]()
+        for way, text in step.texts:
+            try:
+                names = names_in(text)
+            except TemplateFaultError as error:
+                self._fault(way, place, str(error))
+                continue
+            used |= {name[0] for name in names}
+            told = {fault for name in names if (fault := unknown(name, {**self._read, "step": step.name}))}
+            for fault in sorted(told):
+                self._fault(way, place, fault)
+        return used & self._lists.keys()
+
+    def _read_takes(self, step: _Step, place: str) -> None:
+        takes = step.written.get("takes", 1)
+        if isinstance(takes, bool) or not isinstance(takes, int) or not 1 <= takes <= 100:
+            self._fault((*step.way, "takes"), place, "should be a whole number from 1 to 100")
+        else:
+            step.takes = takes
+
+    def _used_through(self, step: _Step, way: Way, reference: Mapping[str, Any], place: str) -> set[str]:
+        """Return the lists that the step is repeated for because what it takes is."""
+        wanted = reference["step"]
+        fixed = {name: reference[name] for name in (*self._lists, TAKE) if name in reference}
+        other = self._steps.get(as_name(wanted)) if isinstance(wanted, str) else None
+        own = isinstance(wanted, str) and as_name(wanted) == step.name and PREVIOUS in fixed.values()
+        if other is None and not own:
+            earlier = ", ".join(self._steps) or "none"
+            self._fault((*way, "step"), place, f"uses step {wanted!r}, which is no earlier step; there are {earlier}")
+            return set()
+        used: set[str] = {name for name, choice in fixed.items() if choice == PREVIOUS}
+        if other:
+            used |= set(other.uses) - fixed.keys() - {TAKE}
+            if other.takes > 1 and TAKE not in fixed:
+                if step.takes not in (1, other.takes) or step.repeats:
+                    told = f"step {other.name} has {other.takes} takes, and this one {step.takes}; say which by {{take: 1}} or {{take: all}}"
+                    self._fault(way, place, told)
+                step.takes = other.takes
+            for name in fixed.keys() - set(other.uses):
+                self._fault((*way, name), place, f"names a {name}, and step {other.name} is not repeated for one")
+        for name, choice in fixed.items():
+            if name != TAKE and choice not in (ALL, PREVIOUS) and not is_template(str(choice)) and not self._find(name, choice):
+                offered = ", ".join(one.told for one in self._lists[name][:8])
+                self._fault((*way, name), place, f"names the {name} {choice!r}, which is not there; there are {offered}")
+        return used
+
+    def _count(self) -> None:
+        numbers = {step.name: self._number(step) for step in self._steps.values()}
+        if (total := sum(numbers.values())) > MOST and not any("items" in fault.what for fault in self.faults):
+            told = ", ".join(f"{name} {number}" for name, number in numbers.items())
+            self._fault((), "", f"has {total} items ({told}), more than {MOST}; cut it into several campaigns")
+
+    def _number(self, step: _Step) -> int:
+        number = step.takes
+        for name in step.uses:
+            number *= len(self._lists[name]) if name != TAKE else 1
+        return number
+
+    # Its items
+
+    def make(self) -> None:
+        """Make the items of all steps."""
+        wrong: dict[tuple[Way, str, str], list[str]] = {}
+        for step in self._steps.values():
+            made = self._made[step.name] = {}
+            for cell in self._cells(step):
+                name = self._name_of(step.name, cell)
+                item = self._item(step, cell, name)
+                made[_key(cell)] = None if item is None else name
+                if item is None:
+                    self._left_out += 1
+                    continue
+                told = ", ".join(f"{one} {choice.told}" for one, choice in cell.items())
+                self.items.where[name] = self._source.place(step.way, f"step {step.name}", told)
+                self.items.places[name] = _place_of(list(self._steps).index(step.name) + 1, step.name, cell)
+                if isinstance(item, Unreadable):
+                    for fault in item.faults:
+                        wrong.setdefault((step.way, fault.place, fault.what), []).append(told)
+                    item = Unreadable(name, ())  # one fault of many items is told once
+                self.items.steps.append(item)
+        for (way, place, what), cells in wrong.items():
+            step = next(one for one in self._steps.values() if one.way == way)
+            first = place.partition(",")[0].partition(" ")[0]
+            spot = (*way, first) if first in step.written else way
+            of = cells[0] if len(cells) == 1 else f"{len(cells)} items, first {cells[0]}" if cells[0] else ""
+            self.faults.append(Fault(self._source.place(spot, f"step {step.name}", of, place), what))
+        self.items = Items(self.items.steps, self.items.places, self.items.where, self._left_out, self.items.notes)
+
+    def _name_of(self, step: str, cell: Cell) -> str:
+        """Return the name of an item, by what it is for, wherever that stands in the file.
+
+        A name that is too long, or that an earlier item has, ends with a hash of what it is for.
+        """
+        name = "-".join([step, *(choice.label for choice in cell.values() if choice.label)])
+        if len(name) > _LONGEST_NAME or name in self._taken:
+            whole = repr([step, *((one, choice.told) for one, choice in cell.items())])
+            name = f"{name[: _LONGEST_NAME - 9].rstrip('-.')}-{sha256(whole.encode()).hexdigest()[:8]}"
+        self._taken.add(name)
+        return name
+
+    def _cells(self, step: _Step) -> Iterator[Cell]:
+        takes = [
+            Choice(f"take-{number}" if number > 1 else "", number, number, str(number)) for number in range(1, step.takes + 1)
+        ]
+        lists = [takes if name == TAKE else self._lists[name] for name in step.uses]
+        for chosen in itertools.product(*lists):
+            yield dict(zip(step.uses, chosen, strict=True))
+
+    def _item(self, step: _Step, cell: Cell, name: str) -> AnyStep | Unreadable | None:
+        """Return an item; None if it is left out."""
+        values = {**self._known, **{one: choice.value for one, choice in cell.items()}, "step": step.name}
+        filler = _Filler(values, lambda reference: self._items_of(cell, values, reference), self._source)
+        try:
+            if "if" in step.written and str(filler.text(step.written["if"])).strip().lower() in _NO:
+                return None
+            fields = {one: filler.filled(value) for one, value in step.written.items() if one not in (*OWN, "name")}
+        except _LeftOutError:
+            return None
+        except TemplateFaultError as error:
+            return Unreadable(name, (Fault("", str(error)),))
+        fields = {"name": name, **{one: value for one, value in fields.items() if value is not _NOTHING}}
+        if step.repeats and cell[TAKE].number > 1:
+            fields[TAKE] = cell[TAKE].number
+        try:
+            return _STEP.validate_python(fields)
+        except ValidationError as error:
+            return Unreadable(name, tuple(faults_in(error, fields)))
+
+    def _items_of(self, cell: Cell, values: Mapping[str, Any], reference: Mapping[str, Any]) -> list[dict[str, Any]]:
+        """Return what a reference stands for in an item: a reference for each item of the other step.
+
+        Raises:
+            TemplateFaultError: It names what is not there.
+            _LeftOutError: The item that it names is left out.
+        """
+        other = self._steps[as_name(reference["step"])]
+        names = [one for one in reference if one in (*self._lists, TAKE)]
+        rest = {one: value for one, value in reference.items() if one not in names and one != "step"}
+        choices = [self._choices(other, name, reference.get(name), cell, values) for name in other.uses]
+        found: list[dict[str, Any]] = []
+        for chosen in itertools.product(*choices):
+            made = self._made[other.name][_key(dict(zip(other.uses, chosen, strict=True)))]
+            if made is not None:
+                found.append({"step": made, **rest})
+            elif ALL not in reference.values():
+                raise _LeftOutError
+        return found
+
+    def _choices(self, other: _Step, name: str, said: Any, cell: Cell, values: Mapping[str, Any]) -> Sequence[Choice]:
+        if name == TAKE:
+            number = cell[TAKE].number if said is None and TAKE in cell else said
+            takes = range(1, other.takes + 1)
+            wanted = list(takes) if number in (None, ALL) else [number]
+            if any(one not in takes for one in wanted):
+                raise TemplateFaultError(f"names take {said!r} of step {other.name}, which has {len(takes)}")
+            return [Choice("", one, one, str(one)) for one in wanted]
+        offered = self._lists[name]
+        if said is None:
+            return [cell[name]]
+        if said == ALL:
+            return offered
+        if said == PREVIOUS:
+            return offered[cell[name].number - 2 : cell[name].number - 1] if cell[name].number > 1 else []
+        wished = render(said, values) if isinstance(said, str) else said
+        if not (found := self._find(name, wished)):
+            raise TemplateFaultError(f"names the {name} {wished!r}, which is not there")
+        return [found]
+
+    def _find(self, name: str, wished: Any) -> Choice | None:
+        wanted = str(wished)
+        return next((one for one in self._lists[name] if wanted == one.told or as_name(wanted) == one.label), None)
+
+    def _fault(self, way: Way, place: str, what: str) -> None:
+        self.faults.append(Fault(self._source.place(way, place), what))
+
+
+class _LeftOutError(Exception):
+    """What an item needs is left out by its `if`."""
+
+
+_NOTHING = object()
+"""Stands for a field that is left out, as its template makes no text."""
+
+
+@dataclass(frozen=True)
+class _Filler:
+    """Fills the values of one item into what is written.
+
+    Attributes:
+        values: The values.
+        items_of: Returns the references to items that a reference to a step stands for.
+        source: The file, in whose folder relative paths begin.
+    """
+
+    values: Mapping[str, Any]
+    items_of: Callable[[Mapping[str, Any]], list[dict[str, Any]]]
+    source: Source
+
+    def filled(self, written: Any) -> Any:
+        """Return a value with its templates filled in; `_NOTHING` where nothing is left of it."""
+        if isinstance(written, str):
+            return self.text(written) if not is_template(written) else self.text(written) or _NOTHING
+        if isinstance(written, list):
+            some = [self._entry(one) for one in cast("list[Any]", written)]
+            return [one for each in some for one in each if one is not _NOTHING]
+        if not isinstance(written, dict):
+            return written
+        if "step" in (fields := cast("dict[str, Any]", written)):
+            found = self.items_of(fields)
+            if len(found) > 1:
+                raise TemplateFaultError(f"names {len(found)} items of step {fields['step']}, where one can be given")
+            return found[0] if found else _NOTHING
+        filled = {name: self.filled(value) for name, value in fields.items()}
+        if isinstance(named := filled.get("file"), str):
+            filled["file"] = self._found(named)
+        return _NOTHING if filled.get("file") is _NOTHING else {name: one for name, one in filled.items() if one is not _NOTHING}
+
+    def text(self, written: Any) -> Any:
+        """Return a text with its template filled in; any other value as it is."""
+        return render(written, self.values) if isinstance(written, str) and is_template(written) else written
+
+    def _entry(self, written: Any) -> list[Any]:
+        """Return what an entry of a list becomes: for a reference to several items, one for each."""
+        if isinstance(written, dict) and "step" in written:
+            return self.items_of(cast("dict[str, Any]", written))
+        return [self.filled(written)]
+
+    def _found(self, name: str) -> str:
+        """Return the name of a file; a path that begins in the campaign's folder is made absolute."""
+        path = local_path(name)
+        if path is None or path.is_absolute() or not (below := self.source.folder / path).exists():
+            return name
+        return str(below)
+
+
+def _lists(rows: Sequence[Row], matrix: Mapping[str, Sequence[Any]]) -> dict[str, list[Choice]]:
+    lists = {ROW: [Choice(row.name, row.number, row.values, row.name) for row in rows]} if rows else {}
+    for name, values in matrix.items():
+        lists[name] = [Choice(as_name(str(one)) or slug(str(one)), number, one, str(one)) for number, one in enumerate(values, 1)]
+    return lists
+
+
+def _key(cell: Cell) -> tuple[tuple[str, int], ...]:
+    return tuple(sorted((name, choice.number) for name, choice in cell.items()))
+
+
+def _place_of(number: int, step: str, cell: Cell) -> Place:
+    places = [(name, choice.number, choice.told) for name, choice in cell.items()]
+    return [
+        {"name": name, "number": at, "value": value} for name, at, value in (*places[:1], ("step", number, step), *places[1:])
+    ]
+
+
+def _texts(written: Any, way: Way) -> Iterator[tuple[Way, str]]:
+    if isinstance(written, str):
+        yield way, written
+    elif isinstance(written, dict):
+        for name, one in cast("dict[str, Any]", written).items():
+            yield from _texts(one, (*way, name))
+    elif isinstance(written, list):
+        for number, one in enumerate(cast("list[Any]", written)):
+            yield from _texts(one, (*way, number))
+
+
+def _references(written: Any, way: Way) -> Iterator[tuple[Way, Mapping[str, Any]]]:
+    if isinstance(written, dict):
+        fields = cast("dict[str, Any]", written)
+        if "step" in fields:
+            yield way, fields
+        for name, one in fields.items():
+            yield from _references(one, (*way, name))
+    elif isinstance(written, list):
+        for number, one in enumerate(cast("list[Any]", written)):
+            yield from _references(one, (*way, number))

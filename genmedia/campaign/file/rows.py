@@ -1,0 +1,227 @@
+"""The rows of a campaign: of a CSV or JSONL file, of the files that a pattern finds, or written in the campaign itself."""
+
+import csv
+import io
+import json
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, cast
+
+from genmedia.campaign.file.source import Source, Way
+from genmedia.errors import Fault, InputError
+from genmedia.forms.names import as_name
+
+MOST = 100_000
+"""Most rows of a campaign."""
+
+LARGEST = 64 * 2**20
+"""Most bytes of a file of rows."""
+
+LONGEST_CELL = 20_000
+"""Most characters of a cell."""
+
+NAMES = ("name", "sku", "id")
+"""Columns that name a row where the campaign does not say which one does; the first column where there is none of them."""
+
+Values = Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Row:
+    """One row.
+
+    Attributes:
+        name: Its name, by which its items are known wherever the row stands.
+        number: Its place among the rows, from 1.
+        values: Its values by column, and the name as `name` where no column has that name.
+        place: Where it is written, for faults.
+    """
+
+    name: str
+    number: int
+    values: Values
+    place: str
+
+
+@dataclass(frozen=True)
+class _Written:
+    """A row as it is written: its place, for faults, and its values."""
+
+    place: str
+    values: dict[str, Any]
+
+
+def read_rows(source: Source) -> list[Row]:
+    """Return the rows of a campaign, in their order; none if it has none.
+
+    Raises:
+        InputError: Everything that is wrong with them, each with its file and line.
+    """
+    if (asked := source.value.get("rows")) is None:
+        return []
+    way: Way = ("rows",)
+    fields: dict[str, Any] = cast("dict[str, Any]", asked) if isinstance(asked, dict) else {}
+    named_by = fields.get("name")
+    if isinstance(asked, list):
+        written = _inline(source, cast("list[Any]", asked))
+    elif isinstance(asked, str):
+        written = _of_file(source, asked, way)
+    elif isinstance(fields.get("file"), str):
+        written = _of_file(source, fields["file"], (*way, "file"))
+    elif isinstance(fields.get("files"), str):
+        written = _of_files(source, fields["files"], (*way, "files"))
+    else:
+        what = "should be a list of rows, the path of a CSV or JSONL file, {file: PATH, name: COLUMN}, or {files: photos/*.jpg}"
+        raise InputError([Fault(source.place(way), what)])
+    if strays := [one for one in fields if one not in ("file", "files", "name")]:
+        raise InputError([Fault(source.place((*way, one)), "is no field here; there are file, files, name") for one in strays])
+    if len(written) > MOST:
+        raise InputError([Fault(source.place(way), f"has more than {MOST} rows; cut it into several campaigns")])
+    if not written:
+        raise InputError([Fault(source.place(way), "has no rows")])
+    return _named(source, written, named_by)
+
+
+def _inline(source: Source, rows: Sequence[Any]) -> list[_Written]:
+    strange = [number for number, row in enumerate(rows) if not isinstance(row, dict)]
+    if strange:
+        what = "should be fields with values, such as {sku: M-1, product: mug}"
+        raise InputError([Fault(source.place(("rows", number), f"row {number + 1}"), what) for number in strange])
+    return [_Written(source.place(("rows", number), f"row {number + 1}"), row) for number, row in enumerate(rows)]
+
+
+def _of_files(source: Source, pattern: str, way: Way) -> list[_Written]:
+    """Return a row for each file that a pattern finds, in the order of their names: its `file`, its `stem`, and its `folder`."""
+    if Path(pattern).is_absolute() or ".." in Path(pattern).parts:
+        raise InputError([Fault(source.place(way), "should stay below the campaign's folder")])
+    try:
+        found = sorted(one for one in source.folder.glob(pattern) if one.is_file() and not one.name.startswith("."))[: MOST + 1]
+    except (OSError, ValueError, NotImplementedError) as error:
+        raise InputError([Fault(source.place(way), f"finds nothing: {error}")]) from None
+    if not found:
+        raise InputError([Fault(source.place(way), f"finds no file {pattern} in {source.folder}")])
+    below = [one.relative_to(source.folder) for one in found]
+    stems = Counter(one.stem for one in below)
+    return [
+        _Written(
+            f"{one}",
+            {
+                "name": one.stem if stems[one.stem] == 1 else str(one),
+                "file": str(one),
+                "stem": one.stem,
+                "folder": one.parent.name,
+            },
+        )
+        for one in below
+    ]
+
+
+def _of_file(source: Source, name: str, way: Way) -> list[_Written]:
+    path = source.folder / Path(name).expanduser()
+    try:
+        with path.open("rb") as file:
+            content = file.read(LARGEST + 1)
+    except OSError as error:
+        raise InputError([Fault(source.place(way), f"{name} cannot be read: {error.strerror}")]) from None
+    if len(content) > LARGEST:
+        raise InputError([Fault(source.place(way), f"{name} has more than {LARGEST // 2**20} MB")])
+    try:
+        text = content.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = content[: error.start].count(b"\n") + 1
+        what = "is not in UTF-8; save it as “CSV UTF-8”"
+        raise InputError([Fault(f"{name}:{line}", what)]) from None
+    if path.suffix.lower() in (".jsonl", ".ndjson"):
+        return _of_jsonl(name, text)
+    return _of_csv(name, text)
+
+
+def _of_jsonl(name: str, text: str) -> list[_Written]:
+    rows: list[_Written] = []
+    faults: list[Fault] = []
+    for number, line in enumerate(text.splitlines(), 1):
+        if not line.strip():
+            continue
+        try:
+            values = json.loads(line)
+        except (ValueError, RecursionError) as error:
+            faults.append(Fault(f"{name}:{number}", f"is no JSON: {error}"))
+            continue
+        if isinstance(values, dict):
+            rows.append(_Written(f"{name}:{number}", cast("dict[str, Any]", values)))
+        else:
+            faults.append(Fault(f"{name}:{number}", "should be fields with values, in braces"))
+        if len(rows) > MOST:
+            break
+    if faults:
+        raise InputError(faults)
+    return rows
+
+
+def _of_csv(name: str, text: str) -> list[_Written]:
+    """Return the rows of a CSV file, whatever its separator: a comma, a semicolon or a tab."""
+    heading = text.partition("\n")[0]
+    separator = max(",;\t", key=heading.count)
+    csv.field_size_limit(LONGEST_CELL)
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=separator, strict=True)
+    rows: list[_Written] = []
+    faults: list[Fault] = []
+    try:
+        columns = [one.strip() for one in next(reader, list[str]())]
+        faults += _columns(name, columns)
+        for cells in reader:
+            place = f"{name}:{reader.line_num}"
+            if not any(cell.strip() for cell in cells):
+                continue
+            if len(cells) > len(columns) and any(cell.strip() for cell in cells[len(columns) :]):
+                faults.append(
+                    Fault(
+                        place,
+                        f"has {len(cells)} cells, and there are {len(columns)} columns; put a text with {separator!r} in quotes",
+                    )
+                )
+            padded = [*cells, *[""] * (len(columns) - len(cells))]
+            rows.append(_Written(place, {column: cell.strip() for column, cell in zip(columns, padded, strict=False) if column}))
+            if len(rows) > MOST:
+                break
+    except csv.Error as error:
+        what = f"a cell has more than {LONGEST_CELL} characters" if "field larger" in str(error) else f"cannot be read: {error}"
+        faults.append(Fault(f"{name}:{reader.line_num}", what))
+    if faults:
+        raise InputError(faults)
+    return rows
+
+
+def _columns(name: str, columns: Sequence[str]) -> list[Fault]:
+    if not any(columns):
+        return [Fault(f"{name}:1", "has no names of columns in its first line")]
+    twice = [one for one, number in Counter(filter(None, columns)).items() if number > 1]
+    return [Fault(f"{name}:1", f"has two columns {one}") for one in twice]
+
+
+def _named(source: Source, written: Sequence[_Written], named_by: Any) -> list[Row]:
+    columns = dict.fromkeys(column for one in written for column in one.values)
+    chosen = named_by or next((one for one in NAMES if one in columns), next(iter(columns), ""))
+    if chosen not in columns:
+        raise InputError([Fault(source.place(("rows", "name")), f"names no column; there are {', '.join(columns)}")])
+    rows: list[Row] = []
+    faults: list[Fault] = []
+    first: dict[str, _Written] = {}
+    for number, one in enumerate(written, 1):
+        told = str(one.values.get(chosen, "")).strip()
+        name = as_name(told)
+        if not name:
+            faults.append(
+                Fault(one.place, f"has no name: its {chosen} is {told!r}" if told else f"has no name: its {chosen} is empty")
+            )
+        elif (same := first.setdefault(name, one)) is not one:
+            mend = "the column that names a row is said by {file: …, name: COLUMN}"
+            faults.append(Fault(one.place, f"has the {chosen} {told}, as {same.place} has; {mend}"))
+        # A row that lacks a column which others have counts as one with an empty cell.
+        values = {**dict.fromkeys(columns, ""), **one.values}
+        rows.append(Row(name, number, {"name": told, **values}, one.place))
+    if faults:
+        raise InputError(faults)
+    return rows

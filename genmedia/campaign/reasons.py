@@ -1,0 +1,67 @@
+"""Reasons: why a plan buys something, told by what the campaign asked for before."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, cast
+
+from genmedia.journal.order import Order
+from genmedia.journal.reading import Asked
+
+SHOWN = 48
+"""Most characters that are shown of a value."""
+
+NEW, FED_ANEW = "new", "what it is made of is made anew"
+
+
+def reason(order: Order | None, before: Asked | None) -> str:
+    """Return why something is bought.
+
+    Args:
+        order: Its order; None while what it is made of is not there.
+        before: What the campaign asked for last under the same name; None if it never did.
+    """
+    if before is None or order is None:
+        return NEW if before is None else FED_ANEW
+    if str(order.account) != before.account:
+        return "another account pays"
+    if order.operation != before.operation:
+        return f"{before.operation} became {order.operation}"
+    old, new = dict(_values(before.request, "")), dict(_values(order.request, ""))
+    changes = [_change(name, old.get(name), new.get(name)) for name in {**old, **new} if old.get(name) != new.get(name)]
+    if changes:
+        return "; ".join(dict.fromkeys(changes))
+    if order.take != before.take:
+        return f"take {order.take}"
+    return f"edition {order.edition}" if order.edition else "it gave nothing before"
+
+
+def _change(name: str, old: Any, new: Any) -> str:
+    if name.rpartition(" ")[2] in ("sha256", "preparation"):
+        return f"{name.rpartition(' ')[0] or 'an input'} changed"
+    if old is None or new is None:
+        return f"{name} is left out now" if new is None else f"{name} is {_shown(str(new).split())} now"
+    before, after = str(old).split(), str(new).split()
+    if before == after:
+        return f"{name} changed in its spaces only"
+    begin = next(
+        (at for at, (one, other) in enumerate(zip(before, after, strict=False)) if one != other), min(len(before), len(after))
+    )
+    rest = list(zip(reversed(before[begin:]), reversed(after[begin:]), strict=False))
+    end = next((at for at, (one, other) in enumerate(rest) if one != other), len(rest))
+    return f"{name}: {_shown(before[begin : len(before) - end])} became {_shown(after[begin : len(after) - end])}"
+
+
+def _shown(words: Sequence[str]) -> str:
+    text = " ".join(words)
+    return f"“{text if len(text) <= SHOWN else f'{text[:SHOWN]}…'}”"
+
+
+def _values(value: Any, name: str) -> Iterator[tuple[str, Any]]:
+    """Yield the values in a request, each with its way, such as `references 1 sha256`."""
+    if isinstance(value, Mapping):
+        for one, inner in cast("Mapping[str, Any]", value).items():
+            yield from _values(inner, f"{name} {one}".strip())
+    elif isinstance(value, list):
+        for number, inner in enumerate(cast("list[Any]", value), 1):
+            yield from _values(inner, f"{name} {number}".strip())
+    elif value is not None:
+        yield name, value

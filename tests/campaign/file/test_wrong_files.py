@@ -1,0 +1,173 @@
+"""Campaign files that are wrong: each is refused before anything is bought, with its place and what would mend it."""
+
+from collections.abc import Generator
+from pathlib import Path
+
+import pytest
+
+from blocks.credentials import ProviderCredentials
+from genmedia.campaign.direct import Direct
+from genmedia.campaign.forms.campaign import campaign
+from genmedia.campaign.run import run_campaign
+from genmedia.errors import GenmediaError, InputError, SettingsError
+from tests.sandboxes import Sandbox
+from tests.studio import Studio
+
+HERO = "{name: hero, model: imagen4, prompt: A cup}"
+
+
+@pytest.fixture(scope="module")
+def studio(sandbox: Sandbox, tmp_path_factory: pytest.TempPathFactory) -> Generator[Studio]:
+    """An account that buys nothing in any test here."""
+    studio = Studio(sandbox, sandbox.new_account("genova", plan="Pro"), tmp_path_factory.mktemp("store"))
+    yield studio
+    assert studio.jobs == []
+
+
+def host_of(studio: Studio) -> Direct:
+    """The host of a run which that account pays."""
+
+    def payer(_: str, name: str) -> ProviderCredentials:
+        if name != "default":
+            raise SettingsError(f"nobody is called {name}")
+        return studio.credentials
+
+    return Direct(studio.store, payer)
+
+
+def steps(*some: str, head: str = "") -> str:
+    """Write a file with these steps."""
+    return f"campaign: mugs\n{head}steps:\n" + "".join(f"  - {one}\n" for one in some)
+
+
+ROWS = "rows: [{sku: a, product: cup}, {sku: b, product: jug}]\n"
+FEED = "{name: film, model: imagen4, prompt: x, references: [{step: %s}]}"
+
+WRONG = {
+    "no name": ("steps:\n  - " + HERO + "\n", "mugs.yaml:1:1", "has no name: write `campaign: NAME` in its first line"),
+    "no steps": ("campaign: mugs\nstore: default\n", "mugs.yaml:1:1", "has no steps"),
+    "steps that are no list": ("campaign: mugs\nsteps: hero\n", "mugs.yaml:2:8", "should be a list of steps"),
+    "a name without letters": (steps(HERO).replace("mugs", "'!!'"), "mugs.yaml:1:11", "has no letter and no digit"),
+    "an unknown field": (steps(HERO, head="colour: red\n"), "mugs.yaml:2:9", "colour is no field of a campaign; there are"),
+    "a parameter of another type": (steps(HERO, head="take: many\n"), "mugs.yaml:2:7", "should be a whole number"),
+    "an unknown provider in the budget": (steps(HERO, head="max_credits: {genovo: 3}\n"), "mugs.yaml:2:", "is no field here"),
+    "a step that is no mapping": (steps("hero"), "mugs.yaml:3:5, step 1", "should be fields with values"),
+    "a step without a name": (steps("{model: imagen4, prompt: x}"), "mugs.yaml:3:5, step 1", "has no name"),
+    "a name twice": (steps(HERO, HERO), "mugs.yaml:4:12, step hero", "has the name of an earlier step"),
+    "a misspelt field": (steps("{name: hero, model: imagen4, promt: x}"), "mugs.yaml:3:41, step hero", "is no field; there are"),
+    "a wrong type": (steps("{name: hero, model: imagen4, prompt: [x]}"), "mugs.yaml:3:42, step hero", "should be a text"),
+    "a kind that is not there": (
+        steps("{name: hero, modell: imagen4, prompt: x}"),
+        "mugs.yaml:3:5, step hero",
+        "it needs one of",
+    ),
+    "a model that is not there": (steps("{name: hero, model: imagen5, prompt: x}"), "mugs.yaml:3:", "did you mean imagen4?"),
+    "a cycle": (steps(FEED % "film"), "mugs.yaml:3:", "uses step 'film', which is no earlier step"),
+    "a later step": (steps(FEED % "hero", HERO), "mugs.yaml:3:", "uses step 'hero', which is no earlier step; there are none"),
+    "a step that is not there": (steps(HERO, FEED % "heros"), "mugs.yaml:4:", "which is no earlier step; there are hero"),
+    "an output that is not there": (
+        steps(HERO, "{name: film, model: imagen4, prompt: x, references: [{step: hero, output: video}]}"),
+        "mugs.yaml:4:5, step film",
+        "asks for output 'video' of step 'hero'; it gives",
+    ),
+    "a file that is not there": (
+        steps("{name: hero, model: imagen4, prompt: x, references: [{file: gone.jpg}]}"),
+        "mugs.yaml:3:5, step hero",
+        "gone.jpg",
+    ),
+    "a missing column": (
+        steps("{name: hero, model: imagen4, prompt: '{{ row.prduct }}'}", head=ROWS),
+        "mugs.yaml:4:",
+        "did you mean product?",
+    ),
+    "rows that are not there": (steps("{name: hero, model: imagen4, prompt: '{{ row.sku }}'}"), "mugs.yaml:3:", "names row"),
+    "a template that does not end": (steps("{name: hero, model: imagen4, prompt: '{{ week'}"), "mugs.yaml:3:", "is no template"),
+    "a way out of a template": (
+        steps("""{name: hero, model: imagen4, prompt: "{{ ''.__class__ }}"}"""),
+        "mugs.yaml:3:",
+        "reads what is not there",
+    ),
+    "a call in a template": (steps("{name: hero, model: imagen4, prompt: '{{ week.upper() }}'}"), "mugs.yaml:3:", "has a call"),
+    "a long text of a template": (
+        steps("""{name: hero, model: imagen4, prompt: "{{ 'a' * 1000000000 }}"}"""),
+        "mugs.yaml:3:",
+        "* is for numbers",
+    ),
+    "a row that is not there": (
+        steps(HERO.replace("A cup", "'{{ row.sku }}'"), FEED % "hero, row: c", head=ROWS),
+        "mugs.yaml:5:",
+        "names the row 'c', which is not there; there are a, b",
+    ),
+    "a row of a step without rows": (steps(HERO, FEED % "hero, row: a", head=ROWS), "mugs.yaml:5:", "is not repeated for one"),
+    "several where one can be": (
+        steps(HERO, "{name: film, model: imagen4, prompt: x, references: {step: hero}}"),
+        "mugs.yaml:4:",
+        "should be a list",
+    ),
+    "takes of takes": (
+        steps("{name: hero, model: imagen4, prompt: x, takes: 2}", (FEED % "hero").replace("}]", "}], takes: 3")),
+        "mugs.yaml:4:",
+        "step hero has 2 takes, and this one 3; say which by {take: 1} or {take: all}",
+    ),
+    "takes without end": (steps("{name: hero, model: imagen4, prompt: x, takes: 5000}"), "mugs.yaml:3:", "from 1 to 100"),
+    "a list of the matrix that is none": (steps(HERO, head="matrix: {ratio: square}\n"), "mugs.yaml:2:17", "should be a list"),
+    "a value twice in the matrix": (steps(HERO, head="matrix: {ratio: [a, b, a]}\n"), "mugs.yaml:2:17", "has a twice"),
+    "a list with a taken name": (steps(HERO, head="matrix: {row: [a]}\n"), "mugs.yaml:2:15", "cannot be the name of a list"),
+    "a matrix that is none": (steps(HERO, head="matrix: [a]\n"), "mugs.yaml:2:9", "should be lists by name"),
+    "an edition that reads a row": (steps(HERO, head="edition: '{{ row.sku }}'\n"), "mugs.yaml:2:10", "names row"),
+    "an edition that is empty": (steps(HERO, head="edition: '{{ \"\" }}'\n"), "mugs.yaml:2:10", "is empty; leave it out"),
+    "more items than can be": (
+        steps(
+            "{name: hero, model: imagen4, prompt: '{{ a }} {{ b }} {{ c }}'}",
+            head=f"matrix: {{{', '.join(f'{name}: {list(range(40))}' for name in 'abc')}}}\n",
+        ),
+        "mugs.yaml:1:1",
+        "has 64000 items (hero 64000), more than 50000",
+    ),
+    "two rows of one name": (steps(HERO, head="rows: [{sku: a}, {sku: a}]\n"), "mugs.yaml:2:18, row 2", "has the sku a, as"),
+    "a CSV that is not there": (steps(HERO, head="rows: gone.csv\n"), "mugs.yaml:2:7", "gone.csv cannot be read"),
+    "a budget that is too small": (steps(HERO, head="max_credits: {genova: 0.5}\n"), "", "more than the 0.5 allowed"),
+    "an account that is not there": (
+        steps(HERO, head="accounts: {genova: other}\n"),
+        "account other of genova",
+        "nobody is called other",
+    ),
+}
+
+
+@pytest.mark.parametrize(("text", "place", "what"), WRONG.values(), ids=WRONG)
+async def test_a_wrong_file_is_refused_before_anything_is_bought_with_its_place(
+    studio: Studio, tmp_path: Path, text: str, place: str, what: str
+) -> None:
+    file = tmp_path / "mugs.yaml"
+    file.write_text(text)
+
+    with pytest.raises(GenmediaError) as told:
+        await run_campaign(campaign(campaign=str(file)), host_of(studio))
+
+    error = told.value
+    assert error.bought_nothing or isinstance(error, InputError)
+    faults = error.faults if isinstance(error, InputError) else []
+    assert any(fault.place.startswith(place) and what in fault.what for fault in faults) or (not place and what in str(error)), (
+        str(error)
+    )
+
+
+async def test_faults_of_the_file_of_its_parameters_and_of_its_steps_are_told_at_once(studio: Studio, tmp_path: Path) -> None:
+    file = tmp_path / "mugs.yaml"
+    file.write_text(
+        steps(
+            "{name: hero, model: imagen4, prompt: '{{ row.sku }}', ratio: round}",
+            "{name: page, model: imagen4, prompt: x, references: [{file: gone.jpg}]}",
+            head=ROWS + "take: 0\n",
+        )
+    )
+
+    with pytest.raises(InputError) as told:
+        await run_campaign(campaign(campaign=str(file)), host_of(studio))
+
+    assert [fault.place for fault in told.value.faults] == [
+        "mugs.yaml:3:7, take",
+        "mugs.yaml:5:66, step hero, 2 items, first row a, ratio",
+        "mugs.yaml:6:5, step page, input reference 1",
+    ]
