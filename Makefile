@@ -68,8 +68,9 @@ simulate: .venv/.dev ## Play purchases in virtual time, with crashes, pauses and
 routes: .venv/.dev ## Write docs/routes.md: which tests use which route of which provider
 	$(BIN)/python -m pytest -p tests.routes -n 3 --dist loadfile
 
-schema: .venv/.runtime ## Write docs/sidecar.schema.json: the form of what stands beside each file in a store
+schema: .venv/.runtime ## Write the schemas in docs: of a campaign's file, and of what stands beside each file in a store
 	$(BIN)/python -c 'from genmedia.store.sidecar import schema; print(schema(), end="")' > docs/sidecar.schema.json
+	$(BIN)/python -c 'from genmedia.campaign.file.schema import schema; print(schema(), end="")' > docs/campaign.schema.json
 
 sdks: .venv/.dev ## Install the clients that FLORA and fal have made themselves, for the tests that run them against the sandbox
 	@if ! command -v npm >/dev/null; then echo "npm is not installed: tests with FLORA's own client are left out."; \

@@ -80,11 +80,23 @@ def apply(project: Project, file: str, console: Console, directly: Directly | No
     _show(console, told, items=False)
     if (code := _code(told)) != TO_BUY:
         return code
-    if not yes and console.input(f"Buy this for {_cost(told)}? [y/N] ").strip().lower() not in ("y", "yes"):
+    if not yes and not _agrees(console, told):
         console.print("Nothing was bought.")
         return 1
     parameters = {"campaign": str(Path(written).absolute())}
     return carry_out(project, "campaign", parameters, console, directly)
+
+
+def _agrees(console: Console, told: Mapping[str, Any]) -> bool:
+    """Ask whether to buy.
+
+    Raises:
+        InputError: Nobody is there to be asked.
+    """
+    try:
+        return console.input(f"Buy this for {_cost(told)}? [y/N] ").strip().lower() in ("y", "yes")
+    except EOFError:
+        raise InputError([Fault("genmedia apply", "asks before it buys, and nobody answers here; --yes says yes")]) from None
 
 
 def _prospect(project: Project, file: str, directly: Directly | None) -> "Prospect":

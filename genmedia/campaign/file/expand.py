@@ -84,6 +84,7 @@ class _Step:
         written: Its fields.
         uses: Names of the lists that it is repeated for, in their order.
         takes: Number of its takes, or of those of what it is made of.
+        broken: True if it has faults that need no row: its items are not looked at.
     """
 
     name: str
@@ -91,6 +92,7 @@ class _Step:
     written: Mapping[str, Any]
     uses: tuple[str, ...] = ()
     takes: int = 1
+    broken: bool = False
 
     @property
     def repeats(self) -> bool:
@@ -128,7 +130,7 @@ def expand(
     """
     expansion = _Expansion(source, rows, matrix, known)
     expansion.read(steps, base)
-    if not expansion.faults:
+    if not expansion.too_many:
         expansion.make()
     return expansion.items, expansion.faults
 
@@ -141,6 +143,7 @@ class _Expansion:
     ) -> None:
         self.items = Items([], {}, {}, 0, [])
         self.faults: list[Fault] = []
+        self.too_many = False
         self._source = source
         self._known = known
         self._lists = _lists(rows, matrix)
@@ -178,9 +181,9 @@ class _Expansion:
                 used |= self._used_through(step, one, reference, place)
             used |= {TAKE} if step.takes > 1 else set()
             step.uses = tuple(one for one in (*self._lists, TAKE) if one in used)
+            step.broken = len(self.faults) > before
             self._steps[name] = step
-            if len(self.faults) == before:
-                self._count()
+        self._count()
         unused = [name for name in self._lists if not any(name in step.uses for step in self._steps.values())]
         self.items.notes.extend(f"no step uses {'the rows' if name == ROW else f'{name} of the matrix'}" for name in unused)
 
@@ -234,7 +237,8 @@ class _Expansion:
 
     def _count(self) -> None:
         numbers = {step.name: self._number(step) for step in self._steps.values()}
-        if (total := sum(numbers.values())) > MOST and not any("items" in fault.what for fault in self.faults):
+        if (total := sum(numbers.values())) > MOST:
+            self.too_many = True
             told = ", ".join(f"{name} {number}" for name, number in numbers.items())
             self._fault((), "", f"has {total} items ({told}), more than {MOST}; cut it into several campaigns")
 
@@ -296,6 +300,8 @@ class _Expansion:
 
     def _item(self, step: _Step, cell: Cell, name: str) -> AnyStep | Unreadable | None:
         """Return an item; None if it is left out."""
+        if step.broken:
+            return Unreadable(name, ())
         values = {**self._known, **{one: choice.value for one, choice in cell.items()}, "step": step.name}
         filler = _Filler(values, lambda reference: self._items_of(cell, values, reference), self._source)
         try:

@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+import os
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -94,15 +95,15 @@ def _inline(source: Source, rows: Sequence[Any]) -> list[_Written]:
 
 def _of_files(source: Source, pattern: str, way: Way) -> list[_Written]:
     """Return a row for each file that a pattern finds, in the order of their names: its `file`, its `stem`, and its `folder`."""
-    if Path(pattern).is_absolute() or ".." in Path(pattern).parts:
-        raise InputError([Fault(source.place(way), "should stay below the campaign's folder")])
+    if Path(pattern).is_absolute():
+        raise InputError([Fault(source.place(way), "should begin in the campaign's folder, such as photos/*.jpg")])
     try:
         found = sorted(one for one in source.folder.glob(pattern) if one.is_file() and not one.name.startswith("."))[: MOST + 1]
     except (OSError, ValueError, NotImplementedError) as error:
         raise InputError([Fault(source.place(way), f"finds nothing: {error}")]) from None
     if not found:
         raise InputError([Fault(source.place(way), f"finds no file {pattern} in {source.folder}")])
-    below = [one.relative_to(source.folder) for one in found]
+    below = [Path(os.path.relpath(one, source.folder)) for one in found]
     stems = Counter(one.stem for one in below)
     return [
         _Written(

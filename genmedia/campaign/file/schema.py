@@ -1,0 +1,98 @@
+"""The JSON Schema of a campaign's file, by which editors complete it and tell faults while it is typed."""
+
+import json
+from typing import Any, cast
+
+from pydantic import TypeAdapter
+
+from genmedia.campaign.forms.campaign import campaign
+from genmedia.campaign.steps import AnyStep
+from genmedia.forms.validation import parameters_of
+
+_TEMPLATE: dict[str, Any] = {"title": "Template", "type": "string", "pattern": r"\{[{%]"}
+_OR_TEMPLATE = {"$ref": "#/$defs/Template"}
+_OWN_OF_A_STEP: dict[str, Any] = {
+    "if": {
+        "title": "If",
+        "description": "Items for which this is empty, no, false or 0 are left out.",
+        "type": ["string", "boolean"],
+    },
+    "takes": {
+        "title": "Takes",
+        "description": "How often the same is asked for.",
+        "type": "integer",
+        "minimum": 1,
+        "maximum": 100,
+    },
+}
+_OF_ALL = {"type": ["string", "number"], "description": "A name, all, or previous; that of the item itself where it is left out."}
+_ROWS: dict[str, Any] = {
+    "title": "Rows",
+    "description": "What steps are repeated for: a CSV or JSONL file, files, or rows written here.",
+    "anyOf": [
+        {"type": "string"},
+        {"type": "array", "items": {"type": "object"}, "minItems": 1},
+        {
+            "type": "object",
+            "properties": {"file": {"type": "string"}, "files": {"type": "string"}, "name": {"type": "string"}},
+            "additionalProperties": False,
+        },
+    ],
+}
+_MATRIX: dict[str, Any] = {
+    "title": "Matrix",
+    "description": "Lists of values; a step is repeated for each value of those that it names.",
+    "type": "object",
+    "additionalProperties": {"type": "array", "items": {"type": ["string", "number"]}, "minItems": 1},
+}
+
+
+def schema() -> str:
+    """Return the schema, as it stands in docs/campaign.schema.json."""
+    parameters = parameters_of(campaign, without=("campaign",)).model_json_schema()
+    steps = TypeAdapter[Any](AnyStep).json_schema()
+    kinds: dict[str, Any] = {**steps.pop("$defs", {}), **parameters.pop("$defs", {}), "Template": _TEMPLATE}
+    for name in {one["$ref"].rpartition("/")[2] for one in steps["oneOf"]}:
+        _loosen(kinds[name]["properties"])
+        kinds[name]["properties"] |= _OWN_OF_A_STEP
+    for one in kinds.values():
+        if "step" in one.get("properties", {}):
+            _loosen(one["properties"])
+            one["additionalProperties"] = _OF_ALL
+    steps.pop("discriminator", None)
+    steps["anyOf"] = steps.pop("oneOf")
+    whole = {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "title": "A campaign of genmedia",
+        "type": "object",
+        "required": ["campaign", "steps"],
+        "additionalProperties": False,
+        "properties": {
+            "campaign": {"title": "Name", "description": "What it is called in the gallery and in the store.", "type": "string"},
+            "edition": {
+                "title": "Edition",
+                "description": 'What makes a run new, such as "{{ week }}"; where it is left out, nothing is bought twice.',
+                "type": ["string", "number"],
+            },
+            "rows": _ROWS,
+            "matrix": _MATRIX,
+            **parameters["properties"],
+            "steps": {
+                "title": "Steps",
+                "description": "In order: a step may use what those above it give.",
+                "type": "array",
+                "minItems": 1,
+                "items": steps,
+            },
+        },
+        "$defs": kinds,
+    }
+    return json.dumps(whole, indent=2, ensure_ascii=False, sort_keys=False) + "\n"
+
+
+def _loosen(properties: dict[str, Any]) -> None:
+    """Allow a template wherever something else than any text is asked for."""
+    for name, one in properties.items():
+        if name != "name" and not (one.get("type") == "string" and not {"enum", "const", "pattern"} & one.keys()):
+            kept = {key: one.pop(key) for key in ("title", "description", "examples", "default") if key in one}
+            properties[name] = {**kept, "anyOf": [dict(cast("dict[str, Any]", one)), _OR_TEMPLATE]}

@@ -1,0 +1,70 @@
+"""The campaign files in deployments/campaigns: each is carried out whole, and buys nothing the second time."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+import pytest
+import yaml
+
+from blocks.credentials import ProviderCredentials
+from deployments.bootstrap import CREDENTIALS
+from genmedia.campaign.direct import Direct
+from genmedia.campaign.file.schema import schema
+from genmedia.campaign.forms.campaign import campaign
+from genmedia.campaign.run import run_campaign
+from tests.commands import PROJECT
+from tests.sandboxes import Sandbox
+from tests.studio import Studio
+
+FILES = sorted((PROJECT / "deployments" / "campaigns").glob("*.yaml"))
+SCHEMA = (PROJECT / "docs" / "campaign.schema.json").read_text(encoding="utf-8")
+ITEMS = {"catalogue": 4, "character": 5, "nightly": 6, "products": 19, "storyboard": 6}
+
+
+def test_the_published_schema_is_that_of_the_code() -> None:
+    assert schema() == SCHEMA, "run `make schema`"
+
+
+@pytest.mark.parametrize("file", FILES, ids=lambda file: file.stem)
+def test_an_editor_that_knows_the_schema_finds_nothing_wrong(file: Path) -> None:
+    jsonschema.validate(yaml.safe_load(file.read_text(encoding="utf-8")), json.loads(SCHEMA))
+
+
+@pytest.mark.parametrize(
+    ("change", "what"),
+    [
+        ({"rows": 7}, "rows"),
+        ({"colour": "red"}, "colour"),
+        ({"matrix": {"ratio": "square"}}, "square"),
+        ({"steps": [{"name": "a", "model": "imagen4", "promt": "x"}]}, "promt"),
+        ({"steps": [{"name": "a", "model": "imagen4", "prompt": "x", "takes": 0}]}, "takes"),
+    ],
+)
+def test_an_editor_that_knows_the_schema_tells_what_is_wrong(change: dict[str, Any], what: str) -> None:
+    right = {"campaign": "a", "steps": [{"name": "a", "model": "imagen4", "prompt": "x", "ratio": "{{ ratio }}"}]}
+    jsonschema.validate(right, json.loads(SCHEMA))
+
+    with pytest.raises(jsonschema.ValidationError, match=what):
+        jsonschema.validate({**right, **change}, json.loads(SCHEMA))
+
+
+@pytest.mark.parametrize("file", FILES, ids=lambda file: file.stem)
+async def test_a_campaign_to_copy_is_carried_out_whole_and_once(
+    sandbox: Sandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, file: Path
+) -> None:
+    monkeypatch.chdir(PROJECT)
+    accounts = {"genova": sandbox.new_account("genova", plan="Business"), "generio": sandbox.new_account("generio")}
+    studio = Studio(sandbox, accounts["genova"], tmp_path)
+
+    def payer(provider: str, _: str) -> ProviderCredentials:
+        account = accounts[provider]
+        known = {name: account[name] for name in ("api_key", "base_url", "account")}
+        return CREDENTIALS[provider.upper()].model_validate(known)
+
+    ended = [await run_campaign(campaign(campaign=str(file)), Direct(studio.store, payer)) for _ in range(2)]
+
+    first, second = ([result.status for result in one.results] for one in ended)
+    assert first == ["Bought"] * ITEMS[file.stem], [result.error for result in ended[0].results if result.error]
+    assert second == ["Reused"] * ITEMS[file.stem]

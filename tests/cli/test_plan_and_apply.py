@@ -1,0 +1,123 @@
+"""`genmedia plan` and `genmedia apply`: a campaign's file from its plan to its files, without Prefect."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.commands import genmedia
+from tests.sandboxes import Sandbox
+
+MUGS = """\
+campaign: mugs
+rows: [{sku: M-1, product: mug}, {sku: M-2, product: vase}]
+steps:
+  - {name: hero, model: nano_banana2, prompt: "A {{ row.product }} on oak"}
+  - {name: page, model: imagen4, prompt: A page, references: [{step: hero, row: all}]}
+"""
+
+
+@pytest.fixture
+def keys(sandbox: Sandbox) -> dict[str, str]:
+    """An account of the sandbox as the environment names it."""
+    account = sandbox.new_account("genova")
+    return {f"GENOVA_{value}".upper(): account[value] for value in ("api_key", "base_url", "plan")}
+
+
+class Desk:
+    """A folder with a campaign's file, and the commands that are typed in it."""
+
+    def __init__(self, folder: Path, keys: dict[str, str]) -> None:
+        self.file = folder / "mugs.yaml"
+        self.file.write_text(MUGS)
+        self._folder = folder
+        self._keys = keys
+
+    def type(self, command: str, *words: str, file: str = "mugs.yaml") -> Any:
+        options = ("--without-prefect", "--folder", str(self._folder / "store"), "--project", str(Path.cwd()))
+        environment = {"COLUMNS": "160", "PREFECT_API_URL": "http://127.0.0.1:9/api", **self._keys}
+        return genmedia(command, str(self._folder / file), *options, *words, **environment)
+
+
+@pytest.fixture
+def desk(tmp_path: Path, keys: dict[str, str]) -> Desk:
+    return Desk(tmp_path, keys)
+
+
+def test_a_plan_tells_what_is_to_buy_and_why_and_its_exit_code_whether_there_is_something(desk: Desk) -> None:
+    before, applied, after = desk.type("plan"), desk.type("apply", "--yes"), desk.type("plan")
+
+    assert (before.returncode, applied.returncode, after.returncode) == (10, 0, 0), applied.stderr
+    assert "3 items: 3 to buy" in before.stdout
+    assert "hero-M-1" in before.stdout
+    assert "genova: 3 to buy for at most 3 credits" in before.stdout
+    assert "3 bought; charged: genova 3 credits." in applied.stdout
+    assert "3 items: 3 reused" in after.stdout
+    assert "Nothing is to buy." in after.stdout
+
+
+def test_the_plan_as_json_has_every_item_with_its_reason_and_its_key(desk: Desk) -> None:
+    told = json.loads(desk.type("plan", "--json").stdout)
+
+    assert [(one["name"], one["outlook"], one["why"], one["price"]) for one in told["items"]] == [
+        ("hero-M-1", "to buy", "new", 1),
+        ("hero-M-2", "to buy", "new", 1),
+        ("page", "to buy", "new", 1),
+    ]
+    assert [len(one["key"]) for one in told["items"]] == [64, 64, 0]
+
+
+def test_a_file_that_is_wrong_ends_with_2_and_all_its_faults(desk: Desk) -> None:
+    desk.file.write_text(MUGS.replace("row.product", "row.produkt").replace("imagen4", "imagen5"))
+
+    done = desk.type("plan")
+
+    assert done.returncode == 2
+    assert "mugs.yaml:4:47, step hero: names row.produkt, which is not there" in done.stderr
+    assert "mugs.yaml:5:25, step page, model: is 'imagen5', and can be" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_a_plan_that_cannot_be_paid_for_is_shown_with_the_reason(desk: Desk) -> None:
+    desk.file.write_text(MUGS + "max_credits: {genova: 2}\n")
+
+    planned, applied = desk.type("plan"), desk.type("apply", "--yes")
+
+    assert (planned.returncode, applied.returncode) == (2, 2)
+    assert (
+        "It cannot be bought so: genova: what is not bought yet would cost 3 credits, more than the 2 allowed." in planned.stdout
+    )
+    assert "3 items: 3 to buy" in applied.stdout
+
+
+def test_nothing_is_bought_where_nobody_agrees(desk: Desk) -> None:
+    done = desk.type("apply")
+
+    assert done.returncode == 2
+    assert "nobody answers here; --yes says yes" in done.stderr
+    assert "Nothing was bought." in done.stderr
+
+
+def test_a_saved_plan_is_carried_out_as_it_is_also_a_second_time(desk: Desk) -> None:
+    saved = desk.type("plan", "--out", str(desk.file.with_name("plan.json")))
+
+    first, second = (desk.type("apply", "--yes", file="plan.json") for _ in range(2))
+
+    assert (saved.returncode, first.returncode, second.returncode) == (10, 0, 0), first.stderr
+    assert "3 bought" in first.stdout
+    assert "3 items: 3 reused" in second.stdout
+
+
+def test_a_saved_plan_is_refused_as_stale_with_the_reason_where_it_would_do_something_else(desk: Desk) -> None:
+    desk.type("plan", "--out", str(desk.file.with_name("plan.json")))
+    desk.file.write_text(MUGS.replace("on oak", "on walnut").replace("{sku: M-2, product: vase}", "{sku: M-3, product: lamp}"))
+
+    done = desk.type("apply", "--yes", file="plan.json")
+
+    assert done.returncode == 2
+    assert "is stale, and is not carried out" in done.stderr
+    assert "hero-M-1: asks for something else now" in done.stderr
+    assert "hero-M-2: is gone" in done.stderr
+    assert "hero-M-3: is new" in done.stderr
+    assert desk.type("plan", "--json", file="mugs.yaml").returncode == 10
