@@ -57,6 +57,13 @@ def test_the_steps_in_the_readme_are_of_those_that_run() -> None:
     assert [step for step in yaml.safe_load(steps)["steps"] if step not in launch] == []
 
 
+def test_the_campaign_in_the_documents_is_the_one_to_copy() -> None:
+    shown = re.findall(r"```yaml\n(.*?)```", (PROJECT / "docs" / "campaigns.md").read_text(encoding="utf-8"), re.DOTALL)[0]
+    written = (PROJECT / "deployments" / "campaigns" / "products.yaml").read_text(encoding="utf-8")
+
+    assert yaml.safe_load(shown) == yaml.safe_load(written)
+
+
 def test_the_curl_lines_of_the_readme_work(sandbox: Sandbox) -> None:
     lines = [line for line in TYPED if line.startswith("curl ")]
     assert lines

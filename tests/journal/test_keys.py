@@ -24,7 +24,7 @@ def test_the_keys_of_the_golden_file_have_not_changed() -> None:
     wishes = json.loads(GOLDEN.read_text(encoding="utf-8"))
 
     keys = {
-        name: submission_key(Account(*wish["account"]), wish["operation"], wish["request"], wish["take"])
+        name: submission_key(Account(*wish["account"]), wish["operation"], wish["request"], wish["take"], wish.get("edition", ""))
         for name, wish in wishes.items()
     }
 

@@ -121,11 +121,15 @@ def _brief(given: Mapping[str, Any], **what: Any) -> Brief:
 
 
 def _parameters(file: CampaignFile) -> tuple[dict[str, Any], list[Fault]]:
-    """Return the parameters that a file gives, and the others as they are by default; and everything that is wrong with them."""
+    """Return the parameters that a file gives, and the others as they are by default; and everything that is wrong with them.
+
+    Where it does not say how many jobs may be under way, the accounts' own limits do.
+    """
     model = parameters_of(campaign, without=("campaign",))
     try:
         read = model.model_validate(file.parameters)
     except ValidationError as error:
         faults = faults_in(error, file.parameters)
         return dict(_DEFAULTS), [Fault(file.source.place(one.place.split(", "), one.place), one.what) for one in faults]
-    return {name: getattr(read, name) for name in model.model_fields}, []
+    values = {name: getattr(read, name) for name in model.model_fields}
+    return values | ({} if "at_once" in file.parameters else {"at_once": None}), []

@@ -5,8 +5,10 @@ import hashlib
 from collections.abc import Generator
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 import pytest
+from prefect.client.orchestration import get_client
 
 from blocks import AssetStore
 from deployments.local_run import run_here
@@ -116,3 +118,24 @@ async def test_without_such_a_store_inputs_are_put_up_at_flora(company: PrefectC
     assert ended.name == "Completed", ended.message or ended.result
     assert company.asked("flora", "/assets") == 2, "once whether it takes files, once with the file"
     assert await asyncio.to_thread((tmp_path / "media" / "index.html").is_file)
+
+
+async def test_a_campaign_s_file_is_a_run_with_its_name_and_wrong_lines_are_told_in_its_state(company: PrefectCompany) -> None:
+    text = f"""\
+campaign: Two cups
+accounts: {{genova: {company.name}}}
+store: {company.name}
+rows: [{{sku: red}}, {{sku: blue}}]
+steps:
+  - {{name: cup, model: imagen4, prompt: "a {{{{ row.sku }}}} cup"}}
+"""
+
+    ended = await run_here(campaign, {"campaign": text})
+    wrong = await run_here(campaign, {"campaign": text.replace("row.sku", "row.colour")})
+
+    assert ended.name == "Completed", ended.message
+    assert {result.name: result.status for result in ended.result} == {"cup-red": "Bought", "cup-blue": "Bought"}
+    async with get_client() as client:
+        assert (await client.read_flow_run(UUID(ended.page.rpartition("/")[2]))).name == "Two cups"
+    assert wrong.name == "Refused"
+    assert "campaign:6:41, step cup: names row.colour, which is not there; there are name, sku" in wrong.message
