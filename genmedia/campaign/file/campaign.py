@@ -21,7 +21,9 @@ OWN = ("campaign", "steps", "rows", "matrix", "edition")
 """Fields of a file beside the parameters that every run of a campaign has."""
 
 _STEPS: Way = ("steps",)
-_TIMES = ("week", "date", "month")
+_TAKEN = (ROW, TAKE, "edition", "step", "output", "at", "id")
+"""Names that no list of the matrix can have: templates or references have them."""
+
 _NAME: TypeAdapter[str] = TypeAdapter(Name)
 
 
@@ -56,7 +58,10 @@ class CampaignFile:
         rows: list[Row] = []
         with gathering(faults):
             rows = read_rows(self.source)
-        matrix = _matrix(self.source, {*known, ROW, TAKE, "step", "edition"}, faults)
+        faults += [
+            Fault(row.place, f"cannot be called {row.name}, which references use") for row in rows if row.name in (ALL, PREVIOUS)
+        ]
+        matrix = _matrix(self.source, {*known, *_TAKEN}, faults)
         if faults:
             return Draft((), {}, faults=faults)
         items, faults = expand(self.source, self._steps, self._base, rows, matrix, {**known, "edition": edition})

@@ -170,6 +170,11 @@ class _Expansion:
             if not name:
                 self._fault(way, place, "has no name")
                 continue
+            if is_template(str(fields["name"])):
+                self._fault(
+                    (*way, "name"), f"step {number + 1}", "has a template as its name; the names of its rows are added to it"
+                )
+                continue
             if name in self._steps:
                 self._fault((*way, "name"), place, "has the name of an earlier step")
                 continue

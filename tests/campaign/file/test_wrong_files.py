@@ -53,6 +53,13 @@ WRONG = {
     "an unknown provider in the budget": (steps(HERO, head="max_credits: {genovo: 3}\n"), "mugs.yaml:2:", "is no field here"),
     "a step that is no mapping": (steps("hero"), "mugs.yaml:3:5, step 1", "should be fields with values"),
     "a step without a name": (steps("{model: imagen4, prompt: x}"), "mugs.yaml:3:5, step 1", "has no name"),
+    "a name that is a template": (
+        steps("{name: '{{ row.sku }}', model: imagen4, prompt: x}", head=ROWS),
+        "mugs.yaml:4:12, step 1",
+        "has a template as its name",
+    ),
+    "a row that is called all": (steps(HERO, head="rows: [{sku: all}]\n"), "mugs.yaml:2:8, row 1", "cannot be called all"),
+    "a list that is called output": (steps(HERO, head="matrix: {output: [a]}\n"), "mugs.yaml:2:18", "cannot be the name of"),
     "a name twice": (steps(HERO, HERO), "mugs.yaml:4:12, step hero", "has the name of an earlier step"),
     "a misspelt field": (steps("{name: hero, model: imagen4, promt: x}"), "mugs.yaml:3:41, step hero", "is no field; there are"),
     "a wrong type": (steps("{name: hero, model: imagen4, prompt: [x]}"), "mugs.yaml:3:42, step hero", "should be a text"),
