@@ -17,9 +17,6 @@ from genmedia.jobs.job import account_names
 from genmedia.providers.webhooks import Webhook
 from genmedia.purchasing.webhooks import Receiver
 
-AT_ONCE = 50
-"""Most requests that are answered at once; others get a 503, after which a provider sends again."""
-
 LOGGING: dict[str, Any] = {
     "version": 1,
     "disable_existing_loggers": False,
@@ -73,6 +70,8 @@ def _listen(host: str, port: int, *, behind_tls: bool) -> socket.socket:
 async def _serve(where: Where, listening: socket.socket) -> None:
     webhooks = await where.webhooks()
     async with where.journals() as journals:
+        if not journals:
+            raise SettingsError("no journal can be opened that would know the jobs", money="", advice="Mend what is told above.")
         _tell(webhooks, listening)
         config = uvicorn.Config(
             Receiver(webhooks, journals),
@@ -81,7 +80,6 @@ async def _serve(where: Where, listening: socket.socket) -> None:
             access_log=False,
             proxy_headers=False,
             server_header=False,
-            limit_concurrency=AT_ONCE,
             timeout_graceful_shutdown=1,
         )
         await uvicorn.Server(config).serve([listening])

@@ -48,7 +48,7 @@ TURN_SECONDS = 5.0
 CUT = 0.75
 """Part of the requests of the last minute that may be sent in the next one after the provider has refused one."""
 
-LOWEST = 20
+LOWEST = 5
 """Least requests in a minute to which a refusal cuts an account's limit, unless the provider itself allows less."""
 
 GROWTH = 15

@@ -161,7 +161,8 @@ class Looks(Generic[R]):
                 self._open = False  # a look that is still under way finds the journal closed
                 if self._leads_until:
                     await self._end_lease()
-        await self._watching.hush()
+        if self._listens:
+            await self._watching.hush()
 
     @contextmanager
     def awaiting(self, attempt: Attempt) -> Generator[None]:
@@ -202,6 +203,10 @@ class Looks(Generic[R]):
             return read | await self._ask(ended, ask) if ended else read
         begun = monotonic()
         look = await self._ask(refs, ask)
+        if any(isinstance(error, errors.CredentialsError) for error in look.failed.values()):
+            # Another process may be let in where this one is not, as where a firewall refuses one machine.
+            await self._give_up_lead()
+            return look
         for ref, job in look.jobs.items():
             self._put(ref, Sight(job=job), begun)
         for ref in look.missing:
@@ -294,6 +299,13 @@ class Looks(Generic[R]):
                 for one in (hinted - self._hinted) & self._refs.keys():
                     self._hinted.add(one)  # not before: if this round fails, the next one takes up the hint
                     self._watching.look_soon(self._refs[one])
+
+    async def _give_up_lead(self) -> None:
+        """Let another process look; this one asks for the lease again when others had the time to take it."""
+        async with self._alone:
+            self._leads_until, self._ask_again = 0.0, monotonic() + LEASE_SECONDS
+            with suppress(errors.JournalError):  # the lease ends by itself
+                await self._end_lease()
 
     async def _lead(self) -> bool:
         """True if this process looks, now or from now on."""

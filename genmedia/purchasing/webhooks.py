@@ -32,6 +32,12 @@ BODY_SECONDS = 5.0
 log = logging.getLogger(__name__)
 
 
+AT_ONCE = 50
+"""Most requests that are answered at once; others get a 503, after which a provider sends again."""
+
+_BUSY = PlainTextResponse("too much is told at once\n", status_code=503)
+
+
 class Receiver:
     """A web application that takes deliveries at `/PROVIDER`; at `/` it answers that it is there.
 
@@ -45,6 +51,7 @@ class Receiver:
         for one in webhooks:
             self._webhooks[one.account.provider].append(one)
         self._journals = journals
+        self._answering = 0
         self._app = Starlette(
             routes=[Route("/", self._greet, methods=["GET"]), Route("/{provider}", self._take, methods=["POST"])],
             exception_handlers={HTTPException: _refuse},
@@ -52,7 +59,11 @@ class Receiver:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
-        await self._app(scope, receive, send)
+        self._answering += 1
+        try:
+            await (self._app if self._answering <= AT_ONCE else _BUSY)(scope, receive, send)
+        finally:
+            self._answering -= 1
 
     async def _greet(self, _: Request) -> Response:
         return PlainTextResponse("genmedia webhooks\n")

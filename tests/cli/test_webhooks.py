@@ -4,8 +4,11 @@ import hmac
 import os
 import re
 import signal
+import socket
 import subprocess
 import sys
+from collections.abc import Generator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from time import time
 
@@ -79,3 +82,41 @@ def test_it_says_what_to_set_next_and_believes_what_the_accounts_secret_has_sign
     else:
         assert answers == [404, 404]
         assert "no account has a secret for webhooks" in first
+
+
+@contextmanager
+def receiving(folder: Path) -> Generator[str]:
+    """The address of a receiver for a store in a folder."""
+    command = [sys.executable, "-m", "genmedia", "webhooks", "--folder", str(folder), "--port", "0"]
+    known = {**os.environ, "FLORA_API_KEY": "sk_live_test", "FLORA_WEBHOOK_SECRET": SECRET}
+    with subprocess.Popen(
+        command, cwd=PROJECT, env=known, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
+    ) as process:
+        try:
+            assert process.stdout
+            found = re.search(r"http://127\.0\.0\.1:\d+", process.stdout.readline())
+            assert found
+            yield f"{found[0]}/flora"
+        finally:
+            process.send_signal(signal.SIGINT)
+
+
+def test_connections_on_which_nothing_comes_shut_no_delivery_out(tmp_path: Path) -> None:
+    body, when = b'{"type": "run.completed", "data": {"run_id": "j57abc"}}', int(time())
+    proof = hmac.new(SECRET.encode(), f"{when}.".encode() + body, "sha256").hexdigest()
+
+    with receiving(tmp_path) as url, ExitStack() as held:
+        for _ in range(60):
+            held.enter_context(socket.create_connection(("127.0.0.1", httpx.URL(url).port or 0)))
+        answer = httpx.post(url, content=body, headers={"flora-signature": f"t={when},v1={proof}"})
+
+    assert answer.status_code == 204
+
+
+def test_it_does_not_begin_where_no_journal_can_be_opened(tmp_path: Path) -> None:
+    (tmp_path / ".genmedia" / "journal.db").mkdir(parents=True)  # no file, so that it cannot be opened
+
+    done = genmedia("webhooks", "--folder", str(tmp_path), "--port", "0", FLORA_API_KEY="sk", FLORA_WEBHOOK_SECRET=SECRET)
+
+    assert done.returncode == 2
+    assert "no journal can be opened that would know the jobs" in done.stderr

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
-from genmedia.errors import JournalError, ServerError
+from genmedia.errors import CredentialsError, JournalError, ServerError
 from genmedia.jobs.job import NOBODY, Account, Buyer, Job, JobStatus
 from genmedia.jobs.watcher import ABSENCES, Look, Other
 from genmedia.journal import Attempt, Journal
@@ -655,3 +655,18 @@ async def test_the_next_process_looks_at_once_where_one_ends(processes: tuple[Pr
                 await asyncio.sleep(0.05)
 
     assert (first.sockets, second.sockets) == (0, 1)
+
+
+@pytest.mark.parametrize("url", ["sqlite"], indirect=True)
+async def test_that_one_process_is_refused_ends_no_wait_of_another(processes: tuple[Process, Process]) -> None:
+    first, second = processes
+    attempt = await bought(first.journal)
+
+    async def refused(_: frozenset[str]) -> Look[str]:
+        raise CredentialsError("a firewall of this machine answered 403")
+
+    with first.looks.awaiting(attempt), second.looks.awaiting(attempt):
+        await first.looks.look(frozenset({"job-1"}), refused)
+        look = await second.look("job-1")
+
+    assert (look | second.heard).failed == {}

@@ -22,13 +22,21 @@ from genmedia.journal import Attempt, Journal
 from genmedia.journal.keys import media_reference
 from genmedia.journal.order import Order
 from genmedia.media.hashing import hash_file
-from genmedia.providers.genova.client import GenovaClient, GenovaJob, JobRequest
+from genmedia.providers.base import at_desk
+from genmedia.providers.genova.client import (
+    RECOVER_LOOKS,
+    RECOVER_PAUSE_SECONDS,
+    GenovaClient,
+    GenovaJob,
+    JobRequest,
+)
 from genmedia.providers.genova.references import Reference, prepare_references
 from genmedia.providers.genova.steps import GenovaStep, Jobs
 from genmedia.providers.inputs import ResolvedInput
 from genmedia.providers.steps import Operation
 from genmedia.store import Place, Store
 from genmedia.store.named_files import Files, NamedFile
+from genmedia.transport.pace import ANSWER_SECONDS
 from genmedia.transport.session import asking_once
 from tests.contract import CancellingContract
 from tests.example_assets import picture
@@ -527,3 +535,25 @@ def test_a_job_with_references_is_not_said_to_be_another_than_what_was_asked_for
     )
 
     assert job.as_job().echo == {"type": "image", "model": "imagen4"}
+
+
+async def test_a_lost_purchase_is_looked_for_as_long_as_its_answer_may_come() -> None:
+    assert (RECOVER_LOOKS - 1) * RECOVER_PAUSE_SECONDS >= ANSWER_SECONDS
+
+
+async def test_a_desk_that_closes_leaves_the_socket_to_the_desk_of_another_journal(sandbox: Sandbox, tmp_path: Path) -> None:
+    account = sandbox.new_account("genova", plan="Pro")
+    payer = Account("genova", account["base_url"], account["account"])
+    async with (
+        GenovaClient.lease(payer, account["api_key"], plan="Pro") as client,
+        Journal.lease(f"sqlite:///{tmp_path / 'one.db'}") as one,
+        Journal.lease(f"sqlite:///{tmp_path / 'two.db'}") as two,
+        at_desk(client, one) as own,
+    ):
+        async with at_desk(client, two) as other, asyncio.timeout(60):
+            while not (client._pushed and own.looks._listens and other.looks._listens):  # pyright: ignore[reportPrivateUsage]
+                await asyncio.sleep(0.05)
+
+        listener = client._listener  # pyright: ignore[reportPrivateUsage]
+        assert listener
+        assert not listener.done()

@@ -4,6 +4,8 @@ import asyncio
 from collections.abc import AsyncGenerator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
 from pathlib import Path
 from time import monotonic
 from typing import Any, BinaryIO
@@ -28,7 +30,8 @@ from genmedia.purchasing.resolve import Resolution, settle_doubt
 from genmedia.store import Place, Store
 from genmedia.text.plain import REASON_CHARACTERS
 from genmedia.transport.session import Fetched
-from tests.sandboxes import Sandbox
+from tests.buyers import Studio
+from tests.sandboxes import Sandbox, running_sandbox
 
 
 @dataclass
@@ -346,3 +349,21 @@ async def test_a_run_that_waits_for_a_job_that_a_person_misnamed_is_told_to_look
     assert "run again to buy" not in str(told.value)
     assert "say what you find with `genmedia journal resolve`" in str(told.value)
     assert "(this one)" in str(told.value)
+
+
+async def test_a_run_that_may_be_lost_is_in_doubt_where_the_date_of_answers_is_ahead_of_the_times_of_runs(tmp_path: Path) -> None:
+    with running_sandbox('{"clock_scale": 1, "size": 128}') as sandbox:
+        studio = Studio(sandbox, tmp_path, "flora", switches={"list_runs": True})
+        ahead = format_datetime(datetime.now(UTC) + timedelta(seconds=5), usegmt=True)
+        sandbox.fault(studio.account, "odd_header", route="get_technique", times=None, header="date", value=ahead)
+        sandbox.fault(studio.account, "slow", route="create_run", seconds=600)
+        buying = asyncio.create_task(studio.buy(studio.errand("A red cup")))
+        while not sandbox.jobs(studio.account):
+            await asyncio.sleep(0.05)
+        await end_task(buying)
+
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr("genmedia.providers.flora.client.ANSWER_SECONDS", 1.0)
+            harvested = await studio.harvest()
+
+    assert [one.attempt.state for one in harvested] == [AttemptState.IN_DOUBT]

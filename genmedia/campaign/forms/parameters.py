@@ -137,7 +137,13 @@ RunMinutes = Annotated[
 ]
 Priority = Annotated[
     int,
-    field("Priority", "Jobs with a higher number begin sooner than others of the account; 0 is the usual.", example=5),
+    field(
+        "Priority",
+        "Jobs with a higher number begin sooner than others of the account; 0 is the usual.",
+        example=5,
+        ge=-1000,
+        le=1000,
+    ),
 ]
 
 

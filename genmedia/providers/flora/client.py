@@ -41,6 +41,9 @@ POLL_SECONDS = (2.0, 5.0)
 RUNS_A_PAGE = 4
 """Runs that must still be to look at, for each page of the list that was read, so that the next one is read; by id each costs as much."""
 
+AHEAD = timedelta(minutes=5)
+"""Longest time by which the clock of FLORA's answers may be ahead of that of its runs."""
+
 DATE_SECONDS = 2
 """Seconds by which a `Date` header may be late: it has whole seconds."""
 
@@ -400,8 +403,8 @@ class FloraClient:
         """Find the run of an attempt whose idempotency key FLORA may have forgotten, in its list of runs; None where there is no such run.
 
         A run does not tell its inputs. A run that was made after the attempt, and that no other attempt owns, is the one, if it is the only
-        one of this kind and no other attempt may own it. Where there is none, the list is read again once no request can be under way any
-        more: whoever sent the last one may have ended just now.
+        one of this kind and no other attempt may own it. One that was made up to `AHEAD` before that may be the one. Where there is none, the
+        list is read again once no request can be under way any more: whoever sent the last one may have ended just now.
 
         Raises:
             UnlistedError: There is no list, but FLORA still remembers the key: a repeated submission of the order can ask by it.
@@ -413,6 +416,7 @@ class FloraClient:
             if not (possible := await self._find_runs(technique, asked_at, attempt.account, journal)):
                 await asyncio.sleep(self.terms.repeat_seconds / self.http.clock_scale)
                 possible = await self._find_runs(technique, asked_at, attempt.account, journal)
+            earlier = [] if possible else await self._find_runs(technique, asked_at - AHEAD, attempt.account, journal)
         except errors.NotFoundError:
             if self.http.server_time() - asked_at < timedelta(seconds=IDEMPOTENCY_SECONDS):
                 raise errors.UnlistedError("FLORA can be asked about it by its key, when it is wished for again") from None
@@ -420,6 +424,9 @@ class FloraClient:
         found = [run.run_id for run in possible if run]
         if len(found) > 1 or (found and not await journal.is_alone(attempt)):
             raise errors.InDoubtError(f"{len(found)} runs in FLORA's list may be the one: {', '.join(found)}")
+        if earlier:
+            told = f"{len(earlier)} runs in FLORA's list were made just before it was asked for"
+            raise errors.InDoubtError(f"{told}, by the clock of FLORA's answers, and may be the one")
         if possible and not found:
             raise errors.InDoubtError(f"{len(possible)} runs in FLORA's list cannot be read, and may be the one")
         return found[0] if found else None

@@ -30,7 +30,7 @@ from genmedia.providers.genova.forms import REFERENCES, FlowRatio, FreepikRatio,
 from genmedia.providers.terms import Terms
 from genmedia.transport.answers import ID_CHARACTERS, Id, RemoteId, parse
 from genmedia.transport.origins import Origins, check_base_url, is_loopback, join_url
-from genmedia.transport.pace import PAGES
+from genmedia.transport.pace import ANSWER_SECONDS, PAGES
 from genmedia.transport.session import Explained, Fetched, Gate, Session
 
 if TYPE_CHECKING:  # it loads a database library, which reading this provider's answers does not need
@@ -52,7 +52,9 @@ DATE_SECONDS = 2
 """Tolerance for a `Date` header, in seconds: it is exact to the second only."""
 
 RECOVER_LOOKS = 3
-RECOVER_PAUSE_SECONDS = 20.0
+RECOVER_PAUSE_SECONDS = ANSWER_SECONDS / (RECOVER_LOOKS - 1)
+"""Pause between two looks for a lost job, in seconds: at the last one no request can be under way any more that would make it."""
+
 COUNTER_SECONDS = 600.0
 """Largest age of the account's counter at a purchase, in seconds: after a lost answer, all jobs since the counter are looked through."""
 _TOO_MANY_JOBS = re.compile(r"(?i)too many (concurrent|open|active|running)|concurrent jobs|open jobs")
@@ -334,6 +336,7 @@ class GenovaClient:
         self.counter: Counter | None = None
         self._push = push
         self._pushed = False
+        self._listening = 0  # how often it was asked for
         self._listener: asyncio.Task[None] | None = None
 
     @classmethod
@@ -346,7 +349,7 @@ class GenovaClient:
 
     async def aclose(self) -> None:
         """Stop watching and listening, and close the connections."""
-        await self.hush()
+        await self._close_socket()
         await self.watcher.aclose()
         await self.http.aclose()
 
@@ -545,12 +548,18 @@ class GenovaClient:
         raise errors.UnreadableAnswerError(f"genova's list of jobs goes on after {PAGES} pages")
 
     def listen(self) -> None:
-        """Pass the WebSocket's messages to the watcher, from the first call until the client is closed, unless `push` is off."""
+        """Pass the WebSocket's messages to the watcher until `hush` was called as often, unless `push` is off."""
+        self._listening += 1
         if self._push and (self._listener is None or self._listener.done()):
             self._listener = asyncio.create_task(self._listen(), name="genova socket")
 
     async def hush(self) -> None:
-        """Close the WebSocket."""
+        """Close the WebSocket, unless it was asked for more often: another journal of this process may share the account."""
+        self._listening -= 1
+        if not self._listening:
+            await self._close_socket()
+
+    async def _close_socket(self) -> None:
         if self._listener:
             await end_task(self._listener)
 
