@@ -374,6 +374,24 @@ def rebuild(*, where: OneStore = ONE_STORE) -> int:
 
 
 @app.command
+def status(
+    campaign: Annotated[str, Parameter(help="Name of the campaign; all of them by default.", show_default=False)] = "",
+    /,
+    *,
+    watch: Annotated[bool, Parameter(negative=(), help="Show it anew each second, until nothing is open.")] = False,
+    json: AsJson = False,
+    where: OneStore = ONE_STORE,
+) -> int:
+    """Show how a campaign stands: what is stored, runs, waits or failed, and what it cost; or all campaigns in a line each.
+
+    It reads the journal alone, and asks no provider.
+    """
+    from genmedia.cli.status import show_status  # noqa: PLC0415
+
+    return show_status(where.find(), campaign, watch=watch, as_json=json, console=Console())
+
+
+@app.command
 def lineage(
     file: Annotated[str, Parameter(help="A path in the store, a file on this machine, or the beginning of a SHA-256.")],
     /,

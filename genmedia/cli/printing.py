@@ -45,10 +45,14 @@ def print_json(told: object) -> None:
 def print_table(
     console: rich.console.Console, titles: Sequence[str], rows: Sequence[Sequence[str]], numbers: Collection[str] = ()
 ) -> None:
-    """Print a table.
+    """Print a table; see `table_of`."""
+    console.print(table_of(titles, rows, numbers))
+
+
+def table_of(titles: Sequence[str], rows: Sequence[Sequence[str]], numbers: Collection[str] = ()) -> Table:
+    """Return a table.
 
     Args:
-        console: Console for the table.
         titles: Titles of its columns.
         rows: Rows with a cell for each title.
         numbers: Titles of columns that are right-aligned and never broken: a narrow terminal breaks the others.
@@ -59,7 +63,7 @@ def print_table(
         table.add_column(title, overflow="fold", justify="right" if counts else "left", no_wrap=counts)
     for row in rows:
         table.add_row(*row)
-    console.print(table)
+    return table
 
 
 def number(value: float | None) -> str:

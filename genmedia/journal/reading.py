@@ -65,6 +65,15 @@ class Asked:
     take: int
 
 
+@dataclass(frozen=True)
+class Standing:
+    """How a step of a campaign stands: the last attempt at what it asked for last."""
+
+    campaign: str
+    step: str
+    attempt: Attempt
+
+
 class Reading:
     """Queries of a journal; they change nothing.
 
@@ -283,6 +292,22 @@ class Reading:
         async with self._database.transaction(reading=True) as connection:
             rows = await connection.execute(query.where(uses.c.campaign == campaign).order_by(uses.c.since, uses.c.key))
             return {row.step: Asked(row.account, row.operation, json.loads(row.request), row.take) for row in rows}
+
+    async def standings(self, campaign: str = "") -> list[Standing]:
+        """Return how each step of a campaign stands, by the last attempt at what it asked for last; of all campaigns, where none is named.
+
+        They are in the order in which the campaigns, and in each its steps, asked for it.
+        """
+        rows = await self._uses_of(campaign)
+        last = {(row.campaign, row.step): row.key for row in rows}
+        found = await self.latest(set(last.values()))
+        return [Standing(*whose, found[key]) for whose, key in last.items() if key in found]
+
+    @retry_while_unreachable
+    async def _uses_of(self, campaign: str) -> Sequence[sa.Row[Any, Any, Any]]:
+        query = sa.select(uses.c.campaign, uses.c.step, uses.c.key).order_by(uses.c.since, uses.c.key)
+        async with self._database.transaction(reading=True) as connection:
+            return (await connection.execute(query.where(uses.c.campaign == campaign) if campaign else query)).all()
 
     async def open_attempts(self) -> list[Attempt]:
         """Return every attempt that is neither stored nor ended, the oldest first."""
