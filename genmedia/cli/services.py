@@ -356,7 +356,7 @@ def join_prefect(folder: Path) -> None:
 
     Call it before Prefect is imported, for Prefect reads its settings then.
     """
-    if not (folder / _KEY).exists():
+    if not os.access(folder / _KEY, os.R_OK):  # it is not there, or another user's
         return
     server, told = prefect_service(folder, folder.parent), _told_server()
     if server.find() and told in (None, f"{server.url}/api"):
