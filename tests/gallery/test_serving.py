@@ -16,7 +16,9 @@ from starlette.applications import Starlette
 from starlette.routing import Mount
 
 from genmedia.errors import SettingsError
+from genmedia.gallery import access as sign_in
 from genmedia.gallery import serving, uploading
+from genmedia.gallery.access import Access
 from genmedia.gallery.address import SERVED_AT, gallery_address
 from genmedia.gallery.forget import find_traces, forget
 from genmedia.gallery.page import look_around
@@ -51,7 +53,9 @@ class Kept:
 
 
 @asynccontextmanager
-async def served(place: Place | Path, *, signed_in: bool = True) -> AsyncGenerator[httpx.AsyncClient]:
+async def served(
+    place: Place | Path, *, signed_in: bool = True, access: Access | None = None
+) -> AsyncGenerator[httpx.AsyncClient]:
     """A browser's requests to a server that shows one store, named `default`."""
 
     async def names() -> list[str]:
@@ -62,7 +66,7 @@ async def served(place: Place | Path, *, signed_in: bool = True) -> AsyncGenerat
             raise SettingsError(f"no store is saved as {name!r}")
         return Kept(place if isinstance(place, Place) else Place(str(place)))
 
-    galleries = Galleries(KEY, names, find, runs="/runs/", kept_as="elsewhere")
+    galleries = Galleries(access or Access(KEY, kept_as="elsewhere"), names, find, runs="/runs/")
     app = Starlette(routes=[Mount("/gallery", galleries)])
     async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url=f"{ORIGIN}/gallery/") as client:
         if signed_in:
@@ -166,7 +170,7 @@ async def test_the_password_is_given_once_and_what_the_browser_keeps_does_not_te
         for forged in (f"{int(ends) + 1}.{proof}", f"{ends}.", f"{ends}.{proof[:-1]}é", "", "."):
             asked = await client.get("default/tea/cup/a.png", headers={b"cookie": f"{name}={forged}".encode()})
             assert asked.status_code == 401, forged
-        monkeypatch.setattr(serving, "time", lambda: float(ends) + 1)
+        monkeypatch.setattr(sign_in, "time", lambda: float(ends) + 1)
         assert (await client.get("default/", headers={"cookie": f"{name}={ends}.{proof}"})).status_code == 401
 
 
