@@ -89,6 +89,10 @@ def with_seed(request: Mapping[str, Any], seed: int | None) -> dict[str, Any]:
     return {**request, "parameters": {**request["parameters"], "seed": seed}} if inside else {**request, "seed": seed}
 
 
-def _inputs_of(request: Mapping[str, Any]) -> Sequence[Mapping[str, Any]]:
+def _inputs_of(request: Mapping[str, Any]) -> list[dict[str, Any]]:
     inputs = request.get("inputs")
-    return [one for one in cast("list[Any]", inputs) if isinstance(one, Mapping)] if isinstance(inputs, list) else []
+    return (
+        [cast("dict[str, Any]", one) for one in cast("list[Any]", inputs) if isinstance(one, dict)]
+        if isinstance(inputs, list)
+        else []
+    )

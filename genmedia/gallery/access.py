@@ -47,25 +47,29 @@ class Access:
         secret: The password; it is given in a form once, or in each request as HTTP Basic (`user:password`). Or the token of a link.
         by_link: True if the secret is a token: it is taken from the link's query, and nobody is asked for it.
         kept_as: Name under which other pages of this origin keep the password in a browser, as base64; empty if none does.
+
+    Attributes:
+        by_link: As it was given.
     """
 
     def __init__(self, secret: str, *, by_link: bool = False, kept_as: str = "") -> None:
-        self._secret, self._by_link, self._kept_as = secret, by_link, kept_as
+        self.by_link = by_link
+        self._secret, self._kept_as = secret, kept_as
         self._signing = secrets.token_bytes(32)  # of this server alone: what a cookie proves tells nothing about the secret
         self._tries = _Tries()
 
     async def admit(self, request: Request) -> Response | None:
         """Return the answer to a request that is not let in yet, or that asks to be; None for one that is let in."""
-        if request.method == "POST" and request.url.path.endswith("/") and not self._by_link:
+        if request.method == "POST" and request.url.path.endswith("/") and not self.by_link:
             return await self._sign_in(request)
-        if self._by_link and TOKEN in request.query_params and request.method in ("GET", "HEAD"):
+        if self.by_link and TOKEN in request.query_params and request.method in ("GET", "HEAD"):
             return self._follow(request)
         return None if self._is_known(request) else self._turn_away(request)
 
     def _turn_away(self, request: Request) -> Response:
         if pause := self._tries.pause(request):
             return _too_many(pause)
-        if self._by_link:
+        if self.by_link:
             return plain(
                 "This is for those who have the whole link, as the command that started this server has printed it.", 403
             )

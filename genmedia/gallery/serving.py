@@ -426,6 +426,7 @@ def _as_said(review: Review) -> dict[str, Any]:
     subject, opinion = review.subject, review.opinion
     told = {"verdict": opinion.verdict, "why": opinion.why, "prompt": opinion.prompt, "seed": opinion.seed}
     return {
+        "id": review.id,
         "about": [subject.key, subject.attempt, subject.output, subject.number],
         "who": opinion.who,
         "at": review.at.isoformat(timespec="milliseconds"),

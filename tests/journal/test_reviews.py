@@ -21,7 +21,7 @@ RETAKE = Opinion("retake", "Ann", prompt="a cup\r\nwith a handle", seed=9)
 
 def told(path: str = "coffee/hero/a.png", **changes: Any) -> tuple[str, Sidecar]:
     """A file of a store, and its sidecar."""
-    return path, Sidecar.model_validate(sidecar_json(path, **{"request": {"prompt": "a cup", "seed": 7}, **changes}))
+    return path, Sidecar.model_validate(sidecar_json(path) | {"request": {"prompt": "a cup", "seed": 7}} | changes)
 
 
 def words(reviews: list[Review]) -> list[tuple[str, str | None, str, str]]:

@@ -1,0 +1,123 @@
+// On a page that a server keeps up to date: who has said what of an asset, and the name of the person who says something here.
+
+const said = new Map(); // all verdicts and comments on an asset, by its key, the first one first
+const saidOf = (asset) => said.get(markKey(asset)) ?? [];
+const verdictOn = (asset) => saidOf(asset).findLast(({ verdict }) => verdict);
+const mine = new Set(); // the keys of what is decided here, and on its way to the journal
+const decidedBy = (asset) => (mine.has(markKey(asset)) ? person : verdictOn(asset)?.who);
+const commentsOn = (asset) => saidOf(asset).filter(({ why }) => why).length;
+
+const settle = (key) => {
+  const { verdict, seed, prompt } = (said.get(key) ?? []).findLast((one) => one.verdict) ?? {};
+  put(marks, key, verdict, (mark) => Object.hasOwn(MARKS, mark));
+  put(seeds, key, seed, isSeed);
+  put(prompts, key, prompt, isPrompt);
+};
+
+let heard = 0;
+let unheardReviews = "";
+const hear = (told) => {
+  if (told.unheard && told.unheard !== unheardReviews) notice(`What others decide does not show: ${told.unheard}`);
+  unheardReviews = told.unheard ?? "";
+  const fresh = (told.reviews ?? []).filter(({ id }) => id > heard);
+  if (!fresh.length) return;
+  heard = told.heard;
+  const keys = new Set();
+  for (const one of fresh) {
+    const key = JSON.stringify(one.about);
+    said.has(key) ? said.get(key).push(one) : said.set(key, [one]);
+    keys.add(key);
+  }
+  for (const key of keys) if (!mine.has(key)) settle(key); // what is decided here stands until it has arrived
+  holdingStill(redraw);
+};
+
+// A person says a name once, in each browser.
+let person = live ? (kept.get("genmedia name") ?? "") : "";
+const drawPerson = () => {
+  at("person").hidden = !live || !person;
+  at("person-name").textContent = person;
+};
+const askName = () =>
+  new Promise((done) => {
+    at("own-name").value = person;
+    at("who").addEventListener("close", () => done(person), { once: true });
+    if (!at("who").open) at("who").showModal();
+  });
+const takeName = () => {
+  const name = at("own-name").value.trim().replace(/\s+/g, " ");
+  if (!name) return at("own-name").focus();
+  person = name;
+  kept.set("genmedia name", person);
+  drawPerson();
+  at("who").close();
+  redraw();
+};
+
+const AT_ONCE = 500;
+const send = async (reviews) => {
+  const who = person || (await askName());
+  if (!who) throw new Error("nobody has said it: say your name first.");
+  for (let first = 0; first < reviews.length; first += AT_ONCE) {
+    const body = JSON.stringify({ who, reviews: reviews.slice(first, first + AT_ONCE) });
+    const answer = await fetch(".genmedia/reviews", { method: "POST", headers: { "content-type": "application/json" }, body });
+    if (answer.status === 401) location.reload();
+    if (!answer.ok) throw new Error(await answer.text());
+  }
+};
+const tellVerdicts = async (some, why = "") => {
+  const keys = some.map(markKey);
+  const reviews = some.map((asset) => ({ path: asset.path, verdict: markOf(asset) ?? "withdrawn", why, ...retakeOf(asset) }));
+  for (const key of keys) mine.add(key);
+  try {
+    await send(reviews);
+    if (why && whyOf(current) === why) at("why").value = "";
+    await ask();
+  } catch (error) {
+    for (const key of keys) mine.delete(key), settle(key);
+    notice(`It is not decided: ${error instanceof TypeError ? "the server does not answer." : error.message}`);
+  }
+  for (const key of keys) mine.delete(key);
+  redraw();
+};
+const comment = async (asset) => {
+  const why = whyOf(asset);
+  if (!why) return at("why").focus();
+  try {
+    await send([{ path: asset.path, why }]);
+    if (whyOf(asset) === why) at("why").value = "";
+    await ask();
+  } catch (error) {
+    notice(`It is not said: ${error instanceof TypeError ? "the server does not answer." : error.message}`);
+  }
+};
+
+// Below the large view: what was said, and a place to say more.
+const whyOf = (asset) => (live && asset && asset === current ? (at("why")?.value.trim() ?? "") : "");
+const talkOf = (asset) => {
+  if (!live) return [];
+  const list = make("ol", { className: "said", asset });
+  const words = make("textarea", { id: "why", rows: 2, maxLength: 2000, placeholder: "Why, or a comment" });
+  words.setAttribute("aria-label", "Why, or a comment");
+  words.addEventListener("keydown", (event) => (event.ctrlKey || event.metaKey) && event.key === "Enter" && comment(asset));
+  drawTalk(list);
+  return [list, make("p", { className: "talk" }, words, button("plain-button", "Comment", () => comment(asset), { title: "Ctrl+Enter" }))];
+};
+const drawTalk = (list) =>
+  list.replaceChildren(
+    ...saidOf(list.asset).map(({ who, at: when, verdict, why, prompt, seed }) => {
+      const what = verdict === "withdrawn" ? "took the verdict back" : verdict ? `${MARKS[verdict]} ${verdict}` : null;
+      const again = [seed === undefined ? null : `with the seed ${seed}`, prompt ? `with the prompt: ${prompt}` : null].filter(Boolean);
+      return make(
+        "li",
+        {},
+        make("p", {}, make("strong", { textContent: who }), what ? make("span", { className: verdict, textContent: ` ${what}` }) : null, make("time", { className: "soft", dateTime: when, textContent: ` ${moment.format(new Date(when))}` })),
+        ...[why, ...again].filter(Boolean).map((text) => make("p", { className: "prompt", textContent: text })),
+      );
+    }),
+  );
+
+at("own-name").addEventListener("keydown", ({ key }) => key === "Enter" && takeName());
+at("take-name").addEventListener("click", takeName);
+at("change-name").addEventListener("click", askName);
+drawPerson();
