@@ -31,6 +31,8 @@ SAME_AGAIN = (
     'or in the file of marks, such as "seed": {other}'
 )
 
+UNUSABLE = "{path} is to be retaken with a prompt that cannot be used, and nothing is bought for it: {faults}"
+
 TOLD = 3
 """Most retakes for which the reason is given why they are not the run's."""
 
@@ -108,7 +110,7 @@ class Selection:
     buy_unmarked: bool = False
     _payers: dict[str, None] = field(default_factory=dict[str, None], init=False)
     _found: set[str] = field(default_factory=set[str], init=False)
-    _same: dict[str, str] = field(default_factory=dict[str, str], init=False)
+    _unbought: dict[str, str] = field(default_factory=dict[str, str], init=False)
 
     def choose(self, order: Order, reword: Reword, fed_step: str = "") -> Order:
         """Return the order that the run may make: for a retake the first further take, or the same take with another seed.
@@ -151,7 +153,7 @@ class Selection:
         whys = [f"{self._retakes[key].path} {self._why(key)}" for key in strangers[:TOLD]]
         if len(strangers) > TOLD:
             whys.append(f"and {len(strangers) - TOLD} more")
-        return "; ".join([f"{whose}: {', '.join(whys)}" if whys else whose, *self._same.values()])
+        return "; ".join([f"{whose}: {', '.join(whys)}" if whys else whose, *self._unbought.values()])
 
     @cached_property
     def _retakes(self) -> dict[str, MarkedAsset]:
@@ -176,12 +178,17 @@ class Selection:
             reworded = mark.prompt not in ("", prompt_of(marked.request))
             if seed is not None and mark.seed in (None, seed) and not reworded:
                 other = (seed + 1 + int(marked.key[:4], 16)) % 2**31
-                self._same[marked.key] = SAME_AGAIN.format(path=mark.path, seed=seed, other=other)
-                return replace(order, withheld=self._same[marked.key])
+                self._unbought[marked.key] = SAME_AGAIN.format(path=mark.path, seed=seed, other=other)
+                return replace(order, withheld=self._unbought[marked.key])
             if seed is not None and mark.seed not in (None, seed):
                 order = replace(order, request=with_seed(order.request, mark.seed), take=asked.take)
             if reworded:
-                order = reword(order, mark.prompt)
+                try:
+                    order = reword(order, mark.prompt)
+                except InputError as error:
+                    faults = "; ".join(map(str, error.faults))
+                    self._unbought[marked.key] = UNUSABLE.format(path=mark.path, faults=faults)
+                    return replace(order, withheld=self._unbought[marked.key])
         return order
 
     def _marked_take(self, order: Order, passed: set[str]) -> Order | None:

@@ -157,7 +157,11 @@ class StepKind(ABC, Generic[F]):
         """Return the order for a purchase, as the journal knows it: texts as they are, files by hash and preparation."""
 
     def reword(self, order: Order, prompt: str) -> Order:
-        """Return an order, whose request has a prompt, with another one."""
+        """Return an order, whose request has a prompt, with another one.
+
+        Raises:
+            InputError: The provider does not take this prompt.
+        """
         return replace(order, request=with_prompt(order.request, prompt))
 
     @abstractmethod

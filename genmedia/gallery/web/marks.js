@@ -89,15 +89,16 @@ const retakeField = (asset, name, field, set) => {
     keepMarks();
   });
   if (live) field.addEventListener("change", () => markOf(asset) === "retake" && tellVerdicts([asset]));
-  return make("label", { className: `again ${name}` }, `with the ${name} `, field);
+  return make("label", { className: `again ${name}` }, name === "seed" ? "with the seed " : "Prompt of a retake ", field);
 };
+// It is there before anything is decided: a retake is bought as soon as it stands in the journal.
 const promptField = (asset) => (promptOf(asset) === undefined ? [] : [retakeField(asset, "prompt", make("textarea", { rows: 3 }), (field) => setPrompt(asset, field.value))]);
 const drawMarks = (group) => {
   const mark = markOf(group.asset);
   for (const made of group.querySelectorAll(".mark")) made.setAttribute("aria-pressed", mark === made.dataset.mark);
   for (const label of group.querySelectorAll(".again")) {
     const [field, key] = [label.lastChild, markKey(group.asset)];
-    label.hidden = mark !== "retake";
+    label.hidden = label.classList.contains("seed") && mark !== "retake";
     if (document.activeElement !== field) field.value = (label.classList.contains("seed") ? seeds.get(key) : (prompts.get(key) ?? promptOf(group.asset))) ?? "";
   }
 };

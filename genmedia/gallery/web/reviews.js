@@ -7,9 +7,11 @@ const mine = new Set(); // the keys of what is decided here, and on its way to t
 const decidedBy = (asset) => (mine.has(markKey(asset)) ? person : verdictOn(asset)?.who);
 const commentsOn = (asset) => saidOf(asset).filter(({ why }) => why).length;
 
+const isTyped = (key) => document.activeElement?.matches(".again *") && markKey(document.activeElement.closest(".marks").asset) === key;
 const settle = (key) => {
   const { verdict, seed, prompt } = (said.get(key) ?? []).findLast((one) => one.verdict) ?? {};
   put(marks, key, verdict, (mark) => Object.hasOwn(MARKS, mark));
+  if (isTyped(key)) return;
   put(seeds, key, seed, isSeed);
   put(prompts, key, prompt, isPrompt);
 };

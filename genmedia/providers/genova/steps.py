@@ -155,7 +155,13 @@ class Jobs(StepKind[GenovaStep]):
 
     @override
     def reword(self, order: Order, prompt: str) -> Order:
-        """Return an order with another prompt, which its fingerprint shows as well."""
+        """Return an order with another prompt, which its fingerprint shows as well.
+
+        Raises:
+            InputError: It is longer than Genova takes.
+        """
+        if len(prompt) > PROMPT_CHARACTERS:
+            raise InputError([Fault("prompt", f"is longer than {PROMPT_CHARACTERS} characters")])
         order = super().reword(order, prompt)
         return replace(order, fingerprint=fingerprint_of(order.request))
 
