@@ -60,6 +60,7 @@ class Subject:
             told: Its sidecar.
         """
         output, number = told.output.id, told.output.number or 1
+        path = path.encode(errors="replace").decode()  # a name that is no UTF-8 is no text for a database
         return cls(told.submission_key, told.attempt, output, number, told.file.sha256, path, told.campaign, told.step)
 
 

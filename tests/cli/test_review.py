@@ -29,8 +29,8 @@ def folder(tmp_path: Path) -> Path:
     """A store with two takes of a hero, and a cup that was asked for with a seed."""
     root = tmp_path / "media"
     for take in (1, 2):
-        hero = {"request": {"prompt": "a mug"}, "take": take, "campaign": "Mugs & more"}
-        write_asset(root, f"mugs/hero/{take}.png", picture("teal"), **hero)
+        request = {"prompt": "a mug"}
+        write_asset(root, f"mugs/hero/{take}.png", picture("teal"), request=request, take=take, campaign="Mugs & more")
     write_asset(root, "tea/cup/3.png", picture("red"), request={"prompt": "a cup", "seed": 7})
     return root
 
