@@ -3,7 +3,7 @@
 const said = new Map(); // all verdicts and comments on an asset, by its key, the first one first
 const saidOf = (asset) => said.get(markKey(asset)) ?? [];
 const verdictOn = (asset) => saidOf(asset).findLast(({ verdict }) => verdict);
-const mine = new Set(); // the keys of what is decided here, and on its way to the journal
+const mine = new Map(); // how many verdicts on an asset are on their way to the journal from here, by its key
 const decidedBy = (asset) => (mine.has(markKey(asset)) ? person : verdictOn(asset)?.who);
 const commentsOn = (asset) => saidOf(asset).filter(({ why }) => why).length;
 
@@ -18,12 +18,12 @@ const settle = (key) => {
 
 let heard = 0;
 let unheardReviews = "";
-const hear = (told) => {
-  if (told.unheard && told.unheard !== unheardReviews) notice(`What others decide does not show: ${told.unheard}`);
-  unheardReviews = told.unheard ?? "";
-  const fresh = (told.reviews ?? []).filter(({ id }) => id > heard);
+const hear = (news) => {
+  if (news.unheard && news.unheard !== unheardReviews) notice(`What others decide does not show: ${news.unheard}`);
+  unheardReviews = news.unheard ?? "";
+  const fresh = (news.reviews ?? []).filter(({ id }) => id > heard);
   if (!fresh.length) return;
-  heard = told.heard;
+  heard = news.heard;
   const keys = new Set();
   for (const one of fresh) {
     const key = JSON.stringify(one.about);
@@ -67,30 +67,39 @@ const send = async (reviews) => {
     if (!answer.ok) throw new Error(await answer.text());
   }
 };
+// One after the other: the last one that was said counts.
+let line = Promise.resolve();
+const inTurn = (work) => (line = line.catch(() => {}).then(work));
+const whyNot = (error) => (error instanceof TypeError ? "the server does not answer." : error.message);
 const tellVerdicts = async (some, why = "") => {
   const keys = some.map(markKey);
   const reviews = some.map((asset) => ({ path: asset.path, verdict: markOf(asset) ?? "withdrawn", why, ...retakeOf(asset) }));
-  for (const key of keys) mine.add(key);
+  for (const key of keys) mine.set(key, (mine.get(key) ?? 0) + 1);
+  let known = true; // what the journal has of it now
   try {
-    await send(reviews);
+    await inTurn(() => send(reviews));
     if (why && whyOf(current) === why) at("why").value = "";
-    await ask();
+    await ask().catch(() => (known = false));
   } catch (error) {
-    for (const key of keys) mine.delete(key), settle(key);
-    notice(`It is not decided: ${error instanceof TypeError ? "the server does not answer." : error.message}`);
+    notice(`It is not decided: ${whyNot(error)}`);
   }
-  for (const key of keys) mine.delete(key);
+  for (const key of keys) {
+    mine.set(key, mine.get(key) - 1);
+    if (mine.get(key)) continue;
+    mine.delete(key);
+    if (known) settle(key);
+  }
   redraw();
 };
 const comment = async (asset) => {
   const why = whyOf(asset);
   if (!why) return at("why").focus();
   try {
-    await send([{ path: asset.path, why }]);
+    await inTurn(() => send([{ path: asset.path, why }]));
     if (whyOf(asset) === why) at("why").value = "";
-    await ask();
+    await ask().catch(() => {});
   } catch (error) {
-    notice(`It is not said: ${error instanceof TypeError ? "the server does not answer." : error.message}`);
+    notice(`It is not said: ${whyNot(error)}`);
   }
 };
 
