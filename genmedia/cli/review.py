@@ -111,9 +111,7 @@ async def _serve(where: Where, campaign: str, listening: socket.socket, access: 
             sys.stdout.write(f"Review at http://{host}:{port}/{quote(name, safe='')}/{token}{shown}\n")
         if shared:
             sys.stdout.write(f"The password is {secret}\n" if made_up else "The password is the one that you gave.\n")
-            sys.stdout.write(
-                "What is sent is not encrypted: share it in a network that you trust, or put a TLS server before it.\n"
-            )
+            sys.stdout.write("What is sent is not encrypted: share it only in a network that you trust.\n")
         sys.stdout.write("Ctrl-C stops this.\n")
         sys.stdout.flush()
         await uvicorn.Server(config).serve([listening])
