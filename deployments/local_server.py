@@ -33,6 +33,7 @@ from blocks import AssetStore, load_block
 from blocks.loading import saved_names
 from deployments.bootstrap import PROJECT
 from genmedia.errors import SettingsError
+from genmedia.gallery.access import Access
 from genmedia.gallery.serving import Galleries
 
 HOSTS = ("127.0.0.1", "localhost")
@@ -84,7 +85,7 @@ def create() -> ASGIApp:
     _offer_real_blocks_alone()
     prefect = create_app(final=True)
     # Prefect's page keeps the password in the browser under this name: a person who has opened it need not type the password here.
-    galleries = Galleries(password, _stores, _store, runs="/runs/flow-run/", kept_as="prefect-password")
+    galleries = Galleries(Access(password, kept_as="prefect-password"), _stores, _store, runs="/runs/flow-run/")
 
     @asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncGenerator[None]:

@@ -31,7 +31,7 @@ class Brief:
         max_usd: The most that a provider may be paid that names its prices in USD; None for no limit.
         labels: Labels of the purchases, such as the client they are for.
         take: Number of the take, from 1: a higher one buys the same again on purpose.
-        marks: Marks, or the path of a file of them; empty for none.
+        marks: `journal` for the verdicts in the journal; or marks, or the path of a file of them; empty for none.
         buy_unmarked: With marks: True to buy as well what is neither stored nor marked.
         at_once: Most jobs under way at once; None if the accounts' open slots alone set the pace.
         on_failure: `continue` to buy what does not depend on a failed step; `stop` to buy nothing more.

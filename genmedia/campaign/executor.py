@@ -9,7 +9,7 @@ from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from genmedia.campaign.brief import OnFailure
-from genmedia.campaign.marks import UNMARKED_FEED, Selection
+from genmedia.campaign.marks import REJECTED, UNMARKED_FEED, UNWANTED_FEED, Selection
 from genmedia.concurrency import every
 from genmedia.errors import ContentRefusedError, Fault, GenmediaError, InputError, MissingOutputError, contained
 from genmedia.jobs.job import Account, Job
@@ -154,6 +154,7 @@ async def survey(
     feeders = {name for run in runs for name in run.feeds}
     found, outputs, faults = Survey([], {}, {}), dict[str, Outputs](), list[Fault]()
     wished: set[str] = set()
+    rejected: set[str] = set()
     for wave in waves(runs):
         asked: list[tuple[PlannedStep, Order]] = []
         for run in wave:
@@ -163,13 +164,15 @@ async def survey(
                 faults += error.faults
                 continue
             if fed.feeds:
-                _foresee_fed(fed, found, selection)
+                _foresee_fed(fed, found, selection, rejected)
             else:
                 order = order_for(fed, inputs_of(fed, {}), payers[run.operation.provider], take)
-                asked.append((fed, selection.choose(order, run.name if run.feeds else "")))
+                reword = run.operation.kind.reword
+                asked.append((fed, selection.choose(order, reword, run.name if run.feeds else "")))
         attempts = await journal.bought({order.key for _, order in asked})
         stored = await all_there(list(attempts.values()), journal, store)
         for run, order in asked:
+            rejected |= {run.name} if order.withheld == REJECTED else set()
             attempt = attempts.get(order.key)
             if attempt is None and not order.withheld and order.key not in wished:
                 wished.add(order.key)
@@ -179,7 +182,7 @@ async def survey(
             found.outlook[run.name] = Outlook.REUSED if order.key in wished else outlook_of(attempt, order.withheld)
             if there := stored.get(order.key):
                 found.stored[run.name] = order, there
-                if run.name in feeders:
+                if run.name in feeders - rejected:
                     outputs[run.name] = await outputs_of(run.name, there.assets, store)
     places = {run.name: place for place, run in enumerate(runs)}
     found.to_buy.sort(key=lambda run: places[run.name])
@@ -189,11 +192,11 @@ async def survey(
     return found
 
 
-def _foresee_fed(run: PlannedStep, found: Survey, selection: Selection) -> None:
-    """Tell what will become of a run whose inputs are still to be made."""
+def _foresee_fed(run: PlannedStep, found: Survey, selection: Selection, rejected: Collection[str]) -> None:
+    """Tell what will become of a run whose inputs are still to be made, or are rejected."""
     if lost := next((one for name in run.feeds if (one := found.outlook.get(name)) in LOST), None):
         found.outlook[run.name] = lost  # without its input it cannot be bought either
-    elif selection.may_buy(run.name):
+    elif run.feeds.isdisjoint(rejected) and selection.may_buy(run.name):
         found.to_buy.append(run)
     else:
         found.outlook[run.name] = Outlook.NOT_BOUGHT
@@ -253,9 +256,14 @@ def _named(source: PendingInput) -> ResolvedInput:
 
 @dataclass(frozen=True, kw_only=True)
 class RunResult(Result):
-    """Result of one planned run, with its outputs for the runs after it."""
+    """Result of one planned run, with its outputs for the runs after it.
+
+    Attributes:
+        rejected: True if it is marked reject: nothing is made from what there is of it.
+    """
 
     outputs: Outputs = field(default_factory=dict[str, ResolvedInput])
+    rejected: bool = False
 
 
 Perform = Callable[[PlannedStep, list[ResolvedInput]], Awaitable[RunResult]]
@@ -294,6 +302,8 @@ async def run_plan(
         }
         fed_by = {name: before[name] if name in before else await started[name] for name in run.feeds}
         async with nullcontext() if run.name in stored else slots:
+            if any(result.rejected for result in fed_by.values()):
+                return RunResult(**whose, status=Outcome.NOT_BOUGHT, error=UNWANTED_FEED)
             if any(result.left for result in fed_by.values()):
                 return RunResult(**whose, status=Outcome.NOT_BOUGHT, error=UNMARKED_FEED)
             if (failed and on_failure == "stop") or not all(result.done for result in fed_by.values()):

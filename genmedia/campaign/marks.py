@@ -1,28 +1,37 @@
-"""A person's marks on the assets in the gallery, read from what the gallery exports or copies, and the purchases that a run makes by them."""
+"""People's marks on assets, from the journal or from what a gallery exports or copies, and the purchases that a run makes by them."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError
 
 from genmedia.errors import Fault, InputError
 from genmedia.forms.names import bare_name
+from genmedia.forms.prompts import Prompt, prompt_of, seed_of, with_seed
 from genmedia.forms.validation import in_words
 from genmedia.journal import Attempt
 from genmedia.journal.order import Order
+from genmedia.journal.reviews import Review
 from genmedia.store.named_files import local_path
+
+IN_THE_JOURNAL = "journal"
+"""The marks of a run that goes by the verdicts in the journal; a file of that name is `./journal`."""
 
 UNMARKED = "neither stored nor marked retake (buy_unmarked buys it as well)"
 UNMARKED_FEED = "made from what is not bought"
+UNWANTED_FEED = "made from what is marked reject"
 REJECTED = "marked reject"
 SAME_AGAIN = (
     "{path} was made with the seed {seed}, which gives the same again: nothing is bought for it; give its mark another seed, in the gallery "
     'or in the file of marks, such as "seed": {other}'
 )
+
+UNUSABLE = "{path} is to be retaken with a prompt that cannot be used, and nothing is bought for it: {faults}"
 
 TOLD = 3
 """Most retakes for which the reason is given why they are not the run's."""
@@ -44,6 +53,7 @@ class MarkedAsset(_Written):
         submission_key: Key of the submission that gave it.
         output: Name of the output that it is of that submission.
         seed: Seed for the retake, if it is to be bought with another one than before; None for no other.
+        prompt: Prompt for the retake, if it is to be bought with another one than before; empty for no other.
     """
 
     mark: Literal["keep", "retake", "reject"]
@@ -52,6 +62,7 @@ class MarkedAsset(_Written):
     submission_key: _Digest
     output: str
     seed: int | None = None
+    prompt: Prompt | Literal[""] = ""
 
 
 class Marks(_Written):
@@ -70,11 +81,16 @@ class Marks(_Written):
     def retakes(self) -> dict[str, MarkedAsset]:
         """The submissions to buy again, by their keys: a submission is retaken when any of its outputs is marked so."""
         marked = [asset for asset in self.assets if asset.mark == "retake"]
-        return {asset.submission_key: asset for asset in sorted(marked, key=lambda asset: asset.seed is not None)}
+        told = sorted(marked, key=lambda asset: (asset.prompt != "", asset.seed is not None))
+        return {asset.submission_key: asset for asset in told}
 
     def rejects(self) -> set[str]:
         """The keys of the submissions that are rejected, and not to be retaken for another of their outputs."""
         return {asset.submission_key for asset in self.assets if asset.mark == "reject"} - self.retakes().keys()
+
+
+Reword = Callable[[Order, str], Order]
+"""Returns an order with another prompt; see `genmedia.providers.steps.StepKind.reword`."""
 
 
 @dataclass
@@ -94,21 +110,22 @@ class Selection:
     buy_unmarked: bool = False
     _payers: dict[str, None] = field(default_factory=dict[str, None], init=False)
     _found: set[str] = field(default_factory=set[str], init=False)
-    _same: dict[str, str] = field(default_factory=dict[str, str], init=False)
+    _unbought: dict[str, str] = field(default_factory=dict[str, str], init=False)
 
-    def choose(self, order: Order, fed_step: str = "") -> Order:
+    def choose(self, order: Order, reword: Reword, fed_step: str = "") -> Order:
         """Return the order that the run may make: for a retake the first further take, or the same take with another seed.
 
         If nothing may be bought for it, its `withheld` says why.
 
         Args:
             order: The run's order.
+            reword: Returns an order of its step's kind with another prompt.
             fed_step: Name of the step, if another one feeds it, else empty; see `may_buy`.
         """
         if self.marks is None:
             return order
         self._payers.setdefault(str(order.account))
-        chosen = self._retaken(order)
+        chosen = self._retaken(order, reword)
         if chosen is order and not self.may_buy(fed_step):
             chosen = replace(order, withheld=UNMARKED)
         return replace(chosen, withheld=REJECTED) if {chosen.key, _asked(chosen)} & self._rejects else chosen
@@ -136,7 +153,7 @@ class Selection:
         whys = [f"{self._retakes[key].path} {self._why(key)}" for key in strangers[:TOLD]]
         if len(strangers) > TOLD:
             whys.append(f"and {len(strangers) - TOLD} more")
-        return "; ".join([f"{whose}: {', '.join(whys)}" if whys else whose, *self._same.values()])
+        return "; ".join([f"{whose}: {', '.join(whys)}" if whys else whose, *self._unbought.values()])
 
     @cached_property
     def _retakes(self) -> dict[str, MarkedAsset]:
@@ -152,18 +169,26 @@ class Selection:
     def _last_take(self) -> int:
         return max((self.known[key].take for key in self._retakes if key in self.known), default=0)
 
-    def _retaken(self, asked: Order) -> Order:
+    def _retaken(self, asked: Order, reword: Reword) -> Order:
         """Return the first further order that is not marked retake; the same order if no take of it is marked so."""
         order, passed = asked, set[str]()
         while marked := self._marked_take(order, passed):
             mark, seed = self._retakes[marked.key], seed_of(marked.request)
             order = replace(marked, take=marked.take + marked.stride)
-            if seed is not None and mark.seed in (None, seed):
+            reworded = mark.prompt not in ("", prompt_of(marked.request))
+            if seed is not None and mark.seed in (None, seed) and not reworded:
                 other = (seed + 1 + int(marked.key[:4], 16)) % 2**31
-                self._same[marked.key] = SAME_AGAIN.format(path=mark.path, seed=seed, other=other)
-                return replace(order, withheld=self._same[marked.key])
-            if seed is not None:
-                order = replace(asked, request=_with_seed(asked.request, mark.seed))
+                self._unbought[marked.key] = SAME_AGAIN.format(path=mark.path, seed=seed, other=other)
+                return replace(order, withheld=self._unbought[marked.key])
+            if seed is not None and mark.seed not in (None, seed):
+                order = replace(order, request=with_seed(order.request, mark.seed), take=asked.take)
+            if reworded:
+                try:
+                    order = reword(order, mark.prompt)
+                except InputError as error:
+                    faults = "; ".join(map(str, error.faults))
+                    self._unbought[marked.key] = UNUSABLE.format(path=mark.path, faults=faults)
+                    return replace(order, withheld=self._unbought[marked.key])
         return order
 
     def _marked_take(self, order: Order, passed: set[str]) -> Order | None:
@@ -199,18 +224,6 @@ class Selection:
         return f"was made for {' · '.join(filter(None, self._origin(key)))}, and is not what this run asks for"
 
 
-def seed_of(request: Mapping[str, Any]) -> int | None:
-    """Seed with which a request gives the same again; None if it names none."""
-    return next(
-        (fields["seed"] for fields in (request, request.get("parameters", {})) if isinstance(fields.get("seed"), int)), None
-    )
-
-
-def _with_seed(request: Mapping[str, Any], seed: int | None) -> dict[str, Any]:
-    inside = "seed" not in request
-    return {**request, "parameters": {**request["parameters"], "seed": seed}} if inside else {**request, "seed": seed}
-
-
 def _asked(wish: Order | Attempt) -> str:
     """Text that identifies what is asked for, whichever account pays."""
     return json.dumps([wish.operation, wish.take, wish.request], sort_keys=True, allow_nan=False)
@@ -219,6 +232,24 @@ def _asked(wish: Order | Attempt) -> str:
 def _named(account: str) -> str:
     provider, _, name = account.split("|")
     return f"{provider}/{name}"
+
+
+def marks_of(reviews: Iterable[Review]) -> Marks:
+    """Return verdicts that count as marks."""
+    marked = [
+        MarkedAsset(
+            mark=one.opinion.verdict,
+            path=one.subject.path,
+            sha256=one.subject.sha256,
+            submission_key=one.subject.key,
+            output=one.subject.output,
+            seed=one.opinion.seed,
+            prompt=one.opinion.prompt,
+        )
+        for one in reviews
+        if one.opinion.verdict in ("keep", "retake", "reject")
+    ]
+    return Marks(marks=1, made=datetime.now(UTC), assets=tuple(marked))
 
 
 def read_marks(named: str) -> Marks:

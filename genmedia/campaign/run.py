@@ -26,7 +26,7 @@ from genmedia.campaign.executor import (
 )
 from genmedia.campaign.forecast import Pace, forecast
 from genmedia.campaign.host import Host
-from genmedia.campaign.marks import Selection, read_marks
+from genmedia.campaign.marks import IN_THE_JOURNAL, REJECTED, Selection, marks_of, read_marks
 from genmedia.campaign.parts import Part, parts_to_buy, steps_of
 from genmedia.campaign.plan import explain, named_files, plan_steps
 from genmedia.campaign.reasons import reason
@@ -311,8 +311,9 @@ class _Run:
         brief = self.brief
         if not brief.marks:
             return Selection(brief.name)
-        read = read_marks(brief.marks)
+        read = None if brief.marks.strip() == IN_THE_JOURNAL else read_marks(brief.marks)
         async with self.assets.get_journal() as journal:
+            read = read or marks_of(await journal.reviews.standing_in(brief.name))
             return Selection(brief.name, read, await journal.latest(read.retakes().keys() | read.rejects()), brief.buy_unmarked)
 
     async def _load_payers(self, steps: Sequence[AnyStep | Unreadable]) -> list[Fault]:
@@ -546,6 +547,7 @@ class _Run:
                 assets=assets,
                 error="" if is_stored else _why_missing(last, order.withheld),
                 outputs=await outputs_of(run.name, assets, self.store),
+                rejected=order.withheld == REJECTED,
             )
 
         return recalled
@@ -583,7 +585,7 @@ class _Run:
     def _wish(self, run: PlannedStep, inputs: Sequence[ResolvedInput]) -> Order:
         """Return the order of a run, as the marks change it."""
         order = order_for(run, inputs, self.payers[run.operation.provider].payer, self.brief.take)
-        return self.selection.choose(order, run.name if run.name in self._fed else "")
+        return self.selection.choose(order, run.operation.kind.reword, run.name if run.name in self._fed else "")
 
     def _order(self, run: PlannedStep, inputs: Sequence[ResolvedInput], wish: Order) -> Order:
         """Return the order of a run with the purpose, caps and patience of this run of the campaign."""
@@ -644,6 +646,7 @@ class _Run:
             assets=acquired.assets,
             error=acquired.refused or acquired.purchase.why_not,
             outputs=await outputs_of(run.name, acquired.assets, self.store, job),
+            rejected=order.withheld == REJECTED,
         )
 
     async def _delete(self, kind: StepKind[Any], client: Any, name: str, job_id: str) -> None:

@@ -420,6 +420,104 @@ def gallery(
     draw_gallery(where.find(), output, days, Console())
 
 
+Campaign = Annotated[str, Parameter(help="Only this campaign; all by default.", show_default=False)]
+
+
+@app.command
+def review(
+    campaign: Campaign = "",
+    /,
+    *,
+    port: Annotated[int, Parameter(help="Port to listen at; 0 takes any free one.")] = 0,
+    share: Annotated[
+        bool, Parameter(negative=(), help="Listen beyond this machine, and ask for a password.", show_default=False)
+    ] = False,
+    host: Annotated[
+        str, Parameter(help="With --share: the IPv4 address to listen at; all of this machine's by default.", show_default=False)
+    ] = "",
+    where: OneStore = ONE_STORE,
+) -> None:
+    """Serve the gallery, in which people keep, retake and reject; their verdicts stand in the journal at once. Until Ctrl-C.
+
+    Only who has the link gets in. With --share it is a password, from GENMEDIA_REVIEW_PASSWORD, else asked for on a terminal, else made up.
+    """
+    from genmedia.cli.review import serve_gallery  # noqa: PLC0415
+
+    serve_gallery(where.find(), campaign, port, share=share, host=host)
+
+
+Item = Annotated[
+    str,
+    Parameter(
+        name="ITEM",
+        required=True,
+        help="A path in the store, a file of it on this machine, or CAMPAIGN/STEP, which means the outputs of its last take.",
+    ),
+]
+Why = Annotated[str, Parameter(help="Why, for all who look at it.", show_default=False)]
+As = Annotated[str, Parameter(name="--as", help="Who says it; your login name by default.", show_default=False)]
+
+
+@app.command
+def keep(*items: Item, why: Why = "", as_: As = "", where: OneStore = ONE_STORE) -> None:
+    """Say of assets that they are to be kept; the verdict stands in the journal."""
+    _give(where, items, "keep", as_, why)
+
+
+@app.command
+def reject(*items: Item, why: Why, as_: As = "", where: OneStore = ONE_STORE) -> None:
+    """Say of assets that they are not to be used: nothing is made of them, nor are they bought again."""
+    _give(where, items, "reject", as_, why)
+
+
+@app.command
+def retake(
+    *items: Item,
+    why: Why,
+    prompt: Annotated[str, Parameter(help="Prompt of the new take; that of before by default.", show_default=False)] = "",
+    seed: Annotated[
+        int | None,
+        Parameter(help="Seed of the new take, where the request names one: the same gives the same.", show_default=False),
+    ] = None,
+    as_: As = "",
+    where: OneStore = ONE_STORE,
+) -> None:
+    """Say of assets that they are to be bought again: a run with `marks: journal` buys another take."""
+    _give(where, items, "retake", as_, why, prompt, seed)
+
+
+def _give(
+    where: OneStore,
+    items: tuple[str, ...],
+    verdict: Literal["keep", "retake", "reject"],
+    who: str,
+    why: str,
+    prompt: str = "",
+    seed: int | None = None,
+) -> None:
+    from genmedia.cli.reviewing import give_verdict, own_name  # noqa: PLC0415
+    from genmedia.journal.reviews import Opinion  # noqa: PLC0415
+
+    give_verdict(where.find(), items, Opinion(verdict, who or own_name(), why, prompt, seed), Console())
+
+
+@app.command
+def verdicts(
+    campaign: Campaign = "",
+    /,
+    *,
+    history: Annotated[
+        bool, Parameter(negative=(), help="All that was said, comments as well, not only what counts now.", show_default=False)
+    ] = False,
+    json: AsJson = False,
+    where: OneStore = ONE_STORE,
+) -> None:
+    """List the verdicts that count, with who gave them, when and why."""
+    from genmedia.cli.reviewing import show_verdicts  # noqa: PLC0415
+
+    show_verdicts(where.find(), campaign, history=history, as_json=json, console=Console())
+
+
 @app.command
 def manifest(
     *,

@@ -1,4 +1,4 @@
-"""Prompts that people write, brought into one form: texts that look the same make the same request."""
+"""Prompts that people write, brought into one form: texts that look the same make the same request; and how requests hold them."""
 
 import unicodedata
 from collections.abc import Mapping, Sequence
@@ -59,3 +59,40 @@ def _folded(value: Any) -> Any:
     if isinstance(value, Sequence):
         return [_folded(one) for one in cast("Sequence[Any]", value)]
     return value
+
+
+def prompt_of(request: Mapping[str, Any]) -> str | None:
+    """Return the prompt of a request: its field `prompt`, else the only text among its inputs; None where there is none, or are several."""
+    if isinstance(request.get("prompt"), str):
+        return request["prompt"]
+    texts = [one["text"] for one in _inputs_of(request) if isinstance(one.get("text"), str)]
+    return texts[0] if len(texts) == 1 else None
+
+
+def with_prompt(request: Mapping[str, Any], prompt: str) -> dict[str, Any]:
+    """Return a request, which has a prompt, with another one; see `prompt_of`."""
+    if isinstance(request.get("prompt"), str):
+        return {**request, "prompt": prompt}
+    return {**request, "inputs": [{**one, "text": prompt} if "text" in one else one for one in _inputs_of(request)]}
+
+
+def seed_of(request: Mapping[str, Any]) -> int | None:
+    """Return the seed with which a request gives the same again; None if it names none."""
+    return next(
+        (fields["seed"] for fields in (request, request.get("parameters", {})) if isinstance(fields.get("seed"), int)), None
+    )
+
+
+def with_seed(request: Mapping[str, Any], seed: int | None) -> dict[str, Any]:
+    """Return a request, which has a seed, with another one; see `seed_of`."""
+    inside = "seed" not in request
+    return {**request, "parameters": {**request["parameters"], "seed": seed}} if inside else {**request, "seed": seed}
+
+
+def _inputs_of(request: Mapping[str, Any]) -> list[dict[str, Any]]:
+    inputs = request.get("inputs")
+    return (
+        [cast("dict[str, Any]", one) for one in cast("list[Any]", inputs) if isinstance(one, dict)]
+        if isinstance(inputs, list)
+        else []
+    )

@@ -1,23 +1,22 @@
-"""The galleries of saved stores over HTTP: the page that opens from disk, kept up to date while it is open, and uploads.
+"""The galleries of saved stores over HTTP: the page that opens from disk, kept up to date while it is open, with verdicts and uploads.
 
 A browser gets what the page shows and nothing else of a store: pictures, videos, texts and models with a sidecar beside them, those
 sidecars, and thumbnails. No page and no script comes out of a store: all pages are made here.
 """
 
-import hmac
 import json
 import secrets
 from asyncio import Lock
-from base64 import b64decode
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, suppress
 from html import escape
 from pathlib import Path
-from time import monotonic, time
+from time import monotonic
 from typing import Any, Protocol
-from urllib.parse import parse_qs, quote
+from urllib.parse import quote
 from uuid import UUID
 
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from starlette.applications import Starlette
 from starlette.concurrency import iterate_in_threadpool
 from starlette.exceptions import HTTPException
@@ -25,7 +24,6 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import (
     FileResponse,
     HTMLResponse,
-    PlainTextResponse,
     RedirectResponse,
     Response,
     StreamingResponse,
@@ -33,19 +31,23 @@ from starlette.responses import (
 from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from genmedia.errors import GenmediaError, InputError, SettingsError
+from genmedia.errors import Fault, GenmediaError, InputError, SettingsError
+from genmedia.forms.validation import in_words
+from genmedia.gallery.access import AS_PAGE, HEADERS, Access, plain, within
 from genmedia.gallery.entries import Entry
 from genmedia.gallery.page import DATA, Seen, look_around, make_page, name_of
-from genmedia.gallery.pages import read_template, seal
 from genmedia.gallery.uploading import take_in
 from genmedia.gallery.viewer import VIEWER, make_model_page, make_viewer_page
 from genmedia.journal import Journal
 from genmedia.journal.database import is_made
+from genmedia.journal.reviews import Opinion, Review, Verdict
 from genmedia.media.facts import SUFFIXES
 from genmedia.provenance.reading import Contents, read_assets
 from genmedia.store import Place, Store
+from genmedia.store.sidecar import Sidecar
 
 LIVE = ".genmedia/live"
+REVIEWS = ".genmedia/reviews"
 UPLOADS = ".genmedia/uploads"
 
 LOOK_SECONDS = 2.0
@@ -54,21 +56,13 @@ LOOK_SECONDS = 2.0
 LOOK_SHARE = 10
 """Shortest time between two looks, as a multiple of the time that a look takes: a large or distant store is looked at less often."""
 
-SIGNED_IN_SECONDS = 30 * 24 * 3600
-FORM_BYTES = 4_096
+REVIEWS_BYTES = 4_000_000
+"""Longest list of verdicts and comments that is taken at once, in bytes."""
 
-_HEADERS = {
-    "x-content-type-options": "nosniff",
-    "referrer-policy": "no-referrer",
-    "cross-origin-resource-policy": "same-origin",
-    "cross-origin-opener-policy": "same-origin",
-    "cache-control": "no-store",
-}
 _AS_FILE = {"content-security-policy": "default-src 'none'; img-src 'self'; media-src 'self'; style-src 'unsafe-inline'; sandbox"}
 """Headers of a file from a provider, however it is opened: no script runs in it, and it has no origin."""
 
 _AS_FRAME = {"content-security-policy": "frame-ancestors 'self'; sandbox allow-scripts"}
-_AS_PAGE = {"content-security-policy": "frame-ancestors 'none'"}
 
 
 class Keeper(Protocol):
@@ -93,35 +87,55 @@ class Keeper(Protocol):
         ...
 
 
+class _Said(BaseModel):
+    """What a page says of one asset."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    path: str
+    verdict: Verdict | None = None
+    why: str = ""
+    prompt: str = ""
+    seed: int | None = None
+
+
+class _AllSaid(BaseModel):
+    """What a person says in a page."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    who: str
+    reviews: tuple[_Said, ...] = Field(min_length=1)
+
+
 class Galleries:
-    """A web application for people who have the password; mount it, and close it with `aclose`.
+    """A web application for people who have the secret; mount it, and close it with `aclose`.
 
     Args:
-        password: The password; it is given in a form once, which leaves a cookie, or in each request as HTTP Basic (`user:password`).
+        access: Who is let in.
         names: Gives the names of all saved stores.
         find: Gives one of them; raises a `SettingsError` if there is none.
         runs: Beginning of the address of a run's page, before its id; empty if runs have no page.
-        kept_as: Name under which other pages of this origin keep the password in a browser, as base64; empty if none does.
     """
 
     def __init__(
         self,
-        password: str,
+        access: Access,
         names: Callable[[], Awaitable[Sequence[str]]],
         find: Callable[[str], Awaitable[Keeper]],
         *,
         runs: str = "",
-        kept_as: str = "",
     ) -> None:
-        self._password = password
+        self._access = access
         self._names, self._find = names, find
-        self._runs, self._kept_as = runs, kept_as
+        self._runs = runs
         self._shown: dict[str, _Shown] = {}
         self._app: ASGIApp = Starlette(
             routes=[
                 Route("/", self._list, methods=["GET"]),
                 Route("/{store}/", self._page, methods=["GET"]),
                 Route(f"/{{store}}/{LIVE}", self._live, methods=["GET"]),
+                Route(f"/{{store}}/{REVIEWS}", self._review, methods=["POST"]),
                 Route(f"/{{store}}/{UPLOADS}", self._upload, methods=["POST"]),
                 Route("/{store}/{path:path}", self._file, methods=["GET"]),
             ],
@@ -135,9 +149,9 @@ class Galleries:
             request = Request(scope, receive)
             origin = request.headers.get("origin")
             if origin not in (None, f"{request.url.scheme}://{request.url.netloc}"):
-                app = _plain("This page is another's.", 403)
-            elif not self._is_known(request) or (request.method == "POST" and request.url.path.endswith("/")):
-                app = await self._sign_in(request)
+                app = plain("This page is another's.", 403)
+            else:
+                app = await self._access.admit(request) or app
         await app(scope, receive, send)
 
     async def aclose(self) -> None:
@@ -145,63 +159,15 @@ class Galleries:
         while self._shown:
             await self._shown.popitem()[1].aclose()
 
-    # Sign-in
-
-    def _is_known(self, request: Request) -> bool:
-        kind, _, told = request.headers.get("authorization", "").partition(" ")
-        if kind.lower() == "basic":
-            with suppress(ValueError):
-                return self._is_password(b64decode(told, validate=True).decode())
-            return False
-        ends, _, proof = request.cookies.get(_cookie(request), "").partition(".")
-        return hmac.compare_digest(self._proof(ends).encode(), proof.encode()) and float(ends) > time()
-
-    def _is_password(self, told: str) -> bool:
-        return hmac.compare_digest(told.encode(), self._password.encode())
-
-    def _proof(self, ends: str) -> str:
-        """Proof, for a time of expiry, that the password was known; it reveals nothing about the password."""
-        return hmac.new(self._password.encode(), f"gallery until {ends}".encode(), "sha256").hexdigest()
-
-    async def _sign_in(self, request: Request) -> Response:
-        """Ask for the password, if a page is requested; the right password leads back to that page."""
-        if request.method not in ("GET", "HEAD", "POST") or not request.url.path.endswith("/"):
-            return _plain("The password is missing.", 401)
-        if request.method != "POST":
-            return self._ask("It is the password of this server, which the command that started it has printed.", self._kept_as)
-        body = b""
-        async for piece in request.stream():
-            body += piece
-            if len(body) > FORM_BYTES:
-                return _plain("This is no password.", 413)
-        if not self._is_password("".join(parse_qs(body.decode(errors="replace")).get("password", []))):
-            return self._ask("This is not the password.", "")
-        ends = str(int(time()) + SIGNED_IN_SECONDS)
-        answer = RedirectResponse(_within(request), 303, _HEADERS)
-        answer.set_cookie(
-            _cookie(request),
-            f"{ends}.{self._proof(ends)}",
-            max_age=SIGNED_IN_SECONDS,
-            path=request.scope.get("root_path") or "/",
-            httponly=True,
-            samesite="strict",
-        )
-        return answer
-
-    def _ask(self, told: str, kept_as: str) -> Response:
-        page = seal(read_template("sign-in.html")).replace("%told%", escape(told)).replace("%kept%", escape(kept_as))
-        # A form on a page without referrers would come from the origin "null".
-        return HTMLResponse(page, 401, {**_HEADERS, **_AS_PAGE, "referrer-policy": "same-origin"})
-
     # Answers
 
     async def _list(self, request: Request) -> Response:
         names = await self._names()
         if len(names) == 1:
-            return RedirectResponse(f"{_within(request)}{quote(names[0], safe='')}/", 303, _HEADERS)
+            return RedirectResponse(f"{within(request)}{quote(names[0], safe='')}/", 303, HEADERS)
         links = "".join(f'<li><a href="{escape(quote(name, safe=""))}/">{escape(name)}</a></li>' for name in names)
         page = f'<!doctype html><html lang="en"><meta name="viewport" content="width=device-width"><title>Galleries</title><ul>{links}</ul>'
-        return HTMLResponse(page, headers={**_HEADERS, "content-security-policy": "default-src 'none'; frame-ancestors 'none'"})
+        return HTMLResponse(page, headers={**HEADERS, "content-security-policy": "default-src 'none'; frame-ancestors 'none'"})
 
     async def _page(self, request: Request) -> Response:
         name = request.path_params["store"]
@@ -212,34 +178,56 @@ class Galleries:
                 await shown.aclose()
             shown = await self._show(name, keeper)
         await shown.look(at_once=True)
-        return HTMLResponse(shown.page(self._runs)[1], headers={**_HEADERS, **_AS_PAGE})
+        return HTMLResponse(shown.page(self._runs)[1], headers={**HEADERS, **AS_PAGE})
 
     async def _live(self, request: Request) -> Response:
-        shown = await self._shown_now(request)
+        shown, asked = await self._shown_now(request), request.query_params
         await shown.look()
-        return _json(shown.since(request.query_params.get("since", "")))
+        heard = asked.get("heard", "")
+        news = await shown.reviews(int(heard) if heard.isdecimal() and len(heard) < 16 else 0)
+        return _json({**shown.since(asked.get("since", "")), **news})
+
+    async def _review(self, request: Request) -> Response:
+        """Write down what a person says. A page of elsewhere cannot send JSON without asking first, which nothing here answers."""
+        if request.headers.get("content-type", "").partition(";")[0].strip().lower() != "application/json":
+            return plain("This is no JSON.", 415)
+        body = b""
+        async for piece in request.stream():
+            body += piece
+            if len(body) > REVIEWS_BYTES:
+                return plain("This is too much at once.", 413)
+        shown = await self._shown_now(request)
+        try:
+            told = _AllSaid.model_validate_json(body)
+            await shown.review(told.who, told.reviews)
+        except ValidationError as error:
+            faults = "; ".join(f"{'.'.join(map(str, fault['loc']))} {in_words(fault)}" for fault in error.errors())
+            return plain(f"This cannot be said so: {faults}.", 422)
+        except InputError as error:
+            return plain("; ".join(map(str, error.faults)) + ".", 422)
+        return Response(status_code=204, headers=HEADERS)
 
     async def _upload(self, request: Request) -> Response:
         shown = await self._shown_now(request)
         try:
             path = await take_in(shown.store, request.query_params.get("name", ""), request.stream())
         except ClientDisconnect:
-            return _plain("The file did not arrive.", 400)
+            return plain("The file did not arrive.", 400)
         except InputError as error:
-            return _plain("; ".join(f"{fault}." for fault in error.faults), 422)
+            return plain("; ".join(f"{fault}." for fault in error.faults), 422)
         await shown.look(at_once=True)
         return _json({"path": path}, 201)
 
     async def _file(self, request: Request) -> Response:
         shown, path = await self._shown_now(request), request.path_params["path"]
         if path == DATA:
-            return Response(shown.page(self._runs)[0], headers=_HEADERS, media_type="text/javascript")
+            return Response(shown.page(self._runs)[0], headers=HEADERS, media_type="text/javascript")
         if path == VIEWER:
-            return HTMLResponse(make_viewer_page(), headers={**_HEADERS, **_AS_FRAME})
+            return HTMLResponse(make_viewer_page(), headers={**HEADERS, **_AS_FRAME})
         try:
             return await shown.file(request, path)
         except FileNotFoundError:
-            return _plain("There is no such file.", 404)
+            return plain("There is no such file.", 404)
 
     async def _shown_now(self, request: Request) -> "_Shown":
         """Return the store that is asked for; open it if this server has not shown it yet."""
@@ -270,13 +258,15 @@ class _Shown:
     def __init__(self, keeper: Keeper) -> None:
         self.keeper = keeper
         self._held = AsyncExitStack()
-        self._turn = Lock()
+        self._turn, self._opening = Lock(), Lock()
         self._next = 0.0
         self._contents: Contents | None = None
         self._seen = Seen([], [], {})
         self._name, self._version = secrets.token_hex(4), 0
         self._changed: dict[str, int] = {}
         self._assets: dict[str, Entry] = {}
+        self._sidecars: dict[str, Sidecar] = {}
+        self._journal: Journal | None = None
         self._thumbnails: set[str] = set()
         self._models: dict[str, str] = {}
         self._written: tuple[int, tuple[str, str]] = -1, ("", "")
@@ -309,6 +299,7 @@ class _Shown:
                 self._version += 1
                 self._changed |= {entry["path"]: self._version for entry in new}
                 self._assets = {entry["path"]: entry for entry in seen.assets if not entry.get("quarantined")}
+                self._sidecars = {one.path: one.sidecar for one in self._contents.assets}
                 self._thumbnails = {entry["thumbnail"] for entry in seen.assets if "thumbnail" in entry}
                 self._models = {entry["turns"]: path for path, entry in self._assets.items() if "turns" in entry}
             now = monotonic()
@@ -328,6 +319,40 @@ class _Shown:
                 for entry in entries:
                     if run := _as_id(runs.get((entry["submission_key"], entry["attempt"]), "")):
                         entry["run"] = run
+
+    async def reviews(self, heard: int) -> dict[str, Any]:
+        """Return what people have said since, and the number of the last review; or why that cannot be told; nothing where nothing is new.
+
+        Args:
+            heard: Number of the last review that is known; 0 for none.
+        """
+        try:
+            if self._journal is None and not is_made(self.keeper.journal_url):
+                return {}
+            said = await (await self._open_journal()).reviews.history(after=heard)
+        except GenmediaError as error:
+            return {"unheard": str(error)}
+        return {"reviews": [_as_said(one) for one in said], "heard": said[-1].id} if said else {}
+
+    async def review(self, who: str, said: Sequence[_Said]) -> None:
+        """Write into the journal what a person says of assets that the page shows.
+
+        Raises:
+            InputError: Everything that is wrong with it, or the page shows no such asset.
+            JournalError: The journal cannot be written.
+        """
+        strange = [Fault(one.path, "is no asset that is shown here") for one in said if one.path not in self._assets]
+        if strange:
+            raise InputError(strange)
+        given = [(Opinion(one.verdict, who, one.why, one.prompt, one.seed), one.path, self._sidecars[one.path]) for one in said]
+        await (await self._open_journal()).reviews.give(given)
+
+    async def _open_journal(self) -> Journal:
+        """Open the journal, which stays open as long as the store."""
+        async with self._opening:
+            if self._journal is None:
+                self._journal = await self._held.enter_async_context(self.keeper.get_journal())
+        return self._journal
 
     def page(self, runs: str) -> tuple[str, str]:
         """The script with the data and the page, as `make_page` gives them."""
@@ -372,10 +397,10 @@ class _Shown:
             return await self._send(request, path, "image/webp", {})
         if path in self._models:
             file = await self._own(self._models[path])
-            return StreamingResponse(_model_page(file), headers={**_HEADERS, **_AS_FRAME}, media_type="text/html")
+            return StreamingResponse(_model_page(file), headers={**HEADERS, **_AS_FRAME}, media_type="text/html")
         if path.endswith(".json") and path.removesuffix(".json") in self._assets:
             await self._own(path)
-            return Response(await self.store.files.read(path), headers={**_HEADERS, **_AS_FILE}, media_type="application/json")
+            return Response(await self.store.files.read(path), headers={**HEADERS, **_AS_FILE}, media_type="application/json")
         raise FileNotFoundError(path)
 
     async def _send(self, request: Request, path: str, kind: str, told: dict[str, str]) -> Response:
@@ -383,7 +408,7 @@ class _Shown:
         file = await self._own(path)
         found = file.stat()
         tag = f'"{found.st_mtime_ns:x}-{found.st_size:x}"'
-        headers = {**_HEADERS, **_AS_FILE, **told, "etag": tag, "cache-control": "private, no-cache"}
+        headers = {**HEADERS, **_AS_FILE, **told, "etag": tag, "cache-control": "private, no-cache"}
         if request.headers.get("if-none-match") == tag:
             return Response(status_code=304, headers=headers)
         return FileResponse(file, headers=headers, media_type=kind, stat_result=found)
@@ -394,6 +419,19 @@ class _Shown:
         if folder and not file.resolve().is_relative_to(folder.resolve()):
             raise FileNotFoundError(path)
         return file
+
+
+def _as_said(review: Review) -> dict[str, Any]:
+    """What a page is told of a review."""
+    subject, opinion = review.subject, review.opinion
+    told = {"verdict": opinion.verdict, "why": opinion.why, "prompt": opinion.prompt, "seed": opinion.seed}
+    return {
+        "id": review.id,
+        "about": [subject.key, subject.attempt, subject.output, subject.number],
+        "who": opinion.who,
+        "at": review.at.isoformat(timespec="milliseconds"),
+        **{name: value for name, value in told.items() if value not in (None, "")},
+    }
 
 
 def _model_page(file: Path) -> AsyncIterator[str]:
@@ -411,28 +449,14 @@ def _as_id(run: str) -> str:
     return ""
 
 
-def _cookie(request: Request) -> str:
-    """Name of the cookie, with the port in it: browsers share cookies among all ports of a machine."""
-    return f"gallery-{request.url.port or 80}"
-
-
-def _within(request: Request) -> str:
-    """Path of the request, as an address that cannot lead to another host."""
-    return quote("/" + request.url.path.lstrip("/"))
-
-
-def _plain(told: str, status: int) -> Response:
-    return PlainTextResponse(told, status, _HEADERS)
-
-
 def _json(told: Any, status: int = 200) -> Response:
-    return Response(json.dumps(told, allow_nan=False), status, _HEADERS, "application/json")
+    return Response(json.dumps(told, allow_nan=False), status, HEADERS, "application/json")
 
 
 async def _refused(_: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
-    return _plain(f"{error.detail}.", error.status_code)
+    return plain(f"{error.detail}.", error.status_code)
 
 
 async def _failed(_: Request, error: Exception) -> Response:
-    return _plain(str(error), 404 if isinstance(error, SettingsError) else 502)
+    return plain(str(error), 404 if isinstance(error, SettingsError) else 502)

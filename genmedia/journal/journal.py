@@ -18,7 +18,7 @@ from genmedia.journal.records import (
     are_there,
 )
 from genmedia.journal.rows import as_row, insert_past, note_uses, paths_among
-from genmedia.journal.tables import LIVE, assets, attempts, submissions
+from genmedia.journal.tables import LIVE, assets, attempts, submissions, verdicts
 from genmedia.journal.transitions import Transitions
 
 
@@ -60,9 +60,14 @@ class Journal(Transitions):
     @retry_while_unreachable
     async def _forget(self, attempt: Attempt, asset: StoredAsset, left: StoredAsset, *, words: bool) -> None:
         async with self._database.transaction() as connection:
-            mine = assets.c.attempt == attempt.id, assets.c.path == asset.path
-            await connection.execute(assets.update().where(*mine).values(as_row(left)))
+            known = assets.c.attempt == attempt.id, assets.c.path == asset.path
+            await connection.execute(assets.update().where(*known).values(as_row(left)))
+            said = verdicts.update().where(verdicts.c.key == attempt.key)
+            mine = verdicts.c.attempt == attempt.number, verdicts.c.output == asset.output, verdicts.c.number == asset.number
+            unsaid = {"why": "", "prompt": ""}
+            await connection.execute(said.where(*mine).values(**unsaid, path=left.path))
             if words:
+                await connection.execute(said.values(**unsaid))
                 await connection.execute(submissions.update().where(submissions.c.key == attempt.key).values(request="{}"))
                 for one in await connection.execute(
                     sa.select(attempts.c.id, attempts.c.origin).where(attempts.c.key == attempt.key)

@@ -24,6 +24,7 @@ from genmedia.journal.records import (
     StoredAsset,
     Waiter,
 )
+from genmedia.journal.reviews import Reviews
 from genmedia.journal.rows import as_asset, has_content, in_parts, read_attempts, read_live_attempt
 from genmedia.journal.spending import Money, written
 from genmedia.journal.tables import LIVE, OPEN, assets, attempts, submissions, uses, waiters
@@ -84,6 +85,7 @@ class Reading:
     def __init__(self, url: str) -> None:
         self._database = Database(url)
         self.money = Money(self._database)
+        self.reviews = Reviews(self._database)
         self.running_times = RunningTimes(self._database)
         file = self._database.file
         self._owners = Locks(file.parent / "owners") if file else Leases(self._database)

@@ -136,6 +136,30 @@ waiters = sa.Table(
     sa.Column("since", sa.String, nullable=False),
 )
 
+verdicts = sa.Table(
+    "verdicts",
+    tables,
+    sa.Column("id", sa.Integer, primary_key=True),
+    # The output that it is about: its submission, attempt, name and number; and the file that was looked at, where it was then. A store may
+    # tell of purchases that this journal does not know.
+    sa.Column("key", sa.String(64), nullable=False, index=True),
+    sa.Column("attempt", sa.Integer, nullable=False),
+    sa.Column("output", sa.String, nullable=False),
+    sa.Column("number", sa.Integer, nullable=False),
+    sa.Column("sha256", sa.String(64), nullable=False),
+    sa.Column("path", sa.String, nullable=False),
+    sa.Column("campaign", sa.String, nullable=False, index=True),
+    sa.Column("step", sa.String, nullable=False),
+    # Null for a comment.
+    sa.Column("verdict", sa.String(16)),
+    sa.Column("who", sa.String, nullable=False),
+    sa.Column("at", sa.String, nullable=False),
+    sa.Column("why", sa.Text, nullable=False),
+    # Prompt and seed of a retake; empty and null for those that there were.
+    sa.Column("prompt", sa.Text, nullable=False),
+    sa.Column("seed", sa.BigInteger),
+)
+
 owners = sa.Table(
     "owners",
     tables,

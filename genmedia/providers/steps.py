@@ -6,11 +6,12 @@ Each provider's own kinds are in its `steps.py`; no code outside of it asks whic
 from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import AsyncExitStack
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, ClassVar, Generic, TypeVar
 
 from genmedia.concurrency import every
 from genmedia.errors import Fault, NotFoundError
+from genmedia.forms.prompts import with_prompt
 from genmedia.jobs.job import Account
 from genmedia.journal.order import Order
 from genmedia.providers.handoff import sent_as
@@ -156,6 +157,14 @@ class StepKind(ABC, Generic[F]):
     @abstractmethod
     def order(self, operation: Operation, inputs: Sequence[ResolvedInput], account: Account, take: int) -> Order:
         """Return the order for a purchase, as the journal knows it: texts as they are, files by hash and preparation."""
+
+    def reword(self, order: Order, prompt: str) -> Order:
+        """Return an order, whose request has a prompt, with another one.
+
+        Raises:
+            InputError: The provider does not take this prompt.
+        """
+        return replace(order, request=with_prompt(order.request, prompt))
 
     @abstractmethod
     async def deliver(

@@ -13,11 +13,15 @@ from genmedia.forms.names import placed
 from genmedia.jobs.job import Account
 from genmedia.journal import Journal, Purpose
 from genmedia.journal.order import Order
+from genmedia.providers.genova.steps import KINDS
 from genmedia.store import Place
 
 CUP = Order(Account("genova", "https://genova.example"), "image nano_banana2", {"prompt": "a cup"}, 1, "credits", stride=20)
 JUG = replace(CUP, request={"prompt": "a jug"})
 SEEDED = Order(Account("algovera", "https://algovera.example"), "txt2img stable", {"prompt": "a cup", "seed": 7}, 1, "credits")
+
+
+reword = KINDS[0].reword
 
 
 def marked(mark: str = "keep", key: str = "a", **changes: Any) -> dict[str, Any]:
@@ -120,18 +124,18 @@ async def test_a_run_by_marks_may_buy_what_is_marked_retake_and_nothing_else(tmp
     fresh, kept = replace(CUP, request={"prompt": "new"}), replace(CUP, request={"prompt": "kept"})
     selection = await selected(ledger, tmp_path, (CUP, "retake"), (JUG, "reject"), (kept, "keep"))
 
-    chosen = [selection.choose(order) for order in (CUP, JUG, kept, fresh)]
+    chosen = [selection.choose(order, reword) for order in (CUP, JUG, kept, fresh)]
 
     assert [(one.take, one.withheld) for one in chosen] == [(21, ""), (1, REJECTED), (1, UNMARKED), (1, UNMARKED)]
     assert selection.tell() == "1 retake, 1 of it known here"
-    assert Selection().choose(fresh) == fresh, "without marks everything may be bought"
+    assert Selection().choose(fresh, reword) == fresh, "without marks everything may be bought"
 
 
 async def test_a_run_that_is_told_to_buys_the_unmarked_as_well_but_never_the_rejected(tmp_path: Path, ledger: Journal) -> None:
     elsewhere = replace(JUG, account=Account("genova", "https://genova.example", "demo"))
     selection = await selected(ledger, tmp_path, (CUP, "reject"), (elsewhere, "reject"), buy_unmarked=True)
 
-    chosen = [selection.choose(order) for order in (replace(CUP, request={"prompt": "new"}), CUP, JUG)]
+    chosen = [selection.choose(order, reword) for order in (replace(CUP, request={"prompt": "new"}), CUP, JUG)]
 
     assert [one.withheld for one in chosen] == ["", REJECTED, REJECTED]
 
@@ -139,7 +143,7 @@ async def test_a_run_that_is_told_to_buys_the_unmarked_as_well_but_never_the_rej
 async def test_a_mark_of_a_further_take_is_met_though_the_first_is_not_marked_any_more(tmp_path: Path, ledger: Journal) -> None:
     second = replace(CUP, take=21)
 
-    chosen = (await selected(ledger, tmp_path, (CUP, "reject"), (second, "retake"))).choose(CUP)
+    chosen = (await selected(ledger, tmp_path, (CUP, "reject"), (second, "retake"))).choose(CUP, reword)
 
     assert (chosen.take, chosen.withheld) == (41, "")
 
@@ -162,7 +166,7 @@ async def test_retakes_that_are_not_the_runs_are_told_with_the_reason(tmp_path: 
     winter = replace(JUG, purpose=Purpose("winter", "01-a-jug"))
     selection = await selected(ledger, tmp_path, (elsewhere, "retake"), (winter, "retake"), ("b", "retake"))
 
-    assert selection.choose(CUP).withheld == UNMARKED
+    assert selection.choose(CUP, reword).withheld == UNMARKED
     assert selection.tell() == (
         "3 retakes, 0 of them known here: a cup.png was bought by genova/demo, and this run pays with genova/default, "
         "a jug.png was made for winter · 01-a-jug, and is not what this run asks for, "
@@ -176,7 +180,7 @@ async def test_a_retake_with_a_fixed_seed_is_bought_with_another_and_else_told_t
     model = replace(SEEDED, operation="template x", request={"prompt": "a chair", "parameters": {"seed": 3, "quality": "high"}})
     selection = await selected(ledger, tmp_path, (SEEDED, "retake"), (model, {"mark": "retake", "seed": 9}))
 
-    withheld, other = selection.choose(SEEDED), selection.choose(model)
+    withheld, other = selection.choose(SEEDED, reword), selection.choose(model, reword)
 
     assert "a cup.png was made with the seed 7, which gives the same again: nothing is bought for it" in withheld.withheld
     assert '"seed": ' in withheld.withheld
@@ -188,7 +192,7 @@ async def test_marks_that_give_each_other_their_seeds_come_to_an_end(tmp_path: P
     other = replace(SEEDED, request={"prompt": "a cup", "seed": 8})
     marks = [(SEEDED, {"mark": "retake", "seed": 8}), (other, {"mark": "retake", "seed": 7})]
 
-    assert (await selected(ledger, tmp_path, *marks)).choose(SEEDED) == SEEDED
+    assert (await selected(ledger, tmp_path, *marks)).choose(SEEDED, reword) == SEEDED
 
 
 async def test_a_marked_step_is_bought_though_what_feeds_it_is_another_take_now(tmp_path: Path, ledger: Journal) -> None:
@@ -196,5 +200,5 @@ async def test_a_marked_step_is_bought_though_what_feeds_it_is_another_take_now(
     selection = await selected(ledger, tmp_path, (first, "retake"))
     anew = replace(CUP, request={"prompt": "another input"})
 
-    assert (selection.choose(anew, "light").withheld, selection.choose(anew, "film").withheld) == ("", UNMARKED)
+    assert (selection.choose(anew, reword, "light").withheld, selection.choose(anew, reword, "film").withheld) == ("", UNMARKED)
     assert selection.tell() == "1 retake, 1 of it known here"

@@ -11,7 +11,7 @@ from pydantic import TypeAdapter, ValidationError
 from genmedia.campaign.steps import Campaign
 from genmedia.errors import InputError
 from genmedia.forms.names import Labels, Name, slug
-from genmedia.forms.prompts import clean, look_alike
+from genmedia.forms.prompts import clean, look_alike, prompt_of, with_prompt
 from genmedia.forms.validation import Reading
 from genmedia.jobs.job import Account
 from genmedia.providers.algovera.client import AlgoveraClient
@@ -228,3 +228,24 @@ async def test_shots_of_the_same_words_are_told_apart_by_what_else_they_are(form
 
     assert one.name != other.name
     assert {one.name[:6], other.name[:6]} == {"a-cup-"}
+
+
+@pytest.mark.parametrize(
+    ("request_", "prompt"),
+    [
+        ({"prompt": "a cup", "seed": 7}, "a cup"),
+        ({"inputs": [{"id": "image", "file": {"sha256": "ab"}}, {"id": "words", "text": "a cup"}]}, "a cup"),
+        ({"prompt": {"of": "another kind"}, "inputs": [{"text": "a cup"}]}, "a cup"),
+        ({"inputs": [{"text": "a cup"}, {"text": "a jug"}]}, None),
+        ({"inputs": "none"}, None),
+        ({}, None),
+    ],
+)
+def test_the_prompt_of_a_request_is_its_own_or_the_only_text_among_its_inputs(
+    request_: dict[str, Any], prompt: str | None
+) -> None:
+    assert prompt_of(request_) == prompt
+    if prompt:
+        changed = with_prompt(request_, "a bowl")
+        assert prompt_of(changed) == "a bowl"
+        assert with_prompt(changed, prompt) == request_

@@ -16,7 +16,9 @@ from starlette.applications import Starlette
 from starlette.routing import Mount
 
 from genmedia.errors import SettingsError
+from genmedia.gallery import access as sign_in
 from genmedia.gallery import serving, uploading
+from genmedia.gallery.access import Access
 from genmedia.gallery.address import SERVED_AT, gallery_address
 from genmedia.gallery.forget import find_traces, forget
 from genmedia.gallery.page import look_around
@@ -51,7 +53,9 @@ class Kept:
 
 
 @asynccontextmanager
-async def served(place: Place | Path, *, signed_in: bool = True) -> AsyncGenerator[httpx.AsyncClient]:
+async def served(
+    place: Place | Path, *, signed_in: bool = True, access: Access | None = None
+) -> AsyncGenerator[httpx.AsyncClient]:
     """A browser's requests to a server that shows one store, named `default`."""
 
     async def names() -> list[str]:
@@ -62,7 +66,7 @@ async def served(place: Place | Path, *, signed_in: bool = True) -> AsyncGenerat
             raise SettingsError(f"no store is saved as {name!r}")
         return Kept(place if isinstance(place, Place) else Place(str(place)))
 
-    galleries = Galleries(KEY, names, find, runs="/runs/", kept_as="elsewhere")
+    galleries = Galleries(access or Access(KEY, kept_as="elsewhere"), names, find, runs="/runs/")
     app = Starlette(routes=[Mount("/gallery", galleries)])
     async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url=f"{ORIGIN}/gallery/") as client:
         if signed_in:
@@ -166,7 +170,7 @@ async def test_the_password_is_given_once_and_what_the_browser_keeps_does_not_te
         for forged in (f"{int(ends) + 1}.{proof}", f"{ends}.", f"{ends}.{proof[:-1]}é", "", "."):
             asked = await client.get("default/tea/cup/a.png", headers={b"cookie": f"{name}={forged}".encode()})
             assert asked.status_code == 401, forged
-        monkeypatch.setattr(serving, "time", lambda: float(ends) + 1)
+        monkeypatch.setattr(sign_in, "time", lambda: float(ends) + 1)
         assert (await client.get("default/", headers={"cookie": f"{name}={ends}.{proof}"})).status_code == 401
 
 
@@ -403,3 +407,147 @@ async def test_a_private_bucket_is_shown_through_this_server_alone(buckets: Buck
         everything = (await client.get("default/")).text + (await client.get("default/.genmedia/gallery-data.js")).text
     assert place.secret not in everything
     assert place.endpoint not in everything
+
+
+async def say(client: httpx.AsyncClient, *reviews: dict[str, Any], who: str = "Ann", **headers: str) -> httpx.Response:
+    """What a person says in the page."""
+    told = {"content-type": "application/json", "origin": ORIGIN, **headers}
+    return await client.post("default/.genmedia/reviews", content=json.dumps({"who": who, "reviews": reviews}), headers=told)
+
+
+async def test_a_verdict_stands_in_the_journal_at_once_and_everybody_who_looks_hears_of_it_once(tmp_path: Path) -> None:
+    write_asset(tmp_path, "tea/cup/a.png", picture("red"), request={"prompt": "a cup"})
+    async with served(tmp_path) as client:
+        version = (await shown(client))["live"]["version"]
+
+        async def hear(heard: object) -> dict[str, Any]:
+            told = (await client.get("default/.genmedia/live", params={"since": version, "heard": str(heard)})).json()
+            return {name: value for name, value in told.items() if name != "version"}
+
+        assert await hear(0) == {}
+        assert not (tmp_path / ".genmedia/journal.db").exists(), "who only looks makes no journal"
+
+        assert (await say(client, {"path": "tea/cup/a.png", "verdict": "keep"})).status_code == 204
+        words = {"why": "<b>no</b> handle", "prompt": "a jug"}
+        assert (await say(client, {"path": "tea/cup/a.png", "verdict": "retake", **words}, who="Ben")).status_code == 204
+        async with Journal.lease(Kept(Place(str(tmp_path))).journal_url) as journal:
+            (review,) = await journal.reviews.standing_in("tea")
+        assert (review.opinion.verdict, review.opinion.who, review.opinion.prompt) == ("retake", "Ben", "a jug")
+
+        told = await hear(0)
+        assert [(one["who"], one["verdict"], one.get("why")) for one in told["reviews"]] == [
+            ("Ann", "keep", None),
+            ("Ben", "retake", "<b>no</b> handle"),
+        ]
+        assert [one["who"] for one in (await hear(told["reviews"][0]["id"]))["reviews"]] == ["Ben"]
+        assert await hear(told["heard"]) == {}
+        assert len((await hear("no number"))["reviews"]) == 2
+
+
+@pytest.mark.parametrize(
+    ("review", "told"),
+    [
+        ({"path": "tea/cup/a.png"}, "tea/cup/a.png: there is neither a verdict nor a comment."),
+        ({"path": "tea/cup/a.png", "verdict": "maybe"}, "This cannot be said so: reviews.1.verdict "),
+        ({"path": "tea/cup/a.png", "verdict": "keep", "prompt": "a jug"}, "tea/cup/a.png: a prompt is for a retake."),
+        ({"path": "tea/cup/a.png", "verdict": "keep", "at": "now"}, "This cannot be said so: reviews.1.at "),
+        ({"path": "../a.png", "verdict": "keep"}, "../a.png: is no asset that is shown here."),
+        ({"path": "quarantine/a", "verdict": "keep"}, "quarantine/a: is no asset that is shown here."),
+        (
+            {"path": "uploads/mine.png", "verdict": "keep"},
+            "uploads/mine.png: nobody decides on what a person put into the store.",
+        ),
+    ],
+)
+async def test_what_cannot_be_said_is_refused_with_the_reason_and_nothing_is_written(
+    tmp_path: Path, review: dict[str, Any], told: str
+) -> None:
+    write_asset(tmp_path, "tea/cup/a.png", picture("red"), request={"prompt": "a cup"})
+    async with served(tmp_path) as client:
+        await put_up(client, "mine.png", picture("blue"))
+        answer = await say(client, {"path": "tea/cup/a.png", "verdict": "keep"}, review)
+        assert (answer.status_code, answer.text[: len(told)]) == (422, told)
+    async with Journal.lease(Kept(Place(str(tmp_path))).journal_url) as journal:
+        assert await journal.reviews.history() == []
+
+
+async def test_only_the_page_itself_says_something(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write_asset(tmp_path, "tea/cup/a.png", picture("red"))
+    good = {"path": "tea/cup/a.png", "verdict": "keep"}
+    async with served(tmp_path, signed_in=False) as stranger:
+        assert (await say(stranger, good)).status_code == 401
+    async with served(tmp_path) as client:
+        for origin in ("http://evil.example", "null", "http://127.0.0.1:9999"):
+            assert (await say(client, good, origin=origin)).status_code == 403
+        for kind in ("text/plain", "application/x-www-form-urlencoded", ""):  # what a form of another page can send
+            assert (await say(client, good, **{"content-type": kind})).status_code == 415
+        monkeypatch.setattr(serving, "REVIEWS_BYTES", 100)
+        assert (await say(client, {**good, "why": "x" * 100})).status_code == 413
+        assert (await client.get("default/.genmedia/reviews")).status_code in (404, 405)
+    assert not (tmp_path / ".genmedia/journal.db").exists()
+
+
+async def test_a_journal_that_cannot_be_read_hides_no_asset_and_is_told(tmp_path: Path) -> None:
+    write_asset(tmp_path, "tea/cup/a.png", picture("red"))
+    (tmp_path / ".genmedia").mkdir()
+    (tmp_path / ".genmedia/journal.db").write_text("this is no database, and it is longer than a header of one would be")
+    async with served(tmp_path) as client:
+        assert len((await shown(client))["assets"]) == 1
+        told = (await client.get("default/.genmedia/live")).json()
+        assert [one["path"] for one in told["assets"]] == ["tea/cup/a.png"]
+        assert "the journal" in told["unheard"]
+        assert (await say(client, {"path": "tea/cup/a.png", "verdict": "keep"})).status_code == 502
+
+
+async def test_a_link_with_the_token_lets_in_and_leaves_nothing_of_it_in_the_address(tmp_path: Path) -> None:
+    write_asset(tmp_path, "tea/cup/a.png", picture("red"))
+    async with served(tmp_path, signed_in=False, access=Access("the-token", by_link=True)) as client:
+        for path in ("default/", "default/tea/cup/a.png", "default/.genmedia/live", "nobody/", ""):
+            assert (await client.get(path)).status_code == 403
+        for wrong in ("", "the-token ", "the-toke", "guessed"):
+            assert (await client.get("default/", params={"token": wrong})).status_code in (403, 429)
+        assert not client.cookies
+        assert (await say(client, {"path": "tea/cup/a.png", "verdict": "keep"})).status_code in (403, 429)
+
+    async with served(tmp_path, signed_in=False, access=Access("the-token", by_link=True)) as client:
+        entered = await client.get("default/", params={"token": "the-token"})
+        assert {"HttpOnly", "SameSite=strict"} <= set(entered.headers["set-cookie"].split("; "))
+        assert "the-token" not in entered.text + str(entered.headers)
+        assert entered.headers["referrer-policy"] == "no-referrer"
+        assert "location.origin + location.pathname" in entered.text
+        assert (await client.get("default/tea/cup/a.png")).status_code == 200
+        assert (await client.post("default/", data={"password": "the-token"}, headers={"origin": ORIGIN})).status_code == 405
+        (name,) = client.cookies
+        kept = client.cookies[name]
+
+    async with served(tmp_path, signed_in=False, access=Access("the-token", by_link=True)) as client:
+        client.cookies.set(name, kept)
+        assert (await client.get("default/")).status_code == 403, "the next start of the server knows no cookie of this one"
+
+
+async def test_whoever_tries_passwords_waits_longer_each_time_and_others_do_not(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = 1_000.0
+    monkeypatch.setattr(sign_in, "monotonic", lambda: now)
+    access = Access(KEY)
+    own = {"authorization": f"Basic {b64encode(KEY.encode()).decode()}"}
+    async with served(tmp_path, signed_in=False, access=access) as client:
+
+        async def guess(password: str = "guessed") -> httpx.Response:
+            return await client.post("default/", data={"password": password}, headers={"origin": ORIGIN})
+
+        assert [(await guess()).status_code for _ in range(4)] == [401] * 4
+        for pause in (1, 2, 4, 8, 16, 32, 60, 60):
+            answer = await guess(KEY)
+            assert (answer.status_code, answer.headers["retry-after"]) == (429, str(pause)), "the right one does not help either"
+            assert (await client.get("default/", headers=own)).status_code == 429
+            now += pause
+            assert (await guess()).status_code == 401
+        other = httpx.ASGITransport(client._transport.app, client=("192.0.2.7", 9))  # type: ignore[attr-defined]
+        async with httpx.AsyncClient(transport=other, base_url=client.base_url) as elsewhere:
+            assert (await elsewhere.get("default/", headers=own)).status_code == 200
+        now += 60
+        assert (await guess(KEY)).status_code == 303
+        assert (await guess()).status_code == 401
+        assert (await client.get("default/")).status_code == 200, "who was let in is not kept out"

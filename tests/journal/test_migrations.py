@@ -11,7 +11,9 @@ from typing import Any
 
 import pytest
 import sqlalchemy as sa
+from alembic import command
 from alembic.autogenerate import compare_metadata
+from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy.ext.asyncio import create_async_engine
@@ -152,6 +154,26 @@ async def test_a_journal_of_before_gets_the_tables_of_a_new_one_when_it_is_opene
     await opened(new)
 
     assert await inspect(old_url, schema) == await inspect(new, schema)
+
+
+async def test_a_journal_of_the_step_before_is_brought_up_and_keeps_its_rows(url: str) -> None:
+    def make(connection: sa.Connection) -> None:
+        assert migrations.__file__ is not None
+        config = Config()
+        config.set_main_option("script_location", str(Path(migrations.__file__).parent))
+        config.attributes["connection"] = connection
+        command.upgrade(config, "0006")
+        connection.execute(sa.text("INSERT INTO caps (account, scope, amount) VALUES (:account, 'day', 50)"), {"account": STUDIO})
+
+    if url.startswith("sqlite"):
+        Path(str(sa.make_url(url).database)).parent.mkdir()
+    await asyncio.to_thread(asyncio.run, inspect(url, make))
+    assert "verdicts" not in await inspect(url, schema)
+
+    async with Journal.lease(url) as journal:
+        assert await journal.reviews.history() == []
+        assert await journal.money.caps() == {STUDIO: {Scope.DAY: 50}}
+    assert await inspect(url, differences) == []
 
 
 @pytest.mark.parametrize(("number", "told"), [("0004", "0004"), (None, "0000")])

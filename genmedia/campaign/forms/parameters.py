@@ -78,9 +78,10 @@ Marks = Annotated[
     str,
     field(
         "Marks from the gallery",
-        "What Copy below Your marks in the gallery gives, or the path of a file that it exported: what is marked retake is bought as the "
-        "next take, and nothing else. Empty for none.",
-        example="marks.json",
+        "`journal` for the verdicts that people gave in a served gallery or on the command line; or what Copy below Your marks in the "
+        "gallery gives, or the path of a file that it exported. What is marked retake is bought as the next take, and nothing else. Empty "
+        "for none.",
+        example="journal",
     ),
 ]
 Unmarked = Annotated[

@@ -63,7 +63,7 @@ const factsOf = (asset) => {
     make("p", { className: "soft" }, asset.campaign),
     ...(asset.uses ?? []).map(({ campaign, step }) => make("p", { className: "soft" }, `also used by ${campaign} · ${step}`)),
     make("p", { className: "links" }, ...links.filter(Boolean)),
-    isUpload(asset) ? null : markButtons(asset),
+    ...(!isDecided(asset) ? [] : [markButtons(asset, ...promptField(asset)), ...talkOf(asset)]),
     ...(isUpload(asset) ? [make("p", { className: "soft", textContent: "A person put it into the store, to be used as an input." })] : []),
     ...(asset.warnings ?? []).map((warning) => make("p", { className: "warning", textContent: warning })),
     ...part("Made by", isUpload(asset) ? [] : [

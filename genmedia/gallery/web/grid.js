@@ -156,16 +156,22 @@ const makeTile = (asset) => {
   return tile;
 };
 
+// Who else has decided, and how much was said.
+const othersOn = (asset) => {
+  const [who, comments] = [markOf(asset) && decidedBy(asset), commentsOn(asset)];
+  return [who && who !== person ? who : null, comments ? count(comments, "comment") : null].filter(Boolean);
+};
+
 const dressTile = (tile, place, index) => {
   const { asset } = place;
   const [mark, status] = [markOf(asset), statusOf(asset)];
-  const told = [titleOf(asset), typeOf(asset), takeOf(asset), status === "stored" ? null : status, mark ? `marked ${mark}` : null];
+  const told = [titleOf(asset), typeOf(asset), takeOf(asset), status === "stored" ? null : status, mark ? `marked ${mark}` : null, ...othersOn(asset)];
   tile.style.cssText = `transform: translate(${place.left}px, ${place.top}px); width: ${place.width}px; height: ${place.height + CAPTION}px`;
   tile.dataset.mark = mark ?? "";
   tile.dataset.status = status;
   tile.setAttribute("aria-posinset", index + 1);
   tile.setAttribute("aria-setsize", shown.length);
-  const sign = [status === "stored" ? "" : "⚠", mark ? `${MARKS[mark]} ${mark}` : ""].filter(Boolean).join(" ");
+  const sign = [status === "stored" ? "" : "⚠", [mark ? `${MARKS[mark]} ${mark}` : "", ...othersOn(asset)].filter(Boolean).join(" · ")].filter(Boolean).join(" ");
   tile.querySelector(".sign").textContent = sign;
   tile.querySelector(".sign").hidden = !sign;
   tile.querySelector(".pick").setAttribute("aria-pressed", picked.includes(asset));

@@ -1,4 +1,4 @@
-// Of a page that a server keeps up to date: what is new in the store shows by itself, and pictures are put into it.
+// Of a page that a server keeps up to date: what is new in the store and what others say shows by itself, and pictures are put into it.
 
 const ASK_SECONDS = { well: 2, ill: 10 };
 let version = live?.version;
@@ -33,16 +33,17 @@ const takeIn = (told) => {
   });
   drawPicked();
   drawLeftOut();
-  if (at("detail").open && !at("facts").contains(document.activeElement)) drawFacts();
+  if (at("detail").open && !at("facts").contains(document.activeElement) && !whyOf(current)) drawFacts();
   version = told.version;
 };
 
 const ask = async () => {
-  const answer = await fetch(`.genmedia/live?since=${encodeURIComponent(version)}`);
+  const answer = await fetch(`.genmedia/live?since=${encodeURIComponent(version)}&heard=${heard}`);
   if (answer.status === 401) return location.reload();
   if (!answer.ok) throw new Error(await answer.text());
   const told = await answer.json();
   if (told.version !== version) takeIn(told);
+  hear(told);
 };
 
 const keepUp = async () => {
@@ -75,6 +76,7 @@ const putUp = async (files) => {
 };
 
 if (live) {
+  at("own").querySelector("h3").textContent = "Verdicts";
   at("upload").hidden = false;
   at("upload").addEventListener("click", () => at("pictures").click());
   at("pictures").addEventListener("change", ({ target }) => {

@@ -17,6 +17,7 @@ const redraw = () => {
   draw();
   if (focused && index < 0) goTo(active);
   document.querySelectorAll(".marks").forEach(drawMarks);
+  document.querySelectorAll(".said").forEach(drawTalk);
   writeAddress();
 };
 
@@ -33,14 +34,17 @@ const aim = () => {
   if (at("compare").open) return compared[paneInFocus()];
   return at("grid").contains(document.activeElement) ? shown[active] : undefined;
 };
+const decide = (asset, mark) => {
+  if (isDecided(asset)) setMark(asset, mark, whyOf(asset));
+};
 // Returns whether the key was the page's; `from` is where it was pressed.
 const press = (key, from) => {
   const [detail, comparing] = [at("detail").open, at("compare").open];
   const hand = HANDS[key.toLowerCase()];
   const step = { ArrowLeft: -1, ArrowRight: 1 }[key];
   if (key === "?") at("keys").open ? at("keys").close() : at("keys").showModal();
-  else if (at("keys").open) return false;
-  else if (hand && aim()) setMark(aim(), hand);
+  else if (at("keys").open || at("who").open) return false;
+  else if (hand && aim()) decide(aim(), hand);
   else if (key.toLowerCase() === "c") comparing ? at("compare").close() : detail ? compareTakes(current) : compareChosen(aim());
   else if (key in ZOOMS && (detail || comparing)) (detail ? stage : panes).towards(ZOOMS[key]);
   else if (step && detail && from.tagName !== "VIDEO") turn(step);
@@ -58,7 +62,7 @@ const press = (key, from) => {
 };
 addEventListener("keydown", (event) => {
   if (event.altKey || event.ctrlKey || event.metaKey) return;
-  if (event.target.tagName === "INPUT") {
+  if (/^(INPUT|TEXTAREA)$/.test(event.target.tagName)) {
     if (event.target !== at("search")) return;
     if (event.key === "Escape" || event.key === "ArrowDown") {
       event.preventDefault();

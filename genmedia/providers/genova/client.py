@@ -159,9 +159,14 @@ class JobRequest(BaseModel):
 
     @property
     def fingerprint(self) -> str:
-        """Hash of the fields that Genova's list shows: jobs with an equal one cannot be told apart."""
-        shown = {name: value for name, value in self.fields().items() if name not in _UNSHOWN}
-        return hashlib.sha256(json.dumps(shown, sort_keys=True, allow_nan=False).encode()).hexdigest()
+        """Hash of the fields that Genova's list shows; see `fingerprint_of`."""
+        return fingerprint_of(self.fields())
+
+
+def fingerprint_of(fields: Mapping[str, Any]) -> str:
+    """Return the hash of those fields of a request that Genova's list shows: jobs with an equal one cannot be told apart."""
+    shown = {name: value for name, value in fields.items() if name not in _UNSHOWN}
+    return hashlib.sha256(json.dumps(shown, sort_keys=True, allow_nan=False).encode()).hexdigest()
 
 
 def _one_of(value: str | None, name: str, info: ValidationInfo, flow: Sequence[str], freepik: Sequence[str]) -> str | None:

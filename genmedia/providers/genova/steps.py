@@ -24,6 +24,7 @@ from genmedia.providers.genova.client import (
     VIDEO_MODELS,
     GenovaClient,
     JobRequest,
+    fingerprint_of,
 )
 from genmedia.providers.genova.forms import COPIES, REFERENCES, Model, Ratio, ReferenceMode
 from genmedia.providers.genova.references import PREPARATION, prepare_references
@@ -151,6 +152,18 @@ class Jobs(StepKind[GenovaStep]):
         request, copy = operation.asked
         files = [media_reference(one.sha256, preparation(one, operation)) for one in inputs]
         return job_order(request, files, account, (take - 1) * COPIES + copy if request.type == "image" else take)
+
+    @override
+    def reword(self, order: Order, prompt: str) -> Order:
+        """Return an order with another prompt, which its fingerprint shows as well.
+
+        Raises:
+            InputError: It is longer than Genova takes.
+        """
+        if len(prompt) > PROMPT_CHARACTERS:
+            raise InputError([Fault("prompt", f"is longer than {PROMPT_CHARACTERS} characters")])
+        order = super().reword(order, prompt)
+        return replace(order, fingerprint=fingerprint_of(order.request))
 
     @override
     async def deliver(

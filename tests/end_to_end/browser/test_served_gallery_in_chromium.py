@@ -171,6 +171,9 @@ def test_on_a_phone_everything_is_reachable_and_a_photo_becomes_an_input(chromiu
         page.get_by_role("button", name="Compare", exact=True).tap()
         expect(page.locator("#panes figure")).to_have_count(2)
         page.locator("#panes figure").first.get_by_role("button", name="keep").tap()
+        page.get_by_label("Your name").fill("Ann")
+        page.get_by_role("button", name="Go on").tap()
+        expect(page.locator("#who")).to_be_hidden()
         page.locator("#compare-close").tap()
         expect(tile(page, "phone/take/orange.png").locator(".sign")).to_have_text("✓ keep")
 
