@@ -13,7 +13,11 @@ from tasks.telling import task
 
 
 @task(task_run_name="{order.operation} {order.purpose.step} {order.key:.8}")
-async def make_file(store: AssetStore, order: Order, work: Callable[[], Awaitable[Purchase]]) -> State[Purchase]:
+async def make_file(
+    store: AssetStore,
+    order: Order,  # noqa: ARG001 # the name of the run is made of it
+    work: Callable[[], Awaitable[Purchase]],
+) -> State[Purchase]:
     """Make a picture or a video of others on this machine, free of charge, or find it in the store; and emit an event for a new file.
 
     Raises:

@@ -38,7 +38,7 @@ async def store_outputs(client: ProviderClient, store: AssetStore, purchase: Pur
 
 
 def tell_of(asset: StoredAsset, address: str) -> None:
-    """Emit the event of a stored file: hand it to Prefect's own thread, which adds the flow run and sends it; an unreachable server causes no delay here."""
+    """Emit the event of a stored file: Prefect's own thread adds the flow run and sends it; an unreachable server causes no delay here."""
     told = asset.sidecar
     parents = dict.fromkeys(one.sha256 for one in told.inputs if one.sha256)
     named = {"campaign", "step", "provider", "operation", "submission_key", "take", "cost"}

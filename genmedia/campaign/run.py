@@ -278,7 +278,9 @@ class _Run:
         at_hand = set(map(id, known))
         operations = await self._describe(known)  # a sandbox names its origins with its first answer
         origins = {provider: client.http.origins for provider, client in self._clients.items()}
-        readers = [self._clients[kind.provider] for kind in _paid_kinds() if kind.reads_addresses and kind.provider in self._clients]
+        readers = [
+            self._clients[kind.provider] for kind in _paid_kinds() if kind.reads_addresses and kind.provider in self._clients
+        ]
         fetcher = next(iter([*readers, *self._clients.values()]), None)
         seen = self._files.found.keys() | self._files.wrong.keys()
         others = await self._look_at([name for name in named_files(readable, origins) if name not in seen], fetcher)

@@ -275,7 +275,7 @@ class Reading:
         return await self._find_all(attempts.c.key.startswith(key, autoescape=True), attempts.c.state.in_(LIVE))
 
     async def purchases(self, since: datetime | None = None, until: datetime | None = None) -> list[Attempt]:
-        """Return every attempt that an account pays for and that was intended from `since` to before `until`, the oldest first; none refused."""
+        """Return every attempt that an account pays for, not refused, intended from `since` to before `until`, the oldest first."""
         begun = [attempts.c.intended_at >= written(since)] if since else []
         over = [attempts.c.intended_at < written(until)] if until else []
         return await self._find_all(attempts.c.state != AttemptState.REFUSED, attempts.c.unit != FREE, *begun, *over)

@@ -1,12 +1,10 @@
 """Fonts for a text in any script: a font of the project, and those of Noto that are installed for what it has no signs of."""
 
-import os
-import sys
 import unicodedata
 from collections.abc import Iterator, Sequence
 from functools import cache
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from fontTools.ttLib import TTCollection, TTFont, TTLibError
 
@@ -33,11 +31,11 @@ class Font(NamedTuple):
 
     Attributes:
         path: Its file.
-        index: Its number in the file, from 0; files of some fonts have several.
+        number: Its number in the file, from 0; some files have several.
     """
 
     path: str
-    index: int = 0
+    number: int = 0
 
 
 class NoFontError(Exception):
@@ -52,7 +50,7 @@ def signs(font: Font) -> frozenset[int]:
         NoFontError: It is no font that can be read.
     """
     try:
-        with TTFont(font.path, fontNumber=font.index, lazy=True) as read:
+        with TTFont(font.path, fontNumber=font.number, lazy=True) as read:
             return frozenset(read.getBestCmap() or ())
     except (OSError, TTLibError, AssertionError, ValueError, LookupError) as error:
         raise NoFontError(f"{font.path} is no font that can be read: {getattr(error, 'strerror', None) or error}") from None
@@ -126,17 +124,18 @@ def _of_east_asia(text: str, base: str, style: str) -> Iterator[Font]:
     names = {unicodedata.name(one, "").partition(" ")[0] for one in text}
     place = _OF_JAPAN if names & {"HIRAGANA", "KATAKANA"} else _OF_KOREA if "HANGUL" in names else _OF_CHINA
     if path := _file(f"{base}CJK", style) or _file("NotoSansCJK", style):
-        for index, family in enumerate(_families(path)):
+        for number, family in enumerate(_families(path)):
             if family.endswith(f"CJK {place}") and "Mono" not in family:
-                yield Font(path, index)
+                yield Font(path, number)
     elif path := _file(f"{base}{place}", style) or _file(f"NotoSans{place}", style):
         yield Font(path)
 
 
 @cache
 def _families(path: str) -> tuple[str, ...]:
-    with TTCollection(path, lazy=True) as fonts:
-        return tuple(one["name"].getBestFamilyName() or "" for one in fonts)
+    with TTCollection(path, lazy=True) as read:
+        fonts: list[Any] = list(read)
+        return tuple(str(one["name"].getBestFamilyName()) for one in fonts)
 
 
 def _file(name: str, style: str) -> str:
@@ -148,7 +147,7 @@ def _file(name: str, style: str) -> str:
 def _installed() -> dict[str, str]:
     """Return the paths of all installed fonts of Noto, by the names of their files without the suffix."""
     found: dict[str, str] = {}
-    for folder in (*FOLDERS, *((Path(os.environ["WINDIR"]) / "Fonts",) if sys.platform == "win32" else ())):
+    for folder in FOLDERS:
         for path in sorted(folder.rglob("Noto*")) if folder.is_dir() else ():
             if path.suffix.lower() in SUFFIXES:
                 found.setdefault(path.stem, str(path))

@@ -45,7 +45,9 @@ _PACKET = """<?xpacket begin="\ufeff" id="W5M0MpCehiHzreSzNTczkc9d"?>
 def make_packet(sidecar: Sidecar) -> bytes:
     """The XMP packet of a file with this sidecar, in UTF-8. It holds no time, so that the same output fetched again is the same file."""
     told = {name: getattr(sidecar, name) for name in ("provider", "operation", "submission_key")}
-    told["source"] = f"{sidecar.provider} job {sidecar.remote_id}" if sidecar.remote_id else f"{sidecar.provider} {sidecar.operation}"
+    told["source"] = (
+        f"{sidecar.provider} job {sidecar.remote_id}" if sidecar.remote_id else f"{sidecar.provider} {sidecar.operation}"
+    )
     told["prompt"] = sidecar.prompt[:_PROMPT_CHARACTERS]
     plain = {name: escape(_NO_XML.sub("", value)) for name, value in told.items()}
     return _PACKET.format(namespace=NAMESPACE, made_by=MADE_BY_MACHINE, **plain).encode()

@@ -268,9 +268,7 @@ class FreeKind(StepKind[F]):
     asks: ClassVar[bool] = False
 
     @abstractmethod
-    async def make(
-        self, store: Store, operation: Operation, inputs: Sequence[ResolvedInput], order: Order, path: Path
-    ) -> None:
+    async def make(self, store: Store, operation: Operation, inputs: Sequence[ResolvedInput], order: Order, path: Path) -> None:
         """Write the file that an order asks for.
 
         Args:

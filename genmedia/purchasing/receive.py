@@ -1,13 +1,11 @@
 """The end of a job that succeeded: its outputs are fetched, verified and stored with their provenance, and its cost is settled."""
 
-import asyncio
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from hashlib import sha256
 from itertools import count
-from pathlib import Path
 from typing import NamedTuple
 
 from genmedia import __version__
@@ -26,10 +24,8 @@ from genmedia.errors import (
 from genmedia.jobs.job import Job, Output
 from genmedia.journal import Attempt, AttemptState, Journal, Purpose, StoredAsset, are_there
 from genmedia.media.conformance import compare
-from genmedia.media.facts import SUFFIXES, Candidate, MediaFacts, SmallCopy
-from genmedia.media.hashing import hash_file
+from genmedia.media.facts import Candidate, MediaFacts, SmallCopy
 from genmedia.media.probe import inspect_files
-from genmedia.provenance import labels as xmp
 from genmedia.providers.base import ProviderClient, at_desk
 from genmedia.purchasing.buy import Purchase, say_excess
 from genmedia.purchasing.publish import publish, traced

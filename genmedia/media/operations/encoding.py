@@ -52,7 +52,8 @@ def colour(written: str) -> tuple[int, int, int, int]:
     if written == "transparent":
         return 0, 0, 0, 0
     found = ImageColor.getcolor(written, "RGBA")
-    assert isinstance(found, tuple) and len(found) == 4
+    assert isinstance(found, tuple)
+    assert len(found) == 4
     return found
 
 

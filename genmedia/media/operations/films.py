@@ -5,7 +5,7 @@ from contextlib import AbstractContextManager, contextmanager
 from fractions import Fraction
 from pathlib import Path
 from types import TracebackType
-from typing import Any, cast
+from typing import Any, Self, cast
 
 import av
 import av.error
@@ -16,7 +16,6 @@ from av.audio.stream import AudioStream
 from av.container import InputContainer, OutputContainer
 from av.filter import Graph
 from av.video.frame import VideoFrame
-from av.video.stream import VideoStream
 from numpy.typing import NDArray
 
 from genmedia.errors import DamagedMediaError, MediaError, MediaLimitError
@@ -224,7 +223,7 @@ class _Shown:
         self._start, self._rate, self._size, self._fit = start, rate, size, fit
         self._graph: tuple[Any, Graph] | None = None
 
-    def __enter__(self) -> "_Shown":
+    def __enter__(self) -> Self:
         self._film = self._container.__enter__()
         return self
 

@@ -23,10 +23,6 @@ SMALLEST = 8
 _BEFORE_VOWEL = "เแโใไເແໂໃໄ"
 """Vowels of Thai and Lao that stand before the letter that they belong to."""
 _JOINER, _BREAK = "\u200d", "\u200b"
-_NOT_FIRST = "!%),.:;?]}¢°·ˇˉ―‖’”…‰′″›℃∶、。〃〉》」』】〕〗〞︰︱︳﹐﹑﹒﹔﹕﹖﹗！），．：；？］｜｝ぁぃぅぇぉっゃゅょァィゥェォッャュョー"
-"""Characters with which no line of Chinese or Japanese begins."""
-_NOT_LAST = "([{£¥‘“‵〈《「『【〔〖〝﹙﹛（［｛￡￥"
-
 Way = Literal["ltr", "rtl"]
 
 
@@ -72,7 +68,7 @@ class Lettering:
 
     def __init__(self, text: str, fonts: Sequence[Font]) -> None:
         self.fonts = fonts
-        self._paragraphs = [(one.replace("\t", " "), way_of(one)) for one in text.split("\n")]
+        self._paragraphs: list[tuple[str, Way]] = [(one.replace("\t", " "), way_of(one)) for one in text.split("\n")]
 
     def fitted(self, width: int, height: int, size: int | None = None) -> tuple[list[tuple[str, Way]], int]:
         """Return the lines, each with the direction of its paragraph, and the largest size at which they fit.
@@ -94,11 +90,13 @@ class Lettering:
             else:
                 high = middle - 1
         if best is None:
-            raise MediaLimitError(f"the text does not fit into {width} x {height} pixels, not even at a size of {SMALLEST} pixels")
+            raise MediaLimitError(
+                f"the text does not fit into {width} x {height} pixels, not even at a size of {SMALLEST} pixels"
+            )
         return best
 
     def _lines(self, width: int, height: int, size: int) -> list[tuple[str, Way]]:
-        """Return the lines at this size; none if they do not fit. Words are broken where not even one fits into a line, at no smaller size."""
+        """Return the lines at this size; none if they do not fit. A word is broken where no size lets it fit into a line."""
         lines: list[tuple[str, Way]] = []
         for paragraph, way in self._paragraphs:
             line = ""
@@ -113,7 +111,7 @@ class Lettering:
                     if size > SMALLEST and not _may_break(piece):
                         return []
                     *full, line = self._broken(piece, way, width, size)
-                    lines += [(one, way) for one in full]
+                    lines.extend((one, way) for one in full)
             lines.append((line.rstrip(f" {_BREAK}"), way))
             if sum(map(sum, (self.metrics(line, size) for line, _ in lines))) > height:
                 return []
@@ -202,7 +200,7 @@ def _side(align: str, way: Way) -> str:
 
 @lru_cache(256)
 def _loaded(font: Font, size: int) -> ImageFont.FreeTypeFont:
-    return ImageFont.truetype(font.path, size, font.index, layout_engine=ImageFont.Layout.RAQM)
+    return ImageFont.truetype(font.path, size, font.number, layout_engine=ImageFont.Layout.RAQM)
 
 
 def clusters(line: str) -> list[str]:
@@ -226,6 +224,13 @@ def _is_east_asian(one: str) -> bool:
     return unicodedata.east_asian_width(one) in ("W", "F") and not "\uac00" <= one <= "\ud7a3"
 
 
+def _may_not_begin(one: str) -> bool:
+    """True for a character with which no line of Chinese or Japanese begins: closing and other punctuation, small letters, long vowels."""
+    name = unicodedata.name(one, "")
+    small = name.startswith(("HIRAGANA LETTER SMALL", "KATAKANA LETTER SMALL", "KATAKANA-HIRAGANA PROLONGED"))
+    return small or unicodedata.category(one) in ("Pe", "Pf", "Po")
+
+
 def _may_break(word: str) -> bool:
     """True if a word may be broken at any size: of a script that has no spaces between words, which ends lines between letters."""
     return any("\u0e00" <= one <= "\u0eff" or "\u1000" <= one <= "\u109f" or "\u1780" <= one <= "\u17ff" for one in word)
@@ -237,8 +242,8 @@ def pieces(paragraph: str) -> list[str]:
     for cluster in clusters(paragraph):
         last = found[-1][-1] if found else ""
         east = last and (_is_east_asian(last) or _is_east_asian(cluster[0]))
-        between = east and cluster[0] not in _NOT_FIRST and last not in _NOT_LAST
-        ended = last in (" ", "-", "–", "—", _BREAK) and cluster not in (" ", _BREAK)
+        between = east and not _may_not_begin(cluster[0]) and unicodedata.category(last) not in ("Ps", "Pi")
+        ended = (last in (" ", _BREAK) or (last and unicodedata.category(last) == "Pd")) and cluster not in (" ", _BREAK)
         if not found or (ended and not (last == "-" and cluster[0].isdigit())) or (between and cluster != " "):
             found.append(cluster)
         else:

@@ -90,7 +90,9 @@ def overlay(inputs: list[Path], options: dict[str, Any], path: Path) -> None:
         logo.putalpha(logo.getchannel("A").point(lambda value: round(value * opacity)))
     corner = options.get("corner", "bottom-right")
     left = margin if "left" in corner else picture.width - margin - width if "right" in corner else (picture.width - width) // 2
-    top = margin if "top" in corner else picture.height - margin - height if "bottom" in corner else (picture.height - height) // 2
+    top = (
+        margin if "top" in corner else picture.height - margin - height if "bottom" in corner else (picture.height - height) // 2
+    )
     made = picture.convert("RGBA")
     made.alpha_composite(logo, (left, top))
     write_picture(made if picture.mode == "RGBA" else made.convert("RGB"), options, path, format_)

@@ -13,7 +13,6 @@ from genmedia.media.operations.encoding import colour, read_picture, write_pictu
 from genmedia.media.operations.lettering import Lettering
 
 
-
 def contact_sheet(inputs: list[Path], options: dict[str, Any], path: Path) -> None:
     """Draw pictures into a grid, in the order of the inputs; each is shown whole in a square cell.
 
@@ -22,7 +21,8 @@ def contact_sheet(inputs: list[Path], options: dict[str, Any], path: Path) -> No
     """
     columns = min(len(inputs), options.get("columns") or ceil(sqrt(len(inputs))))
     rows, side = ceil(len(inputs) / columns), options.get("cell", 480)
-    captions, gap = options.get("captions") or [], options.get("gap", side // 24)
+    captions: list[str] = options.get("captions", [])
+    gap = side // 24
     below = side // 6 if captions else 0
     size = columns * (side + gap) + gap, rows * (side + below + gap) + gap
     if max(size) > LARGEST_SIDE:

@@ -42,7 +42,12 @@ _INPUT = field("Input", "The picture: a file, or what a step above gives; a pict
 _FILM = field("Input", "The video: a file, or what a step above gives.")
 _FORMAT = field("Format", "jpg, png, webp or avif; empty: that of the input.", default=None)
 _QUALITY = field(
-    "Quality", "1 to 100; empty: one at which hardly a difference is seen. A png has none.", example=80, default=None, ge=1, le=100
+    "Quality",
+    "1 to 100; empty: one at which hardly a difference is seen. A png has none.",
+    example=80,
+    default=None,
+    ge=1,
+    le=100,
 )
 _MAX_BYTES = field(
     "Size limit",
@@ -216,9 +221,7 @@ class Lettered(_Encoded):
     vertical: Literal["top", "middle", "bottom"] = field("Place in the box", "Of all lines.", default="middle")
     colour: Colour = field("Colour", "Of the letters.", example="#ffffff", default="white")
     outline: Colour | None = field("Outline", "Colour around each letter; empty for none.", example="#000000", default=None)
-    background: Colour | None = field(
-        "Background", "Colour behind the lines; empty for none.", example="#00000080", default=None
-    )
+    background: Colour | None = field("Background", "Colour behind the lines; empty for none.", example="#00000080", default=None)
     format: Format | None = _FORMAT
     quality: int | None = _QUALITY
     max_bytes: int | None = _MAX_BYTES

@@ -71,9 +71,7 @@ class Local(FreeKind[LocalStep]):
         return [(name, source) for name, source, _ in step.given()]
 
     @override
-    async def describe(
-        self, client: Any, steps: Sequence[LocalStep], payer: Any
-    ) -> Mapping[str, Operation | Sequence[Fault]]:
+    async def describe(self, client: Any, steps: Sequence[LocalStep], payer: Any) -> Mapping[str, Operation | Sequence[Fault]]:
         """Return, by step name, the operation of each step, or what does not fit together in it, and the fonts that are missing."""
         return {step.name: self._operation(step) for step in steps}
 
@@ -103,9 +101,7 @@ class Local(FreeKind[LocalStep]):
         return Order(account, operation.name, {**operation.asked.request, "inputs": files}, price=0, unit=FREE)
 
     @override
-    async def make(
-        self, store: Store, operation: Operation, inputs: Sequence[ResolvedInput], order: Order, path: Path
-    ) -> None:
+    async def make(self, store: Store, operation: Operation, inputs: Sequence[ResolvedInput], order: Order, path: Path) -> None:
         """Write the file that an order asks for."""
         asked: _Asked = operation.asked
         options = {**asked.request, "fonts": asked.fonts}
@@ -116,9 +112,7 @@ class Local(FreeKind[LocalStep]):
             await make_file(Making(operation.name, options, files, path))
 
     @override
-    async def explain(
-        self, client: Any, store: Store, operation: Operation, source: Input, feeder: Operation | None
-    ) -> str:
+    async def explain(self, client: Any, store: Store, operation: Operation, source: Input, feeder: Operation | None) -> str:
         """Describe for people where an input is read."""
         return f"{frame_of(source)}on this machine"
 
