@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from fontTools.ttLib import TTCollection, TTFont, TTLibError
+from PIL import features
 
 FOLDERS = (
     *(Path.home() / one for one in (".local/share/fonts", ".fonts", "Library/Fonts")),
@@ -16,6 +17,9 @@ FOLDERS = (
 
 PACKAGES = "on Debian: apt-get install fonts-noto-core fonts-noto-cjk"
 """How the fonts of Noto are got."""
+
+RAQM = "the wheels of Pillow on PyPI have it, and need FriBiDi: on Debian: apt-get install libfribidi0"
+"""How libraqm is got."""
 
 FAMILY = "Noto Sans"
 SUFFIXES = (".ttf", ".otf", ".ttc")
@@ -50,7 +54,7 @@ def signs(font: Font) -> frozenset[int]:
         NoFontError: It is no font that can be read.
     """
     try:
-        with TTFont(font.path, fontNumber=font.number, lazy=True) as read:
+        with Path(font.path).open("rb") as file, TTFont(file, fontNumber=font.number, lazy=True) as read:
             return frozenset(read.getBestCmap() or ())
     except (OSError, TTLibError, AssertionError, ValueError, LookupError) as error:
         raise NoFontError(f"{font.path} is no font that can be read: {getattr(error, 'strerror', None) or error}") from None
@@ -65,8 +69,10 @@ def fonts_for(text: str, wanted: str = "", *, bold: bool = False) -> list[Font]:
         bold: True for the bold fonts of Noto; a font's file is taken as it is.
 
     Raises:
-        NoFontError: There is no such font, or none for a character.
+        NoFontError: There is no such font, or none for a character, or nothing that puts letters together.
     """
+    if not features.check("raqm"):
+        raise NoFontError(f"needs libraqm, which this Pillow was built without; {RAQM}")
     family = FAMILY if not wanted or wanted.lower().endswith(SUFFIXES) else wanted
     style = "Bold" if bold else "Regular"
     chosen = list(_first(wanted, family, style))
@@ -79,7 +85,7 @@ def fonts_for(text: str, wanted: str = "", *, bold: bool = False) -> list[Font]:
                 break
     if missing:
         named = f"{missing[0]!r} (U+{ord(missing[0]):04X}, {unicodedata.name(missing[0], 'without a name')})"
-        raise NoFontError(f"has {named}, and no font that is installed has a sign of it; Noto's fonts have most, {PACKAGES}")
+        raise NoFontError(f"has {named}, and no font here has a sign of it; Noto's fonts have most, {PACKAGES}")
     return chosen
 
 
@@ -140,15 +146,16 @@ def _families(path: str) -> tuple[str, ...]:
 
 def _file(name: str, style: str) -> str:
     """Return the path of an installed font; the regular one where there is none of the style, empty where there is none at all."""
-    return _installed().get(f"{name}-{style}") or _installed().get(f"{name}-Regular") or ""
+    fonts = _installed()
+    return fonts.get(f"{name}-{style}") or fonts.get(f"{name}-Regular") or fonts.get(name) or ""
 
 
 @cache
 def _installed() -> dict[str, str]:
-    """Return the paths of all installed fonts of Noto, by the names of their files without the suffix."""
+    """Return the paths of all installed fonts of Noto, by the names of their files without suffix and without axes such as `[wght]`."""
     found: dict[str, str] = {}
     for folder in FOLDERS:
         for path in sorted(folder.rglob("Noto*")) if folder.is_dir() else ():
             if path.suffix.lower() in SUFFIXES:
-                found.setdefault(path.stem, str(path))
+                found.setdefault(path.stem.partition("[")[0], str(path))
     return found
