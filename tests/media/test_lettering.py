@@ -12,17 +12,9 @@ from genmedia.media.fonts import Font, NoFontError, fonts_for, signs
 from genmedia.media.making import Making
 from genmedia.media.operations.lettering import Lettering, clusters, embedding_levels, pieces, way_of
 from genmedia.media.probe import make_file
-from tests.conftest import do_without
 
 
-@pytest.fixture(autouse=True)
-def noto() -> None:
-    """The fonts of Noto, in all scripts of these tests."""
-    try:
-        fonts_for("Aאبกअ中")
-    except NoFontError as error:
-        do_without(f"a text {error}")
-
+pytestmark = pytest.mark.usefixtures("noto")
 
 SCRIPTS = {
     "latin": "Frühling, naïve façade",
