@@ -337,7 +337,9 @@ async def test_a_picture_made_of_bought_ones_says_so_in_itself_and_one_of_a_phot
     )
 
     assert ended.name == "Completed", ended.message
-    pictures = {path: content for path, content in paying.files.items() if path.startswith("shop/") and not path.endswith(".json")}
+    pictures = {
+        path: content for path, content in paying.files.items() if path.startswith("shop/") and not path.endswith(".json")
+    }
     labelled = {path.split("/")[1]: b"trainedAlgorithmicMedia" in content for path, content in pictures.items()}
     assert labelled == {"story": False, "hero": True, "square": True, "web": True}
 

@@ -219,9 +219,7 @@ async def test_a_file_that_comes_in_is_looked_at_while_others_are_made(tmp_path:
 # Videos
 
 
-def film(
-    path: Path, colours: Sequence[Pixel], *, size: tuple[int, int] = (96, 64), rate: int = 12, tone: float = 0.0
-) -> Path:
+def film(path: Path, colours: Sequence[Pixel], *, size: tuple[int, int] = (96, 64), rate: int = 12, tone: float = 0.0) -> Path:
     """A film that shows each colour for a second; with a sound of this strength, if it is not 0."""
     with av.open(str(path), "w") as made:
         stream = made.add_stream("libx264", rate)

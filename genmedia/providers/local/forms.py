@@ -282,9 +282,9 @@ class Frame(_Encoded):
 
     local: Literal["frame"] = field("Operation", "A picture of a video.", shown={"default": "frame"})
     input: Picture = _FILM
-    at: Seconds | Literal["first", "last", "poster"] = field(
-        "At", "A second of the video, first, last, or poster for the one in the middle.", example="last", default="poster"
-    )
+    at: (
+        Annotated[Seconds, Field(title="At a second")] | Annotated[Literal["first", "last", "poster"], Field(title="At a place")]
+    ) = field("At", "A second of the video, first, last, or poster for the one in the middle.", example="last", default="poster")
     format: Format | None = field("Format", "jpg, png, webp or avif; empty: png.", default=None)
     quality: int | None = _QUALITY
     max_bytes: int | None = _MAX_BYTES
