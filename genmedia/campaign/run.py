@@ -55,6 +55,8 @@ from genmedia.store.named_files import Files, files_at_hand, look_at
 from genmedia.transport.pace import ranked
 
 UNIT = "credits"
+MADE_AT_ONCE = 4
+"""Most steps under way at once that this machine does: it works on fewer, and each holds a task run and a file."""
 RECALLED_AT_ONCE = 16
 """Most steps whose outputs are read in the store at once, after the journal has told what became of them."""
 
@@ -160,6 +162,7 @@ class _Run:
     _plans: dict[str, Plan] = field(default_factory=dict[str, Plan])
     _keys: Mapping[str, str] = field(default_factory=dict[str, str])
     _locks: defaultdict[str, asyncio.Lock] = field(default_factory=lambda: defaultdict(asyncio.Lock))
+    _making: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(MADE_AT_ONCE))
 
     @property
     def log(self) -> Log:
@@ -538,7 +541,8 @@ class _Run:
         if isinstance(kind, FreeKind):
             (output,) = operation.gives
             produce = partial(kind.make, self.store, operation, inputs, order)
-            made = await runner.make(self.assets, order, partial(make, self.assets, order, output, produce))
+            async with self._making:
+                made = await runner.make(self.assets, order, partial(make, self.assets, order, output, produce))
             return Acquired(made, made.assets, 0.0), None
         assert isinstance(kind, PaidKind)
         payer, client = self.payers[kind.provider], self._tasked[kind.provider]

@@ -1,5 +1,7 @@
 """Steps that this machine does: free of charge, found again by their content, before and after steps that are paid for."""
 
+import asyncio
+import hashlib
 import json
 import shutil
 import sqlite3
@@ -25,6 +27,7 @@ from genmedia.provenance.rebuild import rebuild_journal
 from genmedia.store import Store
 from tests import corpus
 from tests.commands import PROJECT
+from tests.processes import Program
 from tests.sandboxes import Sandbox
 from tests.studio import run_directly
 
@@ -314,6 +317,64 @@ async def test_a_process_that_died_before_it_could_write_the_file_down_loses_not
     assert shop.files.keys() == before.keys()
     assert shop.files["shop/story/result.jpg"] == before["shop/story/result.jpg"]
     assert shop.attempts == [("local||", "stored", 0.0, 0.0, "")]
+
+
+MAKER = """
+import asyncio, json, sys
+from pathlib import Path
+from flows.campaign import campaign
+from tests.campaign.test_local_steps import Shop
+
+ended = asyncio.run(Shop(Path(sys.argv[1])).run(*json.loads(sys.argv[2])))
+print(ended.name, ended.message)
+"""
+
+
+def sizes(number: int) -> list[dict[str, Any]]:
+    """A chain of steps, each of which makes the picture before it wider."""
+    first = {"name": "s0", "local": "resize", "input": {"file": PHOTO}, "width": 400}
+    return [
+        first,
+        *(
+            {"name": f"s{one}", "local": "resize", "input": {"step": f"s{one - 1}"}, "width": 400 + one}
+            for one in range(1, number)
+        ),
+    ]
+
+
+async def test_a_run_that_is_killed_at_any_moment_leaves_no_half_file_and_the_next_one_ends_it(shop: Shop) -> None:
+    media = shop.root / "media"
+    moments = (
+        lambda: any((media / ".genmedia" / "incoming").glob("*")),
+        (media / "shop" / "s1").exists,
+        (media / "shop" / "s3" / "result.jpg.json").exists,
+    )
+    for moment in moments:
+        with Program(MAKER, shop.root, json.dumps(sizes(6))) as maker:
+            while not moment() and maker.process.is_alive():
+                await asyncio.sleep(0.005)
+            maker.kill()
+        for path, content in shop.files.items():
+            if path.endswith(".json"):
+                told = json.loads(content)["file"]
+                assert hashlib.sha256(shop.files[path.removesuffix(".json")]).hexdigest() == told["sha256"]
+
+    ended = await shop.run(*sizes(6))
+
+    assert ended.name == "Completed", ended.message
+    assert sorted(path for path in shop.files if path.startswith(("shop", "quarantine"))) == sorted(
+        f"shop/s{one}/result.jpg{suffix}" for one in range(6) for suffix in ("", ".json")
+    )
+    assert len(shop.attempts) == 6
+
+
+async def test_two_processes_that_make_the_same_end_with_one_file_of_each(shop: Shop) -> None:
+    with Program(MAKER, shop.root, json.dumps(sizes(4))) as one, Program(MAKER, shop.root, json.dumps(sizes(4))) as other:
+        said = [one.rest(), other.rest()]
+
+    assert [line.split()[0] for line in said] == ["Completed", "Completed"], said
+    assert len(shop.attempts) == 4
+    assert len([path for path in shop.files if path.endswith("result.jpg")]) == 4
 
 
 async def test_a_journal_made_of_sidecars_knows_what_was_made(shop: Shop) -> None:

@@ -13,7 +13,6 @@ from genmedia.media.making import Making
 from genmedia.media.operations.lettering import Lettering, clusters, embedding_levels, pieces, way_of
 from genmedia.media.probe import make_file
 
-
 pytestmark = pytest.mark.usefixtures("noto")
 
 SCRIPTS = {
@@ -22,7 +21,7 @@ SCRIPTS = {
     "arabic": "عرض الربيع: خصم 50% على Coffee",
     "hebrew": "מבצע אביב: 30% הנחה על Nano Mug",
     "thai": "กาแฟหอมกรุ่นในยามเช้า",
-    "chinese": "春季新品上市，手工咖啡杯限时八折优惠。",
+    "chinese": "春季新品上市，手工咖啡杯限时八折优惠。",  # noqa: RUF001 # as Chinese is written
     "japanese": "春の新作マグカップ、発売中。",
     "korean": "봄맞이 할인 행사",
     "devanagari": "वसंत ऋतु की विशेष छूट",
@@ -146,8 +145,8 @@ def test_chinese_and_japanese_take_the_fonts_of_their_countries() -> None:
     [
         ("two words", ["two ", "words"]),
         ("well-known, 2-3", ["well-", "known, ", "2-3"]),
-        ("春季，新品", ["春", "季，", "新", "品"]),
-        ("咖啡（热）", ["咖", "啡", "（热）"]),
+        ("春季，新品", ["春", "季，", "新", "品"]),  # noqa: RUF001 # as Chinese is written
+        ("咖啡（热）", ["咖", "啡", "（热）"]),  # noqa: RUF001 # as Chinese is written
         ("コーヒー", ["コー", "ヒー"]),
         ("コップ", ["コッ", "プ"]),
         ("กาแฟ", ["กาแฟ"]),

@@ -204,7 +204,7 @@ async def test_what_cannot_be_made_is_told_and_leaves_no_file(
 
 async def test_a_file_that_comes_in_is_looked_at_while_others_are_made(tmp_path: Path) -> None:
     film = tmp_path / "film.mp4"
-    film.write_bytes(corpus.film((corpus.noise(640, 360, seed) for seed in range(60))))
+    film.write_bytes(corpus.film(corpus.noise(640, 360, seed) for seed in range(60)))
     picture = tmp_path / "picture.png"
     picture.write_bytes(corpus.good("png"))
     making = [asyncio.create_task(make_file(Making("trim", {"end": 4.5}, [film], tmp_path / f"{number}"))) for number in range(4)]
@@ -249,10 +249,7 @@ def loudness(path: Path) -> list[float]:
 
 
 async def colours_at(folder: Path, path: Path, *seconds: float) -> list[np.ndarray]:
-    shown: list[np.ndarray] = []
-    for second in seconds:
-        shown.append(pixels(await make(folder, "frame", [path], at=second))[32, 48])
-    return shown
+    return [pixels(await make(folder, "frame", [path], at=second))[32, 48] for second in seconds]
 
 
 WHITE, BLACK, GREEN = (235, 235, 235), (16, 16, 16), (20, 160, 40)
@@ -314,7 +311,7 @@ async def test_videos_become_one_in_the_size_of_the_first_and_the_sound_stays_wi
 async def test_the_video_that_is_at_fault_is_named_by_its_number(tmp_path: Path) -> None:
     good = film(tmp_path / "good.mp4", [WHITE])
 
-    with pytest.raises(DamagedMediaError, match="^video 2: "):
+    with pytest.raises(DamagedMediaError, match=r"^video 2: "):
         await make(tmp_path, "concatenate", [good, good.read_bytes()[:1200]])
 
 
