@@ -4,11 +4,12 @@ import asyncio
 import math
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import av
 import numpy as np
 import pytest
+from av.audio.stream import AudioStream
 from PIL import Image
 
 from genmedia.errors import DamagedMediaError, MediaError, MediaLimitError, MediaTypeError
@@ -268,15 +269,32 @@ async def test_a_frame_is_the_one_at_its_place(tmp_path: Path, at: float | str, 
 async def test_a_video_is_cut_at_its_seconds_with_its_sound_and_twice_the_same(tmp_path: Path) -> None:
     source = film(tmp_path / "film.mp4", [WHITE, BLACK, GREEN], tone=0.5)
 
-    first = await make(tmp_path, "trim", [source], start=0.5, end=2.5)
-    second = await make(tmp_path, "trim", [source], start=0.5, end=2.5)
+    first, *others = [await make(tmp_path, "trim", [source], start=0.5, end=2.5) for _ in range(4)]
 
     facts = await inspect_file(first)
     assert (facts.media_type, facts.duration, facts.frames, facts.audio) == ("video/mp4", 2.0, 24, True)
-    assert first.read_bytes() == second.read_bytes()
+    assert {one.read_bytes() for one in others} == {first.read_bytes()}
     for shown, colour in zip(await colours_at(tmp_path, first, 0.2, 0.8, 1.8), (WHITE, BLACK, GREEN), strict=True):
         assert near(shown, colour, 12)
     assert all(0.2 < one < 0.4 for one in loudness(first)[:4])
+
+
+async def test_the_colours_of_a_video_are_meant_as_before(tmp_path: Path) -> None:
+    source = tmp_path / "film.mp4"
+    with av.open(str(source), "w") as made:
+        stream = made.add_stream("libx264", 12)
+        stream.width, stream.height, stream.pix_fmt = 96, 64, "yuv420p"
+        stream.codec_context.color_range = stream.codec_context.color_primaries = 1
+        stream.codec_context.color_trc = stream.codec_context.colorspace = 1
+        for seed in range(12):
+            made.mux(stream.encode(av.VideoFrame.from_ndarray(np.asarray(corpus.noise(96, 64, seed)), "rgb24")))
+        made.mux(stream.encode(None))
+
+    cut = await make(tmp_path, "trim", [source], end=0.5)
+
+    with av.open(str(cut)) as opened:
+        context = opened.streams.video[0].codec_context
+        assert (context.color_range, context.color_primaries, context.color_trc, context.colorspace) == (1, 1, 1, 1)
 
 
 async def test_a_cut_beyond_the_end_is_told(tmp_path: Path) -> None:
@@ -349,7 +367,7 @@ async def test_a_sound_is_taken_as_people_have_it_and_silence_follows_a_short_on
 ) -> None:
     source, voice = film(tmp_path / "film.mp4", [WHITE] * 3), tmp_path / f"voice.{suffix}"
     with av.open(str(voice), "w", format="ipod" if suffix == "m4a" else None) as made:
-        stream = made.add_stream(codec, 48_000)
+        stream = cast("AudioStream", made.add_stream(codec, 48_000))
         stream.layout = "mono"
         samples = 0.5 * np.sin(np.arange(48_000) * 2 * math.pi * 440 / 48_000)
         said = av.AudioFrame.from_ndarray(samples.astype(np.float32)[None], "fltp", "mono")

@@ -15,7 +15,7 @@ from av.audio.resampler import AudioResampler
 from av.audio.stream import AudioStream
 from av.container import InputContainer, OutputContainer
 from av.filter import Graph
-from av.video.frame import VideoFrame
+from av.video.frame import PictureType, VideoFrame
 from numpy.typing import NDArray
 
 from genmedia.errors import DamagedMediaError, MediaError, MediaLimitError
@@ -37,8 +37,9 @@ _TICKS = 90_000
 _SAMPLES = 48_000
 """Samples of sound in a second of a video that is made."""
 
-_X264 = {"crf": "18", "preset": "medium", "threads": "1"}
-"""A quality at which no difference is seen, and one thread: the pictures of each count against what this process may use."""
+_X264 = {"crf": "18", "preset": "medium", "threads": "1", "x264-params": "mbtree=0"}
+"""A quality at which no difference is seen; one thread, for the pictures of each count against what this process may use; and no tree of
+macroblocks, with which the same pictures give other bytes now and then."""
 
 _MP4 = {"movflags": "+faststart", "fflags": "+bitexact"}
 _TURNS = {90: "transpose=cclock", 180: "hflip,vflip", 270: "transpose=clock"}
@@ -172,6 +173,9 @@ def _cut(parts: Sequence[tuple[Path, float, float]], like: MediaFacts, path: Pat
         pictures = made.add_stream("libx264", rate=rate, options=_X264)
         pictures.width, pictures.height, pictures.pix_fmt = width, height, "yuv420p"
         pictures.codec_context.time_base = Fraction(1, _TICKS)
+        with _open(parts[0][0]) as first:  # how its colours are meant: players guess it where it is not told
+            for name in ("color_range", "color_primaries", "color_trc", "colorspace"):
+                setattr(pictures.codec_context, name, getattr(first.streams.video[0].codec_context, name))
         voice = _voice(made) if sound else None
         begun, position = 0, 0
         for number, (one, start, end) in enumerate(parts, 1):
@@ -182,6 +186,7 @@ def _cut(parts: Sequence[tuple[Path, float, float]], like: MediaFacts, path: Pat
                     for place, picture in enumerate(shown.pictures(count)):
                         picture.pts = round((begun + place) * _TICKS / rate)
                         picture.time_base = Fraction(1, _TICKS)
+                        picture.pict_type = PictureType.NONE  # that of the source would be kept
                         made.mux(pictures.encode(picture))
                         if voice and heard:
                             position = _say(made, voice, heard, position, float((begun + place + 1) / rate))
