@@ -19,7 +19,7 @@ class Progress:
 
     Attributes:
         step: The step's name.
-        what: Its status: `waiting`, `Bought`, `Joined`, `Resumed`, `Reused`, a job status, `stored`, or an error.
+        what: Its status: `waiting`, `Bought`, `Joined`, `Resumed`, `Reused`, `Made`, a job status, `stored`, or an error.
         percent: 0 to 100; None if it is not known.
         over: True if no more news of it will come.
         part: Part of the work that it belongs to; empty if the work has only one.

@@ -16,6 +16,7 @@ from blocks import AssetStore
 from genmedia.errors import StoreError
 from genmedia.gallery.contact_sheet import MOST_TILES, columns_of, make_contact_sheet
 from genmedia.jobs.job import priced
+from genmedia.journal.order import FREE
 from genmedia.purchasing.budget import Foreseen, Outlook, Plan
 from genmedia.purchasing.result import Result
 from genmedia.store import Store
@@ -54,6 +55,10 @@ async def publish_plan(name: str, foreseen: Sequence[Foreseen], plans: Mapping[s
         told = f"{left} to buy for {cost}" if left else "nothing to buy"
         get_run_logger().info("%s: %s", provider, "; ".join(filter(None, (told, others))))
         by_provider.append([provider, f"{left}", cost, others or "-"])
+    if free := Counter(one.outlook for one in foreseen if one.unit == FREE):
+        told = ", ".join(f"{count} {fate}" for fate, count in free.items())
+        get_run_logger().info("on this machine, free of charge: %s", told)
+        by_provider.append(["this machine", "0", "free", told])
     if marked:
         get_run_logger().info("%s", marked)
     costs = {step: priced(cost, plan.unit) for plan in plans.values() for step, cost in plan.prices.items()}
@@ -148,7 +153,7 @@ def _row(name: str, result: Result, assets: AssetStore, store: Store) -> dict[st
         "status": result.status,
         "seconds": "" if result.seconds is None else round(result.seconds, 1),
         "charged": "unknown" if result.charged is None else result.charged,
-        "unit": f"{result.provider} {result.unit}",
+        "unit": f"{result.provider} {result.unit}".strip(),
         "error": result.error,
         "warnings": "; ".join(result.warnings),
         "files": Markdown(

@@ -4,7 +4,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache, partial
 from importlib import import_module
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 from genmedia.jobs.job import Job
 from genmedia.journal.order import Order
@@ -16,6 +16,7 @@ from genmedia.purchasing.buy import Purchase
 from genmedia.purchasing.calls import Assets
 from genmedia.purchasing.patience import Patience
 from genmedia.purchasing.receive import Received
+from tasks.local import make_file
 from tasks.states import unwrap
 
 AnyTask = Callable[..., Any]
@@ -78,6 +79,10 @@ class TaskRuns:
     async def store(self, payer: Credentials, assets: Assets, purchase: Purchase, job: Job) -> Received:
         """Run the provider's task that stores."""
         return await tasks_of(payer.provider).store(payer, assets, purchase, job)
+
+    async def make(self, assets: Assets, order: Order, work: Callable[[], Awaitable[Purchase]]) -> Purchase:
+        """Run the task of what this machine does itself."""
+        return await unwrap(await cast("AnyTask", make_file)(assets, order, work))
 
     def client(self, payer: Credentials, client: ProviderClient) -> Any:
         """Return the client with some of its calls as task runs, so that the Prefect UI shows them."""

@@ -33,12 +33,12 @@ async def store_outputs(client: ProviderClient, store: AssetStore, purchase: Pur
         received = await receive_outputs(client, files, journal, purchase, job)
         for asset in received.assets:
             if asset.forgotten_at is None:
-                _tell_of(asset, files.files.address(asset.path))
+                tell_of(asset, files.files.address(asset.path))
     return received
 
 
-def _tell_of(asset: StoredAsset, address: str) -> None:
-    """Hand the event to Prefect's own thread, which adds the flow run and sends it; an unreachable server causes no delay here."""
+def tell_of(asset: StoredAsset, address: str) -> None:
+    """Emit the event of a stored file: Prefect's own thread adds the flow run and sends it; an unreachable server causes no delay here."""
     told = asset.sidecar
     parents = dict.fromkeys(one.sha256 for one in told.inputs if one.sha256)
     named = {"campaign", "step", "provider", "operation", "submission_key", "take", "cost"}

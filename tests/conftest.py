@@ -15,6 +15,7 @@ import pytest
 from deployments.engines.object_store import missing_programs
 from deployments.engines.postgres import programs
 from genmedia.journal import Journal
+from genmedia.media.fonts import NoFontError, fonts_for
 from genmedia.store import Place
 from tests.buckets import Buckets, shared_buckets
 from tests.databases import Postgres, copy_tables, migrate, shared_postgres
@@ -142,6 +143,15 @@ def do_without(reason: str) -> NoReturn:
     if os.environ.get("CI"):
         pytest.fail(reason)
     pytest.skip(reason)
+
+
+@pytest.fixture(scope="session")
+def noto() -> None:
+    """The fonts of Noto, with all scripts of the tests."""
+    try:
+        fonts_for("Aאبกअ中")
+    except NoFontError as error:
+        do_without(f"a text {error}")
 
 
 @pytest.fixture(scope="session")

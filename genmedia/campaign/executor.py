@@ -196,7 +196,7 @@ def _foresee_fed(run: PlannedStep, found: Survey, selection: Selection, rejected
     """Tell what will become of a run whose inputs are still to be made, or are rejected."""
     if lost := next((one for name in run.feeds if (one := found.outlook.get(name)) in LOST), None):
         found.outlook[run.name] = lost  # without its input it cannot be bought either
-    elif run.feeds.isdisjoint(rejected) and selection.may_buy(run.name):
+    elif run.feeds.isdisjoint(rejected) and (run.operation.free or selection.may_buy(run.name)):
         found.to_buy.append(run)
     else:
         found.outlook[run.name] = Outlook.NOT_BOUGHT
@@ -223,7 +223,10 @@ async def _unusable(runs: Iterable[PlannedStep], store: Store) -> list[Fault]:
 
 
 def check_apart(wishes: Mapping[str, Order]) -> None:
-    """Refuse runs with the same order: it would be bought only once. `wishes` has the order of each run; see `first_orders`.
+    """Refuse runs with the same order, where it is paid for: it would be bought only once.
+
+    Args:
+        wishes: The order of each run; see `first_orders`.
 
     Raises:
         InputError: Each such run, with the run whose order it repeats.
@@ -232,7 +235,7 @@ def check_apart(wishes: Mapping[str, Order]) -> None:
     faults: list[Fault] = []
     for name, wish in wishes.items():
         same = first.setdefault(wish.key, name)
-        if same != name:
+        if same != name and not wish.free:
             mend = "remove one, or let them differ, as by a seed; another take of the whole buys it again"
             faults.append(Fault(f"step {name}", f"asks for the very same as step {same}, which would be bought once; {mend}"))
     if faults:
@@ -275,7 +278,7 @@ async def run_plan(
     *,
     at_once: int | None,
     on_failure: OnFailure = "continue",
-    stored: Collection[str] = (),
+    slotless: Collection[str] = (),
     before: Mapping[str, RunResult] = MappingProxyType({}),
 ) -> list[RunResult]:
     """Perform each run as soon as those that feed it are done. The runs that a failed one feeds are not started.
@@ -286,7 +289,7 @@ async def run_plan(
         at_once: Most runs under way at once; None for no limit.
         on_failure: `continue` to go on with the others when one has failed, `stop` to start nothing more. Runs under way are waited for in
             any case: they are paid for. Refused content stops only the runs that it feeds.
-        stored: Names of the runs whose files are stored: they wait for no slot.
+        slotless: Names of the runs that wait for no slot: their files are stored, or no provider makes them.
         before: Results of runs that were performed before, and feed some of these.
     """
     slots, failed = asyncio.Semaphore(at_once) if at_once else nullcontext(), False
@@ -301,7 +304,7 @@ async def run_plan(
             "unit": run.operation.unit,
         }
         fed_by = {name: before[name] if name in before else await started[name] for name in run.feeds}
-        async with nullcontext() if run.name in stored else slots:
+        async with nullcontext() if run.name in slotless else slots:
             if any(result.rejected for result in fed_by.values()):
                 return RunResult(**whose, status=Outcome.NOT_BOUGHT, error=UNWANTED_FEED)
             if any(result.left for result in fed_by.values()):

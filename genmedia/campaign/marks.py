@@ -15,7 +15,7 @@ from genmedia.forms.names import bare_name
 from genmedia.forms.prompts import Prompt, prompt_of, seed_of, with_seed
 from genmedia.forms.validation import in_words
 from genmedia.journal import Attempt
-from genmedia.journal.order import Order
+from genmedia.journal.order import FREE, Order
 from genmedia.journal.reviews import Review
 from genmedia.store.named_files import local_path
 
@@ -122,7 +122,7 @@ class Selection:
             reword: Returns an order of its step's kind with another prompt.
             fed_step: Name of the step, if another one feeds it, else empty; see `may_buy`.
         """
-        if self.marks is None:
+        if self.marks is None or order.free:  # what costs nothing follows from what it is made of
             return order
         self._payers.setdefault(str(order.account))
         chosen = self._retaken(order, reword)
@@ -219,6 +219,8 @@ class Selection:
         attempt = self.known.get(key)
         if attempt is None:
             return "is unknown to the journal of this store"
+        if attempt.unit == FREE:
+            return "was made here of other files: the same again would be the same file; mark what it was made of"
         if attempt.account not in self._payers:
             return f"was bought by {_named(attempt.account)}, and this run pays with {' and '.join(map(_named, self._payers))}"
         return f"was made for {' · '.join(filter(None, self._origin(key)))}, and is not what this run asks for"

@@ -125,6 +125,9 @@ class _Planner:
     def _runs_of(
         self, place: str, step: AnyStep, operation: Operation, choices: list[tuple[str, list[Input]]]
     ) -> list[PlannedStep]:
+        if operation.gathers:
+            gathered = [replace(one, id=f"{name}.{number}") for name, some in choices for number, one in enumerate(some, 1)]
+            return [PlannedStep(name=step.name, operation=operation, inputs=tuple(gathered), take=step.take)]
         many = [sources for _, sources in choices if len(sources) > 1]
         if len(many) > 1 and len({len(sources) for sources in many}) > 1:
             self.faults.append(Fault(place, f"has inputs of {' and '.join(str(len(sources)) for sources in many)} outputs each"))
@@ -236,7 +239,7 @@ async def explain(plan: Sequence[PlannedStep], clients: Mapping[str, Any], store
             how = (
                 "as text"
                 if source.type == "text"
-                else await operation.kind.explain(clients[step.operation.provider], store, operation, source, feeder)
+                else await operation.kind.explain(clients.get(step.operation.provider), store, operation, source, feeder)
             )
             told.append(f"{step.name}, {source.id}: {how}")
     return told

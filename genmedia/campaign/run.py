@@ -6,7 +6,7 @@ from collections.abc import AsyncGenerator, Collection, Generator, Iterable, Map
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from functools import cached_property, reduce
+from functools import cached_property, partial, reduce
 from time import monotonic
 from typing import Any
 
@@ -44,7 +44,7 @@ from genmedia.errors import (
 )
 from genmedia.forms.names import Place, placed
 from genmedia.forms.prompts import look_alike
-from genmedia.jobs.job import Account
+from genmedia.jobs.job import Account, Job
 from genmedia.journal import Attempt, AttemptState, Journal, Purpose, StoredAsset
 from genmedia.journal.order import Order
 from genmedia.journal.spending import time_zone
@@ -54,11 +54,12 @@ from genmedia.providers.inputs import PendingInput, ResolvedInput
 from genmedia.providers.offers import Credentials
 from genmedia.providers.registry import kind_of, kinds
 from genmedia.providers.sources import File, Unreadable
-from genmedia.providers.steps import Operation, PlannedStep, StepKind, Submit
-from genmedia.purchasing.acquire import acquire
+from genmedia.providers.steps import HERE, FreeKind, Operation, PaidKind, PlannedStep, Submit
+from genmedia.purchasing.acquire import Acquired, acquire
 from genmedia.purchasing.budget import Foreseen, Outlook, Plan, check_plans, run_cap, shares
 from genmedia.purchasing.buy import Outcome, Purchase
 from genmedia.purchasing.calls import Assets
+from genmedia.purchasing.make import make
 from genmedia.purchasing.receive import Received
 from genmedia.purchasing.recover import work_under_way
 from genmedia.purchasing.result import FAILED, REFUSED, together
@@ -68,6 +69,8 @@ from genmedia.store.named_files import Files, files_at_hand, look_at
 from genmedia.transport.pace import ranked
 
 UNIT = "credits"
+MADE_AT_ONCE = 4
+"""Most steps under way at once that this machine does: it works on fewer, and each holds a task run and a file."""
 RECALLED_AT_ONCE = 16
 """Most steps whose outputs are read in the store at once, after the journal has told what became of them."""
 
@@ -213,6 +216,7 @@ class _Run:
     _plans: dict[str, Plan] = field(default_factory=dict[str, Plan])
     _keys: Mapping[str, str] = field(default_factory=dict[str, str])
     _locks: defaultdict[str, asyncio.Lock] = field(default_factory=lambda: defaultdict(asyncio.Lock))
+    _making: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(MADE_AT_ONCE))
 
     @property
     def log(self) -> Log:
@@ -226,7 +230,8 @@ class _Run:
 
     @property
     def _accounts(self) -> Mapping[str, Account]:
-        return {provider: payer.payer for provider, payer in self.payers.items()}
+        """The accounts that stand in orders, by provider."""
+        return {HERE.provider: HERE, **{provider: payer.payer for provider, payer in self.payers.items()}}
 
     @cached_property
     def _tasked(self) -> Mapping[str, Any]:
@@ -253,7 +258,7 @@ class _Run:
 
     async def describe(self, steps: Sequence[AnyStep]) -> Mapping[str, Operation | Sequence[Fault]]:
         """See `Drafting`."""
-        for provider in sorted({kind_of(step).provider for step in steps}):
+        for provider in _paid(steps):
             await self._load_payer(provider)
         return await self._describe(steps)
 
@@ -319,7 +324,7 @@ class _Run:
     async def _load_payers(self, steps: Sequence[AnyStep | Unreadable]) -> list[Fault]:
         """Load the credentials of the accounts that pay for the steps; returns a fault for each account that does not exist."""
         faults: list[Fault] = []
-        for provider in sorted({kind_of(step).provider for step in steps if not isinstance(step, Unreadable)}):
+        for provider in _paid(step for step in steps if not isinstance(step, Unreadable)):
             try:
                 await self._load_payer(provider)
             except SettingsError as error:
@@ -338,7 +343,9 @@ class _Run:
         at_hand = set(map(id, known))
         operations = await self._describe(known)  # a sandbox names its origins with its first answer
         origins = {provider: client.http.origins for provider, client in self._clients.items()}
-        readers = [self._clients[kind.provider] for kind in kinds() if kind.reads_addresses and kind.provider in self._clients]
+        readers = [
+            self._clients[kind.provider] for kind in _paid_kinds() if kind.reads_addresses and kind.provider in self._clients
+        ]
         fetcher = next(iter([*readers, *self._clients.values()]), None)
         seen = self._files.found.keys() | self._files.wrong.keys()
         others = await self._look_at([name for name in named_files(readable, origins) if name not in seen], fetcher)
@@ -347,7 +354,7 @@ class _Run:
         return plan_steps(written, operations, files, origins, faults, self._where)
 
     async def _describe(self, steps: Sequence[AnyStep]) -> Mapping[str, Operation | Sequence[Fault]]:
-        """Return the operation that each step buys, by its name, as the providers describe it now; each is asked for once."""
+        """Return the operation that each step asks for, by its name, as the providers describe it now; each is asked for once."""
         for kind in kinds():
             if mine := [step for step in steps if kind_of(step) is kind and step.name not in self._operations]:
                 payer = self.payers.get(kind.provider)
@@ -372,7 +379,9 @@ class _Run:
 
     def _warn_of_look_alikes(self, wishes: Mapping[str, Order]) -> None:
         """Warn in the log, before anything is bought, of steps that ask for nearly the same: each is bought."""
-        asked = {name: (f"{wish.account} {wish.operation} {wish.take}", wish.request) for name, wish in wishes.items()}
+        asked = {
+            name: (f"{wish.account} {wish.operation} {wish.take}", wish.request) for name, wish in wishes.items() if not wish.free
+        }
         for line in look_alike(asked):
             self.log.warning("%s", line)
 
@@ -394,7 +403,7 @@ class _Run:
         foreseen = self._foresee(found, await self._caps(journal))
         await self.host.show_plan(self.brief.name, foreseen, self._plans, self.selection.tell())
         await self._check_plans(journal)
-        if any(plan.prices for plan in self._plans.values()):
+        if self.to_buy:
             await self.store.check()  # the store must take a file, before anything is bought for it
         await self.host.warn(self.assets, {key for plan in self._plans.values() for key in plan.keys})
         return foreseen
@@ -406,10 +415,7 @@ class _Run:
 
     def _foresee(self, found: Survey, caps: Mapping[str, float | None]) -> list[Foreseen]:
         keys = {run.name: self._wish(run, inputs_of(run, {})).key for run in self.to_buy if not run.feeds}
-        foreseen = [
-            _foreseen(run.name, run.operation, keys.get(run.name, ""), found.outlook.get(run.name, Outlook.TO_BUY))
-            for run in self.plan
-        ]
+        foreseen = [_foreseen(run.name, run.operation, keys.get(run.name, ""), found.outlook.get(run.name)) for run in self.plan]
         self._plans = {provider: self._plan(payer, foreseen, caps[provider]) for provider, payer in self.payers.items()}
         return foreseen
 
@@ -539,7 +545,7 @@ class _Run:
             return RunResult(
                 name=run.name,
                 operation=run.operation.name,
-                status=_status_of(last, order.withheld, runs),
+                status=_status_of(last, order, runs),
                 job_id=(last and last.remote_id) or "",
                 provider=run.operation.provider,
                 unit=order.unit,
@@ -567,7 +573,8 @@ class _Run:
             return await self._perform(run, inputs, journal)
 
         once, failing = self.brief.at_once, self.brief.on_failure
-        return await run_plan(staged, perform, at_once=once, on_failure=failing, stored=self._stored.keys())
+        slotless = self._stored.keys() | {run.name for run in staged if run.operation.free}
+        return await run_plan(staged, perform, at_once=once, on_failure=failing, slotless=slotless)
 
     async def _stage(self) -> list[PlannedStep]:
         """Return the plan with its existing inputs brought to where their providers read them, before the first credit is spent.
@@ -577,44 +584,77 @@ class _Run:
         """
         by_name = {step.name: step for step in self.plan}
         staged: dict[str, PlannedStep] = {}
-        for kind in kinds():
+        for kind in _paid_kinds():
             if mine := [step for step in self.to_buy if step.operation.kind is kind]:
                 staged |= {step.name: step for step in await kind.stage(self._tasked[kind.provider], self.store, by_name, mine)}
         return [staged.get(step.name, step) for step in self.plan]
 
     def _wish(self, run: PlannedStep, inputs: Sequence[ResolvedInput]) -> Order:
         """Return the order of a run, as the marks change it."""
-        order = order_for(run, inputs, self.payers[run.operation.provider].payer, self.brief.take)
+        order = order_for(run, inputs, self._accounts[run.operation.provider], self.brief.take)
         return self.selection.choose(order, run.operation.kind.reword, run.name if run.name in self._fed else "")
 
     def _order(self, run: PlannedStep, inputs: Sequence[ResolvedInput], wish: Order) -> Order:
         """Return the order of a run with the purpose, caps and patience of this run of the campaign."""
-        brief, provider = self.brief, run.operation.provider
-        payer, plan = self.payers[provider], self._plans[provider]
+        brief = self.brief
+        purpose = Purpose(
+            brief.name,
+            run.name,
+            [one.about() for one in inputs],
+            brief.labels,
+            run=self.host.run,
+            place=self._places[run.name],
+        )
+        if wish.free:
+            return replace(wish, purpose=purpose)
+        payer, plan = self.payers[run.operation.provider], self._plans[run.operation.provider]
         return replace(
             wish,
             assumed=payer.assumed_price,
             if_in_doubt=payer.if_in_doubt,
-            purpose=Purpose(
-                brief.name,
-                run.name,
-                [one.about() for one in inputs],
-                brief.labels,
-                run=self.host.run,
-                cap=plan.purpose.cap,
-                spare=plan.spare,
-                place=self._places[run.name],
-            ),
+            purpose=replace(purpose, cap=plan.purpose.cap, spare=plan.spare),
             patience=brief.patience.queue_minutes * 60,
             attempts=brief.attempts,
         )
 
     async def _perform(self, run: PlannedStep, inputs: list[ResolvedInput], journal: Journal) -> RunResult:
         begun, operation = monotonic(), run.operation
-        kind, provider = operation.kind, operation.provider
         wish, there = self._stored.get(run.name) or (self._wish(run, inputs), None)
-        order, payer, runner = self._order(run, inputs, wish), self.payers[provider], self.host.runner
-        client, job = self._tasked[provider], None
+        order, job = self._order(run, inputs, wish), None
+        if there:
+            acquired = await reuse(run.name, order, there, journal, self.store)
+        else:
+            async with self._locks[order.key]:  # equal inputs give two runs the same order: the second reuses
+                acquired, job = await self._acquire(run, inputs, order)
+        kind = operation.kind
+        if self.brief.delete_after and acquired.assets and isinstance(kind, PaidKind):
+            await self._delete(kind, run.name, acquired.purchase.job_id)
+        return RunResult(
+            name=run.name,
+            operation=operation.name,
+            status=acquired.status,
+            job_id=acquired.purchase.job_id,
+            seconds=monotonic() - begun,
+            provider=operation.provider,
+            unit=order.unit,
+            charged=acquired.charged,
+            assets=acquired.assets,
+            error=acquired.refused or acquired.purchase.why_not,
+            outputs=await outputs_of(run.name, acquired.assets, self.store, job),
+            rejected=order.withheld == REJECTED,
+        )
+
+    async def _acquire(self, run: PlannedStep, inputs: list[ResolvedInput], order: Order) -> tuple[Acquired, Job | None]:
+        """Carry out an order to its end; return its result, and its job as it was seen last, where there is one."""
+        operation, kind, runner, job = run.operation, run.operation.kind, self.host.runner, None
+        if isinstance(kind, FreeKind):
+            (output,) = operation.gives
+            produce = partial(kind.make, self.store, operation, inputs, order)
+            async with self._making:
+                made = await runner.make(self.assets, order, partial(make, self.assets, order, output, produce))
+            return Acquired(made, made.assets, 0.0), None
+        assert isinstance(kind, PaidKind)
+        payer, client = self.payers[kind.provider], self._tasked[kind.provider]
 
         async def deliver(sending: AsyncExitStack) -> Submit:
             return await kind.deliver(client, self.store, operation, inputs, order, sending)
@@ -627,42 +667,23 @@ class _Run:
             job = await runner.wait(payer, self.assets, purchase, run.name, self.brief.patience)
             return await runner.store(payer, self.assets, purchase, job)
 
-        if there:
-            acquired = await reuse(run.name, order, there, journal, self.store)
-        else:
-            async with self._locks[order.key]:  # equal inputs give two runs the same order: the second reuses
-                acquired = await acquire(run.name, self.assets, self._plans[provider].spare, submit, finish, self.log)
-        if self.brief.delete_after and acquired.assets:
-            await self._delete(kind, client, run.name, acquired.purchase.job_id)
-        return RunResult(
-            name=run.name,
-            operation=operation.name,
-            status=acquired.status,
-            job_id=acquired.purchase.job_id,
-            seconds=monotonic() - begun,
-            provider=provider,
-            unit=order.unit,
-            charged=acquired.charged,
-            assets=acquired.assets,
-            error=acquired.refused or acquired.purchase.why_not,
-            outputs=await outputs_of(run.name, acquired.assets, self.store, job),
-            rejected=order.withheld == REJECTED,
-        )
+        spare = self._plans[kind.provider].spare
+        return await acquire(run.name, self.assets, spare, submit, finish, self.log), job
 
-    async def _delete(self, kind: StepKind[Any], client: Any, name: str, job_id: str) -> None:
+    async def _delete(self, kind: PaidKind[Any], name: str, job_id: str) -> None:
         """Delete a job at the provider once its files are stored; a failure is only a warning, for the job's storage there just remains."""
         try:
-            await kind.delete(client, job_id)
+            await kind.delete(self._tasked[kind.provider], job_id)
         except GenmediaError as error:
             self.log.warning("%s: job %s stays at %s: %s", name, job_id, kind.provider, error.what)
 
 
-def _status_of(last: Attempt | None, withheld: str, runs: Collection[str]) -> str:
+def _status_of(last: Attempt | None, order: Order, runs: Collection[str]) -> str:
     """Return the status of a step by its last attempt."""
     if last is None:
-        return Outcome.NOT_BOUGHT if withheld else FAILED
+        return Outcome.NOT_BOUGHT if order.withheld else FAILED
     if last.state is AttemptState.STORED:
-        return Outcome.BOUGHT if last.run in runs else Outcome.REUSED
+        return Outcome.REUSED if last.run not in runs else Outcome.MADE if order.free else Outcome.BOUGHT
     return REFUSED if last.state is AttemptState.CONTENT_REFUSED else FAILED
 
 
@@ -685,5 +706,15 @@ def _costs(payer: Credentials, runs: Sequence[PlannedStep]) -> list[float | None
     return [payer.assumed_price if run.operation.price is None else run.operation.price for run in runs]
 
 
-def _foreseen(name: str, operation: Operation, key: str, outlook: Outlook) -> Foreseen:
+def _foreseen(name: str, operation: Operation, key: str, outlook: Outlook | None) -> Foreseen:
+    outlook = outlook or (Outlook.TO_MAKE if operation.free else Outlook.TO_BUY)
     return Foreseen(name, operation.provider, operation.name, operation.price, operation.unit, key, outlook)
+
+
+def _paid_kinds() -> list[PaidKind[Any]]:
+    return [kind for kind in kinds() if isinstance(kind, PaidKind)]
+
+
+def _paid(steps: Iterable[AnyStep]) -> list[str]:
+    """Return the providers that are paid for the steps."""
+    return sorted({kind.provider for kind in map(kind_of, steps) if isinstance(kind, PaidKind)})

@@ -52,7 +52,8 @@ def examine(folder: Path | None, *, as_json: bool) -> int:
         folder: The project's folder; found upwards from here by default.
         as_json: Print a JSON list instead of lines.
     """
-    findings = [Finding("genmedia", "ok", f"{__version__} on Python {sys.version.split()[0]}"), _pictures(), _videos()]
+    found = f"{__version__} on Python {sys.version.split()[0]}"
+    findings = [Finding("genmedia", "ok", found), _pictures(), _videos(), _fonts()]
     try:
         project = find_project(folder)
         project.module("flows")
@@ -77,6 +78,16 @@ def _videos() -> Finding:
     import av  # noqa: PLC0415 # only here
 
     return _decodes("PyAV", version("av"), {name: name in av.codecs_available for name in VIDEOS})
+
+
+def _fonts() -> Finding:
+    from genmedia.media.fonts import PACKAGES, NoFontError, fonts_for  # noqa: PLC0415 # only here
+
+    try:
+        fonts_for("Aあ")
+    except NoFontError as error:
+        return Finding("fonts", "warning", f"a text in Latin and Japanese {error}", f"To write on pictures, {PACKAGES}.")
+    return Finding("fonts", "ok", "Noto's are installed, for texts on pictures in any script")
 
 
 def _decodes(library: str, installed: str, known: dict[str, bool]) -> Finding:

@@ -137,7 +137,7 @@ def _fields(value: Any) -> Mapping[str, Any]:
 
 def _entry(many: str, index: int, value: Any) -> str:
     """Return an entry of a list as a person finds it: `step 2 (film)`, `input prompt`, `seed 3`."""
-    one, fields = many.removesuffix("s") or "entry", _fields(value)
+    one, fields = (many if many.endswith("us") else many.removesuffix("s")) or "entry", _fields(value)
     if fields.get("id") and isinstance(fields["id"], str):
         return f"{one} {fields['id']}"
     named = fields.get("name")

@@ -40,7 +40,9 @@ UNKNOWN = "unknown"
 
 
 def priced(known: float | None, unit: str) -> str:
-    """Return an amount as people read it, such as `1 credit`, `2.5 USD`; `unknown` for None."""
+    """Return an amount as people read it, such as `1 credit`, `2.5 USD`; `unknown` for None, and `free` for 0 of no unit."""
+    if not known and not unit and known is not None:
+        return "free"
     return UNKNOWN if known is None else f"{known:.10g} {unit.removesuffix('s') if known == 1 else unit}"
 
 
@@ -78,6 +80,8 @@ class Account:
     The key is no part of it, so that another key changes nothing; the origin of the address is, so that a purchase at a sandbox never
     answers for a real one.
 
+    One without an address and a name is nobody's: of what is done on this machine, where nobody is paid.
+
     Attributes:
         block: Saved credentials block that it was read from, empty outside of blocks; equal accounts may have different blocks.
     """
@@ -88,7 +92,7 @@ class Account:
     block: str = field(default="", compare=False)
 
     def __post_init__(self) -> None:
-        if not self.name or "|" in self.name:
+        if bool(self.name) != bool(self.base_url) or "|" in self.name:
             raise SettingsError(f"{self.name!r} cannot be an account's name", advice="Use letters, digits and dashes.")
 
     def __str__(self) -> str:
@@ -97,13 +101,13 @@ class Account:
 
     @cached_property
     def _written(self) -> str:  # a job asks for it dozens of times
-        return f"{self.provider}|{origin_of(self.base_url)}|{self.name}"
+        return f"{self.provider}|{origin_of(self.base_url) if self.base_url else ''}|{self.name}"
 
 
 def account_name(account: str) -> str:
     """Return the name for people of an account that is in the form of the journal: `flora/default`."""
     provider, _, rest = account.partition("|")
-    return f"{provider}/{rest.rpartition('|')[2]}" if rest else account
+    return f"{provider}/{rest.rpartition('|')[2]}".removesuffix("/") if rest else account
 
 
 def account_names(accounts: Iterable[str]) -> dict[str, str]:

@@ -10,6 +10,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from genmedia.journal.order import FREE
 from genmedia.journal.records import AttemptState
 from genmedia.journal.spending import written
 from genmedia.journal.tables import attempts, submissions, uses
@@ -125,9 +126,13 @@ def _group(entry: Entry, by: str, zone: tzinfo) -> str:
 
 
 async def read_entries(connection: AsyncConnection, since: datetime | None, until: datetime | None) -> list[Entry]:
-    """Return every purchase that was not refused and that was intended from `since` to before `until`."""
+    """Return every purchase that was paid for or may have been: it was not refused, and was intended from `since` to before `until`."""
     columns = [column for column in attempts.c if column.name in {*Entry.__dataclass_fields__, "key"}]
-    query = sa.select(*columns, submissions.c.operation).join(submissions).where(attempts.c.state != AttemptState.REFUSED)
+    query = (
+        sa.select(*columns, submissions.c.operation)
+        .join(submissions)
+        .where(attempts.c.state != AttemptState.REFUSED, attempts.c.unit != FREE)
+    )
     if since:
         query = query.where(attempts.c.intended_at >= written(since))
     if until:

@@ -14,6 +14,10 @@ PATIENCE_SECONDS = 1800.0
 """Longest wait of a purchase for an account that is busy, in seconds, unless its run sets another."""
 
 
+FREE = ""
+"""Unit of what costs nothing, because it is done on this machine and nobody is paid."""
+
+
 class Doubt(StrEnum):
     """Reaction to a purchase in doubt, where it is not known if the provider accepted it.
 
@@ -98,6 +102,11 @@ class Order:
         """Replace a price that is no amount by None."""
         for name in ("price", "assumed"):
             object.__setattr__(self, name, amount(getattr(self, name)))
+
+    @property
+    def free(self) -> bool:
+        """True if nobody is paid for it; see `FREE`."""
+        return self.unit == FREE
 
     @property
     def reserved(self) -> float | None:

@@ -16,6 +16,7 @@ from genmedia.journal.desk import Desk, SharedWindow, Slots
 from genmedia.journal.durations import RunningTimes
 from genmedia.journal.ledger import Entry, read_entries
 from genmedia.journal.looks import Looks, R, Watching
+from genmedia.journal.order import FREE
 from genmedia.journal.ownership import Leases, Locks, given_up, process_of
 from genmedia.journal.records import (
     Attempt,
@@ -320,10 +321,10 @@ class Reading:
         return await self._find_all(attempts.c.key.startswith(key, autoescape=True), attempts.c.state.in_(LIVE))
 
     async def purchases(self, since: datetime | None = None, until: datetime | None = None) -> list[Attempt]:
-        """Return every attempt that was not refused and that was intended from `since` to before `until`, the oldest first."""
+        """Return every attempt that an account pays for, not refused, intended from `since` to before `until`, the oldest first."""
         begun = [attempts.c.intended_at >= written(since)] if since else []
         over = [attempts.c.intended_at < written(until)] if until else []
-        return await self._find_all(attempts.c.state != AttemptState.REFUSED, *begun, *over)
+        return await self._find_all(attempts.c.state != AttemptState.REFUSED, attempts.c.unit != FREE, *begun, *over)
 
     async def paid_without_file(self) -> list[Attempt]:
         """Return every attempt that is or may be paid for and has no file, the oldest first.

@@ -111,6 +111,26 @@ async def insert_attempt(
     return int((await connection.execute(_NEW, values)).scalar_one())
 
 
+async def insert_kept(connection: AsyncConnection, order: Order, now: str) -> int:
+    """Write down an order that nobody was paid for, as stored; return the id of its attempt."""
+    await know(connection, order, now)
+    values = {
+        "submission": order.key,
+        "key": order.key,
+        "account": str(order.account),
+        "state": AttemptState.STORED,
+        "remote_id": "",
+        "unit": order.unit,
+        "charged": order.price,
+        "reported": True,
+        "intended_at": now,
+        "bound_at": now,
+        "ended_at": now,
+        **wanted_values(order),
+    }
+    return int((await connection.execute(_NEW, values)).scalar_one())
+
+
 def use_of(purpose: Purpose) -> Use:
     """Return a purpose as a use that begins now."""
     return Use(campaign=purpose.campaign, step=purpose.step, labels=dict(purpose.labels), since=datetime.now(UTC))

@@ -19,7 +19,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from genmedia.errors import BudgetError, HeldError, SettingsError
 from genmedia.jobs.job import account_name, amount, priced
 from genmedia.journal.database import Clock, Database, read_clock, retry_while_unreachable
-from genmedia.journal.order import Order, Purpose
+from genmedia.journal.order import FREE, Order, Purpose
 from genmedia.journal.records import TOLERANCE, Attempt, AttemptState
 from genmedia.journal.tables import attempts, balances, caps, holds
 
@@ -189,7 +189,8 @@ class Money:
     @retry_while_unreachable
     async def accounts(self) -> list[str]:
         """Return every account that has bought something, or has a cap or a hold."""
-        names = sa.union(*(sa.select(table.c.account) for table in (attempts, caps, holds)))
+        paid = sa.select(attempts.c.account).where(attempts.c.unit != FREE)
+        names = sa.union(paid, *(sa.select(table.c.account) for table in (caps, holds)))
         async with self._database.transaction() as connection:
             return sorted(row.account for row in await connection.execute(names))
 

@@ -13,7 +13,7 @@ from sqlalchemy.exc import IntegrityError
 
 from genmedia.errors import JournalError, SupersededError
 from genmedia.jobs.job import NOBODY, Buyer, Counter, amount
-from genmedia.journal.database import Clock, Now, retry_while_unreachable, uncancellable
+from genmedia.journal.database import Clock, Now, read_clock, retry_while_unreachable, uncancellable
 from genmedia.journal.desk import open_jobs
 from genmedia.journal.order import Order, Purpose
 from genmedia.journal.ownership import given_up, process_of
@@ -28,6 +28,7 @@ from genmedia.journal.records import (
 from genmedia.journal.rows import (
     as_row,
     insert_attempt,
+    insert_kept,
     is_ending,
     is_intended,
     is_of,
@@ -472,6 +473,20 @@ class Transitions(Reading):
             await connection.execute(_REPLACE, {"of": attempt.id, "paths": [asset.path for asset in stored]})
             if rows:
                 await connection.execute(_KEEP, rows)
+
+    @retry_while_unreachable
+    async def keep(self, order: Order, made: Sequence[StoredAsset]) -> None:
+        """Write down the files of an order that nobody was paid for: it is stored from now on, and never was anything else.
+
+        Where the journal knows it already, these files take the place of those known before.
+        """
+        async with self._database.transaction() as connection:
+            await self._database.lock(connection, str(order.account))
+            known = await read_live_attempt(connection, order.key)
+            attempt = known.id if known else await insert_kept(connection, order, written(await read_clock(connection)))
+            await note_uses(connection, order.key, [use_of(order.purpose)])
+            await connection.execute(_REPLACE, {"of": attempt, "paths": [asset.path for asset in made]})
+            await connection.execute(_KEEP, [{**as_row(asset), "attempt": attempt} for asset in made])
 
     async def cancel(self, attempt_id: int, job_id: str) -> bool:
         """Write down that a person cancelled the remote job; return False when its files are in the store, or a process fetches them.

@@ -17,6 +17,11 @@ SUFFIXES = {
     "video/webm": "webm",
     "video/quicktime": "mov",
     "model/gltf-binary": "glb",
+    "audio/mpeg": "mp3",
+    "audio/wav": "wav",
+    "audio/flac": "flac",
+    "audio/ogg": "ogg",
+    "audio/mp4": "m4a",
     "text/plain": "txt",
 }
 """Media types that the store keeps, each with the suffix of its files."""
@@ -50,7 +55,7 @@ class MediaFacts:
 
     @property
     def kind(self) -> str:
-        """`image`, `video`, `model` or `text`."""
+        """`image`, `video`, `model`, `audio` or `text`."""
         return self.media_type.split("/")[0]
 
     def facts(self) -> dict[str, Any]:

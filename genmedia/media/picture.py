@@ -6,6 +6,8 @@ steps after decoding work on bands of rows. A smaller copy is turned the way the
 
 import mmap
 import struct
+from collections.abc import Generator
+from contextlib import contextmanager
 from dataclasses import replace
 from io import BytesIO
 from itertools import count
@@ -75,6 +77,34 @@ def look_at_picture(file: Path | BytesIO, media_type: str, small: SmallCopy | No
         MediaLimitError: It is too large.
         MediaTypeError: It is of a kind that is not read.
     """
+    with _checked(file, media_type) as (picture, warnings):
+        facts = _decode(picture, media_type, small, closely=closely)
+        return replace(facts, warnings=(*warnings, *facts.warnings))
+
+
+def as_shown(file: Path, media_type: str, side: int) -> Image.Image:
+    """Return a picture as it is shown: turned, in sRGB, in mode RGB or RGBA; of an animation the first frame.
+
+    Args:
+        file: The picture.
+        media_type: Its media type.
+        side: Largest length of its sides, in pixels: a larger picture is made smaller.
+
+    Raises:
+        DamagedMediaError: The picture does not decode.
+        MediaLimitError: It is too large.
+        MediaTypeError: It is of a kind that is not read.
+    """
+    with _checked(file, media_type) as (picture, _):
+        picture.draft(None, _within(picture.size, side))
+        picture.load()
+        orientation = picture.getexif().get(ExifTags.Base.Orientation, 1)
+        return _turned(picture, side, orientation)[0]
+
+
+@contextmanager
+def _checked(file: Path | BytesIO, media_type: str) -> Generator[tuple[ImageFile.ImageFile, list[str]]]:
+    """Open a picture for decoding, after it was checked; yield it with the warnings about it, and explain what breaks in the block."""
     size = file.stat().st_size if isinstance(file, Path) else len(file.getbuffer())
     if size > FILE_BYTES:
         raise MediaLimitError(f"it has {size} bytes, more than {FILE_BYTES}")
@@ -95,8 +125,7 @@ def look_at_picture(file: Path | BytesIO, media_type: str, small: SmallCopy | No
             _check_cost(picture, jpeg)
             picture.verify()  # detects a PNG without its end, which load() does not; for JPEG it is the other way round
         with _open(file, jpeg) as picture:
-            facts = _decode(picture, media_type, small, closely=closely)
-            return replace(facts, warnings=(*warnings, *facts.warnings))
+            yield picture, warnings
     except (MemoryError, MediaError):
         raise
     except UnidentifiedImageError:  # its message names the path
@@ -187,8 +216,7 @@ def _decode(picture: ImageFile.ImageFile, media_type: str, small: SmallCopy | No
     width, height = picture.size
     mode, side, jpeg = picture.mode, small.side if small else _SIDE, picture.format == "JPEG"
     if jpeg:
-        longest = max(width, height)
-        picture.draft(None, (max(1, width * side // longest), max(1, height * side // longest)))
+        picture.draft(None, _within(picture.size, side))
     picture.load()
     if not jpeg:
         width, height = picture.size  # TIFF and HEIC are turned by their decoders
@@ -197,13 +225,8 @@ def _decode(picture: ImageFile.ImageFile, media_type: str, small: SmallCopy | No
     facts = MediaFacts(media_type, *((height, width) if turned else (width, height)), mode=mode)
     stands = jpeg or picture.format in ("HEIF", "TIFF") or not getattr(picture, "is_animated", False)
     if closely:
-        shown, profile = _shrink(picture, side), picture.info.get("icc_profile")
         pages = picture.format == "TIFF" and getattr(picture, "is_animated", False)
-        if stands:
-            picture.close()  # a copy of the same size needs its memory
-        shown, odd = to_srgb(shown, profile)
-        shown.getexif()[ExifTags.Base.Orientation] = orientation
-        ImageOps.exif_transpose(shown, in_place=True)
+        shown, odd = _turned(picture, side, orientation, close=stands)
         facts = replace(facts, warnings=(*([MANY_PAGES] if pages else []), *odd, *_nothing_on(shown)))
         if small:
             save_small(shown, small)
@@ -213,6 +236,25 @@ def _decode(picture: ImageFile.ImageFile, media_type: str, small: SmallCopy | No
     if whole:
         return replace(facts, frames=frames, warnings=())  # warnings about the first frame do not hold for an animation
     return replace(facts, warnings=(f"only its first {frames} frames were decoded",))
+
+
+def _within(size: tuple[int, int], side: int) -> tuple[int, int]:
+    """Return a size of the same shape, with a longer side of `side`."""
+    longest = max(size)
+    return max(1, size[0] * side // longest), max(1, size[1] * side // longest)
+
+
+def _turned(
+    picture: ImageFile.ImageFile, side: int, orientation: int, *, close: bool = True
+) -> tuple[Image.Image, tuple[str, ...]]:
+    """Return a copy of a decoded picture with sides of at most `side` pixels, as it is shown, and the warnings about its colours."""
+    shown, profile = _shrink(picture, side), picture.info.get("icc_profile")
+    if close:
+        picture.close()  # a copy of the same size needs its memory
+    shown, odd = to_srgb(shown, profile)
+    shown.getexif()[ExifTags.Base.Orientation] = orientation
+    ImageOps.exif_transpose(shown, in_place=True)
+    return shown, odd
 
 
 def _decode_frames(picture: Image.Image, pixels: int) -> tuple[int, bool]:

@@ -1,4 +1,4 @@
-"""Inspection of files: media type by content, decoding, dimensions and duration, and a thumbnail.
+"""Inspection of files (media type by content, decoding, dimensions and duration, a thumbnail), and files made of others.
 
 Files from a provider are decoded in processes of their own (`genmedia.media.worker`), low in priority, with limits on memory and
 computing for each file and a deadline for all, so that a hostile or broken file harms neither the process that waits for jobs nor the
@@ -24,9 +24,12 @@ from weakref import WeakKeyDictionary
 
 from genmedia import errors
 from genmedia.media.facts import Candidate, MediaFacts
+from genmedia.media.making import Making
 
 DEADLINE_SECONDS = 120.0
 AT_ONCE = 2
+MAKING_SECONDS = 3600.0
+MAKING_AT_ONCE = 2
 
 SURROUNDINGS = ("PATH", "LANG", "LC_ALL", "LC_CTYPE", "TMPDIR", "LD_LIBRARY_PATH", "PYTHONPATH", "PYTHONHOME")
 """Environment variables that the process that decodes files gets: they tell where programs and libraries are, and contain no key."""
@@ -89,6 +92,8 @@ def _surroundings() -> dict[str, str]:
 WORKER = WorkerProcess()
 atexit.register(WORKER.end)
 _slots: WeakKeyDictionary[asyncio.AbstractEventLoop, asyncio.Semaphore] = WeakKeyDictionary()
+_making_slots: WeakKeyDictionary[asyncio.AbstractEventLoop, asyncio.Semaphore] = WeakKeyDictionary()
+"""Those for making files, which may take minutes: files that come in are inspected meanwhile."""
 
 
 async def inspect_files(
@@ -103,10 +108,38 @@ async def inspect_files(
     wish = [asdict(candidate) for candidate in candidates]
     try:
         async with _slots.setdefault(asyncio.get_running_loop(), asyncio.Semaphore(AT_ONCE)):
-            items = await (_ask(wish, deadline) if hasattr(os, "fork") else _ask_new_processes(wish, deadline))
+            items = await _worked_on(wish, deadline)
     except TimeoutError:
         return [errors.MediaLimitError(f"looking at the files took more than {deadline:g} s") for _ in candidates]
     return [_verdict(item) for item in items]
+
+
+async def make_file(making: Making, *, deadline: float = MAKING_SECONDS) -> None:
+    """Make a file of others in a process of its own.
+
+    Args:
+        making: What is made, of what, and where.
+        deadline: Longest time, in seconds; then the process is ended.
+
+    Raises:
+        MediaError: An input is not sound or of the wrong kind, what is asked for cannot be made of it, or it takes too much.
+    """
+    try:
+        async with _making_slots.setdefault(asyncio.get_running_loop(), asyncio.Semaphore(MAKING_AT_ONCE)):
+            (item,) = await _worked_on([asdict(making)], deadline)
+    except TimeoutError:
+        raise errors.MediaLimitError(f"making it took more than {deadline:g} s") from None
+    if "error" in item:
+        raise _error(item)
+
+
+async def _worked_on(wish: list[dict[str, Any]], deadline: float) -> list[dict[str, Any]]:
+    """Return what the process that inspects and makes files says of each.
+
+    Raises:
+        TimeoutError: It took longer than the deadline, in seconds.
+    """
+    return await (_ask(wish, deadline) if hasattr(os, "fork") else _ask_new_processes(wish, deadline))
 
 
 async def _ask(wish: list[dict[str, Any]], deadline: float) -> list[dict[str, Any]]:
@@ -172,7 +205,7 @@ def _read(answer: bytes, wish: list[dict[str, Any]]) -> list[dict[str, Any]]:
     try:
         return json.loads(answer)
     except ValueError:
-        broke = "the process that looks at files was killed or broke, most likely for want of memory"
+        broke = "the process that works on files was killed or broke, most likely for want of memory"
         return [{"error": "MediaLimitError", "what": broke} for _ in wish]
 
 
@@ -190,9 +223,13 @@ async def inspect_file(path: Path) -> MediaFacts:
 
 def _verdict(item: dict[str, Any]) -> MediaFacts | errors.MediaError:
     if "error" in item:
-        return getattr(errors, item["error"])(item["what"])
+        return _error(item)
     item["warnings"] = tuple(item["warnings"])
     return MediaFacts(**item)
+
+
+def _error(item: dict[str, Any]) -> errors.MediaError:
+    return getattr(errors, item["error"])(item["what"])
 
 
 def _absolute(path: Path) -> str:

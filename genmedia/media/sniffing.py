@@ -20,6 +20,8 @@ _FIRST = {
     **dict.fromkeys((b"FUJIFILMCCD-RAW", b"IIU\0", b"IIRO", b"IIRS", b"MMOR"), "image/x-raw"),
     b"Kaydara FBX": "model/fbx",
     b"solid ": "model/stl",
+    b"fLaC": "audio/flac",
+    b"OggS": "audio/ogg",
     b"ply\n": "model/ply",
     b"ply\r": "model/ply",
 }
@@ -30,6 +32,7 @@ _BRANDS = {
     "image/avif": re.compile(rb"avif|avis"),
     "image/heic": re.compile(rb"hei[cxms]|hev[cxms]|mif1|msf1"),
     "image/x-raw": re.compile(rb"crx "),
+    "audio/mp4": re.compile(rb"M4[AB] "),
 }
 """Brands of ISO media files that are no films, by media type; puremagic takes some of them for films."""
 
@@ -60,7 +63,10 @@ _ADVICE = {
     "video": "convert it to MP4",
     "model": "export it as GLB",
 }
-_TAKEN = "pictures are taken as JPEG, PNG, WebP, GIF, AVIF, HEIC, TIFF or BMP, films as MP4, WebM or QuickTime, models as GLB"
+_TAKEN = (
+    "pictures are taken as JPEG, PNG, WebP, GIF, AVIF, HEIC, TIFF or BMP, films as MP4, WebM or QuickTime, models as GLB, "
+    "sounds as MP3, WAV, FLAC, Ogg or M4A"
+)
 
 
 def media_type_of(start: bytes) -> str:

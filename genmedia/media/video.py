@@ -26,7 +26,7 @@ SAMPLES = 8
 DECODED_PIXELS = 300_000_000
 """Most pixels decoded to reach the samples (six seconds of 1920 x 1080); in a longer video the samples are found by seeking."""
 
-_DEMUXERS = {"video/mp4": "mov", "video/quicktime": "mov", "video/webm": "matroska"}
+DEMUXERS = {"video/mp4": "mov", "video/quicktime": "mov", "video/webm": "matroska"}
 """FFmpeg's demuxer for each media type. It is named, because FFmpeg could take a file for a playlist that leads to other files."""
 GOLDEN = 0.618
 _SAMPLE_SIZE = (64, 36)
@@ -56,7 +56,7 @@ def look_at_video(path: Path, media_type: str, small: SmallCopy | None) -> Media
     """
     check_length(path, media_type)
     try:
-        with path.open("rb") as file, av.open(file, "r", format=_DEMUXERS[media_type]) as container:
+        with path.open("rb") as file, av.open(file, "r", format=DEMUXERS[media_type]) as container:
             if not container.streams.video:
                 raise MediaTypeError(f"it is {media_type} without a picture")
             stream = container.streams.video[0]
@@ -117,7 +117,7 @@ def _demux(container: InputContainer, stream: VideoStream) -> _Stream:
 def _count_all(path: Path, media_type: str) -> int:
     """Return the number of pictures in the file, with those that an edit list leaves out."""
     options = {"ignore_editlist": "1"}
-    with path.open("rb") as file, av.open(file, "r", format=_DEMUXERS[media_type], options=options) as container:
+    with path.open("rb") as file, av.open(file, "r", format=DEMUXERS[media_type], options=options) as container:
         return sum(1 for packet in container.demux(video=0) if packet.size)
 
 

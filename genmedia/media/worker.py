@@ -1,8 +1,9 @@
-"""The process that inspects files. `genmedia.media.probe` starts it and keeps it; it never runs in the process that waits for jobs.
+"""The process that inspects and makes files. `genmedia.media.probe` starts it and keeps it; it never runs in the process that waits for jobs.
 
 It inspects nothing itself. It answers each request with a fork of itself, which has imported what it needs already, and that inspects each
 file in another fork, so that one file cannot break or use up what the next file needs. Where the system has no fork, `probe` starts a process
-for each file, with the word `alone`: that inspects the file itself, within the same limits.
+for each file, with the word `alone`: that inspects the file itself, within the same limits. A file is made in the same way as one is
+inspected, within larger limits.
 """
 
 import gc
@@ -32,6 +33,30 @@ MEMORY_BYTES = 284 * 2**20
 """Most bytes that inspecting one file may allocate: with the libraries it stays below 300 MiB."""
 CPU_SECONDS = 20
 """Longest computing time for one file, in seconds. A large model without faults takes a few."""
+
+MAKING_BYTES = 2**30
+"""Most bytes that making one file may allocate: a photo of 50 million pixels, and what is made of it."""
+MAKING_SECONDS = 1200
+"""Longest computing time for making one file, in seconds: a few minutes of video in 1920 x 1080."""
+
+
+def _do(wish: dict[str, Any]) -> dict[str, Any]:
+    """Do what is wished for one file: make it, or inspect it; return an empty object, its facts, or its error."""
+    return _make(wish) if "operation" in wish else _look(wish)
+
+
+def _make(making: dict[str, Any]) -> dict[str, Any]:
+    from genmedia.media.operations import carry_out  # noqa: PLC0415 # only here: see `_facts`
+
+    try:
+        carry_out(making["operation"], list(map(Path, making["inputs"])), making["options"], Path(making["path"]))
+    except errors.MediaError as error:
+        return _error(error)
+    except MemoryError:
+        return _error(errors.MediaLimitError("making it takes more memory than allowed"))
+    except OSError as error:  # such as a full disk
+        return _error(errors.MediaLimitError(f"it could not be written: {error.strerror or error}"))
+    return {}
 
 
 def _look(candidate: dict[str, Any]) -> dict[str, Any]:
@@ -63,6 +88,10 @@ def _facts(path: Path, expected: str, small: SmallCopy | None) -> MediaFacts:
         from genmedia.media.model_files import look_at_model  # noqa: PLC0415 - see above
 
         return look_at_model(path, media_type, small)
+    if kind == "audio":
+        from genmedia.media.sound import look_at_sound  # noqa: PLC0415 # see above
+
+        return look_at_sound(path, media_type)
     return look_at_picture(path, media_type, small)
 
 
@@ -76,45 +105,49 @@ def _sniff(path: Path) -> str:
         raise errors.DamagedMediaError(f"it cannot be read: {getattr(error, 'strerror', error)}") from None
 
 
-def inspect_within_limits(wish: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Inspect files within the limits, which this process has from now on; return for each, in order, its facts or its error.
+def work_within_limits(wish: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Inspect or make files within the limits, which this process has from now on; return for each, in order, what `_do` returns.
 
     Args:
-        wish: The candidates as objects of JSON.
+        wish: All candidates to inspect, or all files to make, as objects of JSON.
     """
-    _limit()
-    return [_look_alone(candidate) for candidate in wish]
+    makes = any("operation" in one for one in wish)
+    told = f"{'making' if makes else 'looking at'} it takes more than {_limit(makes=makes)} s of computing"
+    return [_do_alone(one, told) for one in wish]
 
 
-def _limit() -> None:
-    """Set the limits that this process, and each that it forks, has from now on."""
+def _limit(*, makes: bool) -> int:
+    """Set the limits that this process, and each that it forks, has from now on; return that of computing time, in seconds."""
+    memory, seconds = (MAKING_BYTES, MAKING_SECONDS) if makes else (MEMORY_BYTES, CPU_SECONDS)
     warnings.simplefilter("ignore")  # Pillow's own warnings about a file; ours are in the facts
     Image.MAX_IMAGE_PIXELS = None  # our limit is lower than Pillow's, and has a message of its own
     AvifImagePlugin.DEFAULT_MAX_THREADS = 1
     os.environ["OPENBLAS_NUM_THREADS"] = "1"  # numpy's: each thread reserves memory
     os.nice(5)
-    resource.setrlimit(resource.RLIMIT_DATA, (MEMORY_BYTES, MEMORY_BYTES))
-    resource.setrlimit(resource.RLIMIT_CPU, (CPU_SECONDS, CPU_SECONDS + 1))
+    resource.setrlimit(resource.RLIMIT_DATA, (memory, memory))
+    resource.setrlimit(resource.RLIMIT_CPU, (seconds, seconds + 1))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    return seconds
 
 
-def _look_alone(candidate: dict[str, Any]) -> dict[str, Any]:
+def _do_alone(wish: dict[str, Any], too_long: str) -> dict[str, Any]:
+    """Do what is wished for one file in a fork of this process; `too_long` is the fault of one that takes too long."""
     reader, writer = os.pipe()
     child = os.fork()
     if not child:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stderr.fileno())  # libtiff writes to the terminal
         with os.fdopen(writer, "w") as answer:
-            json.dump(_look(candidate), answer, allow_nan=False)
+            json.dump(_do(wish), answer, allow_nan=False)
         os._exit(0)
     os.close(writer)
     with os.fdopen(reader) as answer:
         told = answer.read()
     ended = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
     if ended == -signal.SIGXCPU:
-        return _error(errors.MediaLimitError(f"looking at it takes more than {CPU_SECONDS} s of computing"))
+        return _error(errors.MediaLimitError(too_long))
     if ended < 0:
-        return _error(errors.MediaLimitError("the process that looked at it was killed, most likely for want of memory"))
-    return json.loads(told) if not ended else _error(errors.DamagedMediaError("the process that looked at it broke"))
+        return _error(errors.MediaLimitError("the process that worked on it was killed, most likely for want of memory"))
+    return json.loads(told) if not ended else _error(errors.DamagedMediaError("the process that worked on it broke"))
 
 
 def _answer(asked: socket.socket) -> None:
@@ -128,7 +161,7 @@ def _answer(asked: socket.socket) -> None:
             wish = cast("list[dict[str, Any]]", json.load(talk))
         except ValueError:  # the process that asked was killed before it had sent the whole list
             return
-        json.dump(inspect_within_limits(wish), talk, allow_nan=False)
+        json.dump(work_within_limits(wish), talk, allow_nan=False)
 
 
 def _wait_for_ended(*_: object) -> None:
@@ -159,8 +192,9 @@ def _serve(control: socket.socket) -> None:
 
 if __name__ == "__main__":
     if sys.argv[1:] == ["alone"]:
-        _limit()
-        json.dump([_look(cast("dict[str, Any]", json.load(sys.stdin)))], sys.stdout, allow_nan=False)
+        alone = cast("dict[str, Any]", json.load(sys.stdin))
+        _limit(makes="operation" in alone)
+        json.dump([_do(alone)], sys.stdout, allow_nan=False)
     else:
         with socket.socket(fileno=sys.stdin.fileno()) as inherited:
             _serve(inherited)

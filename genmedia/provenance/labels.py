@@ -31,7 +31,7 @@ _PACKET = """<?xpacket begin="\ufeff" id="W5M0MpCehiHzreSzNTczkc9d"?>
 <x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:RDF xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#">
 <rdf:Description rdf:about="" xmlns:dc="http://purl.org/dc/elements/1.1/" xmlns:xmp="http://ns.adobe.com/xap/1.0/"
  xmlns:Iptc4xmpExt="http://iptc.org/std/Iptc4xmpExt/2008-02-29/" xmlns:genmedia="{namespace}">
-<dc:source>{provider} job {remote_id}</dc:source>
+<dc:source>{source}</dc:source>
 <dc:description><rdf:Alt><rdf:li xml:lang="x-default">{prompt}</rdf:li></rdf:Alt></dc:description>
 <xmp:CreatorTool>{provider} {operation}</xmp:CreatorTool>
 <Iptc4xmpExt:DigitalSourceType>{made_by}</Iptc4xmpExt:DigitalSourceType>
@@ -44,7 +44,10 @@ _PACKET = """<?xpacket begin="\ufeff" id="W5M0MpCehiHzreSzNTczkc9d"?>
 
 def make_packet(sidecar: Sidecar) -> bytes:
     """The XMP packet of a file with this sidecar, in UTF-8. It holds no time, so that the same output fetched again is the same file."""
-    told = {name: getattr(sidecar, name) for name in ("provider", "operation", "remote_id", "submission_key")}
+    told = {name: getattr(sidecar, name) for name in ("provider", "operation", "submission_key")}
+    told["source"] = (
+        f"{sidecar.provider} job {sidecar.remote_id}" if sidecar.remote_id else f"{sidecar.provider} {sidecar.operation}"
+    )
     told["prompt"] = sidecar.prompt[:_PROMPT_CHARACTERS]
     plain = {name: escape(_NO_XML.sub("", value)) for name, value in told.items()}
     return _PACKET.format(namespace=NAMESPACE, made_by=MADE_BY_MACHINE, **plain).encode()

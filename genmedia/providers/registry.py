@@ -23,6 +23,9 @@ BUILT_IN = (
     "algovera",
 )
 
+LOCAL = "genmedia.providers.local.steps"
+"""The module of the kinds of steps that are done on this machine: they belong to no provider."""
+
 
 @dataclass(frozen=True)
 class Provider:
@@ -73,13 +76,13 @@ def providers() -> Mapping[str, Provider]:
 
 @cache
 def kinds() -> tuple[StepKind[Any], ...]:
-    """Return the kinds of steps of all providers.
+    """Return the kinds of steps of all providers, and those of this machine.
 
     Raises:
         SettingsError: Two kinds have the same `tag`.
     """
     found: dict[str, StepKind[Any]] = {}
-    for kind in (kind for provider in providers().values() for kind in provider.kinds):
+    for kind in (*(kind for provider in providers().values() for kind in provider.kinds), *import_module(LOCAL).KINDS):
         if found.setdefault(kind.tag, kind) is not kind:
             raise _two("kinds of steps have the field", kind.tag, found[kind.tag].provider, kind.provider)
     return tuple(found.values())
@@ -91,4 +94,4 @@ def _two(what: str, name: str, first: str, second: str) -> SettingsError:
 
 def kind_of(step: Any) -> StepKind[Any]:
     """Return the kind of a step, by the class of its form."""
-    return next(kind for kind in kinds() if type(step) is kind.form)
+    return next(kind for kind in kinds() if type(step) in kind.forms.values())

@@ -7,19 +7,23 @@ from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Any, ClassVar, Generic, TypeVar
 
 from genmedia.concurrency import every
 from genmedia.errors import Fault, NotFoundError
 from genmedia.forms.prompts import with_prompt
 from genmedia.jobs.job import Account
-from genmedia.journal.order import Order
+from genmedia.journal.order import FREE, Order
 from genmedia.providers.handoff import sent_as
 from genmedia.providers.inputs import Input, PendingInput, ResolvedInput
 from genmedia.providers.sources import Source, StepForm
 from genmedia.store import Store
 from genmedia.transport.origins import Origins
 from genmedia.transport.session import Gate
+
+HERE = Account("local", "", "")
+"""Stands for the account in the orders of what this machine does: nobody is paid."""
 
 F = TypeVar("F", bound=StepForm)
 T = TypeVar("T")
@@ -50,6 +54,8 @@ class Operation:
         optional: The inputs that may be left out.
         asked: The request besides the inputs, in the kind's own form; only the kind reads it.
         media_types: The types of pictures, or of all files, that may be sent; empty for any.
+        unit: Unit of the price; `FREE` where nobody is paid.
+        gathers: True if an input that is every output of a step goes into one run; else the step is run once for each output.
     """
 
     kind: "StepKind[Any]"
@@ -61,11 +67,17 @@ class Operation:
     asked: Any = None
     media_types: Collection[str] = field(default=())
     unit: str = "credits"
+    gathers: bool = False
 
     @property
     def provider(self) -> str:
-        """Provider that is paid."""
+        """Provider that is paid, or `local`."""
         return self.kind.provider
+
+    @property
+    def free(self) -> bool:
+        """True if nobody is paid for it."""
+        return self.unit == FREE
 
     def check_inputs(self, place: str, given: Mapping[str, str]) -> list[Fault]:
         """Return a fault for every input that is missing, unknown or of the wrong medium.
@@ -117,28 +129,33 @@ class PlannedStep:
 
 
 class StepKind(ABC, Generic[F]):
-    """One kind of step.
+    """One kind of step: bought of a provider (`PaidKind`), or done on this machine.
 
     A `client` argument is the account's client, or an object that makes some of the same calls as task runs.
 
     Attributes:
-        provider: Provider that is paid.
+        provider: Provider that is paid; `local` where nobody is.
         tag: The field that only this kind of step has.
-        form: Form that a person writes.
+        form: Form that a person writes, or the forms, by the value of the field `tag`.
         asks: True if the provider must be asked what a step gives; else the step can be planned without an account.
-        reads_addresses: True if the provider reads inputs at some addresses itself; `reads` tells at which.
         in_usd: True if the provider may name prices in USD.
     """
 
     provider: ClassVar[str]
     tag: ClassVar[str]
-    form: ClassVar[type[Any]]
+    form: ClassVar[type[Any] | Mapping[str, type[Any]]]
     asks: ClassVar[bool] = True
-    reads_addresses: ClassVar[bool] = False
     in_usd: ClassVar[bool] = False
 
     def __repr__(self) -> str:
         return f"{self.provider} {self.tag}"
+
+    @property
+    def forms(self) -> Mapping[str, type[Any]]:
+        """All forms that a person may write, each by the word that tells it apart from all other forms of steps."""
+        if isinstance(self.form, Mapping):
+            return {f"{self.tag}: {name}": form for name, form in self.form.items()}
+        return {self.tag: self.form}
 
     @abstractmethod
     def sources(self, step: F) -> list[tuple[str, Source]]:
@@ -146,12 +163,12 @@ class StepKind(ABC, Generic[F]):
 
     @abstractmethod
     async def describe(self, client: Any, steps: Sequence[F], payer: Any) -> Mapping[str, Operation | Sequence[Fault]]:
-        """Return, by step name, the operation that each step buys, or its faults; the place of a fault follows the step's own.
+        """Return, by step name, the operation that each step asks for, or its faults; the place of a fault follows the step's own.
 
         Args:
             client: The account's client; None where none is needed.
             steps: Steps of this kind.
-            payer: The account's credentials, which may name prices.
+            payer: The account's credentials, which may name prices; None where there is no account.
         """
 
     @abstractmethod
@@ -165,6 +182,48 @@ class StepKind(ABC, Generic[F]):
             InputError: The provider does not take this prompt.
         """
         return replace(order, request=with_prompt(order.request, prompt))
+
+    async def explain(
+        self,
+        client: Any,  # noqa: ARG002 # most providers get everything with the request
+        store: Store,  # noqa: ARG002 # as above
+        operation: Operation,
+        source: Input,
+        feeder: Operation | None,  # noqa: ARG002 # as above
+    ) -> str:
+        """Describe for people the way in which an input that is not a text will get to the provider.
+
+        Args:
+            client: The account's client; None where there is no account.
+            store: Store of the assets.
+            operation: The operation that is bought.
+            source: The input.
+            feeder: The operation that gives the input; None where the input is available.
+        """
+        done = self.conversion(operation, source) if isinstance(source, ResolvedInput) else ""
+        return f"{frame_of(source)}in the request, {f'turned into a {done.upper()}' if done else 'whole'}"
+
+    def conversion(self, operation: Operation, source: ResolvedInput) -> str:
+        """Name of the conversion of a file before it is sent, as it stands in submission keys; empty for none."""
+        return sent_as(source, operation.media_types)
+
+    def reads(self, url: str, origins: Origins) -> bool:  # noqa: ARG002 # most providers read no addresses
+        """True if the provider reads an input at this address itself."""
+        return False
+
+    def name_of(self, step: PlannedStep, order: Order) -> str:  # noqa: ARG002 # most names say nothing of what is asked for
+        """Return the step's name, corrected where it tells something other than the order asks for."""
+        return step.name
+
+
+class PaidKind(StepKind[F]):
+    """A kind of step that an account pays for.
+
+    Attributes:
+        reads_addresses: True if the provider reads inputs at some addresses itself; `reads` tells at which.
+    """
+
+    reads_addresses: ClassVar[bool] = False
 
     @abstractmethod
     async def deliver(
@@ -186,38 +245,6 @@ class StepKind(ABC, Generic[F]):
             order: The order that is sent.
             held: Stack that holds the files that are needed until the order is sent.
         """
-
-    async def explain(
-        self,
-        client: Any,  # noqa: ARG002 # most providers get everything with the request
-        store: Store,  # noqa: ARG002 # as above
-        operation: Operation,
-        source: Input,
-        feeder: Operation | None,  # noqa: ARG002 # as above
-    ) -> str:
-        """Describe for people the way in which an input that is not a text will get to the provider.
-
-        Args:
-            client: The account's client.
-            store: Store of the assets.
-            operation: The operation that is bought.
-            source: The input.
-            feeder: The operation that gives the input; None where the input is available.
-        """
-        done = self.conversion(operation, source) if isinstance(source, ResolvedInput) else ""
-        return f"{frame_of(source)}in the request, {f'turned into a {done.upper()}' if done else 'whole'}"
-
-    def conversion(self, operation: Operation, source: ResolvedInput) -> str:
-        """Name of the conversion of a file before it is sent, as it stands in submission keys; empty for none."""
-        return sent_as(source, operation.media_types)
-
-    def reads(self, url: str, origins: Origins) -> bool:  # noqa: ARG002 # most providers read no addresses
-        """True if the provider reads an input at this address itself."""
-        return False
-
-    def name_of(self, step: PlannedStep, order: Order) -> str:  # noqa: ARG002 # most names say nothing of what is asked for
-        """Return the step's name, corrected where it tells something other than the order asks for."""
-        return step.name
 
     async def delete(self, client: Any, job_id: str) -> None:
         """Delete a job at the provider with its files there, where the provider can; the files are in the store by then."""
@@ -241,6 +268,31 @@ class StepKind(ABC, Generic[F]):
             InputError: An input, available or pending, cannot get to the provider.
         """
         return steps
+
+
+class FreeKind(StepKind[F]):
+    """A kind of step that this machine does: there is no account, no price and no job; the same order gives the same file.
+
+    Its `provider` is that of `HERE`, and the unit of its operations and orders is `FREE`.
+    """
+
+    asks: ClassVar[bool] = False
+
+    @abstractmethod
+    async def make(self, store: Store, operation: Operation, inputs: Sequence[ResolvedInput], order: Order, path: Path) -> None:
+        """Write the file that an order asks for.
+
+        Args:
+            store: Store of the inputs that are assets.
+            operation: The operation that is done.
+            inputs: The inputs, all available.
+            order: The order.
+            path: Path at which it is written.
+
+        Raises:
+            MediaError: It cannot be made.
+            InputError: An input was changed since it was stored, or gives no picture.
+        """
 
 
 def preparation(source: ResolvedInput, operation: Operation) -> str:

@@ -86,6 +86,7 @@ class Outlook(StrEnum):
     """Outlook for one part of a plan, before anything of it is bought."""
 
     TO_BUY = "to buy"
+    TO_MAKE = "to make"
     UNDER_WAY = "under way"
     REUSED = "reused"
     IN_DOUBT = "in doubt"

@@ -43,6 +43,7 @@ class Outcome(StrEnum):
     """The way in which an order was met; the Prefect UI shows these words as state names.
 
     `JOINED`: another run, which waits for the job now, has bought it, and reports its cost. `REATTACHED`: an earlier run has, and is gone.
+    `MADE`: this machine has made its file, and nobody was paid.
     """
 
     BOUGHT = "Bought"
@@ -50,6 +51,7 @@ class Outcome(StrEnum):
     REATTACHED = "Resumed"
     REUSED = "Reused"
     NOT_BOUGHT = "Not bought"
+    MADE = "Made"
 
 
 @dataclass(frozen=True)

@@ -40,7 +40,7 @@ class Assets(Protocol):
 
 
 class Runner(Protocol):
-    """Carries out the three parts of a purchase."""
+    """Carries out the three parts of a purchase, and the work that this machine does itself."""
 
     async def submit(self, payer: Credentials, assets: Assets, order: Order, deliver: Deliver) -> Purchase:
         """Buy what an order asks for, or find that it is bought; see `meet_order`."""
@@ -52,6 +52,10 @@ class Runner(Protocol):
 
     async def store(self, payer: Credentials, assets: Assets, purchase: Purchase, job: Job) -> Received:
         """Put the outputs of the job into the store; see `receive_outputs`."""
+        ...
+
+    async def make(self, assets: Assets, order: Order, work: Callable[[], Awaitable[Purchase]]) -> Purchase:
+        """Have this machine do the work of an order that nobody is paid for; see `genmedia.purchasing.make`."""
         ...
 
     def client(self, payer: Credentials, client: ProviderClient) -> Any:
@@ -203,6 +207,11 @@ class Calls:
         """See `Runner`."""
         async with payer.get_client() as client, assets.get_store() as files, assets.get_journal() as journal:
             return await receive_outputs(client, files, journal, purchase, job)
+
+    async def make(self, assets: Assets, order: Order, work: Callable[[], Awaitable[Purchase]]) -> Purchase:
+        """See `Runner`."""
+        del assets, order
+        return await work()
 
     def client(self, payer: Credentials, client: ProviderClient) -> Any:
         """Return the client itself."""

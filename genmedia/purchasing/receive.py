@@ -1,13 +1,11 @@
 """The end of a job that succeeded: its outputs are fetched, verified and stored with their provenance, and its cost is settled."""
 
-import asyncio
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from hashlib import sha256
 from itertools import count
-from pathlib import Path
 from typing import NamedTuple
 
 from genmedia import __version__
@@ -26,12 +24,11 @@ from genmedia.errors import (
 from genmedia.jobs.job import Job, Output
 from genmedia.journal import Attempt, AttemptState, Journal, Purpose, StoredAsset, are_there
 from genmedia.media.conformance import compare
-from genmedia.media.facts import SUFFIXES, Candidate, MediaFacts, SmallCopy
-from genmedia.media.hashing import hash_file
+from genmedia.media.facts import Candidate, MediaFacts, SmallCopy
 from genmedia.media.probe import inspect_files
-from genmedia.provenance import labels as xmp
 from genmedia.providers.base import ProviderClient, at_desk
 from genmedia.purchasing.buy import Purchase, say_excess
+from genmedia.purchasing.publish import publish, traced
 from genmedia.purchasing.uses import other_uses
 from genmedia.store import Incoming, Store
 from genmedia.store.files import explain
@@ -169,7 +166,7 @@ async def _receive(
         wanted,
         campaign=bought_for.campaign or wanted.campaign,
         step=bought_for.step or wanted.step,
-        inputs=[await _traced(journal, one) for one in wanted.inputs],
+        inputs=[await traced(journal, one) for one in wanted.inputs],
         labels=bought_for.labels,
     )
     with ExitStack() as stack:
@@ -329,42 +326,7 @@ async def _publish(
             *_odd_outputs(job, arrival.place),
         ),
     )
-    names = {
-        "campaign": purpose.campaign,
-        "step": purpose.step,
-        "provider": purchase.order.account.provider,
-        "account": purchase.order.account.name,
-        "operation": purchase.order.operation,
-        "output": output.id,
-        "take": str(purchase.order.take),
-        "key": purchase.key[:8],
-        "sha256": digest[:8],
-        "date": now.date().isoformat(),
-        "ext": SUFFIXES[facts.media_type],
-    }
-    if store.embed_provenance and facts.media_type in xmp.TYPES:
-        sidecar = await asyncio.to_thread(_embed, arrival.incoming.path, sidecar)
-    sidecar = await store.publish(arrival.incoming, names, sidecar)
-    return StoredAsset(sidecar.file.path, output.id, sidecar.file.sha256, sidecar)
-
-
-def _embed(picture: Path, sidecar: Sidecar) -> Sidecar:
-    """Write the provenance into the picture; return the sidecar with its new hash and size, or with a warning where it was not written."""
-    if not xmp.embed(picture, xmp.make_packet(sidecar)):
-        kept = "the provenance is not in the picture: it has XMP or a signature of its own, which is kept"
-        return sidecar.model_copy(update={"warnings": (*sidecar.warnings, kept)})
-    file = {"sha256": hash_file(picture), "original_sha256": sidecar.file.sha256, "bytes": picture.stat().st_size}
-    return sidecar.model_copy(update={"file": sidecar.file.model_copy(update=file)})
-
-
-async def _traced(journal: Journal, given: Mapping[str, str]) -> Mapping[str, str]:
-    """Return an input for the sidecar, with the path of the file of the store that has its content, if there is one."""
-    if given.get("asset") or not given.get("sha256"):
-        return given
-    paths = await journal.paths_of(given["sha256"])
-    # Of several equal files, the one that was named; else the first that was stored.
-    named = [path for path in paths if given.get("from", "").endswith(path)]
-    return {**given, "asset": (named or paths)[0]} if paths else given
+    return await publish(store, arrival.incoming, sidecar, embed=store.embed_provenance)
 
 
 def _bought(purchase: Purchase) -> Bought:

@@ -26,7 +26,7 @@ class Result:
     Attributes:
         name: Name of the step or item.
         operation: Operation that was bought: a technique, a model.
-        status: `Bought`, `Joined`, `Resumed` or `Reused`, as `Outcome` says; `Not bought`, where the run was not to buy it;
+        status: `Bought`, `Joined`, `Resumed`, `Reused` or `Made`, as `Outcome` says; `Not bought`, where the run was not to buy it;
             `Quarantined`, where the store goes on without files that are not what they should be; `Refused`, where the provider refuses to
             make it; `Failed`; or `Not started`, because another part had failed.
         seconds: Time from the order to the stored files, in seconds; None when nothing was started.

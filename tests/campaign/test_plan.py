@@ -287,7 +287,7 @@ CUP = {"name": "s", "model": "imagen4", "prompt": "a cup"}
         (
             {"name": "s", "tecnique": "studio-blur"},
             "step 1 (s)",
-            "has name, tecnique; it needs one of technique, model, template, base_model",
+            "has name, tecnique; it needs one of technique, model, template, base_model, local",
         ),
         (
             {"name": "s", "model": "imagen4", "promt": "a cup"},

@@ -32,7 +32,7 @@ while wish := sys.stdin.readline():
     if not child:
         os.close(reader)
         with os.fdopen(writer, "w") as answer:
-            json.dump(worker.inspect_within_limits(json.loads(wish)), answer)
+            json.dump(worker.work_within_limits(json.loads(wish)), answer)
         os._exit(0)
     os.close(writer)
     with os.fdopen(reader) as told:
@@ -100,7 +100,7 @@ def test_a_hostile_or_broken_file_gets_its_verdict_and_takes_little_to_get_it(
     else:
         assert said["error"] == specimen.verdict.__name__
         assert specimen.says in said["what"]
-        assert "the process that looked at it broke" not in said["what"]
+        assert "the process that worked on it broke" not in said["what"]
         assert str(tmp_path) not in said["what"]
     assert share < MOST
     assert taken < MEMORY_KIB

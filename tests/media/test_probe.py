@@ -423,7 +423,7 @@ def test_a_looking_process_ends_without_a_word_when_whoever_asked_was_killed(sai
 def looking_process(changed: str, *paths: Path) -> list[dict[str, Any]]:
     """What the looking process says once something in it was changed."""
     program = f"import json, sys\nfrom genmedia.media import worker as inspection\n{changed}\n"
-    program += "json.dump(inspection.inspect_within_limits(json.load(sys.stdin)), sys.stdout)"
+    program += "json.dump(inspection.work_within_limits(json.load(sys.stdin)), sys.stdout)"
     wish = [{"path": str(path), "kind": "", "small": None} for path in paths]
     ended = subprocess.run([sys.executable, "-c", program], input=json.dumps(wish), stdout=subprocess.PIPE, text=True, check=True)
     return json.loads(ended.stdout)

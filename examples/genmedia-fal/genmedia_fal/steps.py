@@ -19,7 +19,7 @@ from genmedia.media.probe import inspect_file
 from genmedia.providers.handoff import file_of
 from genmedia.providers.inputs import Input, ResolvedInput
 from genmedia.providers.sources import TAKE, Picture, Source, StepForm
-from genmedia.providers.steps import Operation, StepKind, Submit, frame_of, preparation
+from genmedia.providers.steps import Operation, PaidKind, Submit, frame_of, preparation
 from genmedia.store import Store
 from genmedia.transport.session import Gate
 from genmedia_fal.client import PROVIDER, UNIT, FalClient, FalRequest
@@ -66,7 +66,7 @@ class _Asked(NamedTuple):
     """Name of the argument that takes the picture."""
 
 
-class Models(StepKind[FalStep]):
+class Models(PaidKind[FalStep]):
     """Any of fal's models that the price table has."""
 
     provider = PROVIDER

@@ -18,6 +18,7 @@ const button = (className, label, press, properties = {}) => {
 
 const typeOf = (asset) => asset.file.media_type.split("/")[0] || "file";
 const isUpload = (asset) => asset.provider === "upload"; // a person put it into the store: nobody was paid
+const isFree = (asset) => asset.provider === "local"; // made on a person's own machine: nobody was paid either
 const isStrange = (asset) => /^image\/(hei[cf]|tiff)$/.test(asset.file.media_type); // what browsers do not show: a small copy stands for it
 const statusOf = (asset) => (asset.quarantined ? "quarantined" : asset.warnings?.length ? "warnings" : "stored");
 const usesOf = (asset) => [asset, ...(asset.uses ?? [])]; // the first is what it was bought for
@@ -31,7 +32,7 @@ const number = new Intl.NumberFormat("en", { maximumFractionDigits: 4 });
 const moment = new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyle: "medium" });
 const day = new Intl.DateTimeFormat(undefined, { dateStyle: "medium" });
 const count = (n, noun, many = `${noun}s`) => `${number.format(n)} ${n === 1 ? noun : many}`;
-const amount = (n, unit) => `${number.format(n)} ${n === 1 ? unit.replace(/s$/, "") : unit}`;
+const amount = (n, unit) => (unit ? `${number.format(n)} ${n === 1 ? unit.replace(/s$/, "") : unit}` : "free");
 const seconds = (n) => (n < 120 ? `${number.format(Math.round(n * 10) / 10)} s` : `${number.format(Math.round(n / 6) / 10)} min`);
 const size = (n) => (n < 1e3 ? `${n} B` : n < 1e6 ? `${Math.round(n / 1e3)} kB` : `${(n / 1e6).toFixed(1)} MB`);
 const triangles = (file) => (file.triangles ? count(file.triangles, "triangle") : null);
@@ -75,7 +76,7 @@ const childrenOf = (asset) => [...grouped(byParent.get(asset) ?? [], purchaseOf)
 // What jobs were charged, by provider and unit, which are never added; a job once, however many outputs it gave.
 const providerOf = (asset) => asset.provider || asset.account.split("|")[0];
 const charges = (some) => {
-  const jobs = new Map(some.filter((asset) => !asset.quarantined && !isUpload(asset)).map((asset) => [purchaseOf(asset), asset]));
+  const jobs = new Map(some.filter((asset) => !asset.quarantined && !isUpload(asset) && !isFree(asset)).map((asset) => [purchaseOf(asset), asset]));
   const told = [];
   for (const [provider, bought] of [...grouped([...jobs.values()], providerOf)].sort()) {
     const known = bought.map((asset) => asset.cost).filter(({ charged }) => charged !== undefined);

@@ -18,7 +18,7 @@ from genmedia.media.conformance import Expected
 from genmedia.providers.algovera.client import PRICE, PROVIDER, UNIT, AlgoveraClient, Txt2Img
 from genmedia.providers.inputs import ResolvedInput
 from genmedia.providers.sources import TAKE, Source, StepForm
-from genmedia.providers.steps import Operation, PlannedStep, StepKind, Submit
+from genmedia.providers.steps import Operation, PaidKind, PlannedStep, Submit
 from genmedia.store import Store
 from genmedia.transport.session import Gate
 
@@ -47,7 +47,7 @@ class AlgoveraStep(StepForm):
     take: int = TAKE
 
 
-class Pictures(StepKind[AlgoveraStep]):
+class Pictures(PaidKind[AlgoveraStep]):
     """Pictures from words."""
 
     provider = PROVIDER

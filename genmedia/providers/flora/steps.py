@@ -34,7 +34,7 @@ from genmedia.providers.flora.forms import Step
 from genmedia.providers.handoff import check_unchanged, file_of, handed_on, sent_as
 from genmedia.providers.inputs import Input, PendingInput, ResolvedInput
 from genmedia.providers.sources import Source
-from genmedia.providers.steps import Operation, PlannedStep, StepKind, Submit, frame_of, look_up, preparation
+from genmedia.providers.steps import Operation, PaidKind, PlannedStep, Submit, frame_of, look_up, preparation
 from genmedia.store import Store
 from genmedia.transport.origins import Origins
 from genmedia.transport.session import Gate
@@ -48,7 +48,7 @@ NO_FILES = (
 )
 
 
-class Techniques(StepKind[Step]):
+class Techniques(PaidKind[Step]):
     """Runs of techniques."""
 
     provider = PROVIDER

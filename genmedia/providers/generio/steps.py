@@ -30,7 +30,7 @@ from genmedia.providers.generio.forms import template_parameters
 from genmedia.providers.handoff import file_of
 from genmedia.providers.inputs import ResolvedInput
 from genmedia.providers.sources import TAKE, FedBy, File, Kinds, Source, StepForm, Text, Written
-from genmedia.providers.steps import Operation, StepKind, Submit, look_up, preparation
+from genmedia.providers.steps import Operation, PaidKind, Submit, look_up, preparation
 from genmedia.store import Store
 from genmedia.transport.session import Gate
 
@@ -108,7 +108,7 @@ class _Asked(NamedTuple):
     parameters: Mapping[str, Any]
 
 
-class Flows(StepKind[GenerioStep]):
+class Flows(PaidKind[GenerioStep]):
     """3D models by templates."""
 
     provider = PROVIDER

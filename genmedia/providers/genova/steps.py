@@ -31,7 +31,7 @@ from genmedia.providers.genova.references import PREPARATION, prepare_references
 from genmedia.providers.handoff import file_of
 from genmedia.providers.inputs import Input, ResolvedInput
 from genmedia.providers.sources import TAKE, Picture, Source, StepForm
-from genmedia.providers.steps import Operation, PlannedStep, StepKind, Submit, frame_of, preparation
+from genmedia.providers.steps import Operation, PaidKind, PlannedStep, Submit, frame_of, preparation
 from genmedia.store import Store
 from genmedia.store.named_files import Files, NamedFile
 from genmedia.transport.session import Gate
@@ -92,7 +92,7 @@ class _Asked(NamedTuple):
     copy: int
 
 
-class Jobs(StepKind[GenovaStep]):
+class Jobs(PaidKind[GenovaStep]):
     """Pictures and videos."""
 
     provider = PROVIDER
