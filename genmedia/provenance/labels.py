@@ -134,6 +134,14 @@ def write_label(file: Path, media_type: str, label: Label) -> str:
     return ""
 
 
+def is_signed(file: Path, media_type: str) -> bool:
+    """True if a file has content credentials (C2PA)."""
+    try:
+        return media_type in CONTAINERS and CONTAINERS[media_type].look(file).signed
+    except OddFileError:
+        return False
+
+
 def labelled(packet: bytes | None, label: Label) -> bytes:
     """Return an XMP packet with the fields of a label; everything else that `packet` says stays, if it can be read."""
     document = _read_packet(packet) if packet else None
