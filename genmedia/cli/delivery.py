@@ -82,10 +82,13 @@ async def _delivered(where: Where, asked: Asked, *, prune: bool, dry_run: bool) 
         for one in contents.left_out:
             complain(f"genmedia: {one.path} is passed over: {one.why}.")
         items = stored_items(contents.assets, asked.campaign, steps=asked.steps, marks=marks)
-        items = _titled(items, asked) if asked.title else items
         try:
+            items = _titled(items, asked) if asked.title else items
             async with Store.lease(place) as target:
                 return await deliver(items, wish, store, target, prune=prune, dry_run=dry_run)
+        except InputError as error:
+            error.money = "Nothing was written."
+            raise
         except StoreError as error:
             error.advice = _advice(error)
             raise

@@ -34,6 +34,7 @@ from botocore.exceptions import (
     ReadTimeoutError,
 )
 from fsspec.asyn import AsyncFileSystem
+from fsspec.implementations.asyn_wrapper import AsyncFileSystemWrapper
 
 from genmedia import errors
 from genmedia.media.hashing import hash_file
@@ -141,9 +142,28 @@ class RemoteFiles:
             raise errors.StoreError(f"{path} is not in {self.label} as it was sent")
 
     async def _upload(self, source: Path, target: str, size: int) -> str | None:
-        """Upload a file; return the entity tag that it has if all of it arrived, or None where the place gives none."""
+        """Upload a file; return the entity tag that it has if all of it arrived, or None where the place gives none.
+
+        Where others would see a file grow, as at a server of SFTP or SMB, it has another name until it is whole: only object stores, whose
+        file systems are asynchronous, take a file in one step.
+        """
         del size
-        await self.fs._put_file(str(source), target)
+        if not isinstance(self.fs, AsyncFileSystemWrapper):
+            await self.fs._put_file(str(source), target)
+            return None
+        folder, _, name = target.rpartition("/")
+        partial = f"{folder}/.{name}.{uuid4().hex}.part"
+        try:
+            await self.fs._put_file(str(source), partial)
+            try:
+                await self.fs._mv(partial, target)
+            except OSError:  # not every server renames over a file
+                await self.fs._rm_file(target)
+                await self.fs._mv(partial, target)
+        except BaseException:
+            async with self._tidying():
+                await self.fs._rm_file(partial)
+            raise
         return None
 
     async def read(self, path: str, most: int | None = None) -> bytes:

@@ -23,17 +23,17 @@ def apart_from_devices(name: str) -> str:
     return f"{first}-{dot}{rest}" if DEVICE.fullmatch(name) else name
 
 
-def portable(text: str) -> str:
+def portable(text: str, most: int = NAME_LENGTH) -> str:
     """Return a text as the name of a file or folder: letters, digits, `.`, `-` and `_`, none of the first three at its ends.
 
-    Letters of other scripts are written as they sound, everything else becomes a dash. A name that is too long is cut before its suffix. It
-    is empty if the text has no letter and no digit.
+    Letters of other scripts are written as they sound, everything else becomes a dash. A name of more than `most` characters is cut before
+    its suffix. It is empty if the text has no letter and no digit.
     """
     spelled = unicodedata.normalize("NFC", text).translate(SPELLED)
     name = slugify(
         spelled, lowercase=False, entities=False, decimal=False, hexadecimal=False, regex_pattern="[^A-Za-z0-9._-]+"
     ).strip(".-")
     suffix = PurePosixPath(name).suffix
-    suffix = suffix if len(suffix) <= NAME_LENGTH // 2 else ""
-    stem = name.removesuffix(suffix)[: NAME_LENGTH - len(suffix)].rstrip(".-")
+    suffix = suffix if len(suffix) <= most // 2 else ""
+    stem = name.removesuffix(suffix)[: most - len(suffix)].rstrip(".-")
     return apart_from_devices(f"{stem}{suffix}")

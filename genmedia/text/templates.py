@@ -7,7 +7,7 @@ an empty text.
 import re
 from collections.abc import Iterator, Mapping
 from functools import lru_cache
-from typing import Any
+from typing import Any, cast
 
 from jinja2 import StrictUndefined, Template, TemplateError, TemplateSyntaxError, Undefined
 from jinja2.runtime import LoopContext
@@ -18,6 +18,9 @@ from genmedia.text.plain import cut
 
 PATH_LENGTH = 700
 """Longest path that is made, in characters: object stores take 1024 bytes, with the folder that it goes to."""
+
+VALUE_LENGTH = 80
+"""Longest value in a path, in characters: of a long one its beginning, so that there is room for what tells names apart."""
 
 TEXT_LENGTH = 100_000
 """Longest text that is made, in characters."""
@@ -77,7 +80,7 @@ def _plain(value: Any) -> Any:
 
 
 def _part(value: Any) -> Any:
-    return value if isinstance(value, Undefined) else portable(str(_plain(value)))
+    return value if isinstance(value, Undefined) else portable(str(_plain(value)), VALUE_LENGTH)
 
 
 _TEXTS, _PATHS = _Environment(finalize=_plain), _Environment(finalize=_part)
@@ -124,7 +127,7 @@ def flat(values: Mapping[str, Any], above: str = "") -> Iterator[tuple[str, Any]
     """Yield every value with its name as a template has it, such as `row.sku`."""
     for name, value in values.items():
         if isinstance(value, Mapping):
-            yield from flat(value, f"{above}{name}.")
+            yield from flat(cast("Mapping[str, Any]", value), f"{above}{name}.")
         else:
             yield f"{above}{name}", value
 

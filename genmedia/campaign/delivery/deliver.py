@@ -231,7 +231,6 @@ class _Delivery:
             except StoreError as error:
                 self._broken = self._broken or error
                 return
-            (self.report.changed if copy.name in self._entries else self.report.copied).append(copy.name)
 
     async def _send(self, copy: Copy) -> Entry:
         """Make a file and put it at its place.
@@ -285,15 +284,15 @@ class _Delivery:
         Raises:
             _LeftOutError: It cannot be converted.
         """
-        given = copy.item.sidecar.file.media_type
+        told = copy.item.sidecar
         try:
             facts = await convert(source, target, copy.form.suffix, copy.form.side)
         except MediaError as error:
             raise _LeftOutError(f"{copy.item.path} cannot be converted: {error.what}") from None
-        notes = [*facts.warnings]
+        notes = [one for one in facts.warnings if one not in told.warnings]
         if (facts.frames or 1) > 1:
             notes.append(f"it is the first of {facts.frames} pictures of an animation")
-        if await asyncio.to_thread(is_signed, source, given):
+        if await asyncio.to_thread(is_signed, source, told.file.media_type):
             notes.append("the content credentials (C2PA) of the file that it was made from are not in it")
         self.report.notes += [Fault(copy.name, note) for note in notes]
         with Image.open(target) as picture:
@@ -308,7 +307,10 @@ class _Delivery:
         report, earlier = self.report, self._earlier
         failed = {fault.place for fault in report.faults}
         files = [entry for entry in map(self._entry, self._copies) if entry]
-        report.left = [one.name for one in files if one.name not in self._new and one.name not in failed]
+        for one in files:
+            moved = report.changed if one.name in self._entries else report.copied
+            if one.name not in failed:
+                (moved if one.name in self._new else report.left).append(one.name)
         manifest = Manifest(campaign=self._wish.campaign, files=tuple(files))
         if manifest != earlier.bare() or not {PAGE, SHEET} <= self._there.keys():
             await self._begin()

@@ -145,6 +145,8 @@ async def read_manifest(place: Store, campaign: str) -> Manifest:
 async def read_begun(place: Store) -> set[str]:
     """Names of files that a delivery that did not end may have left."""
     try:
+        if await place.files.size(BEGUN) is None:
+            return set()
         return {*Begun.model_validate_json(await place.files.read(BEGUN)).names}
     except (FileNotFoundError, ValidationError):
         return set()
