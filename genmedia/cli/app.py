@@ -368,8 +368,12 @@ def deliver(
     *,
     to: Annotated[str, Parameter(help="A folder, or an address such as s3://bucket/folder.")],
     names: Annotated[
-        str, Parameter(help="Template of the names, such as '{client}/{step}-{n}.{ext}'.", show_default=False)
-    ] = "{step}-{take}-{n}.{ext}",
+        str,
+        Parameter(
+            help="Template of the names, such as '{client}/{step}-{n}.{ext}'; by default step, take and number.",
+            show_default=False,
+        ),
+    ] = "",
     step: Annotated[tuple[str, ...], Parameter(help="Only what this step gave; may be repeated.")] = (),
     format: Annotated[  # noqa: A002 # the option's name
         tuple[Literal["jpg", "png", "webp", "tif"], ...],

@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 from genmedia.campaign.delivery import Form, Report, Wish, deliver
 from genmedia.campaign.delivery.naming import MANIFEST, PAGE, names_of, package_of
 from genmedia.campaign.delivery.stored import stored_items
-from genmedia.campaign.delivery.wish import AS_STORED, Item
+from genmedia.campaign.delivery.wish import AS_STORED, NAMES, Item
 from genmedia.campaign.marks import read_marks
 from genmedia.cli.printing import Console, complain, print_json
 from genmedia.cli.where import Where
@@ -31,7 +31,18 @@ _LISTED = 20
 
 @dataclass(frozen=True, kw_only=True)
 class Asked:
-    """What a person asked for on the command line; `title` is a template, `source_type` one of IPTC's words, the rest as in `Wish`."""
+    """What a person asked for on the command line.
+
+    Attributes:
+        to: Address of the place.
+        names: Template of the names; empty for `NAMES`.
+        steps: Steps whose files are meant; empty for all.
+        formats: Suffixes of the types of pictures; empty for the type that each has.
+        max_side: Most pixels of a picture's longer side; None for as many as each has.
+        title: Template of the titles; empty for none.
+        source_type: One of IPTC's words; empty for the usual one.
+        marks: A file of marks, or the marks themselves; empty for none.
+    """
 
     campaign: str
     to: str
@@ -69,7 +80,7 @@ async def _delivered(where: Where, asked: Asked, *, prune: bool, dry_run: bool) 
     place = place_from(os.environ, asked.to)
     wish = Wish(
         campaign=asked.campaign,
-        names=asked.names,
+        names=asked.names or NAMES,
         forms=[Form(suffix, asked.max_side) for suffix in asked.formats] or [replace(AS_STORED, side=asked.max_side)],
         creator=asked.creator,
         rights=asked.rights,

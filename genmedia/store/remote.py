@@ -75,6 +75,7 @@ class RemoteFiles:
 
     def __init__(self, fs: AsyncFileSystem, base: str, label: str) -> None:
         self.fs: Any = fs
+        self._in_one_step = not isinstance(fs, AsyncFileSystemWrapper)
         self.base = base.rstrip("/")
         self.label = label.rstrip("/")
         try:
@@ -148,7 +149,7 @@ class RemoteFiles:
         file systems are asynchronous, take a file in one step.
         """
         del size
-        if not isinstance(self.fs, AsyncFileSystemWrapper):
+        if self._in_one_step:
             await self.fs._put_file(str(source), target)
             return None
         folder, _, name = target.rpartition("/")

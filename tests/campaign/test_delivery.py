@@ -302,7 +302,8 @@ async def test_a_place_with_the_delivery_of_another_campaign_and_one_in_the_stor
 
     with pytest.raises(SettingsError, match="holds the delivery of the campaign mugs"):
         await delivered(store, folder, replace(WISH, campaign="cups"))
-    for inside in ("media", "media/mugs", ""):
+    (tmp_path / "link").symlink_to(tmp_path / "media")
+    for inside in ("media", "media/mugs", "", "link/new"):
         async with Store.lease(str(tmp_path / inside)) as place:
             with pytest.raises(SettingsError, match="is not apart from the store"):
                 await delivered(store, place)

@@ -30,10 +30,10 @@ from genmedia.media.hashing import hash_file
 from genmedia.provenance.labels import is_signed, write_label
 from genmedia.store import Store
 from genmedia.store.files import explain
-from genmedia.store.local import sweep_folder
+from genmedia.store.local import LocalFiles, sweep_folder
 from genmedia.store.store import ORPHAN_SECONDS
 
-AT_ONCE = 4
+AT_ONCE = 8
 """Most files that are made and sent at a time."""
 
 
@@ -99,7 +99,11 @@ class _LeftOutError(Exception):
 
 
 def _check_apart(store: Store, place: Store) -> None:
-    here, there = (f"{one.files.address('').rstrip('/')}/" for one in (store, place))
+    roots = [
+        one.files.root.resolve().as_uri() if isinstance(one.files, LocalFiles) else one.files.address("")
+        for one in (store, place)
+    ]
+    here, there = (f"{root.rstrip('/')}/" for root in roots)
     if here.startswith(there) or there.startswith(here):
         raise SettingsError(
             f"{place.label} is not apart from the store, {store.label}",
