@@ -224,14 +224,18 @@ class RemoteFiles:
     async def sizes(self, paths: Sequence[str]) -> Mapping[str, int]:
         """Sizes of those of the files that are there: of many, by one listing of the folder that they have in common in each campaign."""
         found: dict[str, int] = {}
+        few: list[str] = []
         for _, some in groupby(sorted(paths), key=lambda path: path.partition("/")[0]):
             asked = list(some)
             if len(asked) < LISTED:
-                sizes = zip(asked, await asyncio.gather(*map(self.size, asked)), strict=True)
-                found |= {path: size for path, size in sizes if size is not None}
+                few += asked
             else:
                 listed = await self._list(posixpath.commonpath([posixpath.dirname(path) for path in asked]))
                 found |= {path: int(listed[path]["size"]) for path in asked if path in listed}
+        for start in range(0, len(few), LISTED):
+            asked = few[start : start + LISTED]
+            sizes = zip(asked, await asyncio.gather(*map(self.size, asked)), strict=True)
+            found |= {path: size for path, size in sizes if size is not None}
         return found
 
     async def walk(self) -> AsyncIterator[tuple[str, int, str]]:

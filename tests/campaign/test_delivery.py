@@ -430,6 +430,38 @@ async def test_a_delivery_that_is_killed_leaves_no_half_file_and_the_next_one_go
     assert not (tmp_path / "out" / BEGUN).exists()
 
 
+class KilledError(BaseException):
+    """The end of a process."""
+
+
+async def test_what_arrived_before_a_delivery_was_killed_is_not_sent_again(
+    store: Store, folder: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("genmedia.campaign.delivery.delivering.NOTED_SECONDS", 0.0)
+    monkeypatch.setattr("genmedia.campaign.delivery.delivering.AT_ONCE", 1)
+    put, arrived = folder.files.put, list[str]()
+
+    async def killed(source: Path, path: str) -> None:
+        if len(arrived) == 3:
+            raise KilledError
+        await put(source, path)
+        if path in NAMES:
+            arrived.append(path)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(folder.files, "put", killed)
+        with pytest.raises(KilledError):
+            await delivered(store, folder)
+    assert (tmp_path / "out" / BEGUN).exists()
+
+    report = await delivered(store, folder)
+
+    assert len(report.left) >= 2, "the last one may have come too late to be written down"
+    assert {*report.left} <= {*arrived}
+    assert sorted([*report.left, *report.copied, *report.changed]) == NAMES
+    assert not (tmp_path / "out/.genmedia").exists()
+
+
 _ON_A_FULL_DISK = """
 import asyncio, subprocess, sys
 from pathlib import Path

@@ -7,7 +7,7 @@ import json
 from collections.abc import Iterable, Mapping
 from typing import Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError
+from pydantic import BaseModel, ConfigDict, JsonValue, ValidationError
 
 from genmedia.campaign.delivery.naming import MANIFEST, Copy
 from genmedia.errors import SettingsError
@@ -105,9 +105,15 @@ class Manifest(_Record):
 
 
 class Begun(_Record):
-    """Written before the first file of a delivery, and removed after its manifest: the names of files that may be there without one."""
+    """Written before the first file of a delivery, and from time to time; removed after its manifest.
 
-    names: tuple[str, ...] = Field(default=())
+    Attributes:
+        names: Names of the files that may be there without being in the manifest.
+        files: Entries of those that have arrived.
+    """
+
+    names: tuple[str, ...] = ()
+    files: tuple[Entry, ...] = ()
 
 
 BEGUN = ".genmedia/delivery-begun.json"
@@ -142,14 +148,14 @@ async def read_manifest(place: Store, campaign: str) -> Manifest:
     return found
 
 
-async def read_begun(place: Store) -> set[str]:
-    """Names of files that a delivery that did not end may have left."""
+async def read_begun(place: Store) -> Begun | None:
+    """Read what a delivery that did not end has left; return None if there is none, or it cannot be read."""
     try:
         if await place.files.size(BEGUN) is None:
-            return set()
-        return {*Begun.model_validate_json(await place.files.read(BEGUN)).names}
+            return None
+        return Begun.model_validate_json(await place.files.read(BEGUN))
     except (FileNotFoundError, ValidationError):
-        return set()
+        return None
 
 
 def make_entry(copy: Copy, sha256: str, size: int, sides: tuple[int | None, int | None], unlabelled: str) -> Entry:

@@ -6,6 +6,7 @@ from collections.abc import Collection, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
+from time import monotonic
 
 from PIL import Image
 
@@ -35,6 +36,9 @@ from genmedia.store.store import ORPHAN_SECONDS
 
 AT_ONCE = 8
 """Most files that are made and sent at a time."""
+
+NOTED_SECONDS = 5.0
+"""Longest time, in seconds, until it is written down which files have arrived: after a delivery that was killed, only others are sent."""
 
 
 @dataclass
@@ -122,7 +126,7 @@ async def _look(copies: Sequence[Copy], wish: Wish, store: Store, place: Store) 
     earlier, begun = await read_manifest(place, wish.campaign), await read_begun(place)
     mine = {MANIFEST, SHEET, PAGE, package_of(wish.campaign)}
     known = {
-        *begun,
+        *(begun.names if begun else ()),
         *(one.name for one in earlier.files),
         *earlier.withdrawn,
         *([earlier.package.name] if earlier.package else []),
@@ -135,7 +139,7 @@ async def _look(copies: Sequence[Copy], wish: Wish, store: Store, place: Store) 
             money="",
             advice="Deliver to another folder, such as one below it.",
         )
-    return _Delivery(copies, wish, store, place, earlier, frozenset(known), dict(there), bool(begun))
+    return _Delivery(copies, wish, store, place, earlier, begun, frozenset(known), dict(there))
 
 
 class _Delivery:
@@ -147,9 +151,9 @@ class _Delivery:
         store: Their store.
         place: Where they go.
         earlier: The manifest that is there.
+        begun: What a delivery that did not end has left; None if there is none.
         known: Names of all files that earlier deliveries put there, or began to.
         there: Sizes of those of all these files that are there, by their names.
-        begun: True if a delivery did not end.
     """
 
     def __init__(
@@ -159,13 +163,15 @@ class _Delivery:
         store: Store,
         place: Store,
         earlier: Manifest,
+        begun: Begun | None,
         known: frozenset[str],
         there: dict[str, int],
-        begun: bool,
     ) -> None:
         self._copies, self._wish, self._store, self._place = copies, wish, store, place
-        self._earlier, self._known, self._there, self._begun = earlier, known, there, begun
-        self._entries = {one.name: one for one in earlier.files if one.name in there}
+        self._earlier, self._known, self._there, self._begun = earlier, known, there, begun is not None
+        self._entries = {one.name: one for one in (*earlier.files, *(begun.files if begun else ())) if one.name in there}
+        self._left_over = {one.name for one in begun.files} if begun else set[str]()
+        self._noted = 0.0
         self._new: dict[str, Entry] = {}
         self._slots = asyncio.Semaphore(AT_ONCE)
         self._broken: StoreError | None = None
@@ -208,11 +214,13 @@ class _Delivery:
                     scratch.parent.rmdir()
 
     async def _begin(self) -> None:
-        """Write down which files may be there from now on without being in a manifest."""
-        self._begun = True
-        names = {*self._known, *(one.name for one in self._copies if one.name not in self._there)}
+        """Write down which files may be there from now on without being in a manifest, and those that have arrived."""
+        self._begun, self._noted = True, monotonic()
+        names = {*self._known, *(one.name for one in self._copies if one.name not in self._there or one.name in self._new)}
         names |= {self._package} if self._wish.package else set()
-        await self._place.write(BEGUN, [Begun(names=tuple(sorted(names))).model_dump_json()])
+        files = {**{name: one for name, one in self._entries.items() if name in self._left_over}, **self._new}
+        begun = Begun(names=tuple(sorted(names)), files=tuple(files.values()))
+        await self._place.write(BEGUN, [begun.model_dump_json()])
 
     def _is_there(self, copy: Copy) -> bool:
         """True if a file is there as it should be, by the manifest and its size."""
@@ -230,6 +238,8 @@ class _Delivery:
                 return
             try:
                 self._new[copy.name] = await self._send(copy)
+                if monotonic() - self._noted > NOTED_SECONDS:
+                    await self._begin()
             except _LeftOutError as error:
                 self.report.faults.append(Fault(copy.name, str(error)))
             except StoreError as error:
@@ -249,10 +259,13 @@ class _Delivery:
             made, sides = fetched.path, (file.width, file.height)
             if copy.form != AS_STORED:
                 made, sides = converted.path, await self._convert(copy, fetched.path, converted.path)
-            unlabelled = await asyncio.to_thread(write_label, made, copy.media_type, copy.label)
+            try:
+                unlabelled = await asyncio.to_thread(write_label, made, copy.media_type, copy.label)
+                digest, size = await asyncio.to_thread(hash_file, made), made.stat().st_size
+            except OSError as error:
+                raise explain(f"{copy.name} could not be written", error) from None
             if unlabelled:
                 self.report.notes.append(Fault(copy.name, unlabelled))
-            digest, size = await asyncio.to_thread(hash_file, made), made.stat().st_size
             stands = copy.name in self._there and copy.name not in self._known
             if not stands:
                 await self._place.files.put(made, copy.name)
@@ -318,8 +331,9 @@ class _Delivery:
         manifest = Manifest(campaign=self._wish.campaign, files=tuple(files))
         if manifest != earlier.bare() or not {PAGE, SHEET} <= self._there.keys():
             await self._begin()
-            small = {one.source_sha256: await self._store.thumbnail(one.source_sha256) for one in files}
-            await self._place.write(PAGE, make_page(manifest, {digest: path for digest, path in small.items() if path}))
+            digests = list(dict.fromkeys(one.source_sha256 for one in files))
+            small = zip(digests, await every(map(self._thumbnail, digests)), strict=True)
+            await self._place.write(PAGE, make_page(manifest, {digest: path for digest, path in small if path}))
             await self._place.write(SHEET, [make_sheet(manifest)])
         package = earlier.package
         if package and (package.of != manifest.digest or self._there.get(package.name) != package.bytes):
@@ -335,6 +349,10 @@ class _Delivery:
         manifest = manifest.model_copy(update={"withdrawn": tuple(report.withdrawn), "package": package})
         if manifest != earlier or MANIFEST not in self._there:
             await self._place.write(MANIFEST, [manifest.write()])
+
+    async def _thumbnail(self, digest: str) -> Path | None:
+        async with self._slots:
+            return await self._store.thumbnail(digest)
 
     def _entry(self, copy: Copy) -> Entry | None:
         """Return the entry of a file: that of the one that is there where nothing was sent; None if there is none at all."""
