@@ -374,14 +374,16 @@ def deliver(
             show_default=False,
         ),
     ] = "",
-    step: Annotated[tuple[str, ...], Parameter(help="Only what this step gave; may be repeated.")] = (),
+    step: Annotated[
+        tuple[str, ...], Parameter(negative=(), help="Only what this step gave; may be repeated.", show_default=False)
+    ] = (),
     format: Annotated[  # noqa: A002 # the option's name
         tuple[Literal["jpg", "png", "webp", "tif"], ...],
-        Parameter(help="Type of the pictures; may be repeated. As they are stored by default."),
+        Parameter(negative=(), help="Type of the pictures; may be repeated. As they are stored by default.", show_default=False),
     ] = (),
     max_side: Annotated[int | None, Parameter(help="Most pixels of a picture's longer side.", show_default=False)] = None,
     title: Annotated[
-        str, Parameter(help="Template of the titles in the labels, such as '{{ product }}, {{ step }}'.", show_default=False)
+        str, Parameter(help="Template of the titles in the labels, such as '{{ client }}, {{ step }}'.", show_default=False)
     ] = "",
     creator: Annotated[str, Parameter(help="Who made the files, for their labels.", show_default=False)] = "",
     rights: Annotated[str, Parameter(help="Notice of copyright, for their labels.", show_default=False)] = "",

@@ -37,6 +37,7 @@ WISH = Wish(campaign="mugs", names="{client}/{step}-{n}.{ext}", creator="Acme", 
 
 def fill(root: Path) -> None:
     """Put a picture, a photo that lies on its side, a film, a model and a text of one campaign into a store."""
+    root.mkdir(exist_ok=True)
     labels = {"client": "Acme & Co"}
     small = picture("teal", form="WEBP")
     write_asset(root, "mugs/hero/a.png", picture("teal"), labels=labels, request={"prompt": "=a <b>mug</b>"}, thumbnail=small)
@@ -55,7 +56,6 @@ def fill(root: Path) -> None:
 @pytest.fixture
 async def store(tmp_path: Path) -> AsyncGenerator[Store]:
     root = tmp_path / "media"
-    root.mkdir()
     fill(root)
     async with Store.lease(str(root)) as opened:
         yield opened
@@ -113,6 +113,20 @@ async def test_files_go_to_any_place_whole_and_named_and_a_second_run_moves_noth
     for one in (await manifest(place))["files"]:
         assert hashlib.sha256(await place.files.read(one["name"])).hexdigest() == one["sha256"]
         assert one["bytes"] == await place.files.size(one["name"])
+
+
+async def test_what_is_in_a_bucket_goes_to_a_folder(folder: Store, buckets: Buckets, tmp_path: Path) -> None:
+    fill(tmp_path / "media")
+    async with Store.lease(buckets.new()) as store:
+        for file in [one for one in (tmp_path / "media").rglob("*") if one.is_file()]:
+            with store.incoming() as incoming:
+                incoming.path.write_bytes(file.read_bytes())
+                await store.files.put(incoming.path, str(file.relative_to(tmp_path / "media")))
+
+        first, second = await delivered(store, folder), await delivered(store, folder)
+
+    assert (counts(first), counts(second)) == ((5, 0, 0, 0, 0, 0), (0, 0, 5, 0, 0, 0))
+    assert "data:image/webp;base64," in (tmp_path / "out/index.html").read_text()
 
 
 async def test_only_what_changed_moves_and_what_was_withdrawn_goes_only_when_pruned(store: Store, place: Store) -> None:
