@@ -292,7 +292,7 @@ def _boxes(file: BinaryIO) -> list[_Box]:
 
 
 def _look_at_film(path: Path) -> Held:
-    with _ordinary(), path.open("rb") as file:
+    with ordinary(), path.open("rb") as file:
         user = {box.user: box for box in _boxes(file) if box.kind == b"uuid"}
         packet = None
         if box := user.get(_BOX_XMP):
@@ -304,7 +304,7 @@ def _look_at_film(path: Path) -> Held:
 def _write_into_film(path: Path, packet: bytes) -> None:
     """Write a box at the end of a film, so that nothing moves to which other boxes point."""
     written = struct.pack(">I4s", 24 + len(packet), b"uuid") + _BOX_XMP + packet
-    with _ordinary(), path.open("r+b") as file:
+    with ordinary(), path.open("r+b") as file:
         boxes = _boxes(file)
         for box in boxes:
             if box.kind == b"uuid" and box.user == _BOX_XMP:
@@ -329,11 +329,11 @@ def _whole(look: Callable[[bytes], Held], write: Callable[[bytes, bytes], bytes]
     """Return the container of a type whose files are read as a whole."""
 
     def look_at(path: Path) -> Held:
-        with _ordinary():
+        with ordinary():
             return look(path.read_bytes())
 
     def write_into(path: Path, packet: bytes) -> None:
-        with _ordinary():
+        with ordinary():
             written = write(path.read_bytes(), packet)
         path.write_bytes(written)
 
@@ -341,13 +341,13 @@ def _whole(look: Callable[[bytes], Held], write: Callable[[bytes, bytes], bytes]
 
 
 @contextmanager
-def _ordinary() -> Generator[None]:
+def ordinary() -> Generator[None]:
     """Raise what a container that is cut short or broken makes other errors of as an `OddFileError`."""
     try:
         yield
     except OddFileError:
         raise
-    except (struct.error, zlib.error, LookupError, ValueError):
+    except (struct.error, zlib.error, LookupError, ValueError, ArithmeticError):
         raise OddFileError("its container is no ordinary one") from None
 
 

@@ -13,7 +13,7 @@ from xml.parsers.expat import ExpatError
 from xml.sax.saxutils import escape
 
 from genmedia.media.sniffing import media_type_of
-from genmedia.provenance.containers import CONTAINERS, PACKET_BYTES, OddFileError, read_photoshop, with_photoshop
+from genmedia.provenance.containers import CONTAINERS, PACKET_BYTES, OddFileError, ordinary, read_photoshop, with_photoshop
 from genmedia.store.sidecar import Sidecar
 
 TYPES = {"image/jpeg", "image/png", "image/webp"}
@@ -112,7 +112,7 @@ def write_label(file: Path, media_type: str, label: Label) -> str:
     """Write a label into a file, beside everything else that it says about itself.
 
     Returns:
-        The reason why the file has no label now, for people; empty if it has.
+        The reason why the file has no label now, or not all of it, for people; empty if it has.
     """
     try:
         if media_type == "model/gltf-binary":
@@ -126,11 +126,14 @@ def write_label(file: Path, media_type: str, label: Label) -> str:
         held = container.look(file)
         if held.signed:
             return SIGNED
-        if media_type == "image/jpeg":
-            _write_iptc(file, label)
         container.write(file, labelled(held.packet, label))
     except OddFileError as error:
         return f"it has no label: {error}"
+    try:
+        if media_type == "image/jpeg":
+            _write_iptc(file, label)
+    except OddFileError as error:
+        return f"its label is XMP alone, without the older fields: {error}"
     return ""
 
 
@@ -216,15 +219,19 @@ def _write_iptc(file: Path, label: Label) -> None:
     """
     if not label.texts:
         return
-    content = file.read_bytes()
-    resources = read_photoshop(content)
-    numbers = {_FIELDS[name][0] for name in label.texts}
-    kept = [one for one in _datasets(resources.get(_IPTC, b"")) if one[0] == 2 and one[1] != 0 and one[1] not in numbers]
-    mine = [(2, _FIELDS[name][0], _fitting(text, _FIELDS[name][1])) for name, text in label.texts.items()]
-    fields = [(1, 90, _UTF8), (2, 0, b"\0\4"), *sorted([*kept, *mine], key=lambda one: one[:2])]
-    resources[_IPTC] = b"".join(struct.pack(">BBBH", 0x1C, record, number, len(text)) + text for record, number, text in fields)
-    resources.pop(_IPTC_DIGEST, None)
-    file.write_bytes(with_photoshop(content, resources))
+    with ordinary():
+        content = file.read_bytes()
+        resources = read_photoshop(content)
+        numbers = {_FIELDS[name][0] for name in label.texts}
+        kept = [one for one in _datasets(resources.get(_IPTC, b"")) if one[0] == 2 and one[1] != 0 and one[1] not in numbers]
+        mine = [(2, _FIELDS[name][0], _fitting(text, _FIELDS[name][1])) for name, text in label.texts.items()]
+        fields = [(1, 90, _UTF8), (2, 0, b"\0\4"), *sorted([*kept, *mine], key=lambda one: one[:2])]
+        resources[_IPTC] = b"".join(
+            struct.pack(">BBBH", 0x1C, record, number, len(text)) + text for record, number, text in fields
+        )
+        resources.pop(_IPTC_DIGEST, None)
+        written = with_photoshop(content, resources)
+    file.write_bytes(written)
 
 
 def _datasets(packed: bytes) -> Iterator[tuple[int, int, bytes]]:

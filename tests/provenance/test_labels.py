@@ -154,6 +154,7 @@ def own_xmp() -> dict[str, bytes]:
         "half a jpeg": FORMS["jpeg"][:30],
         "half a png": FORMS["png"][:18],
         "half a webp": FORMS["webp"][:15],
+        "a webp without a width": FORMS["webp"][:26] + b"\0\0" + FORMS["webp"][28:],
         "nothing": b"",
     }
 
@@ -261,6 +262,18 @@ def test_what_a_file_says_already_stays_beside_a_label_unless_the_label_says_it(
     assert MADE_BY_MACHINE in firm
 
 
+@pytest.mark.parametrize("resources", [b"junk", b"8BIM\x04\x04\0\0\0", b"8BIM\x04\x04\0\0\0\0\0\7\x1c\x02\x05\x00\x09ab\0"])
+def test_a_jpeg_whose_older_fields_are_not_in_order_has_the_newer_ones_and_says_so(resources: bytes, tmp_path: Path) -> None:
+    file = tmp_path / "a.jpg"
+    body = b"Photoshop 3.0\0" + resources
+    file.write_bytes(FORMS["jpeg"][:2] + b"\xff\xed" + (len(body) + 2).to_bytes(2) + body + FORMS["jpeg"][2:])
+
+    assert "without the older fields" in write_label(file, "image/jpeg", LABEL)
+
+    assert fields_in(xmp_of(file.read_bytes())) == FIELDS
+    assert body in file.read_bytes()
+
+
 @pytest.mark.parametrize(
     "packet",
     [
@@ -347,6 +360,7 @@ async def test_a_model_is_labelled_in_its_document_and_nothing_else_changes(tmp_
         ("half a jpeg", "image/jpeg"),
         ("half a png", "image/png"),
         ("half a webp", "image/webp"),
+        ("a webp without a width", "image/webp"),
         ("nothing", "image/tiff"),
         ("nothing", "video/mp4"),
         ("half a jpeg", "video/mp4"),
