@@ -27,9 +27,9 @@ def picture(colour: str, size: tuple[int, int] = (96, 64), form: str = "PNG") ->
     return buffer.getvalue()
 
 
-def film(path: Path) -> bytes:
-    """Two seconds in which a grey gets lighter."""
-    with av.open(str(path), "w") as container:
+def film(path: Path, options: dict[str, str] | None = None) -> bytes:
+    """Two seconds in which a grey gets lighter, written with options of FFmpeg."""
+    with av.open(str(path), "w", options=options or {}) as container:
         stream = container.add_stream("libx264", 12)
         stream.width, stream.height, stream.pix_fmt = 128, 96, "yuv420p"
         for number in range(24):

@@ -50,6 +50,19 @@ SandboxAddress = Annotated[
 ]
 AsJson = Annotated[bool, Parameter(name="--json", negative=(), help="Print JSON.", show_default=False)]
 
+SourceType = Literal[
+    "trainedAlgorithmicMedia",
+    "compositeWithTrainedAlgorithmicMedia",
+    "compositeSynthetic",
+    "algorithmicMedia",
+    "algorithmicallyEnhanced",
+    "composite",
+    "digitalCreation",
+    "digitalCapture",
+    "humanEdits",
+]
+"""IPTC's digital source types that can be those of a generated file, or of one that was made of photos."""
+
 
 @Parameter(name="*")
 @dataclass(frozen=True)
@@ -528,6 +541,74 @@ def manifest(
     from genmedia.cli.provenance import save_manifest  # noqa: PLC0415
 
     save_manifest(where.find(), output)
+
+
+@app.command
+def deliver(
+    campaign: Annotated[str, Parameter(help="The campaign, chain or batch, as the gallery names it.")],
+    /,
+    *,
+    to: Annotated[str, Parameter(help="A folder, or an address such as s3://bucket/folder.")],
+    names: Annotated[
+        str,
+        Parameter(
+            help="Template of the names, such as '{client}/{step}-{n}.{ext}'; by default step, take and number.",
+            show_default=False,
+        ),
+    ] = "",
+    step: Annotated[
+        tuple[str, ...], Parameter(negative=(), help="Only what this step gave; may be repeated.", show_default=False)
+    ] = (),
+    format: Annotated[  # noqa: A002 # the option's name
+        tuple[Literal["jpg", "png", "webp", "tif"], ...],
+        Parameter(negative=(), help="Type of the pictures; may be repeated. As they are stored by default.", show_default=False),
+    ] = (),
+    max_side: Annotated[int | None, Parameter(help="Most pixels of a picture's longer side.", show_default=False)] = None,
+    title: Annotated[
+        str, Parameter(help="Template of the titles in the labels, such as '{{ client }}, {{ step }}'.", show_default=False)
+    ] = "",
+    creator: Annotated[str, Parameter(help="Who made the files, for their labels.", show_default=False)] = "",
+    rights: Annotated[str, Parameter(help="Notice of copyright, for their labels.", show_default=False)] = "",
+    source_type: Annotated[
+        SourceType | None,
+        Parameter(
+            help="IPTC's digital source type; by default what a file names, else trainedAlgorithmicMedia.", show_default=False
+        ),
+    ] = None,
+    marks: Annotated[
+        str,
+        Parameter(help="A file of marks out of the gallery: what is marked reject or retake is left out.", show_default=False),
+    ] = "",
+    zip: Annotated[bool, Parameter(negative=(), help="All of it in one zip as well.", show_default=False)] = False,  # noqa: A002 # the option's name
+    prune: Annotated[
+        bool, Parameter(negative=(), help="Remove what earlier deliveries put there and this one has not.", show_default=False)
+    ] = False,
+    dry_run: Annotated[bool, Parameter(negative=(), help="Only tell what would be done.", show_default=False)] = False,
+    json: AsJson = False,
+    where: OneStore = ONE_STORE,
+) -> int:
+    """Copy what a campaign gave to a place of your own: named, labelled, with a manifest and a page. Run again, it moves what changed.
+
+    The keys of a bucket are what AWS tools use here, or GENMEDIA_DELIVERY_S3_KEY, _S3_SECRET, _S3_ENDPOINT and _S3_REGION; fsspec's options
+    for other addresses are GENMEDIA_DELIVERY_OPTIONS. docs/delivery.md tells the names that a template may have.
+    """
+    from genmedia.cli.delivery import Asked, deliver_campaign  # noqa: PLC0415
+
+    asked = Asked(
+        campaign=campaign,
+        to=to,
+        names=names,
+        steps=step,
+        formats=format,
+        max_side=max_side,
+        title=title,
+        creator=creator,
+        rights=rights,
+        source_type=source_type or "",
+        marks=marks,
+        package=zip,
+    )
+    return deliver_campaign(where.find(), asked, prune=prune, dry_run=dry_run, as_json=json, console=Console())
 
 
 @app.command

@@ -12,13 +12,11 @@ from slugify import slugify
 
 from genmedia.errors import Fault, InputError
 from genmedia.forms.validation import Reading
+from genmedia.text.paths import SPELLED
 
 Place = Sequence[Mapping[str, str | int]]
 """Place of an item in what a run asked for: a `name`, `number` and `value` for each list of the form, the first list first."""
 
-_SPELLED = str.maketrans(
-    {"ä": "ae", "ö": "oe", "ü": "ue", "ß": "ss", "æ": "ae", "ø": "o", "å": "a", "ł": "l", "đ": "d", "œ": "oe"}
-)
 _LONGEST_NAME = 60
 
 
@@ -48,7 +46,7 @@ def as_name(text: str) -> str:
     """Turn a name that a person wrote into one for a path; empty for one without any letter or digit."""
     if match(rf"[A-Za-z0-9][A-Za-z0-9._-]{{0,{_LONGEST_NAME - 1}}}\Z", text):
         return text
-    spelled = unicodedata.normalize("NFC", text).lower().translate(_SPELLED)
+    spelled = unicodedata.normalize("NFC", text).lower().translate(SPELLED)
     name = slugify(spelled, entities=False, decimal=False, hexadecimal=False, regex_pattern="[^a-z0-9._]+")
     return sub("^[^a-z0-9]+", "", name)[:_LONGEST_NAME].strip("-.")
 
@@ -92,7 +90,7 @@ def _held_to(value: Any, allowed: str, first: str, what: str, joint: str) -> Any
     composed = unicodedata.normalize("NFC", value)
     wrong = next((one for one in composed if not match(allowed, one)), None)
     fault = f"has {_called(wrong)}" if wrong else f"begins with {value[0]!r}"
-    plain = unicodedata.normalize("NFKD", composed.lower().translate(_SPELLED))
+    plain = unicodedata.normalize("NFKD", composed.lower().translate(SPELLED))
     plain = sub(f"{joint}{{2,}}", joint, sub(f"(?s)(?!{allowed}).", joint, sub("[\u0300-\u036f]", "", plain)))
     would_do = sub(f"^((?!{first}).)+", "", plain)[:_LONGEST_NAME].strip(f"{joint}.")
     raise ValueError(f"{value!r} {fault}; it can have {what}{f': {would_do} would do' if would_do else ''}")

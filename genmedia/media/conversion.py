@@ -1,4 +1,4 @@
-"""Conversion of pictures that a provider does not take as they are: to PNG or JPEG, in sRGB, turned the way they are shown."""
+"""Conversion of pictures that a provider, or a person, does not take as they are: to another type or size, in sRGB, turned upright."""
 
 from collections.abc import AsyncGenerator, Collection
 from contextlib import asynccontextmanager
@@ -7,7 +7,7 @@ from tempfile import TemporaryDirectory
 from typing import Literal
 
 from genmedia.errors import Fault, InputError, MediaError
-from genmedia.media.facts import Candidate, SmallCopy
+from genmedia.media.facts import Candidate, MediaFacts, SmallCopy
 from genmedia.media.probe import inspect_files
 
 LARGEST_SIDE = 8192
@@ -16,6 +16,10 @@ PNG, JPEG = "png", "jpeg"
 """Names of the conversions, as submission keys contain them."""
 
 TYPES = {PNG: "image/png", JPEG: "image/jpeg"}
+FORMATS = {"jpg": "image/jpeg", "png": "image/png", "webp": "image/webp", "tif": "image/tiff"}
+"""Suffixes of the types into which people have pictures converted, each with its media type."""
+
+WHITE = (255, 255, 255)
 _CLEAR = {"RGBA", "LA", "PA", "RGBa", "La"}
 _AS_PHOTO = {"image/heic", "image/tiff", "image/bmp"}
 """Media types that are converted to JPEG where the picture has no transparency. All others are converted to PNG, as they were before
@@ -62,3 +66,26 @@ async def converted(
         if isinstance(verdict, MediaError):
             raise InputError([Fault(origin, f"gives no picture: {verdict.what}")])
         yield picture
+
+
+async def convert(path: Path, target: Path, suffix: str, side: int | None) -> MediaFacts:
+    """Write a picture in another type or size; one that is small enough is not made larger. Of several frames it is the first.
+
+    Args:
+        path: The picture.
+        target: Where it is written.
+        suffix: One of `FORMATS`; transparent parts get a white ground in a JPEG.
+        side: Most pixels of its longer side; None for as many as it has, up to `LARGEST_SIDE`.
+
+    Returns:
+        Facts of the picture that was given, with warnings about it.
+
+    Raises:
+        MediaError: It cannot be read, or takes more than allowed.
+    """
+    form = FORMATS[suffix].removeprefix("image/").upper()
+    small = SmallCopy(target, side or LARGEST_SIDE, form, None, quality=QUALITY, clear=form != "JPEG", ground=WHITE)
+    (verdict,) = await inspect_files([Candidate(path, "image", small)])
+    if isinstance(verdict, MediaError):
+        raise verdict
+    return verdict

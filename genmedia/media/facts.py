@@ -27,6 +27,10 @@ SUFFIXES = {
 """Media types that the store keeps, each with the suffix of its files."""
 
 
+GROUND = (180, 180, 180)
+"""Colour behind a transparent picture: black and white both stand out from it."""
+
+
 @dataclass(frozen=True)
 class MediaFacts:
     """The facts of a file; None where one does not apply.
@@ -70,20 +74,22 @@ class SmallCopy:
     Attributes:
         path: Path at which it is written.
         side: Largest length of its longer side, in pixels.
-        format: `WEBP`, `JPEG` or `PNG`.
-        max_bytes: Size to stay below, in bytes: the quality is lowered for it, down to 20; a PNG is not limited.
+        format: `WEBP`, `JPEG`, `PNG` or `TIFF`.
+        max_bytes: Size to stay below, in bytes: the quality is lowered for it, down to 20; a PNG is not limited, nor is one of None.
         at: Of a video: the second of the picture that it shows, or `last`; None for one from the middle.
         quality: Quality that is tried first, of 100.
-        clear: True if transparent parts stay transparent; else they get a neutral ground.
+        clear: True if transparent parts stay transparent; else they get a ground.
+        ground: Colour of that ground: red, green and blue, of 255.
     """
 
     path: Path
     side: int = 480
     format: str = "WEBP"
-    max_bytes: int = 2**20
+    max_bytes: int | None = 2**20
     at: float | Literal["last"] | None = None
     quality: int = 80
     clear: bool = False
+    ground: tuple[int, int, int] = GROUND
 
 
 @dataclass(frozen=True)

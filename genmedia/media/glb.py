@@ -261,25 +261,28 @@ def read_glb(path: Path) -> tuple[Document, memoryview]:
         MediaLimitError: The document is too long, or lists too many items.
         MediaTypeError: The file is not GLB of version 2.
     """
-    chunks = list(_chunks(memoryview(path.read_bytes())))
-    if not chunks or chunks[0][0] != b"JSON":
-        raise DamagedMediaError("it does not begin with its JSON")
-    described, binary = chunks[0][1], chunks[1][1] if chunks[1:] and chunks[1][0] == b"BIN\0" else memoryview(b"")
-    if len(described) > JSON_BYTES:
-        raise MediaLimitError(f"its JSON has {len(described)} bytes, more than {JSON_BYTES}")
+    described, rest = split_glb(path)
+    kind, binary = next(_chunks(rest, 0), (b"", memoryview(b"")))
     try:
-        document = Document.model_validate_json(bytes(described))
+        document = Document.model_validate_json(described)
     except ValidationError as error:
         fault = error.errors(include_url=False, include_input=False)[0]
         place = ".".join(map(str, fault["loc"]))
         if fault["type"] == "too_long":
             raise MediaLimitError(f"it lists more than {LIST_ITEMS} {place}") from None
         raise DamagedMediaError(f"its JSON is not glTF 2.0: {place and f'{place}: '}{fault['msg']}") from None
-    return document, binary
+    return document, binary if kind == b"BIN\0" else memoryview(b"")
 
 
-def _chunks(content: memoryview) -> Iterator[tuple[bytes, memoryview]]:
-    """Yield the kind and the bytes of each chunk; refuse a file that is cut short."""
+def split_glb(path: Path) -> tuple[bytes, memoryview]:
+    """Return the JSON of a GLB file, as it is written, and the chunks after it.
+
+    Raises:
+        DamagedMediaError: The file is cut short, or does not begin with its JSON.
+        MediaLimitError: Its JSON is too long.
+        MediaTypeError: The file is not GLB of version 2.
+    """
+    content = memoryview(path.read_bytes())
     if len(content) < _HEADER.size:
         raise DamagedMediaError(f"it breaks off in its header, at byte {len(content)}")
     magic, version, length = _HEADER.unpack_from(content)
@@ -287,7 +290,25 @@ def _chunks(content: memoryview) -> Iterator[tuple[bytes, memoryview]]:
         raise MediaTypeError(f"it is {magic!r} of version {version}, not GLB of version 2")
     if length != len(content):
         raise DamagedMediaError(f"it should have {length} bytes, but has {len(content)}")
-    start = _HEADER.size
+    chunks = list(_chunks(content, _HEADER.size))
+    if not chunks or chunks[0][0] != b"JSON":
+        raise DamagedMediaError("it does not begin with its JSON")
+    described = chunks[0][1]
+    if len(described) > JSON_BYTES:
+        raise MediaLimitError(f"its JSON has {len(described)} bytes, more than {JSON_BYTES}")
+    return bytes(described), content[_HEADER.size + _CHUNK.size + len(described) :]
+
+
+def join_glb(document: bytes, rest: memoryview) -> bytes:
+    """Return a GLB file of its JSON and the chunks after it; see `split_glb`."""
+    described = document + b" " * (-len(document) % 4)
+    length = _HEADER.size + _CHUNK.size + len(described) + len(rest)
+    return b"".join([_HEADER.pack(b"glTF", 2, length), _CHUNK.pack(len(described), b"JSON"), described, rest])
+
+
+def _chunks(content: memoryview, start: int) -> Iterator[tuple[bytes, memoryview]]:
+    """Yield the kind and the bytes of each chunk, from a byte on; refuse one that is cut short."""
+    length = len(content)
     while start < length:
         if start + _CHUNK.size > length:
             raise DamagedMediaError(f"a chunk breaks off in its head, at byte {length}")

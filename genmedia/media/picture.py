@@ -47,9 +47,6 @@ COEFFICIENT_BYTES = 2**28
 SCANNED_PIXELS = 10**9
 """Most pixels of all scans of a JPEG together: a scan of a few bytes costs a pass over the whole picture."""
 
-GROUND = (180, 180, 180)
-"""Colour behind a transparent picture: black and white both stand out from it."""
-
 MANY_PAGES = "it has more pages than this one, which is the first"
 NO_END = "its end marker is missing, as when a copy broke off; the picture is whole"
 NO_PROFILE = "its colour profile cannot be read: its colours are taken for sRGB"
@@ -345,14 +342,14 @@ def _extrema(picture: Image.Image) -> list[tuple[int, int]]:
 
 
 def save_small(picture: Image.Image, small: SmallCopy) -> None:
-    """Write a smaller copy; where the picture is transparent, on a neutral ground, unless `small.clear`.
+    """Write a smaller copy; where the picture is transparent, on `small.ground`, unless `small.clear`.
 
     Raises:
         MediaLimitError: The copy could not be written.
     """
     picture.thumbnail((small.side, small.side))
     if picture.mode == "RGBA" and not small.clear:
-        ground = Image.new("RGB", picture.size, GROUND)
+        ground = Image.new("RGB", picture.size, tuple(small.ground))
         ground.paste(picture, mask=picture)
         picture = ground
     for quality in sorted({small.quality, 60, 40, 20}, reverse=True):
@@ -360,5 +357,5 @@ def save_small(picture: Image.Image, small: SmallCopy) -> None:
             picture.save(small.path, small.format, quality=quality)
         except OSError as error:  # the fault is the disk's, not the file's
             raise MediaLimitError(f"a smaller copy of it could not be written: {error.strerror}") from None
-        if small.format == "PNG" or Path(small.path).stat().st_size <= small.max_bytes:
+        if small.format == "PNG" or small.max_bytes is None or Path(small.path).stat().st_size <= small.max_bytes:
             return

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from pathlib import PurePosixPath
 
 from genmedia.errors import SettingsError
+from genmedia.text.paths import NAME_LENGTH, apart_from_devices
 
 DEFAULT_TEMPLATE = "{campaign}/{step}/{output}.{ext}"
 FIELDS = ("campaign", "step", "provider", "account", "operation", "output", "take", "key", "sha256", "date", "ext")
@@ -17,9 +18,6 @@ RESERVED = {".genmedia", "quarantine"}
 SIDECAR = ".json"
 """Ending that is added to a file's name for its sidecar; no other file of a store ends in it."""
 
-NAME_LENGTH = 150
-"""Longest name of a file or folder, in characters. File systems take 255, some object stores less; `.json` and an added hash need some."""
-
 PAGE = "index.html"
 """Path of the gallery's page below the store's root."""
 
@@ -29,8 +27,6 @@ MANIFEST = "manifest.csv"
 _UNSAFE = re.compile(r"[^A-Za-z0-9._-]+")
 _OURS = {*RESERVED, PAGE, MANIFEST}
 _SUFFIX = re.compile(r"\.(\{ext\}|[A-Za-z0-9]+)")
-_DEVICE = re.compile(r"(con|prn|aux|nul|com[0-9]|lpt[0-9])(\..*)?", re.IGNORECASE)
-"""Names that Windows takes for devices, whatever their ending; a store may be copied there."""
 
 
 def is_own(path: str) -> bool:
@@ -84,10 +80,7 @@ def fill_in(template: str, names: Mapping[str, str]) -> str:
 
 def _apart(name: str) -> str:
     """Return the name of a file or folder, changed where it would be one of the store's own, that of a sidecar or of a device."""
-    name = name.rstrip(". ")
-    if _DEVICE.fullmatch(name):
-        first, dot, rest = name.partition(".")
-        return f"{first}-{dot}{rest}"
+    name = apart_from_devices(name.rstrip(". "))
     if name.lower().endswith(SIDECAR):
         return f"{name}-"
     path = PurePosixPath(name)

@@ -34,6 +34,7 @@ from botocore.exceptions import (
     ReadTimeoutError,
 )
 from fsspec.asyn import AsyncFileSystem
+from fsspec.implementations.asyn_wrapper import AsyncFileSystemWrapper
 
 from genmedia import errors
 from genmedia.media.hashing import hash_file
@@ -74,6 +75,7 @@ class RemoteFiles:
 
     def __init__(self, fs: AsyncFileSystem, base: str, label: str) -> None:
         self.fs: Any = fs
+        self._in_one_step = not isinstance(fs, AsyncFileSystemWrapper)
         self.base = base.rstrip("/")
         self.label = label.rstrip("/")
         try:
@@ -141,9 +143,28 @@ class RemoteFiles:
             raise errors.StoreError(f"{path} is not in {self.label} as it was sent")
 
     async def _upload(self, source: Path, target: str, size: int) -> str | None:
-        """Upload a file; return the entity tag that it has if all of it arrived, or None where the place gives none."""
+        """Upload a file; return the entity tag that it has if all of it arrived, or None where the place gives none.
+
+        Where others would see a file grow, as at a server of SFTP or SMB, it has another name until it is whole: only object stores, whose
+        file systems are asynchronous, take a file in one step.
+        """
         del size
-        await self.fs._put_file(str(source), target)
+        if self._in_one_step:
+            await self.fs._put_file(str(source), target)
+            return None
+        folder, _, name = target.rpartition("/")
+        partial = f"{folder}/.{name}.{uuid4().hex}.part"
+        try:
+            await self.fs._put_file(str(source), partial)
+            try:
+                await self.fs._mv(partial, target)
+            except OSError:  # not every server renames over a file
+                await self.fs._rm_file(target)
+                await self.fs._mv(partial, target)
+        except BaseException:
+            async with self._tidying():
+                await self.fs._rm_file(partial)
+            raise
         return None
 
     async def read(self, path: str, most: int | None = None) -> bytes:
@@ -203,14 +224,18 @@ class RemoteFiles:
     async def sizes(self, paths: Sequence[str]) -> Mapping[str, int]:
         """Sizes of those of the files that are there: of many, by one listing of the folder that they have in common in each campaign."""
         found: dict[str, int] = {}
+        few: list[str] = []
         for _, some in groupby(sorted(paths), key=lambda path: path.partition("/")[0]):
             asked = list(some)
             if len(asked) < LISTED:
-                sizes = zip(asked, await asyncio.gather(*map(self.size, asked)), strict=True)
-                found |= {path: size for path, size in sizes if size is not None}
+                few += asked
             else:
                 listed = await self._list(posixpath.commonpath([posixpath.dirname(path) for path in asked]))
                 found |= {path: int(listed[path]["size"]) for path in asked if path in listed}
+        for start in range(0, len(few), LISTED):
+            asked = few[start : start + LISTED]
+            sizes = zip(asked, await asyncio.gather(*map(self.size, asked)), strict=True)
+            found |= {path: size for path, size in sizes if size is not None}
         return found
 
     async def walk(self) -> AsyncIterator[tuple[str, int, str]]:

@@ -1,21 +1,34 @@
-"""Templates in texts that people write, such as `{{ row.product }} at dawn`: Jinja's language, without any way out of the text.
+"""Templates in Jinja's language, in texts, such as `{{ row.product }} at dawn`, and in paths, such as `{client}/{row.sku}.{ext}`.
 
 A template reads the values that it is given and nothing else: a value has parts only where it is a mapping, a template calls nothing, and
 what it makes is of bounded length.
 """
 
-from collections.abc import Iterable, Mapping
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from difflib import get_close_matches
 from functools import lru_cache
 from typing import Any, cast
 
-from jinja2 import StrictUndefined, TemplateError, TemplateSyntaxError, UndefinedError, meta, nodes
+from jinja2 import StrictUndefined, TemplateError, TemplateSyntaxError, Undefined, UndefinedError, meta, nodes
 from jinja2.exceptions import SecurityError
+from jinja2.runtime import LoopContext
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 from typing_extensions import override
 
+from genmedia.text.paths import portable
+from genmedia.text.plain import cut
+
 LONGEST = 20_000
 """Most characters of a text that a template makes, and of the template itself."""
+
+PATH_LENGTH = 700
+"""Longest path that is made, in characters: object stores take 1024 bytes, with the folder that it goes to."""
+
+VALUE_LENGTH = 80
+"""Longest value in a path, in characters: of a long one its beginning, so that there is room for what tells names apart."""
+
+_NAME = re.compile(r"(?<!\{)\{([A-Za-z_]\w*(?:\.[A-Za-z_]\w*)*)\}(?!\})")
 
 _FILTERS = (
     *("abs", "capitalize", "default", "first", "float", "int", "join", "last", "length", "lower", "replace", "round", "title"),
@@ -28,7 +41,7 @@ _STRANGE = (
 _MARKS = "{{", "{%", "{#"
 
 
-class TemplateFaultError(ValueError):
+class WrongTemplateError(ValueError):
     """A template that cannot be used; the message names what is wrong in it."""
 
 
@@ -37,8 +50,8 @@ class _Environment(ImmutableSandboxedEnvironment):
 
     intercepted_binops = frozenset(["*", "**", "%", "+", "-", "//", "/"])
 
-    def __init__(self) -> None:
-        super().__init__(undefined=StrictUndefined, autoescape=False, keep_trailing_newline=True)
+    def __init__(self, finalize: Callable[[Any], Any]) -> None:
+        super().__init__(undefined=StrictUndefined, autoescape=False, keep_trailing_newline=True, finalize=finalize)
         self.globals.clear()
         self.filters = {name: self.filters[name] for name in _FILTERS}
         self.tests = {
@@ -47,14 +60,16 @@ class _Environment(ImmutableSandboxedEnvironment):
 
     @override
     def getattr(self, obj: Any, attribute: str) -> Any:
-        return self.getitem(obj, attribute)
+        return super().getattr(obj, attribute) if isinstance(obj, LoopContext) else self.getitem(obj, attribute)
 
     @override
     def getitem(self, obj: Any, argument: Any) -> Any:
         if isinstance(obj, Mapping) and argument in obj:
             return cast("Mapping[Any, Any]", obj)[argument]
         if isinstance(obj, list | tuple) and isinstance(argument, int):
-            return super().getitem(obj, argument)
+            some = cast("Sequence[Any]", obj)
+            if -len(some) <= argument < len(some):
+                return some[argument]
         return self.undefined(obj=obj, name=str(argument))
 
     @override
@@ -67,7 +82,15 @@ class _Environment(ImmutableSandboxedEnvironment):
         return super().call_binop(context, operator, left, right)
 
 
-_ENVIRONMENT = _Environment()
+def _plain(value: Any) -> Any:
+    return "" if value is None else value
+
+
+def _as_part(value: Any) -> Any:
+    return value if isinstance(value, Undefined) else portable(str(_plain(value)), VALUE_LENGTH)
+
+
+_TEXTS, _PATHS = _Environment(_plain), _Environment(_as_part)
 
 
 def is_template(text: str) -> bool:
@@ -80,7 +103,7 @@ def names_in(text: str) -> frozenset[tuple[str, ...]]:
     """Return the names that a template reads: `("week",)`, and with its part `("row", "product")`.
 
     Raises:
-        TemplateFaultError: It is no template.
+        WrongTemplateError: It is no template.
     """
     tree = _parsed(text)
     given = meta.find_undeclared_variables(tree)
@@ -101,48 +124,84 @@ def _part(node: nodes.Node) -> str | None:
 
 def _parsed(text: str) -> nodes.Template:
     if len(text) > LONGEST:
-        raise TemplateFaultError(f"is longer than {LONGEST} characters")
+        raise WrongTemplateError(f"is longer than {LONGEST} characters")
     try:
-        tree = _ENVIRONMENT.parse(text)
+        tree = _TEXTS.parse(text)
         if strange := next(tree.find_all(_STRANGE), None):
-            raise TemplateFaultError(f"has a {type(strange).__name__.lower()}, which no template here can have")
+            raise WrongTemplateError(f"has a {type(strange).__name__.lower()}, which no template here can have")
         if any(one.name == "self" for one in tree.find_all(nodes.Name)):
-            raise TemplateFaultError("names self, which is not there")
+            raise WrongTemplateError("names self, which is not there")
     except TemplateSyntaxError as error:
-        raise TemplateFaultError(f"is no template: {error.message}") from None
+        raise WrongTemplateError(f"is no template: {error.message}") from None
     except RecursionError:
-        raise TemplateFaultError("is no template: it is nested too deeply") from None
+        raise WrongTemplateError("is no template: it is nested too deeply") from None
     return tree
 
 
 @lru_cache(maxsize=4096)
-def _compiled(text: str) -> Any:
+def _compiled(environment: _Environment, text: str) -> Any:
     try:
-        return _ENVIRONMENT.from_string(_parsed(text))
+        return environment.from_string(_parsed(text))
     except (TemplateError, RecursionError, SyntaxError, MemoryError) as error:
-        raise TemplateFaultError(f"is no template: {error}") from None
+        raise WrongTemplateError(f"is no template: {error}") from None
 
 
 def render(text: str, values: Mapping[str, Any]) -> str:
-    """Return the text that a template makes of the values.
+    """Return the text that a template makes of the values; of a value that is None, nothing.
 
     Raises:
-        TemplateFaultError: It is no template, reads what is not there, or makes a text that is too long.
+        WrongTemplateError: It is no template, reads what is not there, or makes a text that is too long.
     """
+    return _filled(_TEXTS, text, values)
+
+
+def render_path(template: str, values: Mapping[str, Any]) -> str:
+    """Fill values into the path of a file; return a relative path that every file system and object store takes; see `portable`.
+
+    A slash in the template parts folders; one in a value becomes a dash.
+
+    Args:
+        template: A path with `{name}` or `{row.name}`, or what `render` takes.
+        values: As `render` takes them.
+
+    Raises:
+        WrongTemplateError: See `render`; or it begins with a slash, or a part of it is empty or `..`, or it is too long.
+    """
+    path = _filled(_PATHS, _NAME.sub(r"{{ \1 }}", template), values)
+    parts = [portable(part) for part in path.split("/")]
+    if "" in parts:
+        part = path.split("/")[parts.index("")]
+        raise WrongTemplateError(f"gives {path!r}, of which a part is {repr(part) if part else 'empty'}: it has to be a name")
+    name = "/".join(parts)
+    if len(name) > PATH_LENGTH:
+        raise WrongTemplateError(f"gives a path of {len(name)} characters, more than {PATH_LENGTH}")
+    return name
+
+
+def flat(values: Mapping[str, Any], above: str = "") -> Iterator[tuple[str, Any]]:
+    """Yield every value with its name as a template has it, such as `row.sku`."""
+    for name, value in values.items():
+        if isinstance(value, Mapping):
+            yield from flat(cast("Mapping[str, Any]", value), f"{above}{name}.")
+        else:
+            yield f"{above}{name}", value
+
+
+def _filled(environment: _Environment, text: str, values: Mapping[str, Any]) -> str:
     made: list[str] = []
     left = LONGEST
     try:
-        for piece in _compiled(text).generate(values):
+        for piece in _compiled(environment, text).generate(values):
             made.append(piece)
             left -= len(piece)
             if left < 0:
-                raise TemplateFaultError(f"makes more than {LONGEST} characters")
+                raise WrongTemplateError(f"makes more than {LONGEST} characters")
     except UndefinedError as error:
-        raise TemplateFaultError(_undefined(str(error), text, values)) from None
+        raise WrongTemplateError(_undefined(str(error), text, values)) from None
     except (TemplateError, ArithmeticError, TypeError, ValueError, LookupError, RecursionError) as error:
-        if isinstance(error, TemplateFaultError):
+        if isinstance(error, WrongTemplateError):
             raise
-        raise TemplateFaultError(f"cannot be filled in: {error}") from None
+        raise WrongTemplateError(cut(f"cannot be filled in: {error}")) from None
     return "".join(made)
 
 

@@ -22,8 +22,7 @@ from PIL import Image
 
 from genmedia.errors import DamagedMediaError, MediaError, MediaLimitError, MediaTypeError
 from genmedia.media import video as videos
-from genmedia.media.facts import Candidate, MediaFacts, SmallCopy
-from genmedia.media.picture import GROUND
+from genmedia.media.facts import GROUND, Candidate, MediaFacts, SmallCopy
 from genmedia.media.probe import SURROUNDINGS, WORKER, inspect_file, inspect_files
 from tests import corpus, example_assets
 

@@ -649,3 +649,34 @@ async def test_a_file_that_is_not_there_as_it_was_sent_is_removed_and_told(there
     wire.change = bytes
     assert await files(store) == set()
     await assert_stored(store, SMALL)
+
+
+async def test_a_file_has_its_name_only_once_it_is_whole_where_others_would_see_it_grow(tmp_path: Path) -> None:
+    async with Store.lease(Place(f"memory://{tmp_path}/media")) as store:
+        seen: list[set[str]] = []
+        fs: Any = getattr(store.files, "fs")  # noqa: B009 # only remote places have one
+        move = fs._mv
+
+        async def watched(*paths: str) -> None:
+            seen.append({path.removeprefix("/") for path in await fs._find(str(tmp_path))})
+            if len(seen) == 1:
+                raise FileExistsError(*paths)  # as a server of SMB does
+            await move(*paths)
+
+        await write(store, "a.txt", b"old")
+        fs._mv = watched
+        await write(store, "a.txt", b"new")
+
+        assert len(seen) == 2
+        assert all(len(paths) < 3 for paths in seen)
+        assert any(path.endswith(".part") for path in seen[0])
+        assert await store.files.read("a.txt") == b"new"
+        assert await files(store) == {"a.txt"}
+
+        async def broken(*_: str) -> None:
+            raise OSError("gone")
+
+        fs._mv = broken
+        with pytest.raises(StoreError):
+            await write(store, "b.txt", b"new")
+        assert await files(store) == {"a.txt"}

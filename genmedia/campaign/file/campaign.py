@@ -15,7 +15,7 @@ from genmedia.errors import Fault, InputError, gathering
 from genmedia.forms.names import Name
 from genmedia.forms.validation import faults_in
 from genmedia.providers.drafts import Draft, Drafting
-from genmedia.text.templates import TemplateFaultError, is_template, names_in, render, unknown
+from genmedia.text.templates import WrongTemplateError, is_template, names_in, render, unknown
 
 OWN = ("campaign", "steps", "rows", "matrix", "edition")
 """Fields of a file beside the parameters that every run of a campaign has."""
@@ -84,7 +84,7 @@ class CampaignFile:
             text = str(written)
             strange = sorted(fault for name in names_in(text) if (fault := unknown(name, known))) if is_template(text) else []
             edition = "" if strange else render(text, known).strip()
-        except TemplateFaultError as error:
+        except WrongTemplateError as error:
             strange, edition = [str(error)], ""
         faults += [Fault(place, fault) for fault in strange]
         if not strange and not edition:

@@ -17,7 +17,7 @@ from genmedia.forms.names import Place, as_name, slug
 from genmedia.forms.validation import faults_in
 from genmedia.providers.sources import Unreadable
 from genmedia.store.named_files import local_path
-from genmedia.text.templates import TemplateFaultError, is_template, names_in, render, unknown
+from genmedia.text.templates import WrongTemplateError, is_template, names_in, render, unknown
 
 MOST = 50_000
 """Most items of a campaign."""
@@ -198,7 +198,7 @@ class _Expansion:
         for way, text in step.texts:
             try:
                 names = names_in(text)
-            except TemplateFaultError as error:
+            except WrongTemplateError as error:
                 self._fault(way, place, str(error))
                 continue
             used |= {name[0] for name in names}
@@ -315,7 +315,7 @@ class _Expansion:
             fields = {one: filler.filled(value) for one, value in step.written.items() if one not in (*OWN, "name")}
         except _LeftOutError:
             return None
-        except TemplateFaultError as error:
+        except WrongTemplateError as error:
             return Unreadable(name, (Fault("", str(error)),))
         fields = {"name": name, **{one: value for one, value in fields.items() if value is not _NOTHING}}
         if step.repeats and cell[TAKE].number > 1:
@@ -329,7 +329,7 @@ class _Expansion:
         """Return what a reference stands for in an item: a reference for each item of the other step.
 
         Raises:
-            TemplateFaultError: It names what is not there.
+            WrongTemplateError: It names what is not there.
             _LeftOutError: The item that it names is left out.
         """
         other = self._steps[as_name(reference["step"])]
@@ -351,7 +351,7 @@ class _Expansion:
             takes = range(1, other.takes + 1)
             wanted = list(takes) if number in (None, ALL) else [number]
             if any(one not in takes for one in wanted):
-                raise TemplateFaultError(f"names take {said!r} of step {other.name}, which has {len(takes)}")
+                raise WrongTemplateError(f"names take {said!r} of step {other.name}, which has {len(takes)}")
             return [Choice("", one, one, str(one)) for one in wanted]
         offered = self._lists[name]
         if said is None:
@@ -362,7 +362,7 @@ class _Expansion:
             return offered[cell[name].number - 2 : cell[name].number - 1] if cell[name].number > 1 else []
         wished = render(said, values) if isinstance(said, str) else said
         if not (found := self._find(name, wished)):
-            raise TemplateFaultError(f"names the {name} {wished!r}, which is not there")
+            raise WrongTemplateError(f"names the {name} {wished!r}, which is not there")
         return [found]
 
     def _find(self, name: str, wished: Any) -> Choice | None:
@@ -407,7 +407,7 @@ class _Filler:
         if "step" in (fields := cast("dict[str, Any]", written)):
             found = self.items_of(fields)
             if len(found) > 1:
-                raise TemplateFaultError(f"names {len(found)} items of step {fields['step']}, where one can be given")
+                raise WrongTemplateError(f"names {len(found)} items of step {fields['step']}, where one can be given")
             return found[0] if found else _NOTHING
         filled = {name: self.filled(value) for name, value in fields.items()}
         if isinstance(named := filled.get("file"), str):
