@@ -30,14 +30,19 @@ COMMANDS = (
     "gallery",
     "hold",
     "journal",
+    "keep",
     "ledger",
     "lineage",
     "manifest",
     "providers",
+    "reject",
+    "retake",
+    "review",
     "run",
     "sandbox",
     "setup",
     "up",
+    "verdicts",
     "webhooks",
 )
 
@@ -55,6 +60,7 @@ def test_help_is_there(command: str) -> None:
     [
         ("uvicorn", ["sandbox", "--port", "0"], "sandbox"),
         ("uvicorn", ["up"], "sandbox"),
+        ("uvicorn", ["review"], "sandbox"),
         ("prefect", ["up"], "prefect"),
         ("prefect", ["run", "pictures"], "prefect"),
         ("prefect", ["doctor"], "prefect"),
@@ -69,7 +75,7 @@ def test_a_command_says_which_extra_brings_what_is_not_installed(absent: str, co
     assert done.stderr.endswith(f"pip install 'genmedia[{extra}]'\n")
 
 
-@pytest.mark.parametrize("command", ["gallery", "manifest", "journal", "ledger"])
+@pytest.mark.parametrize("command", ["gallery", "manifest", "journal", "ledger", "verdicts"])
 def test_what_is_about_a_folder_needs_neither_prefect_nor_the_sandboxs_server(command: str, tmp_path: Path) -> None:
     absent = "import sys\nfor name in ('prefect', 'uvicorn', 'httptools', 'uvloop'):\n    sys.modules[name] = None"
     done = python("-c", f"{absent}\nfrom genmedia.cli.app import main\nmain()", command, "--folder", str(tmp_path))
