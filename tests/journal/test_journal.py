@@ -19,7 +19,7 @@ from genmedia.errors import JournalUnreachableError, SettingsError, SupersededEr
 from genmedia.jobs.job import NOBODY, Account
 from genmedia.journal import Attempt, AttemptState, Journal, Purpose
 from genmedia.journal.database import Database, below
-from genmedia.journal.order import Order
+from genmedia.journal.order import FREE, Order
 from genmedia.store import Place
 from tests.databases import Postgres
 from tests.example_assets import stored_asset
@@ -278,6 +278,31 @@ async def test_files_of_a_job_that_was_given_up_are_not_written_down(journal: Jo
         async with journal.claimed(attempt.id, "job-1"):
             pass
     assert await journal.assets(attempt.id) == []
+
+
+async def test_what_nobody_was_paid_for_is_found_by_its_order_and_is_in_no_sum(journal: Journal) -> None:
+    made = Order(Account("local", "", ""), "resize", {"width": 10}, 0, FREE, purpose=Purpose("coffee", "hero", run="run-1"))
+
+    await journal.keep(made, [stored_asset("coffee/hero/a.png")])
+    await journal.keep(made, [stored_asset("coffee/hero/b.png")])
+
+    (attempt,) = (await journal.bought({made.key})).values()
+    assert (attempt.account, attempt.state, attempt.at_stake, attempt.run) == ("local||", AttemptState.STORED, 0, "run-1")
+    assert [asset.path for asset in await journal.assets(attempt.id)] == ["coffee/hero/b.png"]
+    assert [(use.campaign, use.step) for use in await journal.uses(made.key)] == [("coffee", "hero")]
+    assert await journal.open_attempts() == []
+    assert await journal.entries() == []
+    assert await journal.purchases() == []
+    assert await journal.money.accounts() == []
+
+
+async def test_two_that_keep_the_same_at_once_keep_it_once(journal: Journal) -> None:
+    made = Order(Account("local", "", ""), "resize", {"width": 10}, 0, FREE, purpose=Purpose("coffee", "hero"))
+
+    await asyncio.gather(*(journal.keep(made, [stored_asset("coffee/hero/a.png")]) for _ in range(4)))
+
+    ((attempt,),) = (await journal.tried({made.key})).values()
+    assert [asset.path for asset in await journal.assets(attempt.id)] == ["coffee/hero/a.png"]
 
 
 async def test_what_was_refused_for_its_content_was_not_bought_for_its_submission(journal: Journal) -> None:
