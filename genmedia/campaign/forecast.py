@@ -10,6 +10,9 @@ from genmedia.providers.steps import PlannedStep
 REQUESTS = 2.0
 """Requests for each purchase: one that buys it, and one that learns where its file is."""
 
+LOCAL_SECONDS = 0.5
+"""Time that a step on this machine takes, as of a picture; a video takes longer."""
+
 HANDLING_SECONDS = 0.5
 """Time from the end of a job until what it feeds is bought: its file is fetched, looked at and stored."""
 

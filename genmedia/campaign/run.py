@@ -24,7 +24,7 @@ from genmedia.campaign.executor import (
     survey,
     waves,
 )
-from genmedia.campaign.forecast import Pace, forecast
+from genmedia.campaign.forecast import LOCAL_SECONDS, Pace, forecast
 from genmedia.campaign.host import Host
 from genmedia.campaign.marks import IN_THE_JOURNAL, REJECTED, Selection, marks_of, read_marks
 from genmedia.campaign.parts import Part, parts_to_buy, steps_of
@@ -445,12 +445,15 @@ class _Run:
         orders = {run.name: self._wish(run, inputs_of(run, {})) for run in self.to_buy if not run.feeds}
         why = {run.name: reason(orders.get(run.name), before.get(run.name)) for run in self.to_buy}
         known = first_orders(self.to_buy, self._accounts)
-        seconds = {name: (await journal.running_times.of(order.work)).p50 for name, order in known.items()}
+        seconds = {
+            name: LOCAL_SECONDS if order.free else (await journal.running_times.of(order.work)).p50
+            for name, order in known.items()
+        }
         untimed = [name for name, one in seconds.items() if one is None]
         paces = {
             provider: Pace(client.terms.open_jobs, client.http.pace.per_minute, client.http.clock_scale)
             for provider, client in self._clients.items()
-        }
+        } | {HERE.provider: Pace(MADE_AT_ONCE, None, 1.0)}
         timed = {name: one for name, one in seconds.items() if one is not None}
         took = forecast(self.to_buy, timed, paces, self.brief.at_once) if self.to_buy and not untimed else None
         edition = next((run.edition for run in self.plan), "")

@@ -15,8 +15,11 @@ from genmedia.errors import Fault, InputError
 if TYPE_CHECKING:  # `--help` should not wait for pydantic
     from genmedia.campaign.run import Prospect
 
-TO_BUY = 10
-"""The exit code of a plan that has something to buy."""
+TO_DO = 10
+"""The exit code of a plan that has something to buy, or to make on this machine."""
+
+_LEFT = ("to buy", "to make")
+"""Outlooks of what a plan would do."""
 
 REFUSED = 2
 """The exit code of a plan that is wrong, or cannot be paid for."""
@@ -78,7 +81,7 @@ def apply(project: Project, file: str, console: Console, directly: Directly | No
     if saved:
         _check_fresh(file, saved, told)
     _show(console, told, items=False)
-    if (code := _code(told)) != TO_BUY:
+    if (code := _code(told)) != TO_DO:
         return code
     if not yes and not _agrees(console, told):
         console.print("Nothing was bought.")
@@ -94,7 +97,7 @@ def _agrees(console: Console, told: Mapping[str, Any]) -> bool:
         InputError: Nobody is there to be asked.
     """
     try:
-        return console.input(f"Buy this for {_cost(told)}? [y/N] ").strip().lower() in ("y", "yes")
+        return console.input(f"Make this for {_cost(told) or 'nothing'}? [y/N] ").strip().lower() in ("y", "yes")
     except EOFError:
         raise InputError([Fault("genmedia apply", "asks before it buys, and nobody answers here; --yes says yes")]) from None
 
@@ -174,10 +177,10 @@ def _check_fresh(file: str, saved: Mapping[str, Any], now: Mapping[str, Any]) ->
         old, new = before.get(name), after.get(name)
         if old is None or new is None:
             faults.append(Fault(name, "is gone" if new is None else "is new"))
-        elif new["outlook"] != "to buy":
+        elif new["outlook"] not in _LEFT:
             continue
-        elif old["outlook"] != "to buy":
-            faults.append(Fault(name, f"was {old['outlook']}, and is to buy now: {new['why']}"))
+        elif old["outlook"] not in _LEFT:
+            faults.append(Fault(name, f"was {old['outlook']}, and is {new['outlook']} now: {new['why']}"))
         elif old["key"] and new["key"] and old["key"] != new["key"]:
             faults.append(Fault(name, f"asks for something else now: {new['why']}"))
         elif (old["price"] or 0) < (new["price"] or 0):
@@ -192,15 +195,15 @@ def _show(console: Console, told: Mapping[str, Any], *, items: bool) -> None:
     fates = Counter(one["outlook"] for one in every)
     edition = f", edition {told['edition']}" if told["edition"] else ""
     console.print(f"{len(every)} items{edition}: {', '.join(f'{count} {fate}' for fate, count in fates.items())}", soft_wrap=True)
-    bought = [one for one in every if one["outlook"] == "to buy"]
-    shown = every if items else bought[:SHOWN]
+    left = [one for one in every if one["outlook"] in _LEFT]
+    shown = every if items else left[:SHOWN]
     if shown:
         rows = [
             [one["name"], f"{one['provider']} {one['operation']}", one["why"] or one["outlook"], _price(one)] for one in shown
         ]
         print_table(console, ["item", "operation", "why", "price"], rows, ["price"])
-    if len(bought) > len(shown):
-        console.print(f"and {len(bought) - len(shown)} more to buy; --items lists all", soft_wrap=True)
+    if len(left) > len(shown):
+        console.print(f"and {len(left) - len(shown)} more; --items lists all", soft_wrap=True)
     for provider, one in told["costs"].items():
         console.print(f"{provider}: {one['items']} to buy for {one['told']}", soft_wrap=True)
     if told["seconds"] is not None:
@@ -209,14 +212,14 @@ def _show(console: Console, told: Mapping[str, Any], *, items: bool) -> None:
         console.print(f"How long it takes is not known: {told['untimed']} of the jobs never ran here before.", soft_wrap=True)
     if told["refused"]:
         console.print(f"It cannot be bought so: {told['refused']}", style="red", soft_wrap=True)
-    elif not bought:
+    elif not left:
         console.print("Nothing is to buy.", soft_wrap=True)
 
 
 def _price(item: Mapping[str, Any]) -> str:
     from genmedia.jobs.job import priced  # noqa: PLC0415 # `--help` should not wait for pydantic
 
-    if item["outlook"] != "to buy":
+    if item["outlook"] not in _LEFT:
         return "-"
     return "?" if item["price"] is None else priced(item["price"], item["unit"])
 
@@ -228,7 +231,7 @@ def _cost(told: Mapping[str, Any]) -> str:
 def _code(told: Mapping[str, Any]) -> int:
     if told["refused"]:
         return REFUSED
-    return TO_BUY if any(one["outlook"] == "to buy" for one in _items(told)) else 0
+    return TO_DO if any(one["outlook"] in _LEFT for one in _items(told)) else 0
 
 
 def _items(told: Mapping[str, Any]) -> Sequence[dict[str, Any]]:
