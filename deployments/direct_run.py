@@ -76,7 +76,7 @@ async def run_directly(
     finally:
         wish.cancel()
         await end_task(run)
-    state = campaign_state(ended.results, ended.marked)
+    state = campaign_state(ended.results, ended.marked, ended.delivered)
     return Ended(state.name or "", state.message or "", ended.results, "")
 
 

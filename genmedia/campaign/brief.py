@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Literal
 from genmedia.purchasing.patience import Patience
 
 if TYPE_CHECKING:  # a form names its brief, and is read without it
+    from genmedia.campaign.file.delivery import Handover
     from genmedia.campaign.steps import AnyStep
     from genmedia.providers.drafts import Draft, Drafting
     from genmedia.providers.sources import Unreadable
@@ -23,6 +24,7 @@ class Brief:
         steps: Steps as they are written; faults in a step's form are reported together with those of the plan.
         draft: Function that makes steps of a form, used instead of `steps`; it raises an `InputError` with all faults, each with its place
             in the form.
+        handover: Function that returns what is to be delivered of its files, once the steps are made; None where nothing is.
         photo: Value of `{photo}` in the steps; empty for none.
         prompt: Value of `{prompt}` in the steps; empty for none.
         accounts: Names of the accounts that pay, by provider; an account is used only if a step of its provider exists.
@@ -46,6 +48,7 @@ class Brief:
     name: str
     steps: "Sequence[AnyStep | Unreadable]" = ()
     draft: "Callable[[Drafting], Awaitable[Draft]] | None" = None
+    handover: "Callable[[], Handover | None]" = lambda: None
     photo: str = ""
     prompt: str = ""
     accounts: Mapping[str, str]

@@ -11,6 +11,7 @@ from time import monotonic
 from typing import Any
 
 from genmedia.campaign.brief import Brief
+from genmedia.campaign.delivery import Item, deliver
 from genmedia.campaign.executor import (
     Perform,
     RunResult,
@@ -48,7 +49,7 @@ from genmedia.jobs.job import Account, Job
 from genmedia.journal import Attempt, AttemptState, Journal, Purpose, StoredAsset
 from genmedia.journal.order import Order
 from genmedia.journal.spending import time_zone
-from genmedia.progress import Log, Progress, announce, listener
+from genmedia.progress import Log, Progress, announce, listener, tell
 from genmedia.providers.base import ProviderClient, at_desk
 from genmedia.providers.inputs import PendingInput, ResolvedInput
 from genmedia.providers.offers import Credentials
@@ -82,10 +83,12 @@ class Ended:
     Attributes:
         results: Results of its steps, in their order.
         marked: Sentence about the marks that it was run by; empty without marks.
+        delivered: Sentence about its delivery; empty where nothing was to be delivered.
     """
 
     results: Sequence[RunResult]
     marked: str
+    delivered: str = ""
 
 
 async def run_campaign(brief: Brief, host: Host[Any]) -> Ended:
@@ -97,7 +100,7 @@ async def run_campaign(brief: Brief, host: Host[Any]) -> Ended:
         BudgetError: It would cost more than the run's cap, than a cap of an account leaves, or than an account has; or there is a cap, and
             a price is not known. All of that is reported at once.
         SettingsError: There is no such store or, if a form makes the steps, no such account.
-        StoreError: There is something to buy, and the store takes no files.
+        StoreError: There is something to buy, and the store takes no files; or what was made cannot be delivered.
     """
     assets = await host.load_store(brief.store)
     async with AsyncExitStack() as held:
@@ -121,7 +124,8 @@ async def run_campaign(brief: Brief, host: Host[Any]) -> Ended:
             with _logging_ends(host.log):
                 results = await run.buy(journal)
         await host.show_results(brief.name, results, assets, run.store)
-    return Ended(results, run.selection.tell())
+        delivered = "" if host.part else await run.deliver(results, journal)
+    return Ended(results, run.selection.tell(), delivered)
 
 
 @dataclass(frozen=True)
@@ -136,6 +140,7 @@ class Prospect:
         seconds: How long it would take; None if nothing is to buy, or if it is not known how long one of the jobs runs.
         untimed: Names of the steps of which that is not known.
         refused: Why it cannot be paid for; empty if it can.
+        place: Address of the place that it would deliver to; empty where it delivers nothing.
     """
 
     foreseen: Sequence[Foreseen]
@@ -145,6 +150,7 @@ class Prospect:
     seconds: float | None
     untimed: Sequence[str]
     refused: str
+    place: str
 
 
 async def plan_campaign(brief: Brief, host: Host[Any]) -> Prospect:
@@ -458,7 +464,8 @@ class _Run:
         took = forecast(self.to_buy, timed, paces, self.brief.at_once) if self.to_buy and not untimed else None
         edition = next((run.edition for run in self.plan), "")
         told = " ".join(part for error in refused for part in (sentence(error.what), error.advice) if part)
-        return Prospect(foreseen, self._plans, why, edition, took, untimed, told)
+        handover = self.brief.handover()
+        return Prospect(foreseen, self._plans, why, edition, took, untimed, told, handover.place.root if handover else "")
 
     def _plan(self, payer: Credentials, foreseen: Sequence[Foreseen], cap: float | None) -> Plan:
         left = [one for one in foreseen if one.provider == payer.provider and one.outlook is Outlook.TO_BUY]
@@ -672,6 +679,42 @@ class _Run:
 
         spare = self._plans[kind.provider].spare
         return await acquire(run.name, self.assets, spare, submit, finish, self.log), job
+
+    async def deliver(self, results: Sequence[RunResult], journal: Journal) -> str:
+        """Hand over the files of the steps that are done, except those that a person wants otherwise; returns a sentence about it.
+
+        Raises:
+            InputError: Two files would have one name; nothing was delivered.
+            SettingsError: The place cannot be used; nothing was delivered.
+            StoreError: The place refused.
+        """
+        if (handover := self.brief.handover()) is None:
+            return ""
+        made = [(result.name, asset) for result in results for asset in result.assets if not asset.forgotten_at]
+        reviews = await journal.reviews.standing({asset.sidecar.submission_key for _, asset in made})
+        said = {one.subject.path: one.opinion for some in reviews.values() for one in some}
+        items = [
+            Item(
+                path=asset.path,
+                sidecar=asset.sidecar,
+                step=name,
+                verdict=((opinion := said.get(asset.path)) and opinion.verdict) or "",
+                by=opinion.who if opinion else "",
+            )
+            for name, asset in made
+        ]
+        wanted = handover.items(one for one in items if one.verdict not in ("reject", "retake"))
+        try:
+            async with Store.lease(handover.place) as place:
+                report = await deliver(wanted, handover.wish, self.store, place, prune=handover.prune)
+        except GenmediaError as error:
+            error.money = "What was bought is in the store, and nothing is bought again for a delivery."
+            raise
+        for fault in report.faults:
+            self.log.error("%s could not be delivered: %s", fault.place, fault.what)
+        told = report.told
+        tell("delivery", told)
+        return told
 
     async def _delete(self, kind: PaidKind[Any], name: str, job_id: str) -> None:
         """Delete a job at the provider once its files are stored; a failure is only a warning, for the job's storage there just remains."""

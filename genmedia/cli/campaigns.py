@@ -81,9 +81,9 @@ def apply(project: Project, file: str, console: Console, directly: Directly | No
     if saved:
         _check_fresh(file, saved, told)
     _show(console, told, items=False)
-    if (code := _code(told)) != TO_DO:
+    if (code := _code(told)) != TO_DO and not (code == 0 and told["delivers_to"]):
         return code
-    if not yes and not _agrees(console, told):
+    if code and not yes and not _agrees(console, told):
         console.print("Nothing was bought.")
         return 1
     parameters = {"campaign": str(Path(written).absolute())}
@@ -152,6 +152,7 @@ def _told(file: str, prospect: "Prospect") -> dict[str, Any]:
         "refused": prospect.refused,
         "seconds": prospect.seconds,
         "untimed": len(prospect.untimed),
+        "delivers_to": prospect.place,
         "costs": costs,
         "items": items,
     }
@@ -214,6 +215,8 @@ def _show(console: Console, told: Mapping[str, Any], *, items: bool) -> None:
         console.print(f"It cannot be bought so: {told['refused']}", style="red", soft_wrap=True)
     elif not left:
         console.print("Nothing is to buy.", soft_wrap=True)
+    if told["delivers_to"]:
+        console.print(f"Its files are delivered to {told['delivers_to']}.", soft_wrap=True)
 
 
 def _price(item: Mapping[str, Any]) -> str:

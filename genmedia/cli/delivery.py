@@ -2,28 +2,25 @@
 
 import asyncio
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from urllib.parse import urlsplit
 
 from genmedia.campaign.delivery import Form, Report, Wish, deliver
 from genmedia.campaign.delivery.naming import MANIFEST, PAGE, names_of, package_of
+from genmedia.campaign.delivery.place import SETTINGS, place_from
 from genmedia.campaign.delivery.stored import stored_items
 from genmedia.campaign.delivery.wish import AS_STORED, NAMES, Item
 from genmedia.campaign.marks import read_marks
 from genmedia.cli.printing import Console, complain, print_json
 from genmedia.cli.where import Where
-from genmedia.errors import Fault, InputError, SettingsError, StoreDeniedError, StoreError
+from genmedia.errors import Fault, InputError, StoreDeniedError, StoreError
 from genmedia.media.conversion import LARGEST_SIDE
 from genmedia.media.facts import SUFFIXES
 from genmedia.provenance.labels import SOURCES
 from genmedia.provenance.reading import read_assets
-from genmedia.store import Place, Store
+from genmedia.store import Store
 from genmedia.text.templates import WrongTemplateError, render
-
-_SETTINGS = "GENMEDIA_DELIVERY_"
-_S3 = ("key", "secret", "endpoint", "region", "encryption", "kms_key")
 
 _LISTED = 20
 """Most names of one kind that are printed; JSON has all."""
@@ -77,7 +74,7 @@ def deliver_campaign(where: Where, asked: Asked, *, prune: bool, dry_run: bool, 
 async def _delivered(where: Where, asked: Asked, *, prune: bool, dry_run: bool) -> Report:
     if asked.max_side is not None and not 0 < asked.max_side <= LARGEST_SIDE:
         raise InputError([Fault("--max-side", f"is {asked.max_side}; it can be from 1 to {LARGEST_SIDE}")])
-    place = place_from(os.environ, asked.to)
+    place = place_from(os.environ, asked.to, Path.cwd())
     wish = Wish(
         campaign=asked.campaign,
         names=asked.names or NAMES,
@@ -105,22 +102,6 @@ async def _delivered(where: Where, asked: Asked, *, prune: bool, dry_run: bool) 
             raise
 
 
-def place_from(environment: Mapping[str, str], address: str) -> Place:
-    """Return the place at an address, with the keys and options that the environment has for deliveries.
-
-    Raises:
-        SettingsError: The address is mistyped, or has a password in it.
-    """
-    if "://" in address and urlsplit(address).password:
-        raise SettingsError(
-            "the address has a password in it, which would be shown",
-            money="",
-            advice=f'Give it as fsspec\'s options, such as {_SETTINGS}OPTIONS=\'{{"password": "..."}}\'.',
-        )
-    s3 = {name: environment[f"{_SETTINGS}S3_{name.upper()}"] for name in _S3 if environment.get(f"{_SETTINGS}S3_{name.upper()}")}
-    return Place(address, options=environment.get(f"{_SETTINGS}OPTIONS") or "{}", **s3).below(Path.cwd())
-
-
 def _titled(items: Sequence[Item], asked: Asked) -> list[Item]:
     """Give each item its title.
 
@@ -140,9 +121,7 @@ def _titled(items: Sequence[Item], asked: Asked) -> list[Item]:
 def _advice(error: StoreError) -> str:
     again = "Run again: what is there already is not sent again."
     if isinstance(error, StoreDeniedError):
-        return (
-            f"Check who may write there, and the keys that {_SETTINGS}S3_KEY and {_SETTINGS}S3_SECRET or AWS tools have. {again}"
-        )
+        return f"Check who may write there, and the keys that {SETTINGS}S3_KEY and {SETTINGS}S3_SECRET or AWS tools have. {again}"
     return f"Check the place: its address, that it is there, and that it has room. {again}"
 
 

@@ -67,6 +67,21 @@ class Report:
     faults: list[Fault] = field(default_factory=list[Fault])
     notes: list[Fault] = field(default_factory=list[Fault])
 
+    @property
+    def told(self) -> str:
+        """A sentence about it."""
+        counts = {
+            "copied": self.copied,
+            "changed": self.changed,
+            "left as they are": self.left,
+            "withdrawn": self.withdrawn,
+            "pruned": self.pruned,
+            "not delivered": self.faults,
+        }
+        return (
+            f"{', '.join(f'{len(some)} {what}' for what, some in counts.items() if some) or 'nothing to deliver'}: {self.place}"
+        )
+
 
 async def deliver(
     items: Sequence[Item], wish: Wish, store: Store, place: Store, *, prune: bool = False, dry_run: bool = False

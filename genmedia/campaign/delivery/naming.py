@@ -93,6 +93,28 @@ def names_of(item: Item, form: Form, campaign: str, suffix: str) -> dict[str, An
     }
 
 
+def stand_ins(campaign: str, item: str) -> dict[str, Any]:
+    """Values in place of those that a file will have, by which names can be checked before there are files."""
+    unknown = ("output", "title", "provider", "account", "operation", "date", "side")
+    return {"campaign": campaign, "take": 1, "n": 1, "ext": "ext", "key": item, "sha256": item, **dict.fromkeys(unknown, "x")}
+
+
+def clashes_of(names: Mapping[str, str]) -> list[str]:
+    """Return a sentence for each name that several items would have, also where only their case differs.
+
+    Args:
+        names: Names by item.
+    """
+    by_name = defaultdict[str, list[str]](list)
+    for item, name in names.items():
+        by_name[name.lower()].append(item)
+    return [
+        f"give {names[some[0]]} to {len(some)} items: {' and '.join(some[:_TOLD])}; let the name say what tells them apart"
+        for some in by_name.values()
+        if len(some) > 1
+    ]
+
+
 def name_copies(items: Sequence[Item], wish: Wish) -> list[Copy]:
     """Give each file of a delivery its name.
 

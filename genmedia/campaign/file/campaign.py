@@ -7,6 +7,7 @@ from typing import Any, cast
 
 from pydantic import TypeAdapter, ValidationError
 
+from genmedia.campaign.file.delivery import DELIVER, Handover, read_delivery
 from genmedia.campaign.file.expand import ALL, PREVIOUS, ROW, TAKE, expand
 from genmedia.campaign.file.rows import Row, read_rows
 from genmedia.campaign.file.source import Source, Way, read
@@ -17,7 +18,7 @@ from genmedia.forms.validation import faults_in
 from genmedia.providers.drafts import Draft, Drafting
 from genmedia.text.templates import WrongTemplateError, is_template, names_in, render, unknown
 
-OWN = ("campaign", "steps", "rows", "matrix", "edition")
+OWN = ("campaign", "steps", "rows", "matrix", "edition", DELIVER)
 """Fields of a file beside the parameters that every run of a campaign has."""
 
 _STEPS: Way = ("steps",)
@@ -43,8 +44,8 @@ class CampaignFile:
     _steps: Sequence[Any]
     _base: Way
 
-    async def draft(self, drafting: Drafting, *, photo: str, prompt: str) -> Draft:
-        """Return its items at the time of the run.
+    async def draft(self, drafting: Drafting, *, photo: str, prompt: str) -> tuple[Draft, Handover | None]:
+        """Return its items at the time of the run, and what is to be delivered of them; None where nothing is.
 
         Args:
             drafting: What a draft may ask.
@@ -63,14 +64,19 @@ class CampaignFile:
         ]
         matrix = _matrix(self.source, {*known, *_TAKEN}, faults)
         if faults:
-            return Draft((), {}, faults=faults)
+            return Draft((), {}, faults=faults), None
         items, faults = expand(self.source, self._steps, self._base, rows, matrix, {**known, "edition": edition})
         steps, unused = stand_in(items.steps, photo=photo, prompt=prompt)
         for sentence in (*items.notes, *unused):
             drafting.log.warning("%s", sentence)
         if items.left_out:
             drafting.log.info("%d items are left out: their `if` is not met, or that of what they are made of", items.left_out)
-        return Draft(steps, items.places, items.where, edition, faults, repeats=True)
+        labels: Mapping[str, Any] = self.parameters.get("labels") or {}
+        told = {**labels, **known, "edition": edition}
+        handover = read_delivery(
+            self.source, self.name, told, {one: {**labels, **some} for one, some in items.values.items()}, faults
+        )
+        return Draft(steps, items.places, items.where, edition, faults, repeats=True), handover
 
     def _edition(self, known: Mapping[str, str], faults: list[Fault]) -> str:
         written = self.source.value.get("edition")

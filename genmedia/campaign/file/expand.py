@@ -2,7 +2,7 @@
 
 import itertools
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from hashlib import sha256
 from typing import Any, cast
@@ -63,6 +63,7 @@ class Items:
         steps: The items, in an order in which each comes after those that feed it; one with faults is `Unreadable`, without them.
         places: Place of each item in what the file asks for, by its name.
         where: Place of each item in the file, for faults, by its name.
+        values: Values of each item, by its name: those that its templates read.
         left_out: Number of items that `if` leaves out, with those that they would feed.
         notes: Sentences about what the file has and does not use.
     """
@@ -70,6 +71,7 @@ class Items:
     steps: list[AnyStep | Unreadable]
     places: dict[str, Place]
     where: dict[str, str]
+    values: dict[str, dict[str, Any]]
     left_out: int
     notes: list[str]
 
@@ -141,7 +143,7 @@ class _Expansion:
     def __init__(
         self, source: Source, rows: Sequence[Row], matrix: Mapping[str, Sequence[Any]], known: Mapping[str, str]
     ) -> None:
-        self.items = Items([], {}, {}, 0, [])
+        self.items = Items([], {}, {}, {}, 0, [])
         self.faults: list[Fault] = []
         self.too_many = False
         self._source = source
@@ -268,6 +270,7 @@ class _Expansion:
                     self._left_out += 1
                     continue
                 told = ", ".join(f"{one} {choice.told}" for one, choice in cell.items())
+                self.items.values[name] = self._values_of(step, cell)
                 self.items.where[name] = self._source.place(step.way, f"step {step.name}", told)
                 self.items.places[name] = _place_of(list(self._steps).index(step.name) + 1, step.name, cell)
                 if isinstance(item, Unreadable):
@@ -281,7 +284,7 @@ class _Expansion:
             spot = (*way, first) if first in step.written else way
             of = cells[0] if len(cells) == 1 else f"{len(cells)} items, first {cells[0]}" if cells[0] else ""
             self.faults.append(Fault(self._source.place(spot, f"step {step.name}", of, place), what))
-        self.items = Items(self.items.steps, self.items.places, self.items.where, self._left_out, self.items.notes)
+        self.items = replace(self.items, left_out=self._left_out)
 
     def _name_of(self, step: str, cell: Cell) -> str:
         """Return the name of an item, by what it is for, wherever that stands in the file.
@@ -303,11 +306,14 @@ class _Expansion:
         for chosen in itertools.product(*lists):
             yield dict(zip(step.uses, chosen, strict=True))
 
+    def _values_of(self, step: _Step, cell: Cell) -> dict[str, Any]:
+        return {**self._known, **{one: choice.value for one, choice in cell.items()}, "step": step.name}
+
     def _item(self, step: _Step, cell: Cell, name: str) -> AnyStep | Unreadable | None:
         """Return an item; None if it is left out."""
         if step.broken:
             return Unreadable(name, ())
-        values = {**self._known, **{one: choice.value for one, choice in cell.items()}, "step": step.name}
+        values = self._values_of(step, cell)
         filler = _Filler(values, lambda reference: self._items_of(cell, values, reference), self._source)
         try:
             if "if" in step.written and str(filler.text(step.written["if"])).strip().lower() in _NO:

@@ -5,6 +5,7 @@ from typing import Any, cast
 
 from pydantic import TypeAdapter
 
+from genmedia.campaign.file.delivery import Deliver
 from genmedia.campaign.forms.campaign import campaign
 from genmedia.campaign.steps import AnyStep
 from genmedia.forms.validation import parameters_of
@@ -51,6 +52,7 @@ def schema() -> str:
     """Return the schema, as it stands in docs/campaign.schema.json."""
     parameters = parameters_of(campaign, without=("campaign",)).model_json_schema()
     steps = TypeAdapter[Any](AnyStep).json_schema()
+    deliver = Deliver.model_json_schema()
     kinds: dict[str, Any] = {**steps.pop("$defs", {}), **parameters.pop("$defs", {}), "Template": _TEMPLATE}
     for name in {one["$ref"].rpartition("/")[2] for one in steps["oneOf"]}:
         _loosen(kinds[name]["properties"])
@@ -84,6 +86,7 @@ def schema() -> str:
                 "minItems": 1,
                 "items": steps,
             },
+            "deliver": deliver,
         },
         "$defs": kinds,
     }

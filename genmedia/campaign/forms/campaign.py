@@ -9,6 +9,7 @@ from pydantic import Discriminator, Tag, ValidationError
 
 from genmedia.campaign.brief import Brief
 from genmedia.campaign.file.campaign import CampaignFile, read_campaign
+from genmedia.campaign.file.delivery import Handover
 from genmedia.campaign.forms.accounts import Accounts, Caps, Payers
 from genmedia.campaign.forms.parameters import (
     AtOnce,
@@ -100,11 +101,14 @@ def campaign(
     parameters, faults = _parameters(file)
     parameters |= {name: value for name, value in given.items() if value != _DEFAULTS[name]}
 
+    handover: Handover | None = None
+
     async def draft(drafting: Drafting) -> Draft:
-        made = await file.draft(drafting, photo=parameters["photo"], prompt=parameters["prompt"])
+        nonlocal handover
+        made, handover = await file.draft(drafting, photo=parameters["photo"], prompt=parameters["prompt"])
         return replace(made, faults=[*faults, *made.faults])
 
-    return _brief(parameters, name=file.name, draft=draft)
+    return _brief(parameters, name=file.name, draft=draft, handover=lambda: handover)
 
 
 _DEFAULTS: Mapping[str, Any] = {
