@@ -148,7 +148,7 @@ def _told(file: str, prospect: "Prospect") -> dict[str, Any]:
         PLAN_KEY: FORMAT,
         "file": str(Path(file).absolute()),
         "edition": prospect.edition,
-        "hash": hashlib.sha256(json.dumps([_wish(one) for one in items]).encode()).hexdigest(),
+        "hash": hashlib.sha256(json.dumps([_wish(one) for one in items], allow_nan=False).encode()).hexdigest(),
         "refused": prospect.refused,
         "seconds": prospect.seconds,
         "untimed": len(prospect.untimed),

@@ -185,7 +185,7 @@ async def test_names_that_clash_are_refused_all_at_once_before_anything_is_writt
 
     with pytest.raises(InputError) as caught:
         await deliver(items, replace(WISH, names="{% for one in name.split %}{% endfor %}"), store, folder)
-    assert "split is unknown" in str(caught.value)
+    assert "asks for name.split, but name has no parts" in str(caught.value)
     with pytest.raises(InputError) as caught:
         await deliver(items, replace(WISH, names="{% if name == 'reel/a' %}reel/a{% else %}{{ name }}{% endif %}"), store, folder)
 
@@ -194,7 +194,7 @@ async def test_names_that_clash_are_refused_all_at_once_before_anything_is_writt
     assert "{sku} (7, 8)" in faults["mug.png"]
     assert faults["reel/a"] == "would be mugs/model/d.glb, in a folder whose name a file has: mugs/film/c.mp4"
     assert faults["index.html"].endswith("this name is the delivery's own")
-    assert any("name is unknown" in what for what in faults.values())
+    assert any("names name, which is not there" in what for what in faults.values())
     assert not (tmp_path / "out").exists()
 
 

@@ -101,7 +101,7 @@ def test_a_file_that_cannot_be_delivered_is_told_and_the_exit_code_says_so(folde
 @pytest.mark.parametrize(
     ("words", "code", "told"),
     [
-        (["--names", "{step}/{colour}.{ext}"], 2, "colour is unknown; the names are campaign, step, take, n, "),
+        (["--names", "{step}/{colour}.{ext}"], 2, "names colour, which is not there; there are account, campaign, "),
         (["--names", "{client}.{ext}"], 2, "these tell them apart: {step} ("),
         (["--names", "../{step}.{ext}"], 2, "has to be a name"),
         (["--title", "{{ colour }}"], 2, "the title '{{ colour }}': for mugs/"),

@@ -90,7 +90,7 @@ def schema() -> str:
         },
         "$defs": kinds,
     }
-    return json.dumps(whole, indent=2, ensure_ascii=False, sort_keys=False) + "\n"
+    return json.dumps(whole, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
 
 
 def _loosen(properties: dict[str, Any]) -> None:
