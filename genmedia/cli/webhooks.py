@@ -70,8 +70,6 @@ def _listen(host: str, port: int, *, behind_tls: bool) -> socket.socket:
 async def _serve(where: Where, listening: socket.socket) -> None:
     webhooks = await where.webhooks()
     async with where.journals() as journals:
-        if not journals:
-            raise SettingsError("no journal can be opened that would know the jobs", money="", advice="Mend what is told above.")
         _tell(webhooks, listening)
         config = uvicorn.Config(
             Receiver(webhooks, journals),

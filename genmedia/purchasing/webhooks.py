@@ -81,6 +81,8 @@ class Receiver:
         except ValueError:
             raise HTTPException(400, "it cannot be read") from None
         if job:
+            if not self._journals:
+                raise HTTPException(503, "no journal could be opened that would know the job")
             accounts = {str(one.account) for one in genuine}
             log.info("%s told that job %s has ended.", ", ".join(map(account_name, sorted(accounts))), job)
             try:

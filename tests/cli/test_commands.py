@@ -22,8 +22,10 @@ from tests.commands import PROJECT, genmedia, genmedia_on_a_full_disk, python
 from tests.sandboxes import Sandbox
 
 COMMANDS = (
+    "apply",
     "caps",
     "completion",
+    "deliver",
     "demo",
     "doctor",
     "forget",
@@ -34,6 +36,7 @@ COMMANDS = (
     "ledger",
     "lineage",
     "manifest",
+    "plan",
     "providers",
     "reject",
     "retake",
@@ -41,6 +44,7 @@ COMMANDS = (
     "run",
     "sandbox",
     "setup",
+    "status",
     "up",
     "verdicts",
     "webhooks",
