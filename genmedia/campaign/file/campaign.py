@@ -71,7 +71,8 @@ class CampaignFile:
             drafting.log.warning("%s", sentence)
         if items.left_out:
             drafting.log.info("%d items are left out: their `if` is not met, or that of what they are made of", items.left_out)
-        labels: Mapping[str, Any] = self.parameters.get("labels") or {}
+        written: Any = self.parameters.get("labels")
+        labels = cast("dict[str, Any]", written) if isinstance(written, dict) else {}  # else it is a fault of the parameters
         told = {**labels, **known, "edition": edition}
         handover = read_delivery(
             self.source, self.name, told, {one: {**labels, **some} for one, some in items.values.items()}, faults

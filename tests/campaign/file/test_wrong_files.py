@@ -51,6 +51,7 @@ WRONG = {
     "an unknown field": (steps(HERO, head="colour: red\n"), "mugs.yaml:2:9", "colour is no field of a campaign; there are"),
     "a parameter of another type": (steps(HERO, head="take: many\n"), "mugs.yaml:2:7", "should be a whole number"),
     "an unknown provider in the budget": (steps(HERO, head="max_credits: {genovo: 3}\n"), "mugs.yaml:2:", "is no field here"),
+    "labels that are none": (steps(HERO, head="labels: acme\n"), "mugs.yaml:2:9", "should be names with values"),
     "a step that is no mapping": (steps("hero"), "mugs.yaml:3:5, step 1", "should be fields with values"),
     "a step without a name": (steps("{model: imagen4, prompt: x}"), "mugs.yaml:3:5, step 1", "has no name"),
     "a name that is a template": (
