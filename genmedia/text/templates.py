@@ -106,7 +106,10 @@ def names_in(text: str) -> frozenset[tuple[str, ...]]:
         WrongTemplateError: It is no template.
     """
     tree = _parsed(text)
-    given = meta.find_undeclared_variables(tree)
+    try:
+        given = meta.find_undeclared_variables(tree)
+    except TemplateError as error:  # such as a filter that is not there
+        raise WrongTemplateError(f"is no template: {error}") from None
     with_parts = {
         (one.node.name, part)
         for one in tree.find_all((nodes.Getattr, nodes.Getitem))

@@ -94,6 +94,11 @@ def test_the_names_that_a_template_reads_are_known_before_there_are_values() -> 
     }
 
 
+def test_a_filter_that_is_not_there_is_told_before_there_are_values() -> None:
+    with pytest.raises(WrongTemplateError, match="No filter named 'loud'"):
+        names_in("{{ row.product | loud }}")
+
+
 def test_only_what_has_a_mark_is_a_template() -> None:
     assert [is_template(text) for text in ("a {photo}", "a {{ b }}", "{% if a %}", "{# note #}")] == [False, True, True, True]
 
