@@ -244,7 +244,7 @@ async def test_requests_count_until_the_desk_is_closed(journal: Journal) -> None
 
     watching = Watching[str](lambda attempt: attempt.key, nothing, nothing, nothing, nothing, send, hinted=False, buyer=NOBODY)
     desk = journal.desk(str(PAYER), pace=pace, open_jobs=None, clock_scale=lambda: 1.0, watching=watching)
-    while desk.looks.pause is not None:  # until it looks, and so listens
+    while not desk.looks._listens:  # pyright: ignore[reportPrivateUsage] # nothing else tells it
         await asyncio.sleep(0.01)
 
     await desk.aclose()

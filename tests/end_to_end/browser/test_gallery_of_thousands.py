@@ -197,9 +197,10 @@ def test_the_video_plays_and_the_model_is_drawn(page: Page) -> None:
 def test_an_open_asset_stands_in_the_link(page: Page, index: Path, chromium: Browser, noise: list[str]) -> None:
     page.keyboard.press("ArrowRight")
     page.keyboard.press("Enter")
+    expect(page).to_have_url(re.compile("#."), timeout=60_000)
     address = page.url.partition("#")[2]
     with opened(index, chromium, noise, address=address) as another:
-        expect(another.locator("#facts")).to_contain_text("last/clip/clip.mp4")
+        expect(another.locator("#facts")).to_contain_text("last/clip/clip.mp4", timeout=60_000)
         another.keyboard.press("Escape")
         expect(another).to_have_url(re.compile("#$"))
 
