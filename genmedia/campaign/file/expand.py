@@ -259,8 +259,8 @@ class _Expansion:
 
     def make(self) -> None:
         """Make the items of all steps."""
-        wrong: dict[tuple[Way, str, str], list[str]] = {}
-        for step in self._steps.values():
+        wrong: dict[tuple[str, str, str], list[str]] = {}
+        for number, step in enumerate(self._steps.values(), 1):
             made = self._made[step.name] = {}
             for cell in self._cells(step):
                 name = self._name_of(step.name, cell)
@@ -272,16 +272,16 @@ class _Expansion:
                 told = ", ".join(f"{one} {choice.told}" for one, choice in cell.items())
                 self.items.values[name] = self._values_of(step, cell)
                 self.items.where[name] = self._source.place(step.way, f"step {step.name}", told)
-                self.items.places[name] = _place_of(list(self._steps).index(step.name) + 1, step.name, cell)
+                self.items.places[name] = _place_of(number, step.name, cell)
                 if isinstance(item, Unreadable):
                     for fault in item.faults:
-                        wrong.setdefault((step.way, fault.place, fault.what), []).append(told)
+                        wrong.setdefault((step.name, fault.place, fault.what), []).append(told)
                     item = Unreadable(name, ())  # one fault of many items is told once
                 self.items.steps.append(item)
-        for (way, place, what), cells in wrong.items():
-            step = next(one for one in self._steps.values() if one.way == way)
+        for (name, place, what), cells in wrong.items():
+            step = self._steps[name]
             first = place.partition(",")[0].partition(" ")[0]
-            spot = (*way, first) if first in step.written else way
+            spot = (*step.way, first) if first in step.written else step.way
             of = cells[0] if len(cells) == 1 else f"{len(cells)} items, first {cells[0]}" if cells[0] else ""
             self.faults.append(Fault(self._source.place(spot, f"step {step.name}", of, place), what))
         self.items = replace(self.items, left_out=self._left_out)
@@ -404,7 +404,7 @@ class _Filler:
     def filled(self, written: Any) -> Any:
         """Return a value with its templates filled in; `_NOTHING` where nothing is left of it."""
         if isinstance(written, str):
-            return self.text(written) if not is_template(written) else self.text(written) or _NOTHING
+            return (render(written, self.values) or _NOTHING) if is_template(written) else written
         if isinstance(written, list):
             some = [self._entry(one) for one in cast("list[Any]", written)]
             return [one for each in some for one in each if one is not _NOTHING]
