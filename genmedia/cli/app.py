@@ -285,6 +285,35 @@ def apply(
     return campaigns.apply(_project(project), file, Console(), directly, yes=yes)
 
 
+@app.command
+def deploy(
+    files: Annotated[tuple[str, ...], Parameter(help="Campaigns, as YAML or JSON.", consume_multiple=True)],
+    /,
+    *,
+    project: ProjectFolder = None,
+) -> None:
+    """Have Prefect run campaigns as their files say: by a form of their variables, on their schedule, telling whom they notify.
+
+    Again, it changes what has changed in the file; what a person paused or added in the Prefect UI stays.
+    """
+    from genmedia.cli import campaigns  # noqa: PLC0415
+
+    campaigns.deploy(_project(project), files, Console())
+
+
+@app.command
+def undeploy(
+    campaign: Annotated[str, Parameter(help="The campaign's file, or its name.")],
+    /,
+    *,
+    project: ProjectFolder = None,
+) -> None:
+    """Remove what `genmedia deploy` made of a campaign; what was bought stays."""
+    from genmedia.cli import campaigns  # noqa: PLC0415
+
+    campaigns.undeploy(_project(project), campaign, Console())
+
+
 def _directly(command: str, sandbox: str, folder: str, *, without_prefect: bool) -> "Directly | None":
     """Return the options of a run without Prefect; None for one with it."""
     from genmedia.cli.flow_runs import Directly  # noqa: PLC0415

@@ -1,4 +1,4 @@
-"""A campaign's file on the command line: `genmedia plan` tells what it would do and cost, `genmedia apply` does it."""
+"""A campaign's file on the command line: `genmedia plan` tells what it would do and cost, `genmedia apply` does it, `deploy` has Prefect do it."""
 
 import hashlib
 import json
@@ -88,6 +88,32 @@ def apply(project: Project, file: str, console: Console, directly: Directly | No
         return 1
     parameters = {"campaign": str(Path(written).absolute())}
     return carry_out(project, "campaign", parameters, console, directly)
+
+
+def deploy(project: Project, files: Sequence[str], console: Console) -> None:
+    """Write or update the Prefect deployments of campaigns' files, and show what was changed.
+
+    Raises:
+        InputError: Everything that is wrong in the files; nothing was changed.
+        UnreachableError: No Prefect server answers.
+    """
+    _show_changes(project.module("deployments.deploying").deploy(files), console)
+
+
+def undeploy(project: Project, named: str, console: Console) -> None:
+    """Remove what `deploy` made of a campaign, by its file or its name, and show what was removed.
+
+    Raises:
+        InputError: It is not deployed.
+        UnreachableError: No Prefect server answers.
+    """
+    _show_changes(project.module("deployments.deploying").undeploy(named), console)
+
+
+def _show_changes(changes: Mapping[str, Sequence[str]], console: Console) -> None:
+    for name, lines in changes.items():
+        for line in lines or ["unchanged"]:
+            console.print(f"{name}: {line}", soft_wrap=True)
 
 
 def _agrees(console: Console, told: Mapping[str, Any]) -> bool:

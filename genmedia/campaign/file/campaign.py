@@ -9,6 +9,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from genmedia.campaign.file.delivery import DELIVER, Handover, read_delivery
 from genmedia.campaign.file.expand import ALL, PREVIOUS, ROW, TAKE, expand
+from genmedia.campaign.file.routine import NOTIFY, OVERLAP, SCHEDULE
 from genmedia.campaign.file.rows import Row, read_rows
 from genmedia.campaign.file.source import Source, Way, read
 from genmedia.campaign.variables import stand_in
@@ -18,7 +19,7 @@ from genmedia.forms.validation import faults_in
 from genmedia.providers.drafts import Draft, Drafting
 from genmedia.text.templates import WrongTemplateError, is_template, names_in, render, unknown
 
-OWN = ("campaign", "steps", "rows", "matrix", "edition", DELIVER)
+OWN = ("campaign", "steps", "rows", "matrix", "edition", DELIVER, SCHEDULE, OVERLAP, NOTIFY)
 """Fields of a file beside the parameters that every run of a campaign has."""
 
 _STEPS: Way = ("steps",)

@@ -6,6 +6,7 @@ from typing import Any, cast
 from pydantic import TypeAdapter
 
 from genmedia.campaign.file.delivery import Deliver
+from genmedia.campaign.file.routine import NOTIFY, OVERLAP, SCHEDULE, Notify, Overlap, Schedule
 from genmedia.campaign.forms.campaign import campaign
 from genmedia.campaign.steps import AnyStep
 from genmedia.forms.validation import parameters_of
@@ -53,7 +54,7 @@ def schema() -> str:
     parameters = parameters_of(campaign, without=("campaign",)).model_json_schema()
     steps = TypeAdapter[Any](AnyStep).json_schema()
     deliver = Deliver.model_json_schema()
-    kinds: dict[str, Any] = {**steps.pop("$defs", {}), **parameters.pop("$defs", {}), "Template": _TEMPLATE}
+    kinds: dict[str, Any] = {**steps.pop("$defs", {}), **parameters.pop("$defs", {}), "Template": _TEMPLATE, "Schedule": Schedule.model_json_schema()}
     for name in {one["$ref"].rpartition("/")[2] for one in steps["oneOf"]}:
         _loosen(kinds[name]["properties"])
         kinds[name]["properties"] |= _OWN_OF_A_STEP
@@ -87,10 +88,29 @@ def schema() -> str:
                 "items": steps,
             },
             "deliver": deliver,
+            **_routine(),
         },
         "$defs": kinds,
     }
     return json.dumps(whole, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
+
+
+def _routine() -> dict[str, Any]:
+    """Return the fields of what `genmedia deploy` reads."""
+    one = {"$ref": "#/$defs/Schedule"}
+    return {
+        SCHEDULE: {
+            "title": "Schedule",
+            "description": "When it runs by itself, once `genmedia deploy` has told Prefect: one schedule, or a list of them.",
+            "anyOf": [one, {"type": "array", "items": one, "minItems": 1}],
+        },
+        OVERLAP: {
+            "title": "Overlap",
+            "description": "What becomes of a run that is due while another one runs: queue (it waits) or skip.",
+            **TypeAdapter[Any](Overlap).json_schema(),
+        },
+        NOTIFY: Notify.model_json_schema(),
+    }
 
 
 def _loosen(properties: dict[str, Any]) -> None:

@@ -97,7 +97,7 @@ def campaign(
     }
     if isinstance(campaign, Campaign):
         return _brief(given, name=campaign.name, steps=campaign.steps)
-    file = read_campaign(campaign, _DEFAULTS.keys())
+    file = read_file(campaign)
     parameters, faults = _parameters(file)
     parameters |= {name: value for name, value in given.items() if value != _DEFAULTS[name]}
 
@@ -109,6 +109,11 @@ def campaign(
         return replace(made, faults=[*faults, *made.faults])
 
     return _brief(parameters, name=file.name, draft=draft, handover=lambda: handover)
+
+
+def read_file(written: str) -> CampaignFile:
+    """Read a campaign's file, by its path or its content; see `read_campaign`."""
+    return read_campaign(written, _DEFAULTS.keys())
 
 
 _DEFAULTS: Mapping[str, Any] = {
