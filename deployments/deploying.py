@@ -182,6 +182,7 @@ def _schedule(file: CampaignFile, number: int, asked: Schedule) -> DeploymentSch
     faults: list[Fault] = []
     try:
         parameters_of(form, without=("campaign",)).model_validate(asked.parameters)
+        file.given(asked.parameters.get("variables", {}))
     except ValidationError as error:
         faults += [
             Fault(file.source.place((*way, "parameters", *one.place.split(", ")), "schedule", one.place), one.what)
