@@ -1,7 +1,7 @@
-"""The automations that notify a person: one of all runs that did not end complete, which is off until a notification block is named;
-and one of each campaign whose file says `notify`.
+"""The automations that notify a person: that of the project, which is off until a notification block is named, and those of campaigns.
 
-A run with missing results ends in a failed state named `Partial`: a trigger on `Failed` alone does not match it.
+The first tells of all runs that did not end complete; the others of what their campaign's file names under `notify`. A run with missing
+results ends in a failed state named `Partial`: a trigger on `Failed` alone does not match it.
 """
 
 from collections.abc import Iterable, Mapping

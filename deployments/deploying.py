@@ -1,5 +1,4 @@
-"""Deploying campaigns from their files: each becomes a deployment of the flow `campaign`, with its schedules, a form of its variables, and
-the automation that notifies a person.
+"""Deploying campaigns from their files: deployments of the flow `campaign` with schedules, forms of their variables, and automations.
 
 What a file does not say is a person's: a schedule that is paused stays paused, and so does an automation that is off; further schedules,
 parameters, tags and the work pool of a deployment stay as they are.
@@ -120,10 +119,11 @@ def undeploy(named: str) -> Changes:
         InputError: There is no such deployment, or `deploy` did not make it.
         UnreachableError: No Prefect server answers.
     """
-    return asyncio.run(_undeploy(named))
+    return asyncio.run(undeploy_campaign(named))
 
 
-async def _undeploy(named: str) -> Changes:
+async def undeploy_campaign(named: str) -> Changes:
+    """Do what `undeploy` does."""
     await reach_server()
     name = read_file(named).name if Path(named).is_file() else named
     async with get_client() as client:
@@ -182,12 +182,14 @@ def _schedule(file: CampaignFile, number: int, asked: Schedule) -> DeploymentSch
     faults: list[Fault] = []
     try:
         parameters_of(form, without=("campaign",)).model_validate(asked.parameters)
-        file.given(asked.parameters.get("variables", {}))
     except ValidationError as error:
         faults += [
             Fault(file.source.place((*way, "parameters", *one.place.split(", ")), "schedule", one.place), one.what)
             for one in faults_in(error, asked.parameters)
         ]
+    else:
+        with gathering(faults):
+            file.given(asked.parameters.get("variables", {}))
     try:
         when = _when(asked)
     except ValidationError as error:
@@ -220,7 +222,9 @@ async def _block(file: CampaignFile, notify: Notify) -> UUID:
         return next(iter(found.values()))
     several = f"is the name of several: {', '.join(f'{slug}/{name}' for slug in found)}"
     none = "is no notification block that is saved in Prefect; save one in its UI (Blocks), such as a Slack Webhook"
-    raise InputError([Fault(file.source.place((NOTIFY, "block"), NOTIFY, "block"), f"{notify.block} {several if found else none}")])
+    raise InputError(
+        [Fault(file.source.place((NOTIFY, "block"), NOTIFY, "block"), f"{notify.block} {several if found else none}")]
+    )
 
 
 def _pull_steps() -> list[dict[str, Any]]:
@@ -268,7 +272,9 @@ async def _create(client: PrefectClient, wanted: _Wanted) -> UUID:
         enforce_parameter_schema=True,
         **wanted.fields,
     )
-    return await client._create_deployment_from_schema(made)  # noqa: SLF001 # its public method takes no labels
+    told = made.model_dump(mode="json", exclude_unset=True)
+    answer = await client.request("POST", "/deployments/", json=told)  # the method for it takes no labels
+    return UUID(answer.json()["id"])
 
 
 async def _update(client: PrefectClient, wanted: _Wanted, there: DeploymentResponse) -> list[str]:
@@ -328,7 +334,7 @@ def _told(one: DeploymentScheduleCreate | DeploymentSchedule) -> str:
     when = (
         f"cron {schedule.cron}"
         if isinstance(schedule, CronSchedule)
-        else f"rrule {schedule.rrule}"
+        else f"rrule {schedule.rrule.rpartition(chr(10))[2]}"
         if isinstance(schedule, RRuleSchedule)
         else f"each {schedule.interval}"
     )
@@ -349,7 +355,8 @@ async def _write_automation(client: PrefectClient, deployment: UUID, wanted: _Wa
         return [told]
     if _compared(there) == _compared(automation):
         return []
-    await client.update_automation(there.id, automation.model_copy(update={"enabled": there.enabled, "tags": there.tags}))
+    kept = {**automation.model_dump(exclude={"owner_resource"}), "enabled": there.enabled, "tags": there.tags}
+    await client.update_automation(there.id, AutomationCore.model_validate(kept))
     return [f"{told}{'' if there.enabled else ', off as before'}"]
 
 

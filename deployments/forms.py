@@ -73,16 +73,17 @@ _TYPES: Mapping[str, str] = {"text": "string", "number": "number", "yes_no": "bo
 def producers_form(variables: Mapping[str, Variable]) -> Schema:
     """Return the form of a campaign's file: its variables, and nothing else. Without variables it is empty."""
     fields = {name: _field(one) for name, one in variables.items()}
+    needed = [name for name, one in variables.items() if one.default is None]
     shown = {
         "title": "Variables",
         "description": "What this campaign is made of.",
         "type": "object",
         "properties": fields,
-        "required": [name for name, one in variables.items() if one.default is None],
+        "required": needed,
         "position": 0,
     }
     whole = {"variables": shown} if fields else {}
-    return {"title": "Parameters", "type": "object", "properties": whole, "required": [*whole], "definitions": {}}
+    return {"title": "Parameters", "type": "object", "properties": whole, "required": [*whole] * bool(needed), "definitions": {}}
 
 
 def _field(one: Variable) -> Schema:

@@ -1,4 +1,4 @@
-"""A campaign's file on the command line: `genmedia plan` tells what it would do and cost, `genmedia apply` does it, `deploy` has Prefect do it."""
+"""A campaign's file on the command line: `genmedia plan` tells what it would do and cost, `apply` does it, `deploy` has Prefect do it."""
 
 import hashlib
 import json

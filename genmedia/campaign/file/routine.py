@@ -75,7 +75,9 @@ class Notify(Written):
 
     on: list[News] = field("On", "What they are told of.", min_length=1)
     block: str = field(
-        "Block", "A notification block that is saved in Prefect, by its name, or by its type and name: slack-webhook/team.", min_length=1
+        "Block",
+        "A notification block that is saved in Prefect, by its name, or by its type and name: slack-webhook/team.",
+        min_length=1,
     )
 
 
@@ -126,7 +128,8 @@ def _read(kind: type[M], written: Any, source: Source, way: Way, faults: list[Fa
         return kind.model_validate(written)
     except ValidationError as error:
         faults += [
-            Fault(source.place((*way, *one.place.split(", ")), str(way[0]), one.place), one.what) for one in faults_in(error, written)
+            Fault(source.place((*way, *one.place.split(", ")), str(way[0]), one.place), one.what)
+            for one in faults_in(error, written)
         ]
     return None
 
