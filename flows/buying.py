@@ -26,7 +26,7 @@ from genmedia.providers.offers import Credentials, with_two_keys
 from genmedia.purchasing.budget import Foreseen, Plan
 from genmedia.purchasing.result import FAILED, Result
 from genmedia.store import Store
-from tasks.parts import PartRuns, look_after_whole, part_of
+from tasks.parts import DEPLOYED, PartRuns, look_after_whole, part_of
 from tasks.recovery import cancel_jobs
 from tasks.reporting import publish_plan, publish_results, tag_flow_run
 from tasks.runner import TaskRuns
@@ -107,7 +107,8 @@ class _FlowRun:
         # A run that begins late is for the time of its schedule all the same.
         self.begun = self.part.begun if self.part else (run and run.expected_start_time) or datetime.now(UTC)
         self.by_person = not (run and (run.auto_scheduled or self.part))  # nobody waits for a part of many as for a quick run
-        self.apart = PartRuns(run) if run and run.deployment_id and not self.part else None
+        can_have_parts = run and run.deployment_id and DEPLOYED not in run.labels and not self.part
+        self.apart = PartRuns(run) if run and can_have_parts else None
 
     async def load_store(self, name: str) -> AssetStore:
         """Load the saved Asset Store block."""

@@ -1,4 +1,4 @@
-"""A campaign's file on the command line: `genmedia plan` tells what it would do and cost, `genmedia apply` does it."""
+"""A campaign's file on the command line: `genmedia plan` tells what it would do and cost, `apply` does it, `deploy` has Prefect do it."""
 
 import hashlib
 import json
@@ -33,7 +33,15 @@ SHOWN = 40
 
 
 def plan(
-    project: Project, file: str, console: Console, directly: Directly | None, *, out: Path | None, as_json: bool, items: bool
+    project: Project,
+    file: str,
+    console: Console,
+    directly: Directly | None,
+    *,
+    typed: Sequence[str],
+    out: Path | None,
+    as_json: bool,
+    items: bool,
 ) -> int:
     """Show what applying a campaign's file would do and cost; buys nothing. Returns the exit code.
 
@@ -42,6 +50,7 @@ def plan(
         file: Path of the file.
         console: Where it is shown.
         directly: Options of a run without Prefect; None to plan with the blocks that are saved in Prefect.
+        typed: Values of the file's variables, as they are typed: `NAME=VALUE`.
         out: File for the plan, which `apply` carries out as it is; None for none.
         as_json: True to print one JSON value instead.
         items: True to list every item.
@@ -49,7 +58,8 @@ def plan(
     Raises:
         GenmediaError: It cannot be planned; the class says the cause.
     """
-    told = _told(file, _prospect(project, file, directly))
+    values = _values(typed)
+    told = _told(file, values, _prospect(project, file, values, directly))
     if out:
         out.write_text(json.dumps(told, indent=1, ensure_ascii=False, allow_nan=False), encoding="utf-8")
     if as_json:
@@ -61,7 +71,7 @@ def plan(
     return _code(told)
 
 
-def apply(project: Project, file: str, console: Console, directly: Directly | None, *, yes: bool) -> int:
+def apply(project: Project, file: str, console: Console, directly: Directly | None, *, typed: Sequence[str], yes: bool) -> int:
     """Show the plan of a campaign's file, or of a saved plan, ask, and carry it out; returns the exit code.
 
     Args:
@@ -69,15 +79,20 @@ def apply(project: Project, file: str, console: Console, directly: Directly | No
         file: Path of the file, or of a saved plan.
         console: Where it is shown.
         directly: See `plan`.
+        typed: See `plan`; a saved plan has its own.
         yes: True to ask nothing.
 
     Raises:
         InputError: The saved plan is stale: what it would do now is something else.
         GenmediaError: It cannot be planned or carried out; the class says the cause.
     """
-    saved = _saved(file)
+    saved, values = _saved(file), _values(typed)
     written = saved["file"] if saved else file
-    told = _told(written, _prospect(project, written, directly))
+    if saved:
+        if values:
+            raise InputError([Fault("--set", "is for a campaign's file; a saved plan has the values that it was made with")])
+        values = saved["variables"]
+    told = _told(written, values, _prospect(project, written, values, directly))
     if saved:
         _check_fresh(file, saved, told)
     _show(console, told, items=False)
@@ -86,8 +101,34 @@ def apply(project: Project, file: str, console: Console, directly: Directly | No
     if code and not yes and not _agrees(console, told):
         console.print("Nothing was bought.")
         return 1
-    parameters = {"campaign": str(Path(written).absolute())}
+    parameters = {"campaign": str(Path(written).absolute()), "variables": dict(values)}
     return carry_out(project, "campaign", parameters, console, directly)
+
+
+def deploy(project: Project, files: Sequence[str], console: Console) -> None:
+    """Write or update the Prefect deployments of campaigns' files, and show what was changed.
+
+    Raises:
+        InputError: Everything that is wrong in the files; nothing was changed.
+        UnreachableError: No Prefect server answers.
+    """
+    _show_changes(project.module("deployments.deploying").deploy(files), console)
+
+
+def undeploy(project: Project, named: str, console: Console) -> None:
+    """Remove what `deploy` made of a campaign, by its file or its name, and show what was removed.
+
+    Raises:
+        InputError: It is not deployed.
+        UnreachableError: No Prefect server answers.
+    """
+    _show_changes(project.module("deployments.deploying").undeploy(named), console)
+
+
+def _show_changes(changes: Mapping[str, Sequence[str]], console: Console) -> None:
+    for name, lines in changes.items():
+        for line in lines or ["unchanged"]:
+            console.print(f"{name}: {line}", soft_wrap=True)
 
 
 def _agrees(console: Console, told: Mapping[str, Any]) -> bool:
@@ -102,11 +143,28 @@ def _agrees(console: Console, told: Mapping[str, Any]) -> bool:
         raise InputError([Fault("genmedia apply", "asks before it buys, and nobody answers here; --yes says yes")]) from None
 
 
-def _prospect(project: Project, file: str, directly: Directly | None) -> "Prospect":
+def _values(typed: Sequence[str]) -> dict[str, str]:
+    """Return the values of variables by name.
+
+    Raises:
+        InputError: One is not typed as `NAME=VALUE`, or a name is typed twice.
+    """
+    pairs = [one.partition("=") for one in typed]
+    faults = [
+        Fault(f"--set {name}", "needs a value, as in --set product=cup") for name, equals, _ in pairs if not (name and equals)
+    ]
+    names = Counter(name for name, _, _ in pairs)
+    faults += [Fault(f"--set {name}", f"is given {count} times") for name, count in names.items() if count > 1]
+    if faults:
+        raise InputError(faults)
+    return {name: value for name, _, value in pairs}
+
+
+def _prospect(project: Project, file: str, values: Mapping[str, Any], directly: Directly | None) -> "Prospect":
     if not Path(file).expanduser().is_file():
         raise InputError([Fault(file, "is no file")])
     planning = project.module("deployments.planning")
-    return planning.plan(str(Path(file).expanduser().absolute()), directly and vars(directly))
+    return planning.plan(str(Path(file).expanduser().absolute()), values, directly and vars(directly))
 
 
 def _saved(file: str) -> dict[str, Any] | None:
@@ -123,7 +181,7 @@ def _saved(file: str) -> dict[str, Any] | None:
     return plan
 
 
-def _told(file: str, prospect: "Prospect") -> dict[str, Any]:
+def _told(file: str, values: Mapping[str, Any], prospect: "Prospect") -> dict[str, Any]:
     """Return a plan as JSON has it."""
     prices = {name: price for plan in prospect.plans.values() for name, price in plan.prices.items()}
     items = [
@@ -147,6 +205,7 @@ def _told(file: str, prospect: "Prospect") -> dict[str, Any]:
     return {
         PLAN_KEY: FORMAT,
         "file": str(Path(file).absolute()),
+        "variables": dict(values),
         "edition": prospect.edition,
         "hash": hashlib.sha256(json.dumps([_wish(one) for one in items], allow_nan=False).encode()).hexdigest(),
         "refused": prospect.refused,

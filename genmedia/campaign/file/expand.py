@@ -2,6 +2,7 @@
 
 import itertools
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import cached_property
 from hashlib import sha256
@@ -118,7 +119,7 @@ def expand(
     base: Way,
     rows: Sequence[Row],
     matrix: Mapping[str, Sequence[Any]],
-    known: Mapping[str, str],
+    known: Mapping[str, Any],
 ) -> tuple[Items, list[Fault]]:
     """Return the items of a file's steps, and everything that is wrong with the steps as they are written.
 
@@ -128,7 +129,7 @@ def expand(
         base: Way to them.
         rows: Its rows; none where steps are not repeated for rows.
         matrix: Lists of values for which steps are repeated, by the name under which templates read a value.
-        known: Further texts that templates read, such as `week`.
+        known: Further values that templates read, such as `week`.
     """
     expansion = _Expansion(source, rows, matrix, known)
     expansion.read(steps, base)
@@ -141,7 +142,7 @@ class _Expansion:
     """Reads the steps in order, then makes their items in the same order."""
 
     def __init__(
-        self, source: Source, rows: Sequence[Row], matrix: Mapping[str, Sequence[Any]], known: Mapping[str, str]
+        self, source: Source, rows: Sequence[Row], matrix: Mapping[str, Sequence[Any]], known: Mapping[str, Any]
     ) -> None:
         self.items = Items([], {}, {}, {}, 0, [])
         self.faults: list[Fault] = []
@@ -180,7 +181,7 @@ class _Expansion:
             if name in self._steps:
                 self._fault((*way, "name"), place, "has the name of an earlier step")
                 continue
-            step = _Step(name, way, fields)
+            step = _Step(name, way, self._with_takes(fields))
             before = len(self.faults)
             used = self._used_by(step, place)
             self._read_takes(step, place)
@@ -208,6 +209,15 @@ class _Expansion:
             for fault in sorted(told):
                 self._fault(way, place, fault)
         return used & self._lists.keys()
+
+    def _with_takes(self, fields: Mapping[str, Any]) -> Mapping[str, Any]:
+        """Return a step's fields, with the number of its takes filled in where that is a template."""
+        takes = fields.get("takes")
+        if not isinstance(takes, str) or not is_template(takes):
+            return fields
+        with suppress(WrongTemplateError, ValueError):  # it is told with the others of the step
+            return {**fields, "takes": int(render(takes, self._known))}
+        return fields
 
     def _read_takes(self, step: _Step, place: str) -> None:
         takes = step.written.get("takes", 1)
