@@ -77,7 +77,8 @@ class CampaignFile:
         handover = read_delivery(
             self.source, self.name, told, {one: {**labels, **some} for one, some in items.values.items()}, faults
         )
-        return Draft(steps, items.places, items.where, edition, faults, repeats=True), handover
+        draft = Draft(steps, items.places, items.where, edition, faults, repeats=True, approvals=items.approvals)
+        return draft, handover
 
     def _edition(self, known: Mapping[str, str], faults: list[Fault]) -> str:
         written = self.source.value.get("edition")
