@@ -498,7 +498,7 @@ Item = Annotated[
     Parameter(
         name="ITEM",
         required=True,
-        help="A path in the store, a file of it on this machine, or CAMPAIGN/STEP, which means the outputs of its last take.",
+        help="A path in the store, a file of it on this machine, or CAMPAIGN/STEP, which means what it gave last.",
     ),
 ]
 Why = Annotated[str, Parameter(help="Why, for all who look at it.", show_default=False)]

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
-from genmedia.cli.flow_runs import Directly, carry_out
+from genmedia.cli.flow_runs import WAITS, Directly, carry_out
 from genmedia.cli.printing import Console, print_json, print_table
 from genmedia.cli.project import Project
 from genmedia.errors import Fault, InputError
@@ -20,6 +20,9 @@ TO_DO = 10
 
 _LEFT = ("to buy", "to make")
 """Outlooks of what a plan would do."""
+
+_LATER, _UNDECIDED = "after review", "to review"
+"""Outlooks of what it would do once people have kept what that is made of, and of what they have to decide on."""
 
 REFUSED = 2
 """The exit code of a plan that is wrong, or cannot be paid for."""
@@ -96,9 +99,9 @@ def apply(project: Project, file: str, console: Console, directly: Directly | No
     if saved:
         _check_fresh(file, saved, told)
     _show(console, told, items=False)
-    if (code := _code(told)) != TO_DO and not (code == 0 and told["delivers_to"]):
+    if (code := _code(told)) == REFUSED or not (code or told["delivers_to"]):
         return code
-    if code and not yes and not _agrees(console, told):
+    if code == TO_DO and not yes and not _agrees(console, told):
         console.print("Nothing was bought.")
         return 1
     parameters = {"campaign": str(Path(written).absolute()), "variables": dict(values)}
@@ -237,9 +240,9 @@ def _check_fresh(file: str, saved: Mapping[str, Any], now: Mapping[str, Any]) ->
         old, new = before.get(name), after.get(name)
         if old is None or new is None:
             faults.append(Fault(name, "is gone" if new is None else "is new"))
-        elif new["outlook"] not in _LEFT:
+        elif new["outlook"] not in (*_LEFT, _LATER):
             continue
-        elif old["outlook"] not in _LEFT:
+        elif old["outlook"] not in (*_LEFT, _LATER):
             faults.append(Fault(name, f"was {old['outlook']}, and is {new['outlook']} now: {new['why']}"))
         elif old["key"] and new["key"] and old["key"] != new["key"]:
             faults.append(Fault(name, f"asks for something else now: {new['why']}"))
@@ -255,12 +258,10 @@ def _show(console: Console, told: Mapping[str, Any], *, items: bool) -> None:
     fates = Counter(one["outlook"] for one in every)
     edition = f", edition {told['edition']}" if told["edition"] else ""
     console.print(f"{len(every)} items{edition}: {', '.join(f'{count} {fate}' for fate, count in fates.items())}", soft_wrap=True)
-    left = [one for one in every if one["outlook"] in _LEFT]
+    left = [one for one in every if one["outlook"] in (*_LEFT, _LATER, _UNDECIDED)]
     shown = every if items else left[:SHOWN]
     if shown:
-        rows = [
-            [one["name"], f"{one['provider']} {one['operation']}", one["why"] or one["outlook"], _price(one)] for one in shown
-        ]
+        rows = [[one["name"], f"{one['provider']} {one['operation']}", _why(one), _price(one)] for one in shown]
         print_table(console, ["item", "operation", "why", "price"], rows, ["price"])
     if len(left) > len(shown):
         console.print(f"and {len(left) - len(shown)} more; --items lists all", soft_wrap=True)
@@ -272,16 +273,22 @@ def _show(console: Console, told: Mapping[str, Any], *, items: bool) -> None:
         console.print(f"How long it takes is not known: {told['untimed']} of the jobs never ran here before.", soft_wrap=True)
     if told["refused"]:
         console.print(f"It cannot be bought so: {told['refused']}", style="red", soft_wrap=True)
+    elif _code(told) == WAITS:
+        console.print("Nothing is to buy until people have decided: genmedia review shows what waits for them.", soft_wrap=True)
     elif not left:
         console.print("Nothing is to buy.", soft_wrap=True)
     if told["delivers_to"]:
         console.print(f"Its files are delivered to {told['delivers_to']}.", soft_wrap=True)
 
 
+def _why(item: Mapping[str, Any]) -> str:
+    return f"{item['why']}, {_LATER}" if item["outlook"] == _LATER else item["why"] or item["outlook"]
+
+
 def _price(item: Mapping[str, Any]) -> str:
     from genmedia.jobs.job import priced  # noqa: PLC0415 # `--help` should not wait for pydantic
 
-    if item["outlook"] not in _LEFT:
+    if item["outlook"] not in (*_LEFT, _LATER):
         return "-"
     return "?" if item["price"] is None else priced(item["price"], item["unit"])
 
@@ -293,7 +300,8 @@ def _cost(told: Mapping[str, Any]) -> str:
 def _code(told: Mapping[str, Any]) -> int:
     if told["refused"]:
         return REFUSED
-    return TO_DO if any(one["outlook"] in _LEFT for one in _items(told)) else 0
+    outlooks = {one["outlook"] for one in _items(told)}
+    return TO_DO if outlooks & {*_LEFT} else WAITS if outlooks & {_LATER, _UNDECIDED} else 0
 
 
 def _items(told: Mapping[str, Any]) -> Sequence[dict[str, Any]]:

@@ -172,6 +172,15 @@ verdicts = sa.Table(
     sa.Column("seed", sa.BigInteger),
 )
 
+wanted = sa.Table(
+    "wanted",
+    tables,
+    # A submission on which a campaign waits for a verdict, and the time at which a run of it did first.
+    sa.Column("key", sa.String(64), sa.ForeignKey("submissions.key"), primary_key=True),
+    sa.Column("campaign", sa.String, primary_key=True),
+    sa.Column("since", sa.String, nullable=False),
+)
+
 owners = sa.Table(
     "owners",
     tables,

@@ -106,7 +106,8 @@ class CampaignFile:
         labels = cast("dict[str, Any]", written) if isinstance(written, dict) else {}  # else it is a fault of the parameters
         told = {**labels, **known, "edition": edition}
         handover = read_delivery(source, self.name, told, {one: {**labels, **some} for one, some in items.values.items()}, faults)
-        return Draft(steps, items.places, items.where, edition, faults, repeats=True), handover
+        draft = Draft(steps, items.places, items.where, edition, faults, repeats=True, approvals=items.approvals)
+        return draft, handover
 
     def _edition(self, known: Mapping[str, Any], faults: list[Fault]) -> str:
         written = self.source.value.get("edition")

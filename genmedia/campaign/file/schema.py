@@ -7,6 +7,7 @@ from typing import Any, cast
 from pydantic import TypeAdapter
 
 from genmedia.campaign.file.delivery import Deliver
+from genmedia.campaign.file.review import Review
 from genmedia.campaign.file.routine import NOTIFY, OVERLAP, SCHEDULE, Notify, Overlap, Schedule
 from genmedia.campaign.file.variables import Variable
 from genmedia.campaign.forms.campaign import campaign
@@ -27,6 +28,11 @@ _OWN_OF_A_STEP: dict[str, Any] = {
         "type": "integer",
         "minimum": 1,
         "maximum": 100,
+    },
+    "review": {
+        "title": "Review",
+        "description": "What it gives goes on only where a person keeps it; with a deadline, a default counts after that.",
+        "anyOf": [{"type": "boolean"}, Review.model_json_schema()],
     },
 }
 _OF_ALL = {"type": ["string", "number"], "description": "A name, all, or previous; that of the item itself where it is left out."}
