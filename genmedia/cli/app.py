@@ -227,6 +227,21 @@ def run(
 
 
 @app.command
+def init(
+    given: Annotated[Path, Parameter(name="FOLDER|TABLE", help="A folder of photos, or a CSV or JSONL file.")] = Path("photos"),
+    /,
+    *,
+    out: Annotated[Path, Parameter(help="The file; one that is there is never written over.")] = Path("campaign.yaml"),
+    project: ProjectFolder = None,
+) -> None:
+    """Write a first campaign's file, with comments, of a folder of photos or a table."""
+    from genmedia.cli.init import write_first  # noqa: PLC0415
+    from genmedia.cli.project import find_project  # noqa: PLC0415
+
+    write_first(find_project(project), given, out, Console())
+
+
+@app.command
 def plan(
     file: str,
     /,
