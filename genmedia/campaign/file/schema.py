@@ -35,6 +35,27 @@ _OWN_OF_A_STEP: dict[str, Any] = {
         "anyOf": [{"type": "boolean"}, Review.model_json_schema()],
     },
 }
+_USE: dict[str, Any] = {
+    "title": "Steps of another file",
+    "description": "Stands for the steps of a file that has variables and steps.",
+    "type": "object",
+    "required": ["name", "use"],
+    "additionalProperties": False,
+    "properties": {
+        "name": {
+            "title": "Name",
+            "description": "Begins the names of its steps; as a reference, the last of them.",
+            "type": "string",
+        },
+        "use": {"title": "File", "description": "Its path, from the folder of this file.", "type": "string"},
+        "with": {
+            "title": "Inputs",
+            "description": "What its variables are given: values, or references such as {step: hero}.",
+            "type": "object",
+            "additionalProperties": {"type": ["string", "number", "boolean", "object"]},
+        },
+    },
+}
 _OF_ALL = {"type": ["string", "number"], "description": "A name, all, or previous; that of the item itself where it is left out."}
 _ROWS: dict[str, Any] = {
     "title": "Rows",
@@ -75,7 +96,7 @@ def schema() -> str:
             _loosen(one["properties"])
             one["additionalProperties"] = _OF_ALL
     steps.pop("discriminator", None)
-    steps["anyOf"] = steps.pop("oneOf")
+    steps["anyOf"] = [*steps.pop("oneOf"), _USE]
     whole = {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "title": "A campaign of genmedia",
