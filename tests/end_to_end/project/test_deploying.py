@@ -131,7 +131,9 @@ async def test_what_the_file_changes_is_changed_and_told_and_what_a_person_chang
         parameters = {**before.parameters, "priority": 5}
         await client.update_deployment(before.id, DeploymentUpdate(tags=["mine"], parameters=parameters))
         await client.pause_automation(told.id)
-    changed = CAMPAIGN.replace("0 6 * * 1", "0 7 * * 2").replace("partial, review", "partial").replace("title: Product", "title: Thing")
+    changed = (
+        CAMPAIGN.replace("0 6 * * 1", "0 7 * * 2").replace("partial, review", "partial").replace("title: Product", "title: Thing")
+    )
 
     assert await deploy_files([file]) == {"mugs": []}
     assert await deploy_files([written(tmp_path, changed + "overlap: skip\n")]) == {
@@ -255,7 +257,8 @@ def test_the_commands_deploy_the_shipped_campaigns_and_take_them_away(pool: str)
 
     assert made.returncode == again.returncode == gone.returncode == 0, made.stderr + again.stderr + gone.stderr
     assert [line for line in made.stdout.splitlines() if line.endswith("created")] == [
-        f"{name}: deployment campaign/{name}: created" for name in ("catalogue", "character", "nightly", "product-set", "storyboard")
+        f"{name}: deployment campaign/{name}: created"
+        for name in ("catalogue", "character", "nightly", "product-set", "storyboard")
     ]
     assert [line.partition(": ")[2] for line in again.stdout.splitlines()] == ["unchanged"] * 5
     assert gone.stdout.splitlines()[0] == "nightly: deployment campaign/nightly: removed"
