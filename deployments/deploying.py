@@ -20,7 +20,7 @@ from prefect.client.schemas.actions import DeploymentCreate, DeploymentScheduleC
 from prefect.client.schemas.objects import ConcurrencyLimitStrategy, ConcurrencyOptions, DeploymentSchedule
 from prefect.client.schemas.responses import DeploymentResponse
 from prefect.client.schemas.schedules import SCHEDULE_TYPES, CronSchedule, IntervalSchedule, RRuleSchedule
-from prefect.events.schemas.automations import AutomationCore
+from prefect.events.schemas.automations import AutomationCore, EventTrigger
 from prefect.exceptions import ObjectNotFound
 from prefect.utilities.templating import apply_values
 from pydantic import ValidationError
@@ -230,7 +230,8 @@ async def _block(file: CampaignFile, notify: Notify) -> UUID:
 def _pull_steps() -> list[dict[str, Any]]:
     """Return the steps of prefect.yaml by which runs get the project."""
     written = (PROJECT / "prefect.yaml").read_text(encoding="utf-8").replace("{{ $PWD }}", str(PROJECT))
-    return apply_values(yaml.safe_load(written)["pull"], {}, remove_notset=False)
+    steps: Any = apply_values(yaml.safe_load(written)["pull"], {}, remove_notset=False)
+    return steps
 
 
 def _about(file: Path) -> str:
@@ -278,18 +279,24 @@ async def _create(client: PrefectClient, wanted: _Wanted) -> UUID:
 
 
 async def _update(client: PrefectClient, wanted: _Wanted, there: DeploymentResponse) -> list[str]:
-    now: dict[str, Any] = {
-        name: getattr(there, name) for name in wanted.fields if name not in ("concurrency_limit", "parameters")
-    } | {
-        "concurrency_limit": there.global_concurrency_limit and there.global_concurrency_limit.limit,
-        "parameters": {name: one for name, one in there.parameters.items() if name in wanted.fields["parameters"]},
-    }
+    limit, parameters = there.global_concurrency_limit, there.parameters
+    now: dict[str, Any] = {name: getattr(there, name) for name in wanted.fields}
+    now["concurrency_limit"] = limit and limit.limit
+    now["parameters"] = {name: parameters.get(name) for name in wanted.fields["parameters"]}
     changed = {name: one for name, one in wanted.fields.items() if one != now[name]}
     if not changed:
         return []
-    written = changed | ({"parameters": {**there.parameters, **changed["parameters"]}} if "parameters" in changed else {})
-    await client.update_deployment(there.id, DeploymentUpdate(**written))
-    return list(dict.fromkeys(_WORDS[name](now[name], one) for name, one in changed.items()))
+    told = list(dict.fromkeys(_WORDS[name](now[name], one) for name, one in changed.items()))
+    if "parameters" in changed:
+        changed["parameters"] = {**parameters, **changed["parameters"]}
+    await client.update_deployment(there.id, DeploymentUpdate.model_validate(changed))
+    return told
+
+
+def _fields_that_differ(before: Mapping[str, Any], now: Mapping[str, Any]) -> str:
+    """Return the names of the variables whose fields are new, gone or changed."""
+    old, new = (form.get("properties", {}).get("variables", {}).get("properties", {}) for form in (before, now))
+    return ", ".join(name for name in {**old, **new} if old.get(name) != new.get(name)) or "the whole"
 
 
 def _overlap(options: ConcurrencyOptions | None) -> str:
@@ -297,11 +304,11 @@ def _overlap(options: ConcurrencyOptions | None) -> str:
 
 
 _WORDS: Mapping[str, Callable[[Any, Any], str]] = {
-    "description": lambda *_: "description: changed",
-    "entrypoint": lambda *_: "project: changed",
-    "pull_steps": lambda *_: "project: changed",
-    "parameters": lambda before, now: f"file: {before.get('campaign')} → {now['campaign']}",
-    "parameter_openapi_schema": lambda *_: "form: changed",
+    "description": lambda before, now: f"description: {before} → {now}",
+    "entrypoint": lambda before, now: f"flow: {before} → {now}",
+    "pull_steps": lambda before, now: f"project: {before} → {now}",
+    "parameters": lambda before, now: f"file: {before['campaign']} → {now['campaign']}",
+    "parameter_openapi_schema": lambda before, now: f"form: {_fields_that_differ(before, now)} changed",
     "concurrency_limit": lambda before, now: f"runs at once: {before} → {now}",
     "concurrency_options": lambda before, now: f"overlap: {_overlap(before)} → {_overlap(now)}",
 }
@@ -331,13 +338,14 @@ async def _write_schedules(
 
 def _told(one: DeploymentScheduleCreate | DeploymentSchedule) -> str:
     schedule = one.schedule
-    when = (
-        f"cron {schedule.cron}"
-        if isinstance(schedule, CronSchedule)
-        else f"rrule {schedule.rrule.rpartition(chr(10))[2]}"
-        if isinstance(schedule, RRuleSchedule)
-        else f"each {schedule.interval}"
-    )
+    if isinstance(schedule, CronSchedule):
+        when = f"cron {schedule.cron}"
+    elif isinstance(schedule, RRuleSchedule):
+        when = f"rrule {schedule.rrule.splitlines()[-1]}"  # Prefect puts the beginning of all times before it
+    elif isinstance(schedule, IntervalSchedule):
+        when = f"each {schedule.interval}"
+    else:
+        return "none"
     given = f", {', '.join(f'{name}: {value}' for name, value in one.parameters.items())}" if one.parameters else ""
     return f"{when}, {schedule.timezone}{given}"
 
@@ -362,6 +370,6 @@ async def _write_automation(client: PrefectClient, deployment: UUID, wanted: _Wa
 
 def _compared(one: AutomationCore) -> Any:
     """Return what tells two automations apart, without what a person may change."""
-    told = one.model_dump(mode="json", include={"description", "trigger", "actions"})
-    told["trigger"].pop("id", None)
-    return {**told, "trigger": {name: sorted(each) if isinstance(each, list) else each for name, each in told["trigger"].items()}}
+    trigger = one.trigger
+    assert isinstance(trigger, EventTrigger)
+    return one.description, trigger.model_dump(exclude={"id"}), one.actions

@@ -13,7 +13,7 @@ from genmedia.cli.project import Project
 from genmedia.errors import Fault, InputError
 
 if TYPE_CHECKING:  # `--help` should not wait for pydantic
-    from genmedia.campaign.run import Prospect
+    from genmedia.campaign.prospect import Prospect
 
 TO_DO = 10
 """The exit code of a plan that has something to buy, or to make on this machine."""
@@ -279,7 +279,9 @@ def show(console: Console, told: Mapping[str, Any], *, items: bool) -> None:
     for provider, one in told["costs"].items():
         console.print(f"{provider}: {one['items']} to buy for {one['told']}", soft_wrap=True)
     if told["seconds"] is not None:
-        console.print(f"It takes about {duration(told['seconds'])}, as such jobs took before.", soft_wrap=True)
+        from genmedia.campaign.forecast import tell_time  # noqa: PLC0415 # see `_price`
+
+        console.print(f"It takes about {tell_time(told['seconds'])}, as such jobs took before.", soft_wrap=True)
     elif told["untimed"]:
         console.print(f"How long it takes is not known: {told['untimed']} of the jobs never ran here before.", soft_wrap=True)
     if told["refused"]:
@@ -319,11 +321,3 @@ def code_of(told: Mapping[str, Any]) -> int:
 
 def _items(told: Mapping[str, Any]) -> Sequence[dict[str, Any]]:
     return told["items"]
-
-
-def duration(seconds: float) -> str:
-    """Return a time in words, such as `12 min`."""
-    if seconds < 90:
-        return f"{max(1, round(seconds))} s"
-    minutes = round(seconds / 60)
-    return f"{minutes} min" if minutes < 120 else f"{minutes // 60} h {minutes % 60} min"

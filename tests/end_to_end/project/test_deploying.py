@@ -138,7 +138,7 @@ async def test_what_the_file_changes_is_changed_and_told_and_what_a_person_chang
     assert await deploy_files([file]) == {"mugs": []}
     assert await deploy_files([written(tmp_path, changed + "overlap: skip\n")]) == {
         "mugs": [
-            "form: changed",
+            "form: product changed",
             "overlap: queue → skip",
             "schedule: cron 0 6 * * 1, Europe/Berlin → cron 0 7 * * 2, Europe/Berlin, paused as before",
             "notify: partial, by people, off as before",
