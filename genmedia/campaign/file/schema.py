@@ -5,7 +5,9 @@ from typing import Any, cast
 
 from pydantic import TypeAdapter
 
+from genmedia.campaign.file.budget import Budget
 from genmedia.campaign.file.delivery import Deliver
+from genmedia.campaign.file.policies import policy_schema
 from genmedia.campaign.forms.campaign import campaign
 from genmedia.campaign.steps import AnyStep
 from genmedia.forms.validation import parameters_of
@@ -25,6 +27,7 @@ _OWN_OF_A_STEP: dict[str, Any] = {
         "minimum": 1,
         "maximum": 100,
     },
+    **policy_schema(),
 }
 _OF_ALL = {"type": ["string", "number"], "description": "A name, all, or previous; that of the item itself where it is left out."}
 _ROWS: dict[str, Any] = {
@@ -52,8 +55,13 @@ def schema() -> str:
     """Return the schema, as it stands in docs/campaign.schema.json."""
     parameters = parameters_of(campaign, without=("campaign",)).model_json_schema()
     steps = TypeAdapter[Any](AnyStep).json_schema()
-    deliver = Deliver.model_json_schema()
-    kinds: dict[str, Any] = {**steps.pop("$defs", {}), **parameters.pop("$defs", {}), "Template": _TEMPLATE}
+    deliver, budget = Deliver.model_json_schema(), Budget.model_json_schema()
+    kinds: dict[str, Any] = {
+        **steps.pop("$defs", {}),
+        **parameters.pop("$defs", {}),
+        **budget.pop("$defs", {}),
+        "Template": _TEMPLATE,
+    }
     for name in {one["$ref"].rpartition("/")[2] for one in steps["oneOf"]}:
         _loosen(kinds[name]["properties"])
         kinds[name]["properties"] |= _OWN_OF_A_STEP
@@ -78,6 +86,7 @@ def schema() -> str:
             },
             "rows": _ROWS,
             "matrix": _MATRIX,
+            "budget": budget,
             **parameters["properties"],
             "steps": {
                 "title": "Steps",
