@@ -540,7 +540,7 @@ class _Run:
                     break
                 self.decided.append(told)
                 if measure != "pause":
-                    self._again = True
+                    self._again, self._operations, self._away = True, {}, {}  # what is made of less takes less
                     await self.make_plan()
                 foreseen = self._outlooks(await self._survey(journal), await self._caps(journal))
         return foreseen
@@ -574,13 +574,14 @@ class _Run:
                 self.without |= less
             case "cheaper model":
                 cheaper = {run.name for run in self.to_buy for one in run.others if one.instead == CHEAPER}
-                less, told = (cheaper & set(names)) - self.cheaper, "in place of"
+                less, told = (cheaper & set(names)) - self.cheaper, "another step in place of"
                 self.cheaper |= less
             case "pause":
                 less, told = beyond(limits, self._wanted()), "a later run buys"
                 self.paused |= less
         steps = dict.fromkeys(str(self._of_place(run.name, "step", run.name)) for run in self.plan if run.name in less)
-        return f"the budget is short, {measure}: {told} {', '.join(steps)} ({len(less)} items)" if less else ""
+        count = "1 item" if len(less) == 1 else f"{len(less)} items"
+        return f"the budget is short, {measure}: {told} {', '.join(steps)} ({count})" if less else ""
 
     def _of_place(self, name: str, of: str, default: Any) -> Any:
         """Return a step's own coordinate of its place: the number of its take, or the name of what it is an item of."""
@@ -849,7 +850,8 @@ class _Run:
         options = self._options(run)
         turn = in_turn(options, await journal.answers({key for one in options for key in one.keys}))
         tried: list[tuple[PlannedStep, GenmediaError]] = []
-        for number, (one, _, wish) in enumerate(turn, 1):
+        for number, (option, _, wish) in enumerate(turn, 1):
+            one = option if option is run else swapped(run, option)
             try:
                 result = await self._carry_out(await self._at_hand(run, one), inputs_of(one, {}), wish, None, journal)
             except (ApiError, JobError) as error:
@@ -1011,7 +1013,7 @@ def _cost(payer: Credentials, operation: Operation) -> float | None:
 
 def _in_place(run: PlannedStep) -> str:
     """Return the words about a step that is bought in the place of another; empty for any other."""
-    return f"its {run.instead} in place of {stands_in(run)}" if run.instead else ""
+    return f"{'a fallback' if run.instead == FALLBACK else 'a cheaper step'} in place of {stands_in(run)}" if run.instead else ""
 
 
 def _foreseen(name: str, operation: Operation, key: str, outlook: Outlook | None) -> Foreseen:

@@ -49,7 +49,7 @@ def beyond(limits: Sequence[Limit], wanted: Sequence[Wanted]) -> set[str]:
     spent = defaultdict[Limit, float](float)
     found: set[str] = set()
     for one in wanted:
-        mine = [limit for limit in limits if one.is_under(limit)]
+        mine = {limit for limit in limits if one.is_under(limit)}
         if not found.isdisjoint(one.feeds) or any(spent[limit] + _cost(one) > limit.left + TOLERANCE for limit in mine):
             found.add(one.name)
             continue

@@ -252,7 +252,7 @@ class Plan:
         with suppress(ApiError):  # the purchase itself raises the error
             if (left := await client.balance()) is not None:
                 found.append(Limit(self.provider, left))
-        return found if self.purpose.cap is None else [*found, Limit(self.provider, self.purpose.cap)]
+        return found
 
     async def check_balance(self, client: ProviderClient) -> None:
         """Check that the account has as much as the plan needs, where its provider tells the balance at no cost.
