@@ -76,7 +76,7 @@ async def run_directly(
     finally:
         wish.cancel()
         await end_task(run)
-    state = campaign_state(ended.results, ended.marked, ended.delivered)
+    state = campaign_state(ended.results, ended.marked, ended.delivered, ended.decided)
     return Ended(state.name or "", state.message or "", ended.results, "")
 
 

@@ -80,7 +80,7 @@ async def _carry_out(brief: Brief) -> State[Any]:
         FailedRun: A step failed, and Prefect has retries left to run the flow again.
     """
     ended = await run_campaign(brief, _FlowRun())
-    state = campaign_state(ended.results, ended.marked, ended.delivered)
+    state = campaign_state(ended.results, ended.marked, ended.delivered, ended.decided)
     # Refused content is not asked for again: a retry would not help.
     if any(result.status == FAILED for result in ended.results) and _has_retries_left():
         # A run whose flow returns a failed state is not retried in its process, and ends as crashed.

@@ -50,7 +50,7 @@ async def publish_plan(name: str, foreseen: Sequence[Foreseen], plans: Mapping[s
     by_provider: list[list[str]] = []
     for provider, plan in plans.items():
         fates = Counter(one.outlook for one in foreseen if one.provider == provider)
-        left, cost = fates.pop(Outlook.TO_BUY, 0), plan.told if plan.prices else "-"
+        left, cost = fates.pop(Outlook.TO_BUY, 0), plan.told if plan.prices or plan.fallbacks else "-"
         others = ", ".join(f"{count} {fate}" for fate, count in fates.items())
         told = f"{left} to buy for {cost}" if left else "nothing to buy"
         get_run_logger().info("%s: %s", provider, "; ".join(filter(None, (told, others))))
@@ -155,6 +155,7 @@ def _row(name: str, result: Result, assets: AssetStore, store: Store) -> dict[st
         "charged": "unknown" if result.charged is None else result.charged,
         "unit": f"{result.provider} {result.unit}".strip(),
         "error": result.error,
+        "note": result.note,
         "warnings": "; ".join(result.warnings),
         "files": Markdown(
             " ".join(_link(name, asset.path, assets, store) for asset in result.assets if asset.forgotten_at is None)

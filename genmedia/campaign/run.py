@@ -961,7 +961,8 @@ class _Run:
         wanted = handover.items(one for one in items if one.verdict not in ("reject", "retake"))
         try:
             async with Store.lease(handover.place) as place:
-                report = await deliver(wanted, handover.wish, self.store, place, prune=handover.prune)
+                wish = replace(handover.wish, notes=self.decided)
+                report = await deliver(wanted, wish, self.store, place, prune=handover.prune)
         except GenmediaError as error:
             error.money = "What was bought is in the store, and nothing is bought again for a delivery."
             raise

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, cast
 from genmedia.cli.flow_runs import Directly, carry_out
 from genmedia.cli.printing import Console, print_json, print_table
 from genmedia.cli.project import Project
-from genmedia.errors import Fault, InputError
+from genmedia.errors import Fault, InputError, sentence
 
 if TYPE_CHECKING:  # `--help` should not wait for pydantic
     from genmedia.campaign.run import Prospect
@@ -140,9 +140,16 @@ def _told(file: str, prospect: "Prospect") -> dict[str, Any]:
         for one in prospect.foreseen
     ]
     costs = {
-        name: {"cost": plan.cost, "unit": plan.unit, "known": plan.known, "told": plan.told, "items": len(plan.prices)}
+        name: {
+            "cost": plan.cost,
+            "most": plan.most,
+            "unit": plan.unit,
+            "known": plan.known,
+            "told": plan.told,
+            "items": len(plan.prices),
+        }
         for name, plan in prospect.plans.items()
-        if plan.prices
+        if plan.prices or plan.fallbacks
     }
     return {
         PLAN_KEY: FORMAT,
@@ -150,6 +157,7 @@ def _told(file: str, prospect: "Prospect") -> dict[str, Any]:
         "edition": prospect.edition,
         "hash": hashlib.sha256(json.dumps([_wish(one) for one in items], allow_nan=False).encode()).hexdigest(),
         "refused": prospect.refused,
+        "decided": list(prospect.decided),
         "seconds": prospect.seconds,
         "untimed": len(prospect.untimed),
         "delivers_to": prospect.place,
@@ -211,6 +219,8 @@ def _show(console: Console, told: Mapping[str, Any], *, items: bool) -> None:
         console.print(f"It takes about {_duration(told['seconds'])}, as such jobs took before.", soft_wrap=True)
     elif told["untimed"]:
         console.print(f"How long it takes is not known: {told['untimed']} of the jobs never ran here before.", soft_wrap=True)
+    for one in told["decided"]:
+        console.print(sentence(f"{one[0].upper()}{one[1:]}"), style="yellow", soft_wrap=True)
     if told["refused"]:
         console.print(f"It cannot be bought so: {told['refused']}", style="red", soft_wrap=True)
     elif not left:
