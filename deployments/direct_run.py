@@ -81,7 +81,7 @@ async def carry_out(brief: Brief, host: Direct, assets: AssetStore, log: Log, st
     finally:
         wish.cancel()
         await end_task(run)
-    state = campaign_state(ended.results, ended.marked, ended.delivered)
+    state = campaign_state(ended.results, ended.marked, ended.delivered, ended.decided)
     return Ended(state.name or "", state.message or "", ended.results, "")
 
 

@@ -87,11 +87,13 @@ async def _carry_out(brief: Brief) -> State[Any]:
         try:
             ended = await run_campaign(brief, host)
         except BudgetError as error:
-            tell_of_budget(BUDGET_SHORT, brief.name, error)
+            tell_of_budget(BUDGET_SHORT, brief.name, str(error))
             raise
         finally:
             await host.overview.end()
-    state = campaign_state(ended.results, ended.marked, ended.delivered)
+    if ended.short:
+        tell_of_budget(BUDGET_SHORT, brief.name, "; ".join(ended.decided))
+    state = campaign_state(ended.results, ended.marked, ended.delivered, ended.decided)
     # Refused content is not asked for again: a retry would not help.
     if any(result.status == FAILED for result in ended.results) and _has_retries_left():
         # A run whose flow returns a failed state is not retried in its process, and ends as crashed.

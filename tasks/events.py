@@ -38,7 +38,7 @@ class ItemEvents:
             campaign = order.purpose.campaign
             if campaign not in self._reached:  # one for all items that it ends
                 self._reached.add(campaign)
-                tell_of_budget(BUDGET_REACHED, campaign, error)
+                tell_of_budget(BUDGET_REACHED, campaign, str(error))
             raise
         except GenmediaError as error:
             if word := next((word for kind, word in _FAULTS if isinstance(error, kind)), ""):
@@ -79,10 +79,10 @@ def tell_of_item(what: str, order: Order, told: str) -> None:
     )
 
 
-def tell_of_budget(event: str, campaign: str, error: BudgetError) -> None:
-    """Emit an event about the budget of a campaign."""
+def tell_of_budget(event: str, campaign: str, told: str) -> None:
+    """Emit an event about the budget of a campaign, with a sentence about it."""
     resource = {"prefect.resource.id": f"genmedia.campaign.{campaign}", "prefect.resource.name": campaign}
-    _emit(event, resource, campaign, told=str(error))
+    _emit(event, resource, campaign, told=told)
 
 
 def _emit(event: str, resource: dict[str, str], campaign: str, **payload: str | float | None) -> None:

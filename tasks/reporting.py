@@ -54,7 +54,7 @@ async def publish_plan(name: str, prospect: Prospect, marked: str, links: str) -
     for provider, plan in prospect.plans.items():
         fates = Counter(one.outlook for one in foreseen if one.provider == provider)
         later = fates[Outlook.AFTER_REVIEW]
-        left, cost = fates.pop(Outlook.TO_BUY, 0) + later, plan.told if plan.prices else "-"
+        left, cost = fates.pop(Outlook.TO_BUY, 0) + later, plan.told if plan.prices or plan.fallbacks else "-"
         others = ", ".join(f"{count} {fate}" for fate, count in fates.items())
         told = f"{left} to buy for {cost}" if left else "nothing to buy"
         get_run_logger().info("%s: %s", provider, "; ".join(filter(None, (told, others))))
@@ -181,6 +181,7 @@ def _row(name: str, result: Result, assets: AssetStore, store: Store) -> dict[st
         "charged": "unknown" if result.charged is None else result.charged,
         "unit": f"{result.provider} {result.unit}".strip(),
         "error": result.error,
+        "note": result.note,
         "warnings": "; ".join(result.warnings),
         "files": Markdown(
             " ".join(_link(name, asset.path, assets, store) for asset in result.assets if asset.forgotten_at is None)

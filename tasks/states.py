@@ -41,7 +41,7 @@ async def unwrap(state: State[T] | T) -> T:
     return state
 
 
-def campaign_state(results: Sequence[Result], marked: str = "", delivered: str = "") -> State[Any]:
+def campaign_state(results: Sequence[Result], marked: str = "", delivered: str = "", decided: Sequence[str] = ()) -> State[Any]:
     """Return the state in which a campaign ends: completed, or failed and named `Partial` when something is missing, with the reasons.
 
     If people have to decide before it can go on, a completed one is named `Waiting for review`.
@@ -50,13 +50,14 @@ def campaign_state(results: Sequence[Result], marked: str = "", delivered: str =
         results: Results of its steps.
         marked: Sentence about the marks that it was run by; empty without marks.
         delivered: Sentence about its delivery; empty where nothing was to be delivered.
+        decided: Sentences about what was done because a budget was short, or a provider could not be reached.
     """
     counts = Counter(result.status for result in results)
     summary = ", ".join(f"{count} {status.lower()}" for status, count in counts.items())
     left = Counter(result.error for result in results if result.status == Outcome.NOT_BOUGHT and result.error not in marked)
     whys = ", ".join(f"{count} {why}" for why, count in left.items())
     waiting = tell_waiting(results)
-    parts = (waiting, marked, summary, tell_spent(results), whys and f"not bought: {whys}", delivered)
+    parts = (waiting, marked, summary, tell_spent(results), whys and f"not bought: {whys}", *decided, delivered)
     message = "; ".join(filter(None, parts))
     warnings = "; ".join(f"step {result.name}, {warning}" for result in results for warning in result.warnings)
     if warnings:

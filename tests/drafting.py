@@ -1,7 +1,7 @@
 """Drafting steps of a form outside of a run: nothing is bought for them."""
 
 import logging
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
@@ -26,6 +26,7 @@ class Form:
     clients: Mapping[str, Any] = field(default_factory=dict[str, Any])
     log: Log = field(default_factory=logging.getLogger)
     begun: datetime = field(default_factory=lambda: datetime.now(UTC))
+    without: Collection[str] = ()
 
     async def client(self, provider: str) -> Any:
         return self.clients[provider]

@@ -41,7 +41,7 @@ async def run_directly(
         ended = await run_campaign(brief, Direct(store, payer))
     except GenmediaError as error:
         return Ended(REFUSED if error.bought_nothing else FAILED, str(error), error, "")
-    state = campaign_state(ended.results, ended.marked)
+    state = campaign_state(ended.results, ended.marked, decided=ended.decided)
     return Ended(state.name or "", state.message or "", ended.results, "")
 
 

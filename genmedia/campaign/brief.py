@@ -13,6 +13,7 @@ if TYPE_CHECKING:  # a form names its brief, and is read without it
     from genmedia.providers.sources import Unreadable
 
 OnFailure = Literal["continue", "stop"]
+Measure = Literal["fewer takes", "cheaper model", "pause"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,6 +32,10 @@ class Brief:
         store: Name of the store for everything.
         max_credits: The most that each provider may be paid, or all of them together; None for no limit.
         max_usd: The most that a provider may be paid that names its prices in USD; None for no limit.
+        monthly: Most that all runs may spend in a calendar month for the value of a label that the purchases have: by the label's name, and
+            then by provider, in its credits, and by `usd`.
+        when_short: What is done, one after the other, while it would cost more than budgets, caps or balances leave; see
+            `genmedia.campaign.shortage`. Where that is not enough, or nothing is named, nothing is bought.
         labels: Labels of the purchases, such as the client they are for.
         take: Number of the take, from 1: a higher one buys the same again on purpose.
         marks: `journal` for the verdicts in the journal; or marks, or the path of a file of them; empty for none.
@@ -55,6 +60,8 @@ class Brief:
     store: str
     max_credits: Mapping[str, float | None] | float | None = None
     max_usd: float | None = None
+    monthly: Mapping[str, Mapping[str, float | None]] = field(default_factory=dict[str, "Mapping[str, float | None]"])
+    when_short: Sequence[Measure] = ()
     labels: Mapping[str, str] = field(default_factory=dict[str, str])
     take: int = 1
     marks: str = ""

@@ -9,18 +9,19 @@ from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from genmedia.campaign.brief import OnFailure
+from genmedia.campaign.instead import Option, aliased, in_turn, swapped
 from genmedia.campaign.marks import REJECTED, UNDECIDED_FEED, UNMARKED_FEED, UNWANTED_FEED, Selection
 from genmedia.concurrency import every
-from genmedia.errors import ContentRefusedError, Fault, GenmediaError, InputError, MissingOutputError, contained
+from genmedia.errors import Fault, GenmediaError, InputError, MissingOutputError, contained
 from genmedia.jobs.job import Account, Job
-from genmedia.journal import Journal, StoredAsset
+from genmedia.journal import Attempt, AttemptState, Journal, StoredAsset
 from genmedia.journal.order import Order
 from genmedia.progress import tell
 from genmedia.providers.inputs import Input, PendingInput, ResolvedInput
 from genmedia.providers.steps import PlannedStep
 from genmedia.purchasing.budget import LOST, Outlook, outlook_of
 from genmedia.purchasing.buy import Outcome
-from genmedia.purchasing.result import NOT_STARTED, WAITING, Result, missing
+from genmedia.purchasing.result import FAILED, NOT_STARTED, WAITING, Result, missing
 from genmedia.purchasing.reuse import Stored, all_there
 from genmedia.store import Store
 
@@ -70,13 +71,15 @@ async def _at_hand(run: str, asset: StoredAsset, store: Store, url: str) -> Reso
 
 
 def feed(run: PlannedStep, outputs: Mapping[str, Outputs]) -> PlannedStep:
-    """Return the run with the inputs that its feeders have given so far.
+    """Return the run with the inputs that its feeders have given so far, and so those that may be bought in its place.
 
     Raises:
         InputError: A video ends before the picture that is asked for.
     """
     fed = replace(
-        run, inputs=tuple(_feed(source, outputs) if isinstance(source, PendingInput) else source for source in run.inputs)
+        run,
+        inputs=tuple(_feed(source, outputs) if isinstance(source, PendingInput) else source for source in run.inputs),
+        others=tuple(feed(other, outputs) for other in run.others),
     )
     faults = [
         Fault(f"step {run.name}, input {one.id}", one.lack) for one in fed.inputs if isinstance(one, ResolvedInput) and one.lack
@@ -110,6 +113,15 @@ def inputs_of(run: PlannedStep, outputs: Mapping[str, Outputs]) -> list[Resolved
     return inputs
 
 
+def options_of(run: PlannedStep, payers: Mapping[str, Account], take: int, selection: Selection) -> list[Option]:
+    """Return a run, all of whose inputs are there, and those that may be bought in its place, each with its order."""
+    found: list[Option] = []
+    for one in (run, *run.others):
+        order = order_for(one, inputs_of(one, {}), payers[one.operation.provider], take)
+        found.append(Option(one, order, selection.choose(order, one.operation.kind.reword, run.name if run.feeds else "")))
+    return found
+
+
 def order_for(run: PlannedStep, inputs: Sequence[ResolvedInput], account: Account, take: int) -> Order:
     """Return the order of this run: texts as they are, files by hash and preparation. A retake of it is none of the plan's own takes.
 
@@ -130,11 +142,13 @@ class Survey(NamedTuple):
         to_buy: The runs to buy that the journal does not answer for, in their order, with the inputs that exist.
         outlook: The outlook of the others, and of those that are bought only after a review, by their names.
         stored: The runs whose files are all in the store, by their names: the order of each, and what answers for it.
+        instead: Place among the others of a run of the one that is bought, or is there, instead of it, from 1, by its name.
     """
 
     to_buy: list[PlannedStep]
     outlook: dict[str, Outlook]
     stored: dict[str, tuple[Order, Stored]]
+    instead: dict[str, int]
 
 
 async def survey(
@@ -152,12 +166,12 @@ async def survey(
         StoreError: The store cannot be read.
     """
     feeders = {name for run in runs for name in run.feeds}
-    found, outputs, faults = Survey([], {}, {}), dict[str, Outputs](), list[Fault]()
+    found, outputs, faults = Survey([], {}, {}, {}), dict[str, Outputs](), list[Fault]()
     wished: set[str] = set()
     rejected: set[str] = set()
     undecided: set[str] = set()  # with what is made of them
     for wave in waves(runs):
-        asked: list[tuple[PlannedStep, Order]] = []
+        asked: list[list[Option]] = []
         for run in wave:
             try:
                 fed = feed(run, outputs)
@@ -167,15 +181,17 @@ async def survey(
             if fed.feeds:
                 _foresee_fed(fed, found, selection, rejected, undecided)
             else:
-                order = order_for(fed, inputs_of(fed, {}), payers[run.operation.provider], take)
-                reword = run.operation.kind.reword
-                asked.append((fed, selection.choose(order, reword, run.name if run.feeds else "")))
-        attempts = await journal.bought({order.key for _, order in asked})
-        stored = await all_there(list(attempts.values()), journal, store)
-        for run, order in asked:
+                asked.append(options_of(fed, payers, take, selection))
+        answers = await journal.answers({key for options in asked for one in options for key in one.keys})
+        bought = {
+            key: one for key, one in answers.items() if one.state is not AttemptState.INTENDED
+        }  # that counts as still to buy
+        stored = await all_there(list(answers.values()), journal, store)
+        for options in asked:
+            run, order = _chosen(options, answers, found)
             rejected |= {run.name} if order.withheld == REJECTED else set()
             undecided |= {run.name} if selection.awaits(run.name, order) else set()
-            attempt = attempts.get(order.key)
+            attempt = bought.get(order.key)
             if attempt is None and not order.withheld and order.key not in wished:
                 wished.add(order.key)
                 found.to_buy.append(run)
@@ -187,13 +203,22 @@ async def survey(
             if there:
                 found.stored[run.name] = order, there
                 if run.name in feeders - rejected - undecided:
-                    outputs[run.name] = await outputs_of(run.name, there.assets, store)
+                    outputs[run.name] = aliased(run, await outputs_of(run.name, there.assets, store))
     places = {run.name: place for place, run in enumerate(runs)}
     found.to_buy.sort(key=lambda run: places[run.name])
     faults += await _unusable(found.to_buy, store)
     if faults:
         raise InputError(faults)
     return found
+
+
+def _chosen(options: Sequence[Option], answers: Mapping[str, Attempt], found: Survey) -> tuple[PlannedStep, Order]:
+    """Return the run that is bought or there, of those of one name, with its order."""
+    option, *_ = in_turn(options, answers)
+    if instead := options.index(option):
+        found.instead[option.run.name] = instead
+        return swapped(options[0].run, option.run), option.wish
+    return option.run, option.wish
 
 
 def _foresee_fed(run: PlannedStep, found: Survey, selection: Selection, rejected: Collection[str], undecided: set[str]) -> None:
@@ -278,6 +303,12 @@ class RunResult(Result):
     rejected: bool = False
 
 
+def whose(run: PlannedStep) -> dict[str, Any]:
+    """Return the fields of a run's result that tell what it is."""
+    operation = run.operation
+    return {"name": run.name, "operation": operation.name, "provider": operation.provider, "unit": operation.unit}
+
+
 Perform = Callable[[PlannedStep, list[ResolvedInput]], Awaitable[RunResult]]
 
 
@@ -287,6 +318,7 @@ async def run_plan(
     *,
     at_once: int | None,
     on_failure: OnFailure = "continue",
+    on_failure_of: Mapping[str, OnFailure] = MappingProxyType({}),
     slotless: Collection[str] = (),
     before: Mapping[str, RunResult] = MappingProxyType({}),
 ) -> list[RunResult]:
@@ -294,45 +326,41 @@ async def run_plan(
 
     Args:
         runs: Runs in an order in which each comes after those that feed it.
-        perform: Buys one run and waits for it; raises `GenmediaError` when it fails.
+        perform: Buys one run and waits for it; raises `GenmediaError` when it fails, or returns a result that says so.
         at_once: Most runs under way at once; None for no limit.
         on_failure: `continue` to go on with the others when one has failed, `stop` to start nothing more. Runs under way are waited for in
             any case: they are paid for. Refused content stops only the runs that it feeds.
+        on_failure_of: The same for the runs that have it otherwise, by their names.
         slotless: Names of the runs that wait for no slot: their files are stored, or no provider makes them.
         before: Results of runs that were performed before, and feed some of these.
     """
-    slots, failed = asyncio.Semaphore(at_once) if at_once else nullcontext(), False
+    slots, stopped = asyncio.Semaphore(at_once) if at_once else nullcontext(), False
     started: dict[str, asyncio.Task[RunResult]] = {}
 
     async def follow(run: PlannedStep) -> RunResult:
-        nonlocal failed
-        whose: dict[str, Any] = {
-            "name": run.name,
-            "operation": run.operation.name,
-            "provider": run.operation.provider,
-            "unit": run.operation.unit,
-        }
+        nonlocal stopped
         fed_by = {name: before[name] if name in before else await started[name] for name in run.feeds}
         async with nullcontext() if run.name in slotless else slots:
             if any(result.rejected for result in fed_by.values()):
-                return RunResult(**whose, status=Outcome.NOT_BOUGHT, error=UNWANTED_FEED)
+                return RunResult(**whose(run), status=Outcome.NOT_BOUGHT, error=UNWANTED_FEED)
             if any(result.undecided or result.status == WAITING for result in fed_by.values()):
-                return RunResult(**whose, status=WAITING, error=UNDECIDED_FEED)
+                return RunResult(**whose(run), status=WAITING, error=UNDECIDED_FEED)
             if any(result.left for result in fed_by.values()):
-                return RunResult(**whose, status=Outcome.NOT_BOUGHT, error=UNMARKED_FEED)
-            if (failed and on_failure == "stop") or not all(result.done for result in fed_by.values()):
-                return RunResult(**whose, status=NOT_STARTED)
+                return RunResult(**whose(run), status=Outcome.NOT_BOUGHT, error=UNMARKED_FEED)
+            if stopped or not all(result.done for result in fed_by.values()):
+                return RunResult(**whose(run), status=NOT_STARTED)
             begun = monotonic()
             try:
                 with contained(f"step {run.name}"):
-                    inputs = inputs_of(run, {name: result.outputs for name, result in fed_by.items()})
-                    return await perform(run, inputs)
+                    fed = feed(run, {name: result.outputs for name, result in fed_by.items()})
+                    result = await perform(fed, inputs_of(fed, {}))
             except GenmediaError as error:
-                failed = failed or not isinstance(error, ContentRefusedError)
                 tell(run.name, str(error), over=True)
-                return RunResult(
-                    **whose, status=missing(error), charged=error.charged, error=str(error), seconds=monotonic() - begun
+                result = RunResult(
+                    **whose(run), status=missing(error), charged=error.charged, error=str(error), seconds=monotonic() - begun
                 )
+            stopped = stopped or (result.status == FAILED and on_failure_of.get(run.name, on_failure) == "stop")
+            return result
 
     for run in runs:
         started[run.name] = asyncio.create_task(follow(run), name=run.name)

@@ -20,6 +20,7 @@ class Prospect:
         refused: Why it cannot be paid for; empty if it can.
         place: Address of the place that it would deliver to; empty where it delivers nothing.
         steps: The step of the campaign that each item is of, by the item's name; none of those whose form has no steps.
+        decided: Sentences about what is done because a budget is short, or a provider cannot be reached.
     """
 
     foreseen: Sequence[Foreseen]
@@ -31,3 +32,4 @@ class Prospect:
     refused: str
     place: str
     steps: Mapping[str, str]
+    decided: Sequence[str]

@@ -1,6 +1,7 @@
 """A campaign from its brief to its results: planned as a whole, priced, bought and stored, on any host."""
 
 import asyncio
+import logging
 from collections import defaultdict
 from collections.abc import AsyncGenerator, Collection, Generator, Iterable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager, suppress
@@ -10,65 +11,88 @@ from functools import cached_property, partial, reduce
 from time import monotonic
 from typing import Any
 
-from genmedia.campaign.brief import Brief
+from genmedia.campaign.brief import Brief, Measure, OnFailure
 from genmedia.campaign.delivery import Item, deliver
 from genmedia.campaign.executor import (
     Perform,
     RunResult,
     Survey,
     check_apart,
+    feed,
     first_orders,
     inputs_of,
+    options_of,
     order_for,
     outputs_of,
     run_plan,
     survey,
     waves,
+    whose,
 )
 from genmedia.campaign.forecast import LOCAL_SECONDS, Pace, forecast
 from genmedia.campaign.host import Host
+from genmedia.campaign.instead import (
+    CHEAPER,
+    FALLBACK,
+    Option,
+    aliased,
+    beside,
+    called,
+    in_turn,
+    joined,
+    may_follow,
+    stands_in,
+    swapped,
+)
 from genmedia.campaign.marks import IN_THE_JOURNAL, OTHER_MARKS, REJECTED, Selection, marks_of, read_marks
 from genmedia.campaign.parts import Part, parts_to_buy, steps_of
 from genmedia.campaign.plan import explain, named_files, plan_steps
 from genmedia.campaign.prospect import Prospect
 from genmedia.campaign.reasons import UNDECIDED, reason
 from genmedia.campaign.review import DEADLINE, Waiting
+from genmedia.campaign.shortage import OVER_BUDGET, Wanted, beyond, short
 from genmedia.campaign.steps import AnyStep
 from genmedia.campaign.variables import stand_in
 from genmedia.errors import (
     NOTHING_BOUGHT,
+    ApiError,
     BudgetError,
     Fault,
     GenmediaError,
     InputError,
+    JobError,
+    NoAnswerError,
+    ServerError,
     SettingsError,
     StoreError,
+    UnreachableError,
     gathering,
     sentence,
 )
 from genmedia.forms.names import Place, placed
 from genmedia.forms.prompts import look_alike
 from genmedia.jobs.job import Account, Job
-from genmedia.journal import Attempt, AttemptState, Journal, Purpose, StoredAsset
+from genmedia.journal import Attempt, AttemptState, Journal, Label, Purpose, Share, StoredAsset
 from genmedia.journal.order import Order
 from genmedia.journal.reviews import Opinion, Subject
 from genmedia.journal.spending import time_zone
 from genmedia.progress import Log, Progress, announce, listening_too, tell
 from genmedia.providers.base import ProviderClient, at_desk
-from genmedia.providers.drafts import Approval
+from genmedia.providers.drafts import Approval, Policy
 from genmedia.providers.inputs import PendingInput, ResolvedInput
 from genmedia.providers.offers import Credentials
 from genmedia.providers.registry import kind_of, kinds
 from genmedia.providers.sources import File, Unreadable
 from genmedia.providers.steps import HERE, FreeKind, Operation, PaidKind, PlannedStep, Submit
 from genmedia.purchasing.acquire import Acquired, acquire
-from genmedia.purchasing.budget import Foreseen, Outlook, Plan, check_plans, run_cap, shares
+from genmedia.purchasing.budget import Foreseen, Limit, Outlook, Plan, check_plans, run_cap, shares
 from genmedia.purchasing.buy import Outcome, Purchase
 from genmedia.purchasing.calls import Assets
 from genmedia.purchasing.make import make
+from genmedia.purchasing.patience import Patience
 from genmedia.purchasing.receive import Received
 from genmedia.purchasing.recover import work_under_way
-from genmedia.purchasing.result import FAILED, REFUSED, WAITING, together
+from genmedia.purchasing.result import FAILED, REFUSED, WAITING, missing, together
 from genmedia.purchasing.reuse import Stored, reuse
 from genmedia.store import Store
 from genmedia.store.named_files import Files, files_at_hand, look_at
@@ -78,6 +102,8 @@ from genmedia.transport.pace import ranked
 UNIT = "credits"
 MADE_AT_ONCE = 4
 """Most steps under way at once that this machine does: it works on fewer, and each holds a task run and a file."""
+_UNHEARD = logging.getLogger(f"{__name__}.unheard")
+_UNHEARD.disabled = True
 RECALLED_AT_ONCE = 16
 """Most steps whose outputs are read in the store at once, after the journal has told what became of them."""
 
@@ -91,12 +117,16 @@ class Ended:
         marked: Sentence about the marks that it was run by; empty without marks.
         delivered: Sentence about its delivery; empty where nothing was to be delivered.
         waiting: What people have to decide before it can go on; None where nothing waits for them.
+        decided: Sentences about what was done because a budget was short, or a provider could not be reached.
+        short: True if a budget, a cap or a balance was too small for what was asked for.
     """
 
     results: Sequence[RunResult]
     marked: str
     delivered: str = ""
     waiting: Waiting | None = None
+    decided: Sequence[str] = ()
+    short: bool = False
 
 
 async def run_campaign(brief: Brief, host: Host[Any]) -> Ended:
@@ -149,7 +179,9 @@ async def _carry_out(brief: Brief, host: Host[Any], assets: Assets) -> Ended:
                 results = await run.buy(journal)
         await host.show_results(brief.name, results, assets, run.store)
         delivered = "" if host.part else await run.deliver(results, journal)
-        return Ended(results, run.selection.tell(), delivered, await run.waiting(results, journal))
+        short = bool(run.without or run.cheaper or run.paused)
+        waiting = await run.waiting(results, journal)
+        return Ended(results, run.selection.tell(), delivered, waiting, run.decided, short)
 
 
 async def plan_campaign(brief: Brief, host: Host[Any]) -> Prospect:
@@ -216,12 +248,22 @@ class _Run:
     _plans: dict[str, Plan] = field(default_factory=dict[str, Plan])
     _keys: Mapping[str, str] = field(default_factory=dict[str, str])
     _locks: defaultdict[str, asyncio.Lock] = field(default_factory=lambda: defaultdict(asyncio.Lock))
+    decided: list[str] = field(default_factory=list[str])
+    without: set[str] = field(default_factory=set[str])
+    cheaper: set[str] = field(default_factory=set[str])
+    paused: set[str] = field(default_factory=set[str])
+    _labels: Mapping[str, Mapping[str, str]] = field(default_factory=dict[str, "Mapping[str, str]"])
+    _policies: Mapping[str, Policy] = field(default_factory=dict[str, Policy])
+    _monthly: dict[str, dict[str, float]] = field(default_factory=dict[str, "dict[str, float]"])
+    _again: bool = False
+    _others: Mapping[str, tuple[str, Any]] = field(default_factory=dict[str, "tuple[str, Any]"])
+    _away: dict[str, ApiError] = field(default_factory=dict[str, ApiError])
     _making: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(MADE_AT_ONCE))
 
     @property
     def log(self) -> Log:
-        """Log of the run."""
-        return self.host.log
+        """Log of the run; of nobody while a plan is made again, for what it warns of was told before."""
+        return _UNHEARD if self._again else self.host.log
 
     @property
     def begun(self) -> datetime:
@@ -288,14 +330,22 @@ class _Run:
             draft = await brief.draft(self)
             steps, self._places, self._where = list[AnyStep | Unreadable](draft.steps), draft.places, draft.where
             edition, repeats, wrong, approvals = draft.edition, draft.repeats, draft.faults, draft.approvals
+            self._labels, self._policies = draft.labels, draft.policies
         else:
             steps, unused = stand_in(brief.steps, photo=brief.photo, prompt=brief.prompt)
             for line in unused:
                 self.log.warning("%s", line)
-        faults = [*wrong, *await self._load_payers(brief.steps or steps)]
+        self._others = {step.name: (name, step) for name, step in beside(self._policies)}
+        others = [step for _, step in self._others.values()]
+        self._where = {**self._where, **{own: f"{self._where.get(name, name)}, {own}" for own, (name, _) in self._others.items()}}
+        asked = [*(brief.steps or steps), *others]
+        faults = [*wrong, *await self._load_payers(asked)]
         with gathering(faults):
             self.selection = await self._select(approvals)
-        self.plan = self._named([replace(one, edition=edition) for one in await self._planned(steps, faults)])
+        planned = await self._planned([*steps, *others], faults, edition)
+        plan = joined([replace(one, edition=edition) for one in planned], self._where)
+        plan = [replace(one, instead=FALLBACK) if one.name in self._away else one for one in plan]
+        self.plan = self._named([self._at_its_price(one) for one in plan])
         self._fed = {run.name for run in self.plan if run.feeds}
         wishes = first_orders(self.plan, self._accounts)
         if not repeats:
@@ -306,6 +356,11 @@ class _Run:
             wishes = {run.name: wishes[run.name] for run in self.plan}
         self._warn_of_look_alikes(wishes)
         self._places = self._places or {run.name: placed(step=(number, run.name)) for number, run in enumerate(self.plan, 1)}
+
+    def _at_its_price(self, run: PlannedStep) -> PlannedStep:
+        """Return the cheaper step in the place of one for which the budget does not suffice."""
+        other = next((one for one in run.others if one.instead == CHEAPER), None) if run.name in self.cheaper else None
+        return swapped(run, other) if other else run
 
     async def _select(self, approvals: Mapping[str, Approval]) -> Selection:
         """Return what the run may buy: everything if there are no marks. A campaign with a review goes by the verdicts in the journal.
@@ -335,7 +390,7 @@ class _Run:
                 faults.append(Fault(place, f"{error.what}. {error.advice}".rstrip(".")))
         return faults
 
-    async def _planned(self, steps: Sequence[AnyStep | Unreadable], faults: Sequence[Fault]) -> list[PlannedStep]:
+    async def _planned(self, steps: Sequence[AnyStep | Unreadable], faults: Sequence[Fault], edition: str) -> list[PlannedStep]:
         """Plan the steps and keep their files open; a step without an account is checked as far as its provider is not needed.
 
         Raises:
@@ -345,6 +400,10 @@ class _Run:
         known = [step for step in readable if not kind_of(step).asks or kind_of(step).provider in self.payers]
         at_hand = set(map(id, known))
         operations = await self._describe(known)  # a sandbox names its origins with its first answer
+        if self._away:
+            steps = await self._without_those_away(steps, edition)
+            readable = [step for step in steps if not isinstance(step, Unreadable)]
+            at_hand = set(map(id, (step for step in readable if step.name in operations)))
         origins = {provider: client.http.origins for provider, client in self._clients.items()}
         readers = [
             self._clients[kind.provider] for kind in _paid_kinds() if kind.reads_addresses and kind.provider in self._clients
@@ -356,13 +415,53 @@ class _Run:
         written = [step if isinstance(step, Unreadable) or id(step) in at_hand else _unpaid(step, files) for step in steps]
         return plan_steps(written, operations, files, origins, faults, self._where)
 
+    async def _without_those_away(self, steps: Sequence[AnyStep | Unreadable], edition: str) -> list[AnyStep | Unreadable]:
+        """Return the steps without those whose provider cannot be asked, each of which has its fallback in its place.
+
+        Raises:
+            ApiError: There is none that can be asked, or it is not known whether what the provider made before is there already.
+        """
+        async with self.assets.get_journal() as journal:
+            asked = await journal.asked(self.brief.name)
+            answers = await journal.answers({one.key for one in asked.values()})
+        first: dict[str, Any] = {}  # of the fallbacks of each step, that can be asked
+        for own, (name, step) in self._others.items():
+            if own not in self._away and FALLBACK in own:
+                first.setdefault(name, step)
+        found: list[AnyStep | Unreadable] = []
+        for step in steps:
+            if step.name not in self._away:
+                found.append(step)
+            elif step.name not in self._others:
+                before, instead = asked.get(step.name), first.get(step.name)
+                kept = before and before.key in answers and before.of(kind_of(step).provider, edition)
+                if instead is None or kept:
+                    raise self._away[step.name]
+                self._operations[step.name] = self._operations[instead.name]
+                found.append(instead.model_copy(update={"name": step.name}))
+        told = dict.fromkeys(
+            f"a provider could not be asked, and fallbacks are used: {error.what}" for error in self._away.values()
+        )
+        self.decided += [one for one in told if one not in self.decided]
+        promoted = {first[name].name for name in self._away.keys() & first.keys()}
+        return [step for step in found if step.name not in promoted]
+
     async def _describe(self, steps: Sequence[AnyStep]) -> Mapping[str, Operation | Sequence[Fault]]:
-        """Return the operation that each step asks for, by its name, as the providers describe it now; each is asked for once."""
+        """Return the operation that each step asks for, by its name, as the providers describe it now; each is asked for once.
+
+        A step whose provider cannot be asked is left out if it has a fallback, or is one.
+        """
+        may_be_away = self._others.keys() | {name for name, policy in self._policies.items() if policy.fallbacks}
         for kind in kinds():
             if mine := [step for step in steps if kind_of(step) is kind and step.name not in self._operations]:
                 payer = self.payers.get(kind.provider)
                 client = self._client(kind.provider) if payer else None
-                self._operations |= await kind.describe(client, mine, payer)
+                try:
+                    self._operations |= await kind.describe(client, mine, payer)
+                except (UnreachableError, NoAnswerError, ServerError) as error:
+                    if not may_be_away.issuperset(step.name for step in mine):
+                        raise
+                    self._away |= {step.name: error for step in mine}
         return self._operations
 
     def _named(self, plan: Sequence[PlannedStep]) -> list[PlannedStep]:
@@ -379,7 +478,11 @@ class _Run:
         def fed(source: ResolvedInput | PendingInput) -> ResolvedInput | PendingInput:
             return replace(source, run=named[source.run]) if isinstance(source, PendingInput) else source
 
-        return [replace(run, name=named[run.name], inputs=tuple(map(fed, run.inputs))) for run in plan]
+        def renamed(run: PlannedStep) -> PlannedStep:
+            others = tuple(map(renamed, run.others))
+            return replace(run, name=named[run.name], inputs=tuple(map(fed, run.inputs)), others=others)
+
+        return list(map(renamed, plan))
 
     def _warn_of_look_alikes(self, wishes: Mapping[str, Order]) -> None:
         """Warn in the log, before anything is bought, of steps that ask for nearly the same: each is bought."""
@@ -428,10 +531,10 @@ class _Run:
             await self.store.sweep()
         except StoreError as error:
             self.log.warning("what earlier runs left on its way in was not cleared away: %s", error.what)
-        found = await self._survey(journal)
-        foreseen = self._foresee(found, await self._caps(journal))
+        foreseen = await self._foresee(journal)
         prospect = await self._prospect(journal, foreseen, "")
-        await self.host.show_plan(self.brief.name, prospect, self.selection.tell(), self.assets)
+        told = "; ".join(filter(None, (self.selection.tell(), *self.decided)))
+        await self.host.show_plan(self.brief.name, prospect, told, self.assets)
         await self._check_plans(journal)
         if self.to_buy:
             await self.store.check()  # the store must take a file, before anything is bought for it
@@ -440,10 +543,78 @@ class _Run:
 
     async def _survey(self, journal: Journal) -> Survey:
         found = await survey(self.plan, self._accounts, self.brief.take, self.selection, journal, self.store)
-        self.to_buy, self._stored = found.to_buy, found.stored
+        self.plan = [
+            swapped(run, run.others[found.instead[run.name] - 1]) if run.name in found.instead else run for run in self.plan
+        ]
+        self.to_buy, self._stored = [run for run in found.to_buy if run.name not in self.paused], found.stored
+        found.outlook.update({run.name: Outlook.OVER_BUDGET for run in found.to_buy if run.name in self.paused})
         return found
 
-    def _foresee(self, found: Survey, caps: Mapping[str, float | None]) -> list[Foreseen]:
+    async def _foresee(self, journal: Journal) -> list[Foreseen]:
+        """Return the outlook of each step, after what is to be done where a budget is short.
+
+        Raises:
+            BudgetError, InputError, StoreError: See `price`.
+        """
+        foreseen = self._outlooks(await self._survey(journal), await self._caps(journal))
+        for measure in () if self.host.part else self.brief.when_short:
+            while (limits := await self._limits(journal)) and (names := short(limits, self._wanted())):
+                if not (told := self._save(measure, names, limits)):
+                    break
+                self.decided.append(told)
+                if measure != "pause":
+                    self._again, self._operations, self._away = True, {}, {}  # what is made of less takes less
+                    await self.make_plan()
+                foreseen = self._outlooks(await self._survey(journal), await self._caps(journal))
+        return foreseen
+
+    async def _limits(self, journal: Journal) -> list[Limit]:
+        plans = [(plan, self._clients[provider]) for provider, plan in self._plans.items() if plan.prices]
+        return [limit for plan, client in plans for limit in await plan.limits(journal, client)]
+
+    def _wanted(self) -> list[Wanted]:
+        """Return what is to be bought, in its order."""
+        prices = {name: price for plan in self._plans.values() for name, price in plan.prices.items()}
+        return [
+            Wanted(run.name, run.operation.provider, prices.get(run.name, 0.0), self._labels_of(run.name), run.feeds)
+            for run in self.to_buy
+        ]
+
+    def _save(self, measure: Measure, names: Collection[str], limits: Sequence[Limit]) -> str:
+        """Ask for less, and return the sentence about it; empty where the measure can do nothing more.
+
+        Args:
+            measure: The measure.
+            names: What comes under a budget that is short.
+            limits: All that limits the plan.
+        """
+        match measure:
+            case "fewer takes":
+                takes = {name: self._of_place(name, "take", 1) for name in names}
+                highest = max(takes.values())
+                less = {name for name, take in takes.items() if take == highest > 1}
+                told = f"without take {highest} of"
+                self.without |= less
+            case "cheaper model":
+                cheaper = {run.name for run in self.to_buy for one in run.others if one.instead == CHEAPER}
+                less, told = (cheaper & set(names)) - self.cheaper, "another step in place of"
+                self.cheaper |= less
+            case "pause":
+                less, told = beyond(limits, self._wanted()), "a later run buys"
+                self.paused |= less
+        steps = dict.fromkeys(str(self._of_place(run.name, "step", run.name)) for run in self.plan if run.name in less)
+        count = "1 item" if len(less) == 1 else f"{len(less)} items"
+        return f"the budget is short, {measure}: {told} {', '.join(steps)} ({count})" if less else ""
+
+    def _of_place(self, name: str, of: str, default: Any) -> Any:
+        """Return a step's own coordinate of its place: the number of its take, or the name of what it is an item of."""
+        one = next((one for one in self._places[name] if one["name"] == of), None)
+        return default if one is None else one["number"] if of == "take" else one["value"]
+
+    def _labels_of(self, name: str) -> Mapping[str, str]:
+        return self._labels.get(name) or self.brief.labels
+
+    def _outlooks(self, found: Survey, caps: Mapping[str, float | None]) -> list[Foreseen]:
         keys = {run.name: self._wish(run, inputs_of(run, {})).key for run in self.to_buy if not run.feeds}
         foreseen = [_foreseen(run.name, run.operation, keys.get(run.name, ""), found.outlook.get(run.name)) for run in self.plan]
         self._plans = {provider: self._plan(payer, foreseen, caps[provider]) for provider, payer in self.payers.items()}
@@ -460,14 +631,12 @@ class _Run:
             StoreError: The store cannot be read.
         """
         await self.decide_overdue(journal, writing=False)
-        found = await self._survey(journal)
         refused: list[BudgetError] = []
-        caps: dict[str, float | None] = dict.fromkeys(self.payers)
         try:
-            caps = await self._caps(journal)
+            foreseen = await self._foresee(journal)
         except BudgetError as error:
             refused.append(error)
-        foreseen = self._foresee(found, caps)
+            foreseen = self._outlooks(await self._survey(journal), dict.fromkeys(self.payers))
         try:
             await self._check_plans(journal)
         except BudgetError as error:
@@ -495,7 +664,7 @@ class _Run:
         edition = next((run.edition for run in self.plan), "")
         handover = self.brief.handover()
         place = handover.place.root if handover else ""
-        return Prospect(foreseen, self._plans, why, edition, took, untimed, refused, place, self._steps_of_items())
+        return Prospect(foreseen, self._plans, why, edition, took, untimed, refused, place, self._steps_of_items(), self.decided)
 
     def _steps_of_items(self) -> Mapping[str, str]:
         """Return the step that each item is of, by the item's name; none of those whose form has no steps."""
@@ -509,27 +678,51 @@ class _Run:
         left = [one for one in foreseen if one.provider == payer.provider and one.outlook in bought]
         costs = {one.name: payer.assumed_price if one.price is None else one.price for one in left}
         keys = [one.key for one in left if one.key]
+        fallbacks = [(run.name, other) for run in self.to_buy for other in run.others if other.instead == FALLBACK]
+        others = {name: other.operation for name, other in fallbacks if other.operation.provider == payer.provider}
+        unit = next((one.unit for one in (*left, *others.values())), "")
+        monthly = self._monthly.get(payer.provider, {})
+        shares: dict[Label, Share] = {}
+        for one in left:
+            labels = self._labels_of(one.name)
+            for label, most in monthly.items():
+                its = label, labels[label]
+                shares[its] = Share(most, together(shares[its].cost if its in shares else 0.0, costs[one.name]))
         return Plan(
-            str(payer.payer), left[0].unit if left else "", costs, Purpose(self.brief.name, run=self.host.run, cap=cap), keys
+            str(payer.payer),
+            unit,
+            costs,
+            Purpose(self.brief.name, run=self.host.run, cap=cap),
+            keys,
+            {name: _cost(payer, operation) for name, operation in others.items()},
+            shares,
         )
 
     async def _caps(self, journal: Journal) -> dict[str, float | None]:
         """Return the cap at each provider, in the unit of its prices; None for no limit.
 
+        The budgets of labels are noted as well, by provider.
+
         Raises:
             BudgetError: A cap is in another unit than the prices, or all of it would cost more than one budget for all providers.
         """
-        if self.host.part:
-            return {provider: self.host.part.caps.get(provider) for provider in self.payers}
         may_be_in_usd = {kind.provider for kind in kinds() if kind.in_usd}
         budget = self.brief.max_credits
         left = {one: [step for step in self.to_buy if step.operation.provider == one] for one in self.payers}
         caps: dict[str, float | None] = {}
         for provider in self.payers:
-            units = {step.operation.unit for step in self.plan if step.operation.provider == provider}
+            units = {one.operation.unit for run in self.plan for one in (run, *run.others) if one.operation.provider == provider}
+            may_buy = any(one.operation.provider == provider for run in self.to_buy for one in (run, *run.others))
             most = budget.get(provider) if isinstance(budget, Mapping) else budget
             in_usd = self.brief.max_usd if provider in may_be_in_usd else None
-            caps[provider] = run_cap(provider, units, most, in_usd, to_buy=bool(left[provider]))
+            caps[provider] = run_cap(provider, units, most, in_usd, to_buy=may_buy)
+            self._monthly[provider] = {}
+            for label, amounts in self.brief.monthly.items():
+                in_usd = amounts.get("usd") if provider in may_be_in_usd else None
+                if (cap := run_cap(provider, units, amounts.get(provider), in_usd, to_buy=may_buy)) is not None:
+                    self._monthly[provider][label] = cap
+        if self.host.part:
+            return {provider: self.host.part.caps.get(provider) for provider in self.payers}
         if not isinstance(budget, Mapping) and budget is not None:
             caps |= await self._shares(budget, left, journal)
         return caps
@@ -549,7 +742,8 @@ class _Run:
     def cut(self) -> list[Part]:
         """Return the parts that runs of their own are to buy; none where this run buys all."""
         size = self.brief.items_per_run
-        if size is None or self.host.apart is None:
+        short = self.without or self.cheaper or self.paused  # a part would have to be planned with the same in mind
+        if size is None or self.host.apart is None or short:
             return []
         return parts_to_buy(self.plan, size, self.host.begun, self._keys, {step.name for step in self.to_buy}, self._plans)
 
@@ -570,7 +764,7 @@ class _Run:
             keys: set[str] = set()
             for run in wave:
                 with suppress(GenmediaError):  # its result tells why it has no order
-                    keys.add(self._wish(run, inputs_of(run, outputs)).key)
+                    keys |= {key for one in self._options(feed(run, outputs)) for key in one.keys}
             tries = await journal.tried(keys)
             stored = [some[-1].id for some in tries.values() if some[-1].state is AttemptState.STORED]
             recalled = self._recalled(tries, await journal.assets_of(stored), runs)
@@ -584,7 +778,9 @@ class _Run:
         """Return what tells the result of a step, by all attempts at its order and the files of those that are stored."""
 
         async def recalled(run: PlannedStep, inputs: list[ResolvedInput]) -> RunResult:
-            order = self._wish(run, inputs)
+            del inputs  # the orders of its options have them
+            last_of = {key: some[-1] for key, some in tries.items() if some[-1].state.live}
+            run, _, order = in_turn(self._options(run), last_of)[0]
             mine = tries.get(order.key, ())
             paid = [one.at_stake for one in mine if one.run in runs and one.state is not AttemptState.REFUSED]
             last = mine[-1] if mine else None
@@ -600,9 +796,10 @@ class _Run:
                 charged=reduce(together, paid, 0.0),
                 assets=assets,
                 error="" if is_stored else _why_missing(last, order.withheld),
-                outputs=await outputs_of(run.name, assets, self.store),
+                outputs=aliased(run, await outputs_of(run.name, assets, self.store)),
                 rejected=order.withheld == REJECTED,
                 undecided=bool(assets) and self.selection.awaits(run.name, order),
+                note=_in_place(run),
             )
 
         return recalled
@@ -622,8 +819,9 @@ class _Run:
             return await self._perform(run, inputs, journal)
 
         once, failing = self.brief.at_once, self.brief.on_failure
-        slotless = self._stored.keys() | {run.name for run in staged if run.operation.free}
-        return await run_plan(staged, perform, at_once=once, on_failure=failing, slotless=slotless)
+        slotless = self._stored.keys() | self.paused | {run.name for run in staged if run.operation.free}
+        failing_of: dict[str, OnFailure] = {name: one.on_failure for name, one in self._policies.items() if one.on_failure}
+        return await run_plan(staged, perform, at_once=once, on_failure=failing, on_failure_of=failing_of, slotless=slotless)
 
     async def _stage(self) -> list[PlannedStep]:
         """Return the plan with its existing inputs brought to where their providers read them, before the first credit is spent.
@@ -638,6 +836,9 @@ class _Run:
                 staged |= {step.name: step for step in await kind.stage(self._tasked[kind.provider], self.store, by_name, mine)}
         return [staged.get(step.name, step) for step in self.plan]
 
+    def _options(self, run: PlannedStep) -> list[Option]:
+        return options_of(run, self._accounts, self.brief.take, self.selection)
+
     def _wish(self, run: PlannedStep, inputs: Sequence[ResolvedInput]) -> Order:
         """Return the order of a run, as the marks change it."""
         order = order_for(run, inputs, self._accounts[run.operation.provider], self.brief.take)
@@ -650,25 +851,75 @@ class _Run:
             brief.name,
             run.name,
             [one.about() for one in inputs],
-            brief.labels,
+            self._labels_of(run.name),
             run=self.host.run,
             place=self._places[run.name],
+            stands_in=stands_in(run),
         )
         if wish.free:
             return replace(wish, purpose=purpose)
-        payer, plan = self.payers[run.operation.provider], self._plans[run.operation.provider]
+        provider = run.operation.provider
+        payer, plan, policy = self.payers[provider], self._plans[provider], self._policy(run)
         return replace(
             wish,
             assumed=payer.assumed_price,
-            if_in_doubt=payer.if_in_doubt,
-            purpose=replace(purpose, cap=plan.purpose.cap, spare=plan.spare),
-            patience=brief.patience.queue_minutes * 60,
-            attempts=brief.attempts,
+            if_in_doubt=policy.if_in_doubt or payer.if_in_doubt,
+            purpose=replace(purpose, cap=plan.purpose.cap, spare=plan.spare, monthly=self._monthly[provider]),
+            patience=self._patience(run).queue_minutes * 60,
+            attempts=policy.attempts or brief.attempts,
         )
 
+    def _policy(self, run: PlannedStep) -> Policy:
+        return self._policies.get(run.name) or Policy()
+
+    def _patience(self, run: PlannedStep) -> Patience:
+        deadline = self._policy(run).deadline
+        return Patience(deadline, deadline) if deadline else self.brief.patience
+
     async def _perform(self, run: PlannedStep, inputs: list[ResolvedInput], journal: Journal) -> RunResult:
+        """Carry out a step, and if that fails for good, its fallbacks."""
+        if run.name in self.paused:
+            return RunResult(**whose(run), status=Outcome.NOT_BOUGHT, error=OVER_BUDGET)
+        if known := self._stored.get(run.name):
+            return await self._carry_out(run, inputs, *known, journal)
+        if not run.others:
+            return await self._carry_out(run, inputs, self._wish(run, inputs), None, journal)
+        options = self._options(run)
+        turn = in_turn(options, await journal.answers({key for one in options for key in one.keys}))
+        tried: list[tuple[PlannedStep, GenmediaError]] = []
+        for number, (option, _, wish) in enumerate(turn, 1):
+            one = option if option is run else swapped(run, option)
+            try:
+                result = await self._carry_out(await self._at_hand(run, one), inputs_of(one, {}), wish, None, journal)
+            except (ApiError, JobError) as error:
+                tried.append((one, error))
+                answer = (await journal.answers({wish.key})).get(wish.key)
+                if number < len(turn) and may_follow(error, answer):
+                    tell(run.name, f"{called(turn[number].run)} in its place: {error.what}")
+                    self.log.warning("%s: %s is bought in its place: %s", run.name, called(turn[number].run), error)
+                    continue
+                if number == 1:
+                    raise
+                tell(run.name, str(error), over=True)
+                result = RunResult(**whose(one), status=missing(error), charged=error.charged, error=str(error))
+            told = "".join(f"; {called(failed)} failed: {error.what}" for failed, error in tried if failed is not one)
+            before = tuple(
+                (failed.operation.provider, error.charged, failed.operation.unit) for failed, error in tried if failed is not one
+            )
+            return replace(result, note=f"{_in_place(one)}{told}".lstrip("; "), before=before)
+        raise AssertionError("the last one returns or raises")
+
+    async def _at_hand(self, run: PlannedStep, one: PlannedStep) -> PlannedStep:
+        """Return a step with its inputs brought to its provider; those of the step whose turn was foreseen are there."""
+        if one is run or not isinstance(kind := one.operation.kind, PaidKind):
+            return one
+        (staged,) = await kind.stage(self._tasked[kind.provider], self.store, {step.name: step for step in self.plan}, [one])
+        return staged
+
+    async def _carry_out(
+        self, run: PlannedStep, inputs: list[ResolvedInput], wish: Order, there: Stored | None, journal: Journal
+    ) -> RunResult:
         begun, operation = monotonic(), run.operation
-        wish, there = self._stored.get(run.name) or (self._wish(run, inputs), None)
         order, job = self._order(run, inputs, wish), None
         if there:
             acquired = await reuse(run.name, order, there, journal, self.store)
@@ -689,9 +940,10 @@ class _Run:
             charged=acquired.charged,
             assets=acquired.assets,
             error=acquired.refused or acquired.purchase.why_not,
-            outputs=await outputs_of(run.name, acquired.assets, self.store, job),
+            outputs=aliased(run, await outputs_of(run.name, acquired.assets, self.store, job)),
             rejected=order.withheld == REJECTED,
             undecided=bool(acquired.assets) and self.selection.awaits(run.name, order),
+            note=_in_place(run),
         )
 
     async def _acquire(self, run: PlannedStep, inputs: list[ResolvedInput], order: Order) -> tuple[Acquired, Job | None]:
@@ -714,11 +966,12 @@ class _Run:
 
         async def finish(purchase: Purchase) -> Received:
             nonlocal job
-            job = await runner.wait(payer, self.assets, purchase, run.name, self.brief.patience)
+            job = await runner.wait(payer, self.assets, purchase, run.name, self._patience(run))
             return await runner.store(payer, self.assets, purchase, job)
 
         spare = self._plans[kind.provider].spare
-        return await acquire(run.name, self.assets, spare, submit, finish, self.log), job
+        if_refused = self._policy(run).if_refused or ""
+        return await acquire(run.name, self.assets, spare, submit, finish, self.log, if_refused), job
 
     async def deliver(self, results: Sequence[RunResult], journal: Journal) -> str:
         """Hand over the files of the steps that are done, except those that a person wants otherwise; returns a sentence about it.
@@ -747,7 +1000,8 @@ class _Run:
         wanted = handover.items(one for one in items if one.verdict not in ("reject", "retake"))
         try:
             async with Store.lease(handover.place) as place:
-                report = await deliver(wanted, handover.wish, self.store, place, prune=handover.prune)
+                wish = replace(handover.wish, notes=self.decided)
+                report = await deliver(wanted, wish, self.store, place, prune=handover.prune)
         except GenmediaError as error:
             error.money = "What was bought is in the store, and nothing is bought again for a delivery."
             raise
@@ -806,7 +1060,16 @@ def _unpaid(step: AnyStep, files: Files) -> Unreadable:
 
 def _costs(payer: Credentials, runs: Sequence[PlannedStep]) -> list[float | None]:
     """Price of each run, or the price that its account assumes; None if neither is known."""
-    return [payer.assumed_price if run.operation.price is None else run.operation.price for run in runs]
+    return [_cost(payer, run.operation) for run in runs]
+
+
+def _cost(payer: Credentials, operation: Operation) -> float | None:
+    return payer.assumed_price if operation.price is None else operation.price
+
+
+def _in_place(run: PlannedStep) -> str:
+    """Return the words about a step that is bought in the place of another; empty for any other."""
+    return f"{'a fallback' if run.instead == FALLBACK else 'a cheaper step'} in place of {stands_in(run)}" if run.instead else ""
 
 
 def _foreseen(name: str, operation: Operation, key: str, outlook: Outlook | None) -> Foreseen:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, cast
 from genmedia.cli.flow_runs import WAITS, Directly, carry_out
 from genmedia.cli.printing import Console, print_json, print_table
 from genmedia.cli.project import Project
-from genmedia.errors import Fault, InputError
+from genmedia.errors import Fault, InputError, sentence
 
 if TYPE_CHECKING:  # `--help` should not wait for pydantic
     from genmedia.campaign.prospect import Prospect
@@ -211,9 +211,16 @@ def told_of(file: str, values: Mapping[str, Any], prospect: "Prospect") -> dict[
         for one in prospect.foreseen
     ]
     costs = {
-        name: {"cost": plan.cost, "unit": plan.unit, "known": plan.known, "told": plan.told, "items": len(plan.prices)}
+        name: {
+            "cost": plan.cost,
+            "most": plan.most,
+            "unit": plan.unit,
+            "known": plan.known,
+            "told": plan.told,
+            "items": len(plan.prices),
+        }
         for name, plan in prospect.plans.items()
-        if plan.prices
+        if plan.prices or plan.fallbacks
     }
     return {
         PLAN_KEY: FORMAT,
@@ -222,6 +229,7 @@ def told_of(file: str, values: Mapping[str, Any], prospect: "Prospect") -> dict[
         "edition": prospect.edition,
         "hash": hashlib.sha256(json.dumps([_wish(one) for one in items], allow_nan=False).encode()).hexdigest(),
         "refused": prospect.refused,
+        "decided": list(prospect.decided),
         "seconds": prospect.seconds,
         "untimed": len(prospect.untimed),
         "delivers_to": prospect.place,
@@ -278,12 +286,10 @@ def show(console: Console, told: Mapping[str, Any], *, items: bool) -> None:
         console.print(f"and {len(left) - len(shown)} more; --items lists all", soft_wrap=True)
     for provider, one in told["costs"].items():
         console.print(f"{provider}: {one['items']} to buy for {one['told']}", soft_wrap=True)
-    if told["seconds"] is not None:
-        from genmedia.campaign.forecast import tell_time  # noqa: PLC0415 # see `_price`
-
-        console.print(f"It takes about {tell_time(told['seconds'])}, as such jobs took before.", soft_wrap=True)
-    elif told["untimed"]:
-        console.print(f"How long it takes is not known: {told['untimed']} of the jobs never ran here before.", soft_wrap=True)
+    if time := _time(told):
+        console.print(time, soft_wrap=True)
+    for one in told["decided"]:
+        console.print(sentence(f"{one[0].upper()}{one[1:]}"), style="yellow", soft_wrap=True)
     if told["refused"]:
         console.print(f"It cannot be bought so: {told['refused']}", style="red", soft_wrap=True)
     elif code_of(told) == WAITS:
@@ -292,6 +298,15 @@ def show(console: Console, told: Mapping[str, Any], *, items: bool) -> None:
         console.print("Nothing is to buy.", soft_wrap=True)
     if told["delivers_to"]:
         console.print(f"Its files are delivered to {told['delivers_to']}.", soft_wrap=True)
+
+
+def _time(told: Mapping[str, Any]) -> str:
+    """Return a sentence about the time that a plan takes; empty where nothing is to be made."""
+    from genmedia.campaign.forecast import tell_time  # noqa: PLC0415 # see `_price`
+
+    if told["seconds"] is not None:
+        return f"It takes about {tell_time(told['seconds'])}, as such jobs took before."
+    return f"How long it takes is not known: {told['untimed']} of the jobs never ran here before." if told["untimed"] else ""
 
 
 def _why(item: Mapping[str, Any]) -> str:

@@ -315,6 +315,8 @@ def _print_results(console: Console, results: "Sequence[Result]") -> None:
     for result in results:
         if result.error and not result.left:
             console.print(f"{result.name}: {result.error}", style="red", soft_wrap=True)
+        if result.note:
+            console.print(f"{result.name}: {result.note}", style="yellow", soft_wrap=True)
         if result.warnings:
             count = "a warning" if len(result.warnings) == 1 else f"{len(result.warnings)} warnings, first"
             first = shorten(result.warnings[0], WARNING_CHARACTERS, placeholder=" …")

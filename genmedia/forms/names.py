@@ -106,9 +106,12 @@ def _called(character: str) -> str:
 Name = Annotated[str, BeforeValidator(_as_name)]
 """A name that can stand in a path, a tag and a chain, made from what people write: `Spring Sale 2026` becomes `spring-sale-2026`."""
 
+LabelName = Annotated[str, StringConstraints(max_length=32), BeforeValidator(_as_label)]
+"""The name of a label, such as `client`."""
+
 Labels = Annotated[
     dict[
-        Annotated[str, StringConstraints(max_length=32), BeforeValidator(_as_label)],
+        LabelName,
         Annotated[str, StringConstraints(max_length=100), BeforeValidator(_as_text_of_a_label)],
     ],
     Field(max_length=16),

@@ -17,7 +17,7 @@ from genmedia.journal.records import (
     Waiter,
     are_there,
 )
-from genmedia.journal.spending import Balance, Hold, Money, Scope, time_zone
+from genmedia.journal.spending import Balance, Hold, Label, Money, Room, Scope, Share, time_zone
 
 __all__ = [
     "NAMED",
@@ -31,11 +31,14 @@ __all__ = [
     "Has",
     "Hold",
     "Journal",
+    "Label",
     "Line",
     "Money",
     "PastPurchase",
     "Purpose",
+    "Room",
     "Scope",
+    "Share",
     "StoredAsset",
     "Waiter",
     "add_up",

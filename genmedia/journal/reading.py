@@ -11,9 +11,11 @@ from typing import Any
 import sqlalchemy as sa
 
 from genmedia.errors import JournalError
+from genmedia.jobs.job import Account
 from genmedia.journal.database import Database, retry_while_unreachable, uncancellable
 from genmedia.journal.desk import Desk, SharedWindow, Slots
 from genmedia.journal.durations import RunningTimes
+from genmedia.journal.keys import submission_key
 from genmedia.journal.ledger import Entry, read_entries
 from genmedia.journal.looks import Looks, R, Watching
 from genmedia.journal.order import FREE
@@ -59,12 +61,20 @@ _DUPLICATES = (
 
 @dataclass(frozen=True)
 class Asked:
-    """What a campaign asked for: an account, an operation, a request and a take; see `Order`."""
+    """What a campaign asked for: its submission key, an account, an operation, a request and a take; see `Order`."""
 
+    key: str
     account: str
     operation: str
     request: dict[str, Any]
     take: int
+
+    def of(self, provider: str, edition: str) -> bool:
+        """True if it was asked for at a provider in this edition of the campaign; empty for none."""
+        account = Account(*self.account.split("|"))
+        return account.provider == provider and self.key == submission_key(
+            account, self.operation, self.request, self.take, edition
+        )
 
 
 @dataclass(frozen=True)
@@ -138,10 +148,13 @@ class Reading:
 
     async def bought(self, keys: Collection[str]) -> dict[str, Attempt]:
         """Return the attempts that answer for these submissions, by key; one that is only intended is left out: it counts as still to buy."""
+        return {key: one for key, one in (await self.answers(keys)).items() if one.state is not AttemptState.INTENDED}
+
+    async def answers(self, keys: Collection[str]) -> dict[str, Attempt]:
+        """Return the attempts that answer for these submissions, by key, also those that are only intended."""
         found: dict[str, Attempt] = {}
-        bought = attempts.c.state.in_(LIVE), attempts.c.state != AttemptState.INTENDED
         for some in in_parts(sorted(keys)):
-            found |= {one.key: one for one in await self._find_all(attempts.c.key.in_(some), *bought)}
+            found |= {one.key: one for one in await self._find_all(attempts.c.key.in_(some), attempts.c.state.in_(LIVE))}
         return found
 
     @uncancellable
@@ -292,10 +305,10 @@ class Reading:
     @retry_while_unreachable
     async def asked(self, campaign: str) -> dict[str, Asked]:
         """Return what a campaign asked for last, by the name of the step."""
-        query = sa.select(uses.c.step, *_ASKED, submissions.c.take).select_from(uses.join(submissions))
+        query = sa.select(uses.c.step, uses.c.key, *_ASKED, submissions.c.take).select_from(uses.join(submissions))
         async with self._database.transaction(reading=True) as connection:
             rows = await connection.execute(query.where(uses.c.campaign == campaign).order_by(uses.c.since, uses.c.key))
-            return {row.step: Asked(row.account, row.operation, json.loads(row.request), row.take) for row in rows}
+            return {row.step: Asked(row.key, row.account, row.operation, json.loads(row.request), row.take) for row in rows}
 
     async def standings(self, campaign: str = "") -> list[Standing]:
         """Return how each step of a campaign stands, by the last attempt at what it asked for last; of all campaigns, where none is named.

@@ -115,7 +115,7 @@ class Attempt:
         used: Amount of the account that the provider said was used, at `used_at` by its clock; None if it does not say.
         last_answer: Last answer of the provider about the job, if it ended without a file, or its file could not be fetched.
         labels: Labels of the purchase.
-        origin: The `step`, `inputs` and `place` of its purpose.
+        origin: The `step`, `inputs`, `place` and, where there is one, `stands_in` of its purpose.
         key_print: Fingerprint of the key that bought it; None in older journals, which do not have it.
         block: Credentials block that held the key; empty if it was in none.
         seen: What the last look saw of its job, as it is written; see `sight`. None before the first one.
@@ -217,7 +217,9 @@ class Attempt:
     def purpose(self) -> Purpose:
         """Purpose of the purchase."""
         step, inputs, place = self.origin.get("step", ""), self.origin.get("inputs", ()), self.origin.get("place", ())
-        return Purpose(self.campaign, step, inputs, self.labels, self.run, place=place)
+        return Purpose(
+            self.campaign, step, inputs, self.labels, self.run, place=place, stands_in=self.origin.get("stands_in", "")
+        )
 
 
 @dataclass(frozen=True)

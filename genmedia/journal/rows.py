@@ -166,12 +166,18 @@ async def _add(connection: AsyncConnection, table: sa.Table, values: Mapping[str
 def wanted_values(order: Order) -> dict[str, Any]:
     """Return the values of an attempt's row that its order decides: purpose and price."""
     purpose = order.purpose
+    stands_in = {"stands_in": purpose.stands_in} if purpose.stands_in else {}
     return {
         "campaign": purpose.campaign,
         "run": purpose.run,
         "labels": json.dumps(dict(purpose.labels), sort_keys=True, allow_nan=False),
         "origin": json.dumps(
-            {"step": purpose.step, "inputs": list(map(dict, purpose.inputs)), "place": list(map(dict, purpose.place))},
+            {
+                "step": purpose.step,
+                "inputs": list(map(dict, purpose.inputs)),
+                "place": list(map(dict, purpose.place)),
+                **stands_in,
+            },
             allow_nan=False,
         ),
         "price": order.price,

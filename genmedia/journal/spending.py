@@ -381,11 +381,12 @@ async def _rooms(
     cost = cost_of(assumed)
     query = sa.select(sa.func.coalesce(sa.func.sum(cost), 0.0), sa.func.count() - sa.func.count(cost))
     query = query.where(attempts.c.unit == unit, _counts(), counted)
-    return [
-        Room(cap, name, *(await connection.execute(query.where(where))).one(), label)
-        for cap, name, where, label in scopes
-        if cap is not None
-    ]
+    rooms: list[Room] = []
+    for cap, name, where, label in scopes:
+        if cap is not None:
+            spent, unknown = (await connection.execute(query.where(where))).one()
+            rooms.append(Room(cap, name, spent, unknown, label))
+    return rooms
 
 
 def _is_for(account: str, label: Label) -> sa.ColumnElement[bool]:

@@ -1,12 +1,13 @@
 """Drafts: the way from a form to steps, with the questions that a form may ask on it."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, Literal, Protocol
 
 from genmedia.errors import Fault
 from genmedia.forms.names import Place
+from genmedia.journal.order import Doubt
 from genmedia.progress import Log
 from genmedia.providers.steps import Operation
 from genmedia.store import Store
@@ -29,6 +30,11 @@ class Drafting(Protocol):
     @property
     def begun(self) -> datetime:
         """Time for which the run is, in the time zone of the journal's days: that of its schedule, or of its start."""
+        ...
+
+    @property
+    def without(self) -> Collection[str]:
+        """Names of steps that are left out, because the budget is short; see `genmedia.campaign.shortage`."""
         ...
 
     async def client(self, provider: str) -> Any:
@@ -79,6 +85,29 @@ class Approval:
 
 
 @dataclass(frozen=True)
+class Policy:
+    """What is done about the purchases of a step, where it differs from the rest of the run; no part of what is asked for.
+
+    Attributes:
+        attempts: Most purchases while its job fails; None for as many as of the others.
+        deadline: Longest wait for its job to start, and longest time for it to run, in minutes each; None for those of the others.
+        on_failure: `stop` to begin nothing more when it fails, `continue` to go on with what does not depend on it; None as the others.
+        if_in_doubt: Reaction where it is not known if it was bought; None for that of the account.
+        if_refused: Reaction to a file that is not what it should be: `fail`, `buy again` or `go on`; None for that of the store.
+        fallbacks: Steps of the same name that are bought in its place, one after the other, once it failed for good.
+        cheaper: Step of the same name that is bought in its place where the budget is short; None for none.
+    """
+
+    attempts: int | None = None
+    deadline: float | None = None
+    on_failure: Literal["continue", "stop"] | None = None
+    if_in_doubt: Doubt | None = None
+    if_refused: Literal["fail", "buy again", "go on"] | None = None
+    fallbacks: Sequence[Any] = ()
+    cheaper: Any = None
+
+
+@dataclass(frozen=True)
 class Draft:
     """Result of a form.
 
@@ -90,6 +119,8 @@ class Draft:
         repeats: True if steps may ask for the very same, which is then bought once for all of them.
         edition: Edition of the campaign, which is part of each submission key; empty where the same is never bought twice.
         approvals: What has to be kept by a person before anything is made of it, by the step's name.
+        labels: Labels of the purchases of steps that have others than the run, by the step's name.
+        policies: What is done about the purchases of steps that have a policy of their own, by the step's name.
     """
 
     steps: Sequence[Any]
@@ -99,3 +130,5 @@ class Draft:
     faults: Sequence[Fault] = ()
     repeats: bool = False
     approvals: Mapping[str, Approval] = field(default_factory=dict[str, Approval])
+    labels: Mapping[str, Mapping[str, str]] = field(default_factory=dict[str, "Mapping[str, str]"])
+    policies: Mapping[str, Policy] = field(default_factory=dict[str, Policy])

@@ -113,6 +113,9 @@ class PlannedStep:
         take: 1, 2, 3…: number of this one among several of the same.
         takes: Highest take of the same in the plan.
         edition: Edition of the campaign; empty for none.
+        instead: `fallback` or `cheaper` where it may be bought in the place of another step of its name; empty for the step itself.
+        others: The steps that may be bought in its place; their outputs are named as its own.
+        aliases: Its own names of the outputs that the step in whose place it is bought names otherwise.
     """
 
     name: str
@@ -121,11 +124,15 @@ class PlannedStep:
     take: int = 1
     takes: int = 1
     edition: str = ""
+    instead: str = ""
+    others: tuple["PlannedStep", ...] = ()
+    aliases: Mapping[str, str] = field(default_factory=dict[str, str])
 
     @property
     def feeds(self) -> set[str]:
         """Names of the steps that must be done before this one."""
-        return {source.run for source in self.inputs if isinstance(source, PendingInput)}
+        own = {source.run for source in self.inputs if isinstance(source, PendingInput)}
+        return own.union(*(other.feeds for other in self.others))
 
 
 class StepKind(ABC, Generic[F]):

@@ -44,8 +44,9 @@ async def acquire(
     submit: Callable[[], Awaitable[Purchase]],
     finish: Callable[[Purchase], Awaitable[Received]],
     log: Log,
+    if_refused: str = "",
 ) -> Acquired:
-    """Carry out one order: buy it, wait for its job, store its files. The store's block decides what happens where a file is refused.
+    """Carry out one order: buy it, wait for its job, store its files.
 
     Args:
         name: Name of the item, for the progress.
@@ -54,11 +55,13 @@ async def acquire(
         submit: Buys it, or finds that it is bought.
         finish: Waits for the job and stores its files; returns them, and the part of the cost that this run reports.
         log: Log for a message when it is bought again.
+        if_refused: Reaction where a file is refused: `fail`, `buy again` or `go on`; empty for that of the store's block.
 
     Raises:
-        MediaError: A file is not what it should be, and by the block that is a failure, or nothing more may be spent.
+        MediaError: A file is not what it should be, and that is to be a failure, or nothing more may be spent.
     """
-    tries = _Tries(name, assets, spare, log, again=assets.if_refused == "buy again")
+    if_refused = if_refused or assets.if_refused
+    tries = _Tries(name, assets, spare, log, again=if_refused == "buy again")
     purchase: Purchase | None = None
     try:
         while True:
@@ -72,7 +75,7 @@ async def acquire(
             try:
                 stored, cost = await finish(purchase)
             except MediaError as error:
-                if assets.if_refused == "go on":
+                if if_refused == "go on":
                     tell(name, str(error), over=True)
                     await _leave(assets, purchase)
                     return Acquired(purchase, (), together(tries.charged, error.charged), str(error))

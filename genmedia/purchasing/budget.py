@@ -1,14 +1,15 @@
 """Checks that a whole plan can be paid for, before anything of it is bought."""
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import dataclass, field
 from enum import StrEnum
 from functools import cached_property
 from typing import NoReturn
 
 from genmedia.errors import ApiError, BudgetError
 from genmedia.jobs.job import priced
-from genmedia.journal import TOLERANCE, Attempt, AttemptState, Journal, Purpose
+from genmedia.journal import TOLERANCE, Attempt, AttemptState, Journal, Label, Purpose, Share
 from genmedia.providers.base import ProviderClient
 
 TOLD = 8
@@ -42,7 +43,7 @@ def run_cap(
     if caps[unit] is None and caps[other] is not None and to_buy:
         raise BudgetError(
             f"{provider} names its prices in {unit}, of which the cap of {priced(caps[other], other)} says nothing",
-            advice=f"Say in max_{unit.lower()} what the run may cost there.",
+            advice=f"Say in max_{unit.lower()}, or in a file's budget, what the run may cost there.",
         )
     return caps[unit]
 
@@ -94,9 +95,10 @@ class Outlook(StrEnum):
     NOT_BOUGHT = "not bought"
     TO_REVIEW = "to review"
     AFTER_REVIEW = "after review"
+    OVER_BUDGET = "over the budget"
 
 
-LOST = (Outlook.REFUSED, Outlook.NOT_BOUGHT)
+LOST = (Outlook.REFUSED, Outlook.NOT_BOUGHT, Outlook.OVER_BUDGET)
 """Outlooks of parts that give no file: a part that needs one of them is not made either."""
 
 _ANSWERED = {
@@ -141,6 +143,20 @@ class Foreseen:
 
 
 @dataclass(frozen=True)
+class Limit:
+    """Amount that is left for what is planned at a provider.
+
+    Attributes:
+        left: The amount, in the unit of the provider's prices.
+        label: The label whose purchases it is for; None for all.
+    """
+
+    provider: str
+    left: float
+    label: Label | None = None
+
+
+@dataclass(frozen=True)
 class Plan:
     """The purchases that are still to be made at one account.
 
@@ -148,6 +164,8 @@ class Plan:
         prices: Price of each purchase in `unit`, by its name; None if it is unknown.
         purpose: Purpose of the purchases; its cap is the run's own.
         keys: Submission keys of the purchases whose inputs are known already.
+        fallbacks: What fallbacks at the account would cost beside that, by the name of their step; None if it is unknown.
+        shares: The part of it under the budget for a month of each label.
     """
 
     account: str
@@ -155,6 +173,8 @@ class Plan:
     prices: Mapping[str, float | None]
     purpose: Purpose
     keys: Collection[str] = ()
+    fallbacks: Mapping[str, float | None] = field(default_factory=dict[str, "float | None"])
+    shares: Mapping[Label, Share] = field(default_factory=dict[Label, Share])
 
     @property
     def provider(self) -> str:
@@ -172,8 +192,15 @@ class Plan:
         return None not in self.prices.values()
 
     @property
+    def most(self) -> float:
+        """The same with every fallback: the upper end of the cost. Only what is planned itself is held to budgets before it is bought."""
+        return self.cost + sum(price or 0 for price in self.fallbacks.values())
+
+    @property
     def told(self) -> str:
         """Cost of the plan, for people."""
+        if self.known and self.most > self.cost:
+            return f"{priced(self.cost, self.unit)}, and at most {priced(self.most, self.unit)} with every fallback"
         if self.known:
             return f"at most {priced(self.cost, self.unit)}" if self.cost else priced(0, self.unit)
         unknown = sum(price is None for price in self.prices.values())
@@ -212,7 +239,22 @@ class Plan:
     async def check_caps(self, journal: Journal) -> None:
         """Check that the caps of the account leave as much as the plan needs; see `Money.check_plan`."""
         cost = self.cost if self.known else None
-        await journal.money.check_plan(self.account, cost, self.unit, self.purpose, self.keys)
+        await journal.money.check_plan(self.account, cost, self.unit, self.purpose, self.keys, self.shares)
+
+    async def limits(self, journal: Journal, client: ProviderClient) -> list[Limit]:
+        """Return everything that limits the plan: the run's cap, the caps and budgets in the journal, and the balance.
+
+        Raises:
+            HeldError: The account spends nothing now.
+            BudgetError: A cap of the account is in another unit.
+        """
+        months = {label: share.most for label, share in self.shares.items()}
+        rooms = await journal.money.rooms(self.account, self.unit, self.purpose, self.keys, months)
+        found = [Limit(self.provider, 0.0 if room.unknown else room.left, room.label) for room in rooms]
+        with suppress(ApiError):  # the purchase itself raises the error
+            if (left := await client.balance()) is not None:
+                found.append(Limit(self.provider, left))
+        return found
 
     async def check_balance(self, client: ProviderClient) -> None:
         """Check that the account has as much as the plan needs, where its provider tells the balance at no cost.

@@ -39,6 +39,8 @@ class Result:
         charged: Amount charged, as the ledger has it; 0 where another flow run reports it or files were reused, None if it is unknown.
         error: Reason why it failed or was not to be bought, or why files were refused.
         undecided: True if nothing is made of its files, nor are they delivered, until a person has decided on them.
+        note: Sentence about a fallback or a cheaper step that was bought in its place; empty where none was.
+        before: What was paid for what was tried before its fallback: provider, charge (None if it is unknown) and unit of each.
     """
 
     name: str
@@ -52,6 +54,8 @@ class Result:
     assets: tuple[StoredAsset, ...] = ()
     error: str = ""
     undecided: bool = False
+    note: str = ""
+    before: tuple[tuple[str, float | None, str], ...] = ()
 
     @property
     def warnings(self) -> list[str]:
@@ -76,7 +80,7 @@ def together(first: float | None, second: float | None) -> float | None:
 
 def tell_spent(results: Sequence[Result]) -> str:
     """Return a text of the charges of results; see `add_amounts`: `charged: flora 43 credits, genova 1 credit; generio unknown`."""
-    told = add_amounts((one.provider, one.charged, one.unit) for one in results)
+    told = add_amounts(paid for one in results for paid in (*one.before, (one.provider, one.charged, one.unit)))
     return f"charged: {told}" if told else "nothing charged"
 
 

@@ -263,6 +263,8 @@ class Sidecar(Bought):
     """The step of the campaign that gave it."""
     place: tuple[Coordinate, ...] = ()
     """Place of the file in what the run asked for: a coordinate for each of the run's lists, in their order; left out if unknown."""
+    stands_in: Text = ""
+    """What the step asked for first, if a fallback of it or a cheaper step was bought in its place; else left out."""
     labels: dict[Text, Text] = Field(default_factory=dict)
     """Labels of the purchase, such as a client, a project or a cost centre."""
     uses: tuple[Use, ...] = ()
@@ -280,13 +282,13 @@ class Sidecar(Bought):
     """Time at which a person removed the file for good; else left out. Its sidecar is then in `.genmedia/forgotten/`, without texts."""
 
     def write(self) -> dict[str, Any]:
-        """Return the sidecar as JSON; fields that were not set are left out, and so are `place` and `uses` where they are empty."""
+        """Return the sidecar as JSON; fields that were not set are left out, and so are `place`, `stands_in` and `uses` if empty."""
         told = self.model_dump(mode="json", by_alias=True, exclude_unset=True)
         if "inputs" in told:
             told["inputs"] = [_arranged(one, last=("from", "asset")) for one in told["inputs"]]
         told["file"] = _arranged(told["file"], last=("audio", "mode", "original_sha256", "path"))
-        told = {name: value for name, value in told.items() if value or name not in ("place", "uses")}
-        return _arranged(told, ("genmedia", "sidecar", "campaign", "step", "place", "labels"), ("uses", "forgotten"))
+        told = {name: value for name, value in told.items() if value or name not in ("place", "stands_in", "uses")}
+        return _arranged(told, ("genmedia", "sidecar", "campaign", "step", "place", "stands_in", "labels"), ("uses", "forgotten"))
 
     def at(self, path: str) -> Self:
         """Return the same sidecar for a file at this path."""

@@ -361,7 +361,8 @@ class _Delivery:
             for name in report.withdrawn:
                 await self._place.files.remove(name)
             report.pruned, report.withdrawn = report.withdrawn, []
-        manifest = manifest.model_copy(update={"withdrawn": tuple(report.withdrawn), "package": package})
+        told = {"withdrawn": tuple(report.withdrawn), "package": package, "notes": tuple(self._wish.notes)}
+        manifest = manifest.model_copy(update=told)
         if manifest != earlier or MANIFEST not in self._there:
             await self._place.write(MANIFEST, [manifest.write()])
 

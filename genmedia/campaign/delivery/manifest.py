@@ -81,6 +81,7 @@ class Manifest(_Record):
         files: The files, in the order that they were asked for.
         withdrawn: Names of files that an earlier delivery put there, that this one does not have, and that still are there.
         package: The zip; None if there is none.
+        notes: Sentences about the run that delivered last, such as what it left out because the budget was short.
     """
 
     delivery: Literal[1] = 1
@@ -88,15 +89,16 @@ class Manifest(_Record):
     files: tuple[Entry, ...]
     withdrawn: tuple[str, ...] = ()
     package: Package | None = None
+    notes: tuple[str, ...] = ()
 
     def write(self) -> str:
-        """Return the manifest as JSON; the zip is left out where there is none."""
-        left_out = {"package"} if self.package is None else None
+        """Return the manifest as JSON; zip and notes are left out where there are none."""
+        left_out = {name for name in ("package", "notes") if not getattr(self, name)}
         return json.dumps(self.model_dump(mode="json", exclude=left_out), indent=2, ensure_ascii=False, allow_nan=False) + "\n"
 
     def bare(self) -> Self:
         """Return the manifest with its files alone."""
-        return self.model_copy(update={"withdrawn": (), "package": None})
+        return self.model_copy(update={"withdrawn": (), "package": None, "notes": ()})
 
     @property
     def digest(self) -> str:

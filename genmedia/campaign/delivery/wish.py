@@ -63,6 +63,7 @@ class Wish:
         rights: Notice of copyright, for their labels; empty for none.
         source: Address of their digital source type. Empty for `MADE_BY_MACHINE`, where a file names no other and a provider made it.
         package: True to have all of it in one zip as well.
+        notes: Sentences that the manifest tells about the run, such as what was left out because the budget was short.
     """
 
     campaign: str
@@ -72,6 +73,7 @@ class Wish:
     rights: str = ""
     source: str = ""
     package: bool = False
+    notes: Sequence[str] = ()
 
     def source_of(self, item: Item) -> str:
         """Address of the digital source type of an item's file; empty for none."""

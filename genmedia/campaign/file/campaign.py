@@ -17,10 +17,10 @@ from genmedia.campaign.variables import stand_in
 from genmedia.errors import Fault, InputError, gathering
 from genmedia.forms.names import Name
 from genmedia.forms.validation import faults_in
-from genmedia.providers.drafts import Draft, Drafting
+from genmedia.providers.drafts import Draft, Drafting, Policy
 from genmedia.text.templates import WrongTemplateError, is_name, is_template, names_in, render, unknown
 
-OWN = ("campaign", VARIABLES, "steps", "rows", "matrix", "edition", DELIVER, SCHEDULE, OVERLAP, NOTIFY)
+OWN = ("campaign", VARIABLES, "steps", "rows", "matrix", "edition", "budget", DELIVER, SCHEDULE, OVERLAP, NOTIFY)
 """Fields of a file beside the parameters that every run of a campaign has."""
 
 _STEPS: Way = ("steps",)
@@ -74,14 +74,16 @@ class CampaignFile:
             raise InputError(faults)
         return replace(self, source=source, parameters={one: source.value[one] for one in self.parameters}, _values=chosen)
 
-    async def draft(self, drafting: Drafting, *, photo: str, prompt: str) -> tuple[Draft, Handover | None]:
+    async def draft(
+        self, drafting: Drafting, *, photo: str, prompt: str, labels: Mapping[str, str]
+    ) -> tuple[Draft, Handover | None]:
         """Return its items at the time of the run, and what is to be delivered of them; None where nothing is.
 
         Args:
             drafting: What a draft may ask.
             photo: Value of `{photo}` in the steps; empty for none.
             prompt: Value of `{prompt}` in the steps; empty for none.
-
+            labels: Labels of its purchases, which may be templates.
         """
         faults: list[Fault] = []
         known = {**_known(self.name, drafting.begun), **self._values}
@@ -97,20 +99,54 @@ class CampaignFile:
         matrix = _matrix(source, {*known, *_TAKEN}, faults)
         if faults:
             return Draft((), {}, faults=faults), None
-        items, faults = expand(source, self._steps, self._base, rows, matrix, {**known, "edition": edition})
+        items, faults = expand(source, self._steps, self._base, rows, matrix, {**known, "edition": edition}, drafting.without)
         steps, unused = stand_in(items.steps, photo=photo, prompt=prompt)
         for sentence in (*items.notes, *unused):
             drafting.log.warning("%s", sentence)
         if items.left_out:
             drafting.log.info("%d items are left out: their `if` is not met, or that of what they are made of", items.left_out)
-        written: Any = self.parameters.get("labels")
-        labels = cast("dict[str, Any]", written) if isinstance(written, dict) else {}  # else it is a fault of the parameters
-        told = {**labels, **known, "edition": edition}
-        handover = read_delivery(
-            source, self.name, told, {one: {**labels, **some} for one, some in items.values.items()}, items.names, faults
+        own = self._labels(labels, items.values, items.where, faults)
+        same = {name: text for name, text in labels.items() if not is_template(text)}
+        told = {**same, **known, "edition": edition}
+        values = {one: {**(own.get(one) or labels), **some} for one, some in items.values.items()}
+        handover = read_delivery(source, self.name, told, values, items.names, faults)
+        made = Draft(
+            steps,
+            items.places,
+            items.where,
+            edition,
+            faults,
+            repeats=True,
+            approvals=items.approvals,
+            labels=own,
+            policies=_filled(items.policies, photo, prompt),
         )
-        draft = Draft(steps, items.places, items.where, edition, faults, repeats=True, approvals=items.approvals)
-        return draft, handover
+        return made, handover
+
+    def _labels(
+        self, labels: Mapping[str, str], values: Mapping[str, Mapping[str, Any]], where: Mapping[str, str], faults: list[Fault]
+    ) -> dict[str, dict[str, str]]:
+        """Return the labels of each item, by its name; none where all items have the same, as they are written."""
+        templates = {name: text for name, text in labels.items() if is_template(text)}
+        if not templates:
+            return {}
+        found: dict[str, dict[str, str]] = {}
+        wrong: dict[tuple[str, str], str] = {}
+        for item, those in values.items():
+            for name, text in templates.items():
+                try:
+                    strange = sorted(fault for one in names_in(text) if (fault := unknown(one, those)))
+                    told = "; ".join(strange)
+                    found.setdefault(item, dict(labels))[name] = "" if strange else render(text, those)
+                except WrongTemplateError as error:
+                    told = str(error)
+                if not told and not found[item][name].strip():
+                    told = "is empty; a label that is not there is left out"
+                if told:
+                    wrong.setdefault((name, told), item)
+        for (name, told), item in wrong.items():
+            faults.append(Fault(self.source.place(("labels", name), "labels", name, f"first for {where[item]}"), told))
+        return found
 
     def _edition(self, known: Mapping[str, Any], faults: list[Fault]) -> str:
         written = self.source.value.get("edition")
@@ -177,6 +213,17 @@ def read_campaign(written: str, allowed: Collection[str]) -> CampaignFile:
         raise InputError(faults)
     parameters = {one: given for one, given in value.items() if one in allowed}
     return CampaignFile(source, name, parameters, variables, cast("list[Any]", steps), base)
+
+
+def _filled(policies: Mapping[str, Policy], photo: str, prompt: str) -> dict[str, Policy]:
+    """Return policies with the photo and the prompt of the run in their other steps."""
+    some = list(policies.items())
+    others = [[*one.fallbacks, *([one.cheaper] if one.cheaper else [])] for _, one in some]
+    filled = iter(stand_in([step for each in others for step in each], photo=photo, prompt=prompt)[0])
+    return {
+        name: replace(one, fallbacks=[next(filled) for _ in one.fallbacks], cheaper=next(filled) if one.cheaper else None)
+        for name, one in some
+    }
 
 
 def _known(name: str, begun: datetime) -> dict[str, str]:

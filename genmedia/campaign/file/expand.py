@@ -1,7 +1,7 @@
 """From the steps of a campaign's file to its items: each step once for each row, each value of the matrix and each take that it uses."""
 
 import itertools
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -11,6 +11,7 @@ from typing import Any, cast
 
 from pydantic import TypeAdapter, ValidationError
 
+from genmedia.campaign.file.policies import FALLBACK, POLICY, other_steps, read_policy
 from genmedia.campaign.file.review import NO_REVIEW, read_review
 from genmedia.campaign.file.rows import Row
 from genmedia.campaign.file.source import Source, Way
@@ -19,7 +20,7 @@ from genmedia.campaign.steps import AnyStep
 from genmedia.errors import Fault
 from genmedia.forms.names import Place, as_name, slug
 from genmedia.forms.validation import faults_in
-from genmedia.providers.drafts import Approval
+from genmedia.providers.drafts import Approval, Policy
 from genmedia.providers.sources import Unreadable
 from genmedia.store.named_files import local_path
 from genmedia.text.templates import WrongTemplateError, is_template, names_in, render, unknown
@@ -34,8 +35,8 @@ ROW, TAKE = "row", "take"
 ALL, PREVIOUS = "all", "previous"
 """What a reference may say for a row or a value of the matrix: every one of them, or the one before that of the item."""
 
-OWN = ("if", "takes", "review")
-"""Fields of a step that decide of which items it consists, and what becomes of them; no provider's form has them."""
+OWN = ("if", "takes", "review", *POLICY)
+"""Fields of a step that decide of which items it consists, and what is done about them; no provider's form has them."""
 
 _NO = frozenset(["", "0", "no", "false", "none", "null"])
 _LONGEST_NAME = 60
@@ -74,6 +75,7 @@ class Items:
         values: Values of each item, by its name: those that its templates read.
         approvals: What has to be kept by a person before anything is made of it, by its name.
         names: Step that each name stands for which the file's own steps have; of a step that uses a file, the last step of that.
+        policies: What is done about the purchases of the items that have a policy of their own, by their names.
         left_out: Number of items that `if` leaves out, with those that they would feed.
         notes: Sentences about what the file has and does not use.
     """
@@ -84,6 +86,7 @@ class Items:
     values: dict[str, dict[str, Any]]
     approvals: dict[str, Approval]
     names: dict[str, str]
+    policies: dict[str, Policy]
     left_out: int
     notes: list[str]
 
@@ -100,6 +103,7 @@ class _Step:
         uses: Names of the lists that it is repeated for, in their order.
         takes: Number of its takes, or of those of what it is made of.
         approval: What its `review` says; None where nobody has to keep what it gives.
+        policy: What is done about its purchases; None where it does not say.
         broken: True if it has faults that need no row: its items are not looked at.
     """
 
@@ -110,6 +114,7 @@ class _Step:
     uses: tuple[str, ...] = ()
     takes: int = 1
     approval: Approval | None = None
+    policy: Policy | None = None
     broken: bool = False
 
     @property
@@ -135,6 +140,7 @@ def expand(
     rows: Sequence[Row],
     matrix: Mapping[str, Sequence[Any]],
     known: Mapping[str, Any],
+    without: Collection[str] = (),
 ) -> tuple[Items, list[Fault]]:
     """Return the items of a file's steps, and everything that is wrong with the steps as they are written.
 
@@ -145,8 +151,9 @@ def expand(
         rows: Its rows; none where steps are not repeated for rows.
         matrix: Lists of values for which steps are repeated, by the name under which templates read a value.
         known: Further values that templates read, such as `week`.
+        without: Names of items that are left out all the same, with what they would feed.
     """
-    expansion = _Expansion(source, rows, matrix, known)
+    expansion = _Expansion(source, rows, matrix, known, without)
     expansion.read_all(steps, base)
     if not expansion.too_many:
         expansion.make()
@@ -157,13 +164,19 @@ class _Expansion:
     """Reads the steps in order, then makes their items in the same order."""
 
     def __init__(
-        self, source: Source, rows: Sequence[Row], matrix: Mapping[str, Sequence[Any]], known: Mapping[str, Any]
+        self,
+        source: Source,
+        rows: Sequence[Row],
+        matrix: Mapping[str, Sequence[Any]],
+        known: Mapping[str, Any],
+        without: Collection[str],
     ) -> None:
-        self.items = Items([], {}, {}, {}, {}, {}, 0, [])
+        self.items = Items([], {}, {}, {}, {}, {}, {}, 0, [])
         self.faults: list[Fault] = []
         self.too_many = False
         self.source = source
         self._known = known
+        self._without = without
         self._lists = _lists(rows, matrix)
         self._read: dict[str, Any] = {**known, **{name: some[0].value for name, some in self._lists.items()}}
         self._steps: dict[str, _Step] = {}
@@ -211,6 +224,9 @@ class _Expansion:
             told = len(self.faults)
             step.uses = self._uses_of(step, place)
             self._read_review(step, place)
+            step.policy, faults = read_policy(meant)
+            for one, what in faults:
+                self._fault(step, (*way, one.partition(",")[0]), f"{place}, {one}", what)
             if told > before:
                 del self.faults[told:]  # they may come of the first ones
             step.broken = len(self.faults) > before
@@ -331,10 +347,10 @@ class _Expansion:
             made = self._made[step.name] = {}
             for cell in self._cells(step):
                 name = self._name_of(step.name, cell)
-                item = self._item(step, cell, name)
+                item = None if name in self._without else self._item(step, cell, name)
                 made[_key(cell)] = None if item is None else name
                 if item is None:
-                    self._left_out += 1
+                    self._left_out += name not in self._without
                     continue
                 told = ", ".join(f"{one} {choice.told}" for one, choice in cell.items())
                 self.items.values[name] = self._values_of(step, cell)
@@ -387,11 +403,28 @@ class _Expansion:
         try:
             if "if" in step.written and str(filler.text(step.written["if"])).strip().lower() in _NO:
                 return None
-            fields = {one: filler.filled(value) for one, value in step.written.items() if one not in (*OWN, "name")}
+            item = self._form(step, cell, name, filler, step.written)
+            others = [(one, self._form(step, cell, name, filler, fields)) for one, fields in other_steps(step.written)]
         except _LeftOutError:
             return None
         except WrongTemplateError as error:
             return Unreadable(name, (Fault("", str(error)),))
+        wrong = [(one, fault) for one, other in [("", item), *others] if isinstance(other, Unreadable) for fault in other.faults]
+        if wrong:
+            return Unreadable(name, tuple(Fault(", ".join(filter(None, (one, fault.place))), fault.what) for one, fault in wrong))
+        if step.policy:
+            fallbacks = [other for one, other in others if one == FALLBACK]
+            cheaper = next((other for one, other in others if one != FALLBACK), None)
+            self.items.policies[name] = replace(step.policy, fallbacks=fallbacks, cheaper=cheaper)
+        return item
+
+    def _form(self, step: _Step, cell: Cell, name: str, filler: "_Filler", written: Mapping[str, Any]) -> AnyStep | Unreadable:
+        """Return an item of a step with these fields, whose templates are filled.
+
+        Raises:
+            WrongTemplateError, _LeftOutError: See `_items_of`.
+        """
+        fields = {one: filler.filled(value) for one, value in written.items() if one not in (*OWN, "name")}
         fields = {"name": name, **{one: value for one, value in fields.items() if value is not _NOTHING}}
         if step.repeats and cell[TAKE].number > 1:
             fields[TAKE] = cell[TAKE].number

@@ -6,7 +6,9 @@ from typing import Any, cast
 
 from pydantic import TypeAdapter
 
+from genmedia.campaign.file.budget import Budget
 from genmedia.campaign.file.delivery import Deliver
+from genmedia.campaign.file.policies import policy_schema
 from genmedia.campaign.file.review import Review
 from genmedia.campaign.file.routine import NOTIFY, OVERLAP, SCHEDULE, Notify, Overlap, Schedule
 from genmedia.campaign.file.variables import Variable
@@ -34,6 +36,7 @@ _OWN_OF_A_STEP: dict[str, Any] = {
         "description": "What it gives goes on only where a person keeps it; with a deadline, a default counts after that.",
         "anyOf": [{"type": "boolean"}, Review.model_json_schema()],
     },
+    **policy_schema(),
 }
 _USE: dict[str, Any] = {
     "title": "Steps of another file",
@@ -82,10 +85,15 @@ def schema() -> str:
     """Return the schema, as it stands in docs/campaign.schema.json."""
     parameters = parameters_of(campaign, without=("campaign", "variables")).model_json_schema()
     steps = TypeAdapter[Any](AnyStep).json_schema()
-    deliver, variable = Deliver.model_json_schema(), Variable.model_json_schema()
+    deliver, variable, budget = Deliver.model_json_schema(), Variable.model_json_schema(), Budget.model_json_schema()
     filled = parameters.get("$defs", {})
-    kinds: dict[str, Any] = {**steps.pop("$defs", {}), **parameters.pop("$defs", {}), "Template": _TEMPLATE}
-    kinds["Schedule"] = Schedule.model_json_schema()
+    kinds: dict[str, Any] = {
+        **steps.pop("$defs", {}),
+        **parameters.pop("$defs", {}),
+        **budget.pop("$defs", {}),
+        "Template": _TEMPLATE,
+        "Schedule": Schedule.model_json_schema(),
+    }
     for name in {one["$ref"].rpartition("/")[2] for one in steps["oneOf"]}:
         kinds[name]["properties"] |= deepcopy(_OWN_OF_A_STEP)
         _loosen(kinds[name]["properties"])
@@ -118,6 +126,7 @@ def schema() -> str:
             },
             "rows": _ROWS,
             "matrix": _MATRIX,
+            "budget": budget,
             **parameters["properties"],
             "steps": {
                 "title": "Steps",

@@ -8,6 +8,7 @@ from typing import Annotated, Any
 from pydantic import Discriminator, Tag, ValidationError
 
 from genmedia.campaign.brief import Brief
+from genmedia.campaign.file.budget import read_budget
 from genmedia.campaign.file.campaign import CampaignFile, read_campaign
 from genmedia.campaign.file.delivery import Handover
 from genmedia.campaign.forms.accounts import Accounts, Caps, Payers
@@ -103,14 +104,17 @@ def campaign(
         return _brief(given, name=campaign.name, steps=campaign.steps)
     file = read_file(campaign).given(variables)
     parameters, faults = _parameters(file)
-    parameters |= {name: value for name, value in given.items() if value != _DEFAULTS[name]}
+    own = {name: value for name, value in given.items() if value != _DEFAULTS[name]}
+    labels = own.get("labels", parameters["labels"])
+    budget, wrong = read_budget(file.source, labels)
+    parameters |= budget | own
 
     handover: Handover | None = None
 
     async def draft(drafting: Drafting) -> Draft:
         nonlocal handover
-        made, handover = await file.draft(drafting, photo=parameters["photo"], prompt=parameters["prompt"])
-        return replace(made, faults=[*faults, *made.faults])
+        made, handover = await file.draft(drafting, photo=parameters["photo"], prompt=parameters["prompt"], labels=labels)
+        return replace(made, faults=[*faults, *wrong, *made.faults])
 
     return _brief(parameters, name=file.name, draft=draft, handover=lambda: handover)
 

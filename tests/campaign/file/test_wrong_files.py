@@ -40,6 +40,11 @@ def steps(*some: str, head: str = "") -> str:
     return f"campaign: mugs\n{head}steps:\n" + "".join(f"  - {one}\n" for one in some)
 
 
+def policy(field: str) -> str:
+    """Write a file with a step that has this field."""
+    return steps(HERO.replace("}", f", {field}}}"))
+
+
 ROWS = "rows: [{sku: a, product: cup}, {sku: b, product: jug}]\n"
 FEED = "{name: film, model: imagen4, prompt: x, references: [{step: %s}]}"
 
@@ -135,6 +140,70 @@ WRONG = {
     "two rows of one name": (steps(HERO, head="rows: [{sku: a}, {sku: a}]\n"), "mugs.yaml:2:18, row 2", "has the sku a, as"),
     "a CSV that is not there": (steps(HERO, head="rows: gone.csv\n"), "mugs.yaml:2:7", "gone.csv cannot be read"),
     "a budget that is too small": (steps(HERO, head="max_credits: {genova: 0.5}\n"), "", "more than the 0.5 allowed"),
+    "an unknown provider in its budget": (steps(HERO, head="budget: {genovo: 3}\n"), "mugs.yaml:2:", "is no field here"),
+    "a budget below nothing": (steps(HERO, head="budget: {genova: -1}\n"), "mugs.yaml:2:18, genova", "should be 0.0 or more"),
+    "a budget in words": (steps(HERO, head="budget: much\n"), "mugs.yaml:2:9", "should be fields with values"),
+    "a budget that is said twice": (
+        steps(HERO, head="budget: {genova: 1}\nmax_credits: {genova: 2}\n"),
+        "mugs.yaml:3:14",
+        "says again what budget says",
+    ),
+    "a budget of a label that is not there": (
+        steps(HERO, head="labels: {project: mugs}\nbudget: {per: {client: 5}}\n"),
+        "mugs.yaml:3:24, per, client",
+        "names the label client, which its labels do not have; there are project",
+    ),
+    "a budget of a label in words": (
+        steps(HERO, head="labels: {client: acme}\nbudget: {per: {client: much}}\n"),
+        "mugs.yaml:3:24, per, client",
+        "should be",
+    ),
+    "a budget of a label by an unknown provider": (
+        steps(HERO, head="labels: {client: acme}\nbudget: {per: {client: {genovo: 5}}}\n"),
+        "mugs.yaml:3:",
+        "is no field here",
+    ),
+    "an unknown measure": (steps(HERO, head="budget: {when_short: [wait]}\n"), "mugs.yaml:2:", "fewer takes"),
+    "a measure twice": (steps(HERO, head="budget: {when_short: [pause, pause]}\n"), "mugs.yaml:2:9", "names pause twice"),
+    "a label of a row without that column": (
+        steps(HERO.replace("A cup", "'{{ row.sku }}'"), head=ROWS + "labels: {client: '{{ row.client }}'}\n"),
+        "mugs.yaml:3:18, labels, client, first for mugs.yaml:5:5, step hero, row a",
+        "names row.client, which is not there; there are",
+    ),
+    "a label by rows of a step without rows": (
+        steps(HERO, FEED.replace("x,", "'{{ row.sku }}',") % "hero", head=ROWS + "labels: {client: '{{ row.sku }}'}\n"),
+        "mugs.yaml:3:18, labels, client, first for mugs.yaml:5:5, step hero",
+        "names row, which is not there",
+    ),
+    "attempts without end": (policy("attempts: 50"), "mugs.yaml:3:59, step hero, attempts", "should be 5 or less"),
+    "a deadline of nothing": (policy("deadline: 0"), "mugs.yaml:3:59, step hero, deadline", "should be more than 0"),
+    "a policy that is a template": (policy("attempts: '{{ n }}'"), "mugs.yaml:3:", "should be a whole number"),
+    "an unknown reaction to a failure": (policy("on_failure: perhaps"), "mugs.yaml:3:61, step hero, on_failure", "stop"),
+    "an unknown reaction in doubt": (policy("if_in_doubt: guess"), "mugs.yaml:3:", "hold"),
+    "an unknown reaction to a refused file": (policy("if_refused: keep"), "mugs.yaml:3:", "go on"),
+    "a fallback that is no step": (policy("fallback: imagen4"), "mugs.yaml:3:", "should be fields of another step"),
+    "no fallback in a list of them": (policy("fallback: []"), "mugs.yaml:3:", "should be fields of another step"),
+    "a fallback with a fallback": (
+        policy("fallback: {model: imagen4, fallback: {model: freepik}}"),
+        "mugs.yaml:3:",
+        "should be fields of another step",
+    ),
+    "a fallback at a model that is not there": (
+        policy("fallback: {model: imagen5}"),
+        "mugs.yaml:3:",
+        "did you mean imagen4?",
+    ),
+    "a misspelt field of a fallback": (
+        policy("fallback: {modell: imagen4}"),
+        "mugs.yaml:3:59, step hero, fallback, modell",
+        "is no field",
+    ),
+    "a fallback that gives something else": (
+        steps(HERO.replace("}", ", fallback: {model: veo3_fast}}"), FEED % "hero"),
+        "mugs.yaml:3:5, step hero, hero (fallback 1)",
+        "does not give result (image), of which other steps are made; it gives result (video)",
+    ),
+    "cheaper steps where one can be": (policy("cheaper: [{model: imagen4}]"), "mugs.yaml:3:", "should be fields of another step"),
     "an account that is not there": (
         steps(HERO, head="accounts: {genova: other}\n"),
         "account other of genova",
