@@ -534,11 +534,12 @@ class _Run:
             BudgetError, InputError, StoreError: See `price`.
         """
         foreseen = self._outlooks(await self._survey(journal), await self._caps(journal))
-        for measure in () if self.host.part else self.brief.when_short:
-            while (limits := await self._limits(journal)) and (names := short(limits, self._wanted())):
-                if not (told := self._save(measure, names, limits)):
+        for measure, part in () if self.host.part else self.brief.when_short:
+            while limits := [limit.at(part) for limit in await self._limits(journal)]:
+                if not (names := short(limits, self._wanted())) or not (told := self._save(measure, names, limits)):
                     break
-                self.decided.append(told)
+                why = "the budget is short" if part == 1 else f"beyond {part:.0%} of the budget"
+                self.decided.append(f"{why}, {measure}: {told}")
                 if measure != "pause":
                     self._again, self._operations, self._away = True, {}, {}  # what is made of less takes less
                     await self.make_plan()
@@ -581,7 +582,7 @@ class _Run:
                 self.paused |= less
         steps = dict.fromkeys(str(self._of_place(run.name, "step", run.name)) for run in self.plan if run.name in less)
         count = "1 item" if len(less) == 1 else f"{len(less)} items"
-        return f"the budget is short, {measure}: {told} {', '.join(steps)} ({count})" if less else ""
+        return f"{told} {', '.join(steps)} ({count})" if less else ""
 
     def _of_place(self, name: str, of: str, default: Any) -> Any:
         """Return a step's own coordinate of its place: the number of its take, or the name of what it is an item of."""

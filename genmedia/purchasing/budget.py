@@ -2,7 +2,7 @@
 
 from collections.abc import Collection, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from functools import cached_property
 from typing import NoReturn
@@ -147,11 +147,17 @@ class Limit:
     Attributes:
         left: The amount, in the unit of the provider's prices.
         label: The label whose purchases it is for; None for all.
+        cap: The whole budget; None for a balance.
     """
 
     provider: str
     left: float
     label: Label | None = None
+    cap: float | None = None
+
+    def at(self, part: float) -> "Limit":
+        """Return the same for a part of the budget."""
+        return self if self.cap is None else replace(self, left=self.left - self.cap * (1 - part))
 
 
 @dataclass(frozen=True)
@@ -248,7 +254,7 @@ class Plan:
         """
         months = {label: share.most for label, share in self.shares.items()}
         rooms = await journal.money.rooms(self.account, self.unit, self.purpose, self.keys, months)
-        found = [Limit(self.provider, 0.0 if room.unknown else room.left, room.label) for room in rooms]
+        found = [Limit(self.provider, 0.0 if room.unknown else room.left, room.label, room.cap) for room in rooms]
         with suppress(ApiError):  # the purchase itself raises the error
             if (left := await client.balance()) is not None:
                 found.append(Limit(self.provider, left))

@@ -140,6 +140,21 @@ async def test_fewer_takes_are_made_from_the_highest_on_and_told_in_plan_and_res
     assert len(ended.results[-1].assets[0].sidecar.inputs) == 4, "the sheet is made of the takes that there are"
 
 
+async def test_fewer_takes_may_be_made_before_the_budget_is_spent(agency: Agency) -> None:
+    head = "budget: {genova: 10, when_short: [{at: 40%, do: fewer takes}]}\n"
+    file = agency.write(TAKES, head=head)
+
+    ended = await agency.apply(file)
+
+    assert list(ended.decided) == ["beyond 40% of the budget, fewer takes: without take 3 of hero (2 items)"]
+    assert len(agency.studio.jobs) == 4
+
+    month = agency.write(
+        TAKES, rows=("c", "d"), name="vases", head=for_client("acme", "10", ", when_short: [{at: 80 %, do: fewer takes}]")
+    )
+    assert (await agency.apply(month)).decided == [], "6 of 10 are less than 80 %"
+
+
 async def test_takes_are_never_fewer_than_one_and_a_plan_that_is_short_then_is_refused(agency: Agency) -> None:
     file = agency.write(TAKES, head="budget: {genova: 1, when_short: [fewer takes]}\n")
 
