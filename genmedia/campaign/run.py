@@ -543,6 +543,7 @@ class _Run:
                 if measure != "pause":
                     self._again, self._operations, self._away = True, {}, {}  # what is made of less takes less
                     await self.make_plan()
+                    self._again = False
                 foreseen = self._outlooks(await self._survey(journal), await self._caps(journal))
         return foreseen
 
@@ -684,7 +685,7 @@ class _Run:
             self._monthly[provider] = {}
             for label, amounts in self.brief.monthly.items():
                 in_usd = amounts.get("usd") if provider in may_be_in_usd else None
-                if (cap := run_cap(provider, units, amounts.get(provider), in_usd, to_buy=may_buy)) is not None:
+                if (cap := run_cap(provider, units, amounts.get(provider), in_usd, to_buy=may_buy, label=label)) is not None:
                     self._monthly[provider][label] = cap
         if self.host.part:
             return {provider: self.host.part.caps.get(provider) for provider in self.payers}

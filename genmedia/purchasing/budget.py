@@ -20,9 +20,9 @@ LESS = "Raise the budget, or ask for less."
 
 
 def run_cap(
-    provider: str, units: Collection[str], max_credits: float | None, max_usd: float | None, *, to_buy: bool
+    provider: str, units: Collection[str], max_credits: float | None, max_usd: float | None, *, to_buy: bool, label: str = ""
 ) -> float | None:
-    """Return the most that a run may spend at a provider, in the unit in which that names its prices; None for no limit.
+    """Return the most that may be spent at a provider, in the unit in which that names its prices; None for no limit.
 
     Args:
         provider: Provider that is paid.
@@ -30,6 +30,7 @@ def run_cap(
         max_credits: Most that the run may spend in credits; None for no limit.
         max_usd: Most that it may spend in USD; None for no limit, or for a provider that never names prices in USD.
         to_buy: True if anything is still to be bought there.
+        label: Name of the label that the caps are for; empty for those of a run.
 
     Raises:
         BudgetError: There is something to buy, and the only cap is in another unit, or the prices are in several units.
@@ -41,9 +42,10 @@ def run_cap(
     caps = {"credits": max_credits, "USD": max_usd}
     unit, other = ("USD", "credits") if "USD" in units else ("credits", "USD")
     if caps[unit] is None and caps[other] is not None and to_buy:
+        told, where = (f" for {label}", f"the budget per {label}") if label else ("", f"max_{unit.lower()} or a file's budget")
         raise BudgetError(
-            f"{provider} names its prices in {unit}, of which the cap of {priced(caps[other], other)} says nothing",
-            advice=f"Say in max_{unit.lower()}, or in a file's budget, what the run may cost there.",
+            f"{provider} names its prices in {unit}, of which the cap of {priced(caps[other], other)}{told} says nothing",
+            advice=f"Say in {where} what may be spent there in {unit}.",
         )
     return caps[unit]
 

@@ -17,6 +17,7 @@ from tests.sandboxes import Sandbox
 from tests.shops import Shop
 from tests.studio import Studio
 
+PHOTO = Path(__file__).parents[2] / "photos" / "coffee.jpg"
 HERO = "  - {name: hero, model: nano_banana2, prompt: 'A {{ row.sku }}'}\n"
 TAKES = "  - {name: hero, model: nano_banana2, prompt: 'A {{ row.sku }}', takes: 3}\n"
 FED = "  - {name: page, model: imagen4, prompt: x, references: [{step: hero}]}\n"
@@ -120,6 +121,23 @@ async def test_rows_have_labels_of_their_own_with_budgets_of_their_own(agency: A
         assert [line.group for line in add_up(await journal.entries(), "team", UTC)] == ["blue"]
 
 
+async def test_a_month_in_credits_says_nothing_of_prices_in_usd(flora: Studio) -> None:
+    flora.change(switches={"casing": "snake", "list_runs": True, "assets": True, "workspaces": 1, "idempotency": "openapi"})
+    shop = Shop(flora)
+    look = f"{{name: look, technique: wonder-fy, inputs: [{{id: input_image, file: {PHOTO}}}]}}"
+
+    shop.write(look, head="labels: {client: acme}\nbudget: {per: {client: 500}}\n")
+    with pytest.raises(BudgetError, match="names its prices in USD, of which the cap of 500 credits for client says nothing"):
+        await shop.apply()
+
+    shop.write(look, head="labels: {client: acme}\nbudget: {per: {client: {flora: 500, usd: 0.0001}}}\n")
+    with pytest.raises(BudgetError, match=r"the cap of 0\.0001 USD for client acme"):
+        await shop.apply()
+
+    shop.write(look, head="labels: {client: acme}\nbudget: {per: {client: {usd: 5}}}\n")
+    assert statuses(await shop.apply()) == {"look": "Bought"}
+
+
 async def test_fewer_takes_are_made_from_the_highest_on_and_told_in_plan_and_result(agency: Agency) -> None:
     file = agency.write(TAKES + FED + SHEET, head="budget: {genova: 9, when_short: [fewer takes]}\n")
 
@@ -220,9 +238,8 @@ async def test_an_account_with_too_few_credits_is_short_as_well(sandbox: Sandbox
 async def test_a_cheaper_step_is_bought_where_the_budget_is_short_and_found_again(
     sandbox: Sandbox, flora: Studio, tmp_path: Path
 ) -> None:
-    photo = Path("photos/coffee.jpg").absolute()
     shop = Shop(flora)
-    dear = f"technique: wonder-fy, inputs: [{{id: input_image, file: {photo}}}]"
+    dear = f"technique: wonder-fy, inputs: [{{id: input_image, file: {PHOTO}}}]"
     cheap = "cheaper: {model: imagen4, prompt: A cup}"
     file = tmp_path / "cups.yaml"
     written = f"campaign: cups\nsteps:\n  - {{name: look, {dear}, {cheap}}}\n"
