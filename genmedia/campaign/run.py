@@ -156,7 +156,7 @@ async def run_campaign(brief: Brief, host: Host[Any]) -> Ended:
                 results = await run.buy(journal)
         await host.show_results(brief.name, results, assets, run.store)
         delivered = "" if host.part else await run.deliver(results, journal)
-    return Ended(results, run.selection.tell(), delivered, run.decided, bool(run.without or run.cheaper or run.paused))
+    return Ended(results, run.selection.tell(), delivered, run.decided, run.is_short)
 
 
 @dataclass(frozen=True)
@@ -263,7 +263,7 @@ class _Run:
     _policies: Mapping[str, Policy] = field(default_factory=dict[str, Policy])
     _monthly: dict[str, dict[str, float]] = field(default_factory=dict[str, "dict[str, float]"])
     _again: bool = False
-    _others: Mapping[str, tuple[str, Any]] = field(default_factory=dict[str, "tuple[str, Any]"])
+    _others: Mapping[str, tuple[str, str, Any]] = field(default_factory=dict[str, "tuple[str, str, Any]"])
     _away: dict[str, ApiError] = field(default_factory=dict[str, ApiError])
     _making: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(MADE_AT_ONCE))
 
@@ -271,6 +271,11 @@ class _Run:
     def log(self) -> Log:
         """Log of the run; of nobody while a plan is made again, for what it warns of was told before."""
         return _UNHEARD if self._again else self.host.log
+
+    @property
+    def is_short(self) -> bool:
+        """True if less is made than was asked for, as a budget is short."""
+        return bool(self.without or self.cheaper or self.paused)
 
     @property
     def begun(self) -> datetime:
@@ -342,9 +347,10 @@ class _Run:
             steps, unused = stand_in(brief.steps, photo=brief.photo, prompt=brief.prompt)
             for line in unused:
                 self.log.warning("%s", line)
-        self._others = {step.name: (name, step) for name, step in beside(self._policies)}
-        others = [step for _, step in self._others.values()]
-        self._where = {**self._where, **{own: f"{self._where.get(name, name)}, {own}" for own, (name, _) in self._others.items()}}
+        self._others = {step.name: (name, instead, step) for name, instead, step in beside(self._policies)}
+        others = [step for _, _, step in self._others.values()]
+        where = {own: f"{self._where.get(name, name)}, {own}" for own, (name, _, _) in self._others.items()}
+        self._where = {**self._where, **where}
         asked = [*(brief.steps or steps), *others]
         faults = [*wrong, *await self._load_payers(asked)]
         with gathering(faults):
@@ -429,8 +435,8 @@ class _Run:
             asked = await journal.asked(self.brief.name)
             answers = await journal.answers({one.key for one in asked.values()})
         first: dict[str, Any] = {}  # of the fallbacks of each step, that can be asked
-        for own, (name, step) in self._others.items():
-            if own not in self._away and FALLBACK in own:
+        for own, (name, instead, step) in self._others.items():
+            if own not in self._away and instead == FALLBACK:
                 first.setdefault(name, step)
         found: list[AnyStep | Unreadable] = []
         for step in steps:
@@ -644,9 +650,9 @@ class _Run:
         left = [one for one in foreseen if one.provider == payer.provider and one.outlook is Outlook.TO_BUY]
         costs = {one.name: payer.assumed_price if one.price is None else one.price for one in left}
         keys = [one.key for one in left if one.key]
-        fallbacks = [(run.name, other) for run in self.to_buy for other in run.others if other.instead == FALLBACK]
-        others = {name: other.operation for name, other in fallbacks if other.operation.provider == payer.provider}
-        unit = next((one.unit for one in (*left, *others.values())), "")
+        others = [other.operation for run in self.to_buy for other in run.others if other.instead == FALLBACK]
+        fallbacks = [operation for operation in others if operation.provider == payer.provider]
+        unit = next((one.unit for one in (*left, *fallbacks)), "")
         monthly = self._monthly.get(payer.provider, {})
         shares: dict[Label, Share] = {}
         for one in left:
@@ -660,7 +666,7 @@ class _Run:
             costs,
             Purpose(self.brief.name, run=self.host.run, cap=cap),
             keys,
-            {name: _cost(payer, operation) for name, operation in others.items()},
+            [_cost(payer, operation) for operation in fallbacks],
             shares,
         )
 
@@ -708,8 +714,7 @@ class _Run:
     def cut(self) -> list[Part]:
         """Return the parts that runs of their own are to buy; none where this run buys all."""
         size = self.brief.items_per_run
-        short = self.without or self.cheaper or self.paused  # a part would have to be planned with the same in mind
-        if size is None or self.host.apart is None or short:
+        if size is None or self.host.apart is None or self.is_short:  # a part would have to be planned with the same in mind
             return []
         return parts_to_buy(self.plan, size, self.host.begun, self._keys, {step.name for step in self.to_buy}, self._plans)
 

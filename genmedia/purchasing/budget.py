@@ -170,7 +170,7 @@ class Plan:
         prices: Price of each purchase in `unit`, by its name; None if it is unknown.
         purpose: Purpose of the purchases; its cap is the run's own.
         keys: Submission keys of the purchases whose inputs are known already.
-        fallbacks: What fallbacks at the account would cost beside that, by the name of their step; None if it is unknown.
+        fallbacks: Price of each fallback at the account, which may be bought beside that; None if it is unknown.
         shares: The part of it under the budget for a month of each label.
     """
 
@@ -179,7 +179,7 @@ class Plan:
     prices: Mapping[str, float | None]
     purpose: Purpose
     keys: Collection[str] = ()
-    fallbacks: Mapping[str, float | None] = field(default_factory=dict[str, "float | None"])
+    fallbacks: Sequence[float | None] = ()
     shares: Mapping[Label, Share] = field(default_factory=dict[Label, Share])
 
     @property
@@ -198,15 +198,20 @@ class Plan:
         return None not in self.prices.values()
 
     @property
-    def most(self) -> float:
-        """The same with every fallback: the upper end of the cost. Only what is planned itself is held to budgets before it is bought."""
-        return self.cost + sum(price or 0 for price in self.fallbacks.values())
+    def most(self) -> float | None:
+        """The same with every fallback, the upper end of the cost; None if it is unknown.
+
+        Only what is planned itself is held to budgets before the first purchase, and a fallback when it is bought.
+        """
+        prices = [*self.prices.values(), *self.fallbacks]
+        return None if None in prices else sum(price or 0 for price in prices)
 
     @property
     def told(self) -> str:
         """Cost of the plan, for people."""
-        if self.known and self.most > self.cost:
-            return f"{priced(self.cost, self.unit)}, and at most {priced(self.most, self.unit)} with every fallback"
+        if self.known and self.most != self.cost:
+            most = "what nobody names" if self.most is None else f"at most {priced(self.most, self.unit)}"
+            return f"{priced(self.cost, self.unit)}, and {most} with every fallback"
         if self.known:
             return f"at most {priced(self.cost, self.unit)}" if self.cost else priced(0, self.unit)
         unknown = sum(price is None for price in self.prices.values())

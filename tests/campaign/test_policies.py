@@ -119,6 +119,7 @@ async def test_what_failed_for_good_is_bought_of_the_fallback_and_both_count(sho
     again = await shop.apply()
 
     flora = prospect.plans["flora"]
+    assert flora.most is not None
     assert flora.most > flora.cost
     assert prospect.plans["genova"].told == "1 credit, and at most 2 credits with every fallback"
     assert statuses(ended) == {"cup": "Bought", "page": "Bought"}
