@@ -34,8 +34,8 @@ class Brief:
         max_usd: The most that a provider may be paid that names its prices in USD; None for no limit.
         monthly: Most that all runs may spend in a calendar month for the value of a label that the purchases have: by the label's name, and
             then by provider, in its credits, and by `usd`.
-        when_short: What is done, one after the other, while it would cost more than budgets, caps or balances leave; see
-            `genmedia.campaign.shortage`. Where that is not enough, or nothing is named, nothing is bought.
+        when_short: What is done, one after the other, while it would cost more than budgets, caps or balances leave, each with the part of
+            a budget from which on it is done; see `genmedia.campaign.shortage`. Where that is not enough, nothing is bought.
         labels: Labels of the purchases, such as the client they are for.
         take: Number of the take, from 1: a higher one buys the same again on purpose.
         marks: `journal` for the verdicts in the journal; or marks, or the path of a file of them; empty for none.
@@ -61,7 +61,7 @@ class Brief:
     max_credits: Mapping[str, float | None] | float | None = None
     max_usd: float | None = None
     monthly: Mapping[str, Mapping[str, float | None]] = field(default_factory=dict[str, "Mapping[str, float | None]"])
-    when_short: Sequence[Measure] = ()
+    when_short: Sequence[tuple[Measure, float]] = ()
     labels: Mapping[str, str] = field(default_factory=dict[str, str])
     take: int = 1
     marks: str = ""

@@ -183,9 +183,8 @@ async def survey(
             else:
                 asked.append(options_of(fed, payers, take, selection))
         answers = await journal.answers({key for options in asked for one in options for key in one.keys})
-        bought = {
-            key: one for key, one in answers.items() if one.state is not AttemptState.INTENDED
-        }  # that counts as still to buy
+        # One that is only intended counts as still to buy.
+        bought = {key: one for key, one in answers.items() if one.state is not AttemptState.INTENDED}
         stored = await all_there(list(answers.values()), journal, store)
         for options in asked:
             run, order = _chosen(options, answers, found)

@@ -20,13 +20,14 @@ _NAMED = re.compile(rf"(?P<step>[^ ]+) \((?P<instead>{FALLBACK}|{CHEAPER}) \d+\)
 """Name of such a step while it is planned beside the one in whose place it is bought; no name that a person gives has a space."""
 
 
-def beside(policies: Mapping[str, Policy]) -> Iterator[tuple[str, Any]]:
-    """Yield each step that may be bought in the place of another, with the name of that one, and under a name of its own."""
+def beside(policies: Mapping[str, Policy]) -> Iterator[tuple[str, str, Any]]:
+    """Yield each step that may be bought in the place of another, under a name of its own, with the name of that one and its `instead`."""
     for name, policy in policies.items():
         for instead, some in ((FALLBACK, policy.fallbacks), (CHEAPER, [policy.cheaper] if policy.cheaper else [])):
             for number, step in enumerate(some, 1):
                 own = f"{name} ({instead} {number})"
-                yield name, replace(step, name=own) if isinstance(step, Unreadable) else step.model_copy(update={"name": own})
+                named = replace(step, name=own) if isinstance(step, Unreadable) else step.model_copy(update={"name": own})
+                yield name, instead, named
 
 
 def joined(plan: Sequence[PlannedStep], where: Mapping[str, str]) -> list[PlannedStep]:

@@ -179,9 +179,8 @@ async def _carry_out(brief: Brief, host: Host[Any], assets: Assets) -> Ended:
                 results = await run.buy(journal)
         await host.show_results(brief.name, results, assets, run.store)
         delivered = "" if host.part else await run.deliver(results, journal)
-        short = bool(run.without or run.cheaper or run.paused)
         waiting = await run.waiting(results, journal)
-        return Ended(results, run.selection.tell(), delivered, waiting, run.decided, short)
+        return Ended(results, run.selection.tell(), delivered, waiting, run.decided, run.is_short)
 
 
 async def plan_campaign(brief: Brief, host: Host[Any]) -> Prospect:
@@ -256,7 +255,7 @@ class _Run:
     _policies: Mapping[str, Policy] = field(default_factory=dict[str, Policy])
     _monthly: dict[str, dict[str, float]] = field(default_factory=dict[str, "dict[str, float]"])
     _again: bool = False
-    _others: Mapping[str, tuple[str, Any]] = field(default_factory=dict[str, "tuple[str, Any]"])
+    _others: Mapping[str, tuple[str, str, Any]] = field(default_factory=dict[str, "tuple[str, str, Any]"])
     _away: dict[str, ApiError] = field(default_factory=dict[str, ApiError])
     _making: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(MADE_AT_ONCE))
 
@@ -264,6 +263,11 @@ class _Run:
     def log(self) -> Log:
         """Log of the run; of nobody while a plan is made again, for what it warns of was told before."""
         return _UNHEARD if self._again else self.host.log
+
+    @property
+    def is_short(self) -> bool:
+        """True if less is made than was asked for, as a budget is short."""
+        return bool(self.without or self.cheaper or self.paused)
 
     @property
     def begun(self) -> datetime:
@@ -335,9 +339,10 @@ class _Run:
             steps, unused = stand_in(brief.steps, photo=brief.photo, prompt=brief.prompt)
             for line in unused:
                 self.log.warning("%s", line)
-        self._others = {step.name: (name, step) for name, step in beside(self._policies)}
-        others = [step for _, step in self._others.values()]
-        self._where = {**self._where, **{own: f"{self._where.get(name, name)}, {own}" for own, (name, _) in self._others.items()}}
+        self._others = {step.name: (name, instead, step) for name, instead, step in beside(self._policies)}
+        others = [step for _, _, step in self._others.values()]
+        where = {own: f"{self._where.get(name, name)}, {own}" for own, (name, _, _) in self._others.items()}
+        self._where = {**self._where, **where}
         asked = [*(brief.steps or steps), *others]
         faults = [*wrong, *await self._load_payers(asked)]
         with gathering(faults):
@@ -425,8 +430,8 @@ class _Run:
             asked = await journal.asked(self.brief.name)
             answers = await journal.answers({one.key for one in asked.values()})
         first: dict[str, Any] = {}  # of the fallbacks of each step, that can be asked
-        for own, (name, step) in self._others.items():
-            if own not in self._away and FALLBACK in own:
+        for own, (name, instead, step) in self._others.items():
+            if own not in self._away and instead == FALLBACK:
                 first.setdefault(name, step)
         found: list[AnyStep | Unreadable] = []
         for step in steps:
@@ -557,14 +562,16 @@ class _Run:
             BudgetError, InputError, StoreError: See `price`.
         """
         foreseen = self._outlooks(await self._survey(journal), await self._caps(journal))
-        for measure in () if self.host.part else self.brief.when_short:
-            while (limits := await self._limits(journal)) and (names := short(limits, self._wanted())):
-                if not (told := self._save(measure, names, limits)):
+        for measure, part in () if self.host.part else self.brief.when_short:
+            while limits := [limit.at(part) for limit in await self._limits(journal)]:
+                if not (names := short(limits, self._wanted())) or not (told := self._save(measure, names, limits)):
                     break
-                self.decided.append(told)
+                why = "the budget is short" if part == 1 else f"beyond {part:.0%} of the budget"
+                self.decided.append(f"{why}, {measure}: {told}")
                 if measure != "pause":
                     self._again, self._operations, self._away = True, {}, {}  # what is made of less takes less
                     await self.make_plan()
+                    self._again = False
                 foreseen = self._outlooks(await self._survey(journal), await self._caps(journal))
         return foreseen
 
@@ -604,7 +611,7 @@ class _Run:
                 self.paused |= less
         steps = dict.fromkeys(str(self._of_place(run.name, "step", run.name)) for run in self.plan if run.name in less)
         count = "1 item" if len(less) == 1 else f"{len(less)} items"
-        return f"the budget is short, {measure}: {told} {', '.join(steps)} ({count})" if less else ""
+        return f"{told} {', '.join(steps)} ({count})" if less else ""
 
     def _of_place(self, name: str, of: str, default: Any) -> Any:
         """Return a step's own coordinate of its place: the number of its take, or the name of what it is an item of."""
@@ -678,9 +685,9 @@ class _Run:
         left = [one for one in foreseen if one.provider == payer.provider and one.outlook in bought]
         costs = {one.name: payer.assumed_price if one.price is None else one.price for one in left}
         keys = [one.key for one in left if one.key]
-        fallbacks = [(run.name, other) for run in self.to_buy for other in run.others if other.instead == FALLBACK]
-        others = {name: other.operation for name, other in fallbacks if other.operation.provider == payer.provider}
-        unit = next((one.unit for one in (*left, *others.values())), "")
+        others = [other.operation for run in self.to_buy for other in run.others if other.instead == FALLBACK]
+        fallbacks = [operation for operation in others if operation.provider == payer.provider]
+        unit = next((one.unit for one in (*left, *fallbacks)), "")
         monthly = self._monthly.get(payer.provider, {})
         shares: dict[Label, Share] = {}
         for one in left:
@@ -694,7 +701,7 @@ class _Run:
             costs,
             Purpose(self.brief.name, run=self.host.run, cap=cap),
             keys,
-            {name: _cost(payer, operation) for name, operation in others.items()},
+            [_cost(payer, operation) for operation in fallbacks],
             shares,
         )
 
@@ -719,7 +726,7 @@ class _Run:
             self._monthly[provider] = {}
             for label, amounts in self.brief.monthly.items():
                 in_usd = amounts.get("usd") if provider in may_be_in_usd else None
-                if (cap := run_cap(provider, units, amounts.get(provider), in_usd, to_buy=may_buy)) is not None:
+                if (cap := run_cap(provider, units, amounts.get(provider), in_usd, to_buy=may_buy, label=label)) is not None:
                     self._monthly[provider][label] = cap
         if self.host.part:
             return {provider: self.host.part.caps.get(provider) for provider in self.payers}
@@ -742,8 +749,7 @@ class _Run:
     def cut(self) -> list[Part]:
         """Return the parts that runs of their own are to buy; none where this run buys all."""
         size = self.brief.items_per_run
-        short = self.without or self.cheaper or self.paused  # a part would have to be planned with the same in mind
-        if size is None or self.host.apart is None or short:
+        if size is None or self.host.apart is None or self.is_short:  # a part would have to be planned with the same in mind
             return []
         return parts_to_buy(self.plan, size, self.host.begun, self._keys, {step.name for step in self.to_buy}, self._plans)
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Collection, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from functools import cached_property
 from typing import NoReturn
@@ -20,9 +20,9 @@ LESS = "Raise the budget, or ask for less."
 
 
 def run_cap(
-    provider: str, units: Collection[str], max_credits: float | None, max_usd: float | None, *, to_buy: bool
+    provider: str, units: Collection[str], max_credits: float | None, max_usd: float | None, *, to_buy: bool, label: str = ""
 ) -> float | None:
-    """Return the most that a run may spend at a provider, in the unit in which that names its prices; None for no limit.
+    """Return the most that may be spent at a provider, in the unit in which that names its prices; None for no limit.
 
     Args:
         provider: Provider that is paid.
@@ -30,6 +30,7 @@ def run_cap(
         max_credits: Most that the run may spend in credits; None for no limit.
         max_usd: Most that it may spend in USD; None for no limit, or for a provider that never names prices in USD.
         to_buy: True if anything is still to be bought there.
+        label: Name of the label that the caps are for; empty for those of a run.
 
     Raises:
         BudgetError: There is something to buy, and the only cap is in another unit, or the prices are in several units.
@@ -41,9 +42,10 @@ def run_cap(
     caps = {"credits": max_credits, "USD": max_usd}
     unit, other = ("USD", "credits") if "USD" in units else ("credits", "USD")
     if caps[unit] is None and caps[other] is not None and to_buy:
+        told, where = (f" for {label}", f"the budget per {label}") if label else ("", f"max_{unit.lower()} or a file's budget")
         raise BudgetError(
-            f"{provider} names its prices in {unit}, of which the cap of {priced(caps[other], other)} says nothing",
-            advice=f"Say in max_{unit.lower()}, or in a file's budget, what the run may cost there.",
+            f"{provider} names its prices in {unit}, of which the cap of {priced(caps[other], other)}{told} says nothing",
+            advice=f"Say in {where} what may be spent there in {unit}.",
         )
     return caps[unit]
 
@@ -149,11 +151,17 @@ class Limit:
     Attributes:
         left: The amount, in the unit of the provider's prices.
         label: The label whose purchases it is for; None for all.
+        cap: The whole budget; None for a balance.
     """
 
     provider: str
     left: float
     label: Label | None = None
+    cap: float | None = None
+
+    def at(self, part: float) -> "Limit":
+        """Return the same for a part of the budget."""
+        return self if self.cap is None else replace(self, left=self.left - self.cap * (1 - part))
 
 
 @dataclass(frozen=True)
@@ -164,7 +172,7 @@ class Plan:
         prices: Price of each purchase in `unit`, by its name; None if it is unknown.
         purpose: Purpose of the purchases; its cap is the run's own.
         keys: Submission keys of the purchases whose inputs are known already.
-        fallbacks: What fallbacks at the account would cost beside that, by the name of their step; None if it is unknown.
+        fallbacks: Price of each fallback at the account, which may be bought beside that; None if it is unknown.
         shares: The part of it under the budget for a month of each label.
     """
 
@@ -173,7 +181,7 @@ class Plan:
     prices: Mapping[str, float | None]
     purpose: Purpose
     keys: Collection[str] = ()
-    fallbacks: Mapping[str, float | None] = field(default_factory=dict[str, "float | None"])
+    fallbacks: Sequence[float | None] = ()
     shares: Mapping[Label, Share] = field(default_factory=dict[Label, Share])
 
     @property
@@ -192,15 +200,20 @@ class Plan:
         return None not in self.prices.values()
 
     @property
-    def most(self) -> float:
-        """The same with every fallback: the upper end of the cost. Only what is planned itself is held to budgets before it is bought."""
-        return self.cost + sum(price or 0 for price in self.fallbacks.values())
+    def most(self) -> float | None:
+        """The same with every fallback, the upper end of the cost; None if it is unknown.
+
+        Only what is planned itself is held to budgets before the first purchase, and a fallback when it is bought.
+        """
+        prices = [*self.prices.values(), *self.fallbacks]
+        return None if None in prices else sum(price or 0 for price in prices)
 
     @property
     def told(self) -> str:
         """Cost of the plan, for people."""
-        if self.known and self.most > self.cost:
-            return f"{priced(self.cost, self.unit)}, and at most {priced(self.most, self.unit)} with every fallback"
+        if self.known and self.most != self.cost:
+            most = "what nobody names" if self.most is None else f"at most {priced(self.most, self.unit)}"
+            return f"{priced(self.cost, self.unit)}, and {most} with every fallback"
         if self.known:
             return f"at most {priced(self.cost, self.unit)}" if self.cost else priced(0, self.unit)
         unknown = sum(price is None for price in self.prices.values())
@@ -250,7 +263,7 @@ class Plan:
         """
         months = {label: share.most for label, share in self.shares.items()}
         rooms = await journal.money.rooms(self.account, self.unit, self.purpose, self.keys, months)
-        found = [Limit(self.provider, 0.0 if room.unknown else room.left, room.label) for room in rooms]
+        found = [Limit(self.provider, 0.0 if room.unknown else room.left, room.label, room.cap) for room in rooms]
         with suppress(ApiError):  # the purchase itself raises the error
             if (left := await client.balance()) is not None:
                 found.append(Limit(self.provider, left))

@@ -17,6 +17,7 @@ from tests.sandboxes import Sandbox
 from tests.shops import Shop
 from tests.studio import Studio
 
+PHOTO = Path(__file__).parents[2] / "photos" / "coffee.jpg"
 HERO = "  - {name: hero, model: nano_banana2, prompt: 'A {{ row.sku }}'}\n"
 TAKES = "  - {name: hero, model: nano_banana2, prompt: 'A {{ row.sku }}', takes: 3}\n"
 FED = "  - {name: page, model: imagen4, prompt: x, references: [{step: hero}]}\n"
@@ -120,6 +121,23 @@ async def test_rows_have_labels_of_their_own_with_budgets_of_their_own(agency: A
         assert [line.group for line in add_up(await journal.entries(), "team", UTC)] == ["blue"]
 
 
+async def test_a_month_in_credits_says_nothing_of_prices_in_usd(flora: Studio) -> None:
+    flora.change(switches={"casing": "snake", "list_runs": True, "assets": True, "workspaces": 1, "idempotency": "openapi"})
+    shop = Shop(flora)
+    look = f"{{name: look, technique: wonder-fy, inputs: [{{id: input_image, file: {PHOTO}}}]}}"
+
+    shop.write(look, head="labels: {client: acme}\nbudget: {per: {client: 500}}\n")
+    with pytest.raises(BudgetError, match="names its prices in USD, of which the cap of 500 credits for client says nothing"):
+        await shop.apply()
+
+    shop.write(look, head="labels: {client: acme}\nbudget: {per: {client: {flora: 500, usd: 0.0001}}}\n")
+    with pytest.raises(BudgetError, match=r"the cap of 0\.0001 USD for client acme"):
+        await shop.apply()
+
+    shop.write(look, head="labels: {client: acme}\nbudget: {per: {client: {usd: 5}}}\n")
+    assert statuses(await shop.apply()) == {"look": "Bought"}
+
+
 async def test_fewer_takes_are_made_from_the_highest_on_and_told_in_plan_and_result(agency: Agency) -> None:
     file = agency.write(TAKES + FED + SHEET, head="budget: {genova: 9, when_short: [fewer takes]}\n")
 
@@ -138,6 +156,21 @@ async def test_fewer_takes_are_made_from_the_highest_on_and_told_in_plan_and_res
         "sheet": "Made",
     }
     assert len(ended.results[-1].assets[0].sidecar.inputs) == 4, "the sheet is made of the takes that there are"
+
+
+async def test_fewer_takes_may_be_made_before_the_budget_is_spent(agency: Agency) -> None:
+    head = "budget: {genova: 10, when_short: [{at: 40%, do: fewer takes}]}\n"
+    file = agency.write(TAKES, head=head)
+
+    ended = await agency.apply(file)
+
+    assert list(ended.decided) == ["beyond 40% of the budget, fewer takes: without take 3 of hero (2 items)"]
+    assert len(agency.studio.jobs) == 4
+
+    month = agency.write(
+        TAKES, rows=("c", "d"), name="vases", head=for_client("acme", "10", ", when_short: [{at: 80 %, do: fewer takes}]")
+    )
+    assert (await agency.apply(month)).decided == [], "6 of 10 are less than 80 %"
 
 
 async def test_takes_are_never_fewer_than_one_and_a_plan_that_is_short_then_is_refused(agency: Agency) -> None:
@@ -205,9 +238,8 @@ async def test_an_account_with_too_few_credits_is_short_as_well(sandbox: Sandbox
 async def test_a_cheaper_step_is_bought_where_the_budget_is_short_and_found_again(
     sandbox: Sandbox, flora: Studio, tmp_path: Path
 ) -> None:
-    photo = Path("photos/coffee.jpg").absolute()
     shop = Shop(flora)
-    dear = f"technique: wonder-fy, inputs: [{{id: input_image, file: {photo}}}]"
+    dear = f"technique: wonder-fy, inputs: [{{id: input_image, file: {PHOTO}}}]"
     cheap = "cheaper: {model: imagen4, prompt: A cup}"
     file = tmp_path / "cups.yaml"
     written = f"campaign: cups\nsteps:\n  - {{name: look, {dear}, {cheap}}}\n"

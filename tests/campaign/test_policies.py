@@ -8,6 +8,7 @@ import pytest
 from genmedia.campaign.executor import RunResult
 from genmedia.campaign.run import Ended
 from genmedia.errors import UnreachableError
+from genmedia.journal.reviews import Opinion
 from tests.shops import Shop
 from tests.studio import Studio
 
@@ -118,6 +119,7 @@ async def test_what_failed_for_good_is_bought_of_the_fallback_and_both_count(sho
     again = await shop.apply()
 
     flora = prospect.plans["flora"]
+    assert flora.most is not None
     assert flora.most > flora.cost
     assert prospect.plans["genova"].told == "1 credit, and at most 2 credits with every fallback"
     assert statuses(ended) == {"cup": "Bought", "page": "Bought"}
@@ -167,6 +169,21 @@ async def test_a_fallback_is_not_bought_while_it_is_in_doubt_whether_the_step_wa
     assert statuses(ended) == {"cup": "Failed"}
     assert statuses(again) == {"cup": "Failed" if policy == "hold" else "Bought"}
     assert shop.jobs("genova") == []
+
+
+async def test_a_retake_of_what_the_fallback_made_is_a_take_of_the_fallback(shop: Shop) -> None:
+    shop.fault("genova", "refused", times=1)
+    shop.write(f"{{name: cup, {PICTURE}, fallback: {{model: imagen4}}}}")
+    (made,) = (await shop.apply()).results[0].assets
+    async with shop.studios["flora"].store.get_journal() as journal:
+        await journal.reviews.give([(Opinion("retake", "Ann"), made.path, made.sidecar)])
+    shop.write(f"{{name: cup, {PICTURE}, fallback: {{model: imagen4}}}}", head="marks: journal\n")
+
+    (retaken,) = (await shop.apply()).results
+
+    assert (retaken.status, retaken.operation) == ("Bought", "image imagen4")
+    assert retaken.assets[0].sidecar.take > 1
+    assert len(shop.jobs("genova")) == 2
 
 
 async def test_where_all_fail_the_result_tells_each_reason_and_the_next_run_begins_with_the_step(shop: Shop) -> None:

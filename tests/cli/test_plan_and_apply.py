@@ -177,3 +177,20 @@ def test_a_saved_plan_is_carried_out_further_once_people_have_decided(desk: Desk
 
     assert done.returncode == 0, done.stderr
     assert "2 reused, 2 bought" in done.stdout
+
+
+def test_a_plan_tells_what_is_done_as_the_budget_is_short_and_what_fallbacks_may_cost(desk: Desk) -> None:
+    written = MUGS.replace("A page,", "A page, fallback: {model: nano_banana_pro},")
+    desk.file.write_text(written + "budget: {genova: 2, when_short: [fewer takes, pause]}\n")
+
+    planned, as_json, applied, again = (
+        desk.type(*words) for words in (("plan",), ("plan", "--json"), ("apply", "--yes"), ("apply", "--yes"))
+    )
+
+    assert (planned.returncode, applied.returncode, again.returncode) == (10, 0, 0), applied.stderr
+    assert "3 items: 2 to buy, 1 over the budget" in planned.stdout
+    assert "The budget is short, pause: a later run buys page (1 item)." in planned.stdout
+    assert json.loads(as_json.stdout)["decided"] == ["the budget is short, pause: a later run buys page (1 item)"]
+    assert "2 bought, 1 not bought; charged: genova 2 credits." in applied.stdout
+    assert "genova: 1 to buy for 1 credit, and at most 2 credits with every fallback" in again.stdout
+    assert "2 reused, 1 bought; charged: genova 1 credit." in again.stdout

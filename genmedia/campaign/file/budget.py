@@ -3,7 +3,7 @@
 from collections.abc import Collection, Mapping
 from typing import TYPE_CHECKING, Annotated, Any
 
-from pydantic import Field, ValidationError, create_model
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, create_model
 
 from genmedia.campaign.brief import Measure
 from genmedia.campaign.file.source import Source
@@ -17,6 +17,19 @@ BUDGET = "budget"
 """The field of a file that has its budgets."""
 
 _IN_PARAMETERS = ("max_credits", "max_usd")
+
+
+class Early(BaseModel):
+    """A measure that is taken before a budget is spent."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    at: Annotated[
+        str, Field(pattern=r"^[1-9][0-9]? ?%$", title="At", description="Part of the budget from which on it is taken.")
+    ]
+    do: Measure = field("Do", "The measure.")
+
+
 _AMOUNT = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 
 if TYPE_CHECKING:
@@ -30,7 +43,7 @@ if TYPE_CHECKING:
         """Budgets of a campaign's file."""
 
         per: dict[str, float | Amounts]
-        when_short: list[Measure]
+        when_short: list[Measure | Early]
 else:
     Amounts = create_model(
         "Amounts",
@@ -51,7 +64,8 @@ else:
     _WHEN_SHORT = field(
         "When it is short",
         "In the order in which it is done: fewer takes, cheaper model (of steps that name one as cheaper), pause (what fits is bought, and "
-        "the rest is left to a later run). Without it nothing is bought where not everything can be.",
+        "the rest is left to a later run); {at: 80%, do: fewer takes} from that part of the budget on. Without it nothing is bought where "
+        "not everything can be.",
         example="[fewer takes, pause]",
         default_factory=list,
     )
@@ -60,7 +74,7 @@ else:
         __doc__="Most that a run may pay: by provider, in its own credits, and in USD where a provider names its prices in that.",
         __base__=Amounts,
         per=(dict[LabelName, _AMOUNT | Amounts], _PER),
-        when_short=(list[Measure], _WHEN_SHORT),
+        when_short=(list[Measure | Early], _WHEN_SHORT),
     )
 
 
@@ -91,13 +105,14 @@ def read_budget(source: Source, labels: Mapping[str, Any]) -> tuple[dict[str, An
             known = ", ".join(labels) or "none"
             what = f"names the label {name}, which its labels do not have; there are {known}: write labels: {{{name}: …}}"
             faults.append(Fault(source.place((BUDGET, "per", name), f"per, {name}"), what))
-    faults += [Fault(place, f"when_short names {one} twice") for one in sorted(_twice(budget.when_short))]
+    measures = [(one.do, int(one.at.rstrip(" %")) / 100) if isinstance(one, Early) else (one, 1.0) for one in budget.when_short]
+    faults += [Fault(place, f"when_short names {one} twice") for one in sorted(_twice([do for do, _ in measures]))]
     providers = list(Caps.model_fields)
     run = budget.model_dump(include=set(providers))
     monthly = {
         name: one.model_dump() if isinstance(one, Amounts) else dict.fromkeys(providers, one) for name, one in budget.per.items()
     }
-    return {"max_credits": Caps(**run), "max_usd": budget.usd, "monthly": monthly, "when_short": budget.when_short}, faults
+    return {"max_credits": Caps(**run), "max_usd": budget.usd, "monthly": monthly, "when_short": measures}, faults
 
 
 def _twice(some: Collection[str]) -> set[str]:

@@ -164,6 +164,11 @@ WRONG = {
         "is no field here",
     ),
     "an unknown measure": (steps(HERO, head="budget: {when_short: [wait]}\n"), "mugs.yaml:2:", "fewer takes"),
+    "a measure at no part of the budget": (
+        steps(HERO, head="budget: {when_short: [{at: much, do: pause}]}\n"),
+        "mugs.yaml:2:",
+        "should",
+    ),
     "a measure twice": (steps(HERO, head="budget: {when_short: [pause, pause]}\n"), "mugs.yaml:2:9", "names pause twice"),
     "a label of a row without that column": (
         steps(HERO.replace("A cup", "'{{ row.sku }}'"), head=ROWS + "labels: {client: '{{ row.client }}'}\n"),
