@@ -20,6 +20,7 @@ from blocks.credentials import ProviderCredentials, as_saved
 from blocks.loading import load_all
 from flows.other_journals import warn_of_purchases_elsewhere
 from genmedia.campaign.brief import Brief
+from genmedia.campaign.review import Waiting
 from genmedia.campaign.run import run_campaign
 from genmedia.progress import Log
 from genmedia.providers.offers import Credentials, with_two_keys
@@ -29,6 +30,7 @@ from genmedia.store import Store
 from tasks.parts import PartRuns, look_after_whole, part_of
 from tasks.recovery import cancel_jobs
 from tasks.reporting import publish_plan, publish_results, tag_flow_run
+from tasks.review import hear, wait_for_review
 from tasks.runner import TaskRuns
 from tasks.states import campaign_state
 from tasks.store import write_gallery
@@ -79,7 +81,9 @@ async def _carry_out(brief: Brief) -> State[Any]:
     Raises:
         FailedRun: A step failed, and Prefect has retries left to run the flow again.
     """
-    ended = await run_campaign(brief, _FlowRun())
+    host = _FlowRun()
+    await host.hear()
+    ended = await run_campaign(brief, host)
     state = campaign_state(ended.results, ended.marked, ended.delivered)
     # Refused content is not asked for again: a retry would not help.
     if any(result.status == FAILED for result in ended.results) and _has_retries_left():
@@ -102,7 +106,8 @@ class _FlowRun:
         self.log: Log = get_run_logger()
         self.runner = TaskRuns()
         context = FlowRunContext.get()
-        run = context.flow_run if context else None
+        self._flow_run = run = context.flow_run if context else None
+        self._store = ""
         self.part = part_of(run)
         # A run that begins late is for the time of its schedule all the same.
         self.begun = self.part.begun if self.part else (run and run.expected_start_time) or datetime.now(UTC)
@@ -111,7 +116,13 @@ class _FlowRun:
 
     async def load_store(self, name: str) -> AssetStore:
         """Load the saved Asset Store block."""
+        self._store = name
         return await load_store(name)
+
+    async def hear(self) -> None:
+        """Write down what a person has answered in the form by which the run was resumed."""
+        if self._flow_run:
+            await hear(self._flow_run, load_store)
 
     async def load_payer(self, provider: str, name: str) -> ProviderCredentials:
         """Load the saved credentials block."""
@@ -139,3 +150,8 @@ class _FlowRun:
         await publish_results(name, results, assets, store, with_sheet=not (self.apart and self.apart.parts))
         if not self.part:
             await write_gallery(assets)
+
+    async def wait_for_review(self, waiting: Waiting, assets: AssetStore) -> None:
+        """Suspend the run, if it has a deployment that begins it again, and is no part of another, which waits itself."""
+        if self._flow_run and self._flow_run.deployment_id and not self._flow_run.parent_task_run_id:
+            await wait_for_review(self._flow_run, self._store, waiting, assets)

@@ -81,6 +81,7 @@ class Deciding(Direct):
         self._work = work
 
     async def show_results(self, name: str, results: Sequence[Any], assets: Assets, store: Store) -> None:
+        del name, assets, store
         self.shown += 1
         self._work.results = results
         if self.shown == 1:
