@@ -1,11 +1,13 @@
 """A run of a campaign with a review, on a worker: it waits for people without a process, and goes on by what they decide."""
 
+import asyncio
 import logging
 from collections.abc import Mapping
 from typing import Any
 
 import httpx
 import pytest
+from prefect import Flow
 from prefect.client.orchestration import get_client
 
 from blocks import AssetStore
@@ -13,6 +15,9 @@ from flows.campaign import campaign
 from genmedia.journal.reviews import Opinion, Review
 from genmedia.purchasing.result import WAITING
 from tasks.review import WANTED, look_after_reviews
+from tests.commands import genmedia
+from tests.end_to_end.flows.reviewed_parts import reviewed_parts
+from tests.end_to_end.flows.test_parts import parts_of
 from tests.end_to_end.flows.workers import Run, start, until
 from tests.studio import Studio
 
@@ -73,11 +78,15 @@ class Work:
 
 @pytest.fixture
 async def work(prefect: str, pool: str, genova: Studio) -> Work:
-    run = await start(prefect, pool, campaign, {"campaign": MUGS.format(name=genova.name)})
-    work = Work(genova, run)
+    return await begun(prefect, pool, genova, campaign)
+
+
+async def begun(prefect: str, pool: str, genova: Studio, flow: Flow[..., Any], module: str = "") -> Work:
+    """A run that waits for review."""
+    run = await start(prefect, pool, flow, {"campaign": MUGS.format(name=genova.name)}, module=module)
     await until(lambda: run.state == WAITING or run.has_ended)
     assert run.state == WAITING, run.message
-    return work
+    return Work(genova, run)
 
 
 def events_of(api: str, name: str) -> list[dict[str, Any]]:
@@ -103,8 +112,10 @@ async def test_a_run_waits_without_a_process_and_goes_on_by_verdicts_that_were_g
     await until(lambda: work.run.state == WAITING)
     assert work.run.message == "1 item waits for review; Resume opens a form"
 
-    await work.say("hero-M-2", Opinion("reject", "Ben"))
-    await work.look()
+    hero = f"{work.studio.name}/hero-M-2"
+    typed = "reject", hero, "--why", "no elm", "--as", "Ben", "--store", work.studio.name
+    told = await asyncio.to_thread(genmedia, *typed, PREFECT_API_URL=prefect)
+    assert told.returncode == 0, told.stderr
     await until(lambda: work.run.has_ended)
 
     assert work.run.state == "Completed", work.run.message
@@ -136,3 +147,19 @@ async def test_the_form_asks_again_where_the_answer_is_wrong_and_its_answer_is_a
     await until(lambda: work.run.has_ended)
     assert work.run.state == "Completed", work.run.message
     assert work.prompts.count("A page") == 2
+
+
+async def test_a_run_that_is_cut_into_parts_waits_as_a_whole_and_is_cut_anew_for_what_is_kept(
+    prefect: str, pool: str, genova: Studio
+) -> None:
+    work = await begun(prefect, pool, genova, reviewed_parts, "tests.end_to_end.flows.reviewed_parts")
+    parts = {part["name"]: part["state_name"] for part in parts_of(prefect, work.run)}
+    assert set(parts.values()) == {WAITING}, parts
+    assert work.prompts == ["A mug on oak", "A vase on oak"]
+
+    assert await work.answer({"name": "Ann", "rest": "keep"}) == "ACCEPT"
+    await until(lambda: work.run.has_ended)
+
+    assert work.run.state == "Completed", work.run.message
+    assert [part["state_name"] for part in parts_of(prefect, work.run)] == [WAITING] * 2 + ["Completed"] * 2
+    assert work.prompts == ["A mug on oak", "A page", "A page", "A vase on oak"]
