@@ -29,9 +29,9 @@ from starlette.responses import RedirectResponse
 from starlette.routing import Mount, Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from blocks import AssetStore, load_block
+from blocks import AssetStore
 from blocks.loading import saved_names
-from deployments.bootstrap import PROJECT
+from deployments.reviews import Resuming, saved_store
 from genmedia.errors import SettingsError
 from genmedia.gallery.access import Access
 from genmedia.gallery.serving import Galleries
@@ -85,11 +85,12 @@ def create() -> ASGIApp:
     _offer_real_blocks_alone()
     prefect = create_app(final=True)
     # Prefect's page keeps the password in the browser under this name: a person who has opened it need not type the password here.
-    galleries = Galleries(Access(password, kept_as="prefect-password"), _stores, _store, runs="/runs/flow-run/")
+    access, resuming = Access(password, kept_as="prefect-password"), Resuming()
+    galleries = Galleries(access, _stores, saved_store, runs="/runs/flow-run/", decided=resuming)
 
     @asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncGenerator[None]:
-        async with prefect.router.lifespan_context(prefect), aclosing(galleries):
+        async with prefect.router.lifespan_context(prefect), aclosing(galleries), aclosing(resuming):
             yield
 
     routes = [
@@ -109,11 +110,6 @@ def _offer_real_blocks_alone() -> None:
 
 async def _stores() -> list[str]:
     return await saved_names(AssetStore)
-
-
-async def _store(name: str) -> AssetStore:
-    """The saved store of this name; relative addresses in it are taken as below the project."""
-    return (await load_block(AssetStore, name)).below(PROJECT)
 
 
 def _staying_here(app: ASGIApp) -> ASGIApp:

@@ -21,6 +21,7 @@ from blocks.loading import load_all
 from flows.other_journals import warn_of_purchases_elsewhere
 from genmedia.campaign.brief import Brief
 from genmedia.campaign.prospect import Prospect
+from genmedia.campaign.review import Waiting
 from genmedia.campaign.run import run_campaign
 from genmedia.errors import BudgetError
 from genmedia.progress import Log, listening_too
@@ -32,6 +33,7 @@ from tasks.overview import Overview
 from tasks.parts import DEPLOYED, PartRuns, look_after_whole, part_of
 from tasks.recovery import cancel_jobs
 from tasks.reporting import key_of, publish_plan, publish_results, tag_flow_run, tell_places
+from tasks.review import hear, wait_for_review
 from tasks.runner import TaskRuns
 from tasks.states import campaign_state
 from tasks.store import write_gallery
@@ -83,6 +85,7 @@ async def _carry_out(brief: Brief) -> State[Any]:
         FailedRun: A step failed, and Prefect has retries left to run the flow again.
     """
     host = _FlowRun()
+    await host.hear()
     with listening_too(host.overview.hear):
         try:
             ended = await run_campaign(brief, host)
@@ -116,7 +119,8 @@ class _FlowRun:
         self.runner = TaskRuns()
         self.overview = Overview()
         context = FlowRunContext.get()
-        run = context.flow_run if context else None
+        self._flow_run = run = context.flow_run if context else None
+        self._store = ""
         self.part = part_of(run)
         # A run that begins late is for the time of its schedule all the same.
         self.begun = self.part.begun if self.part else (run and run.expected_start_time) or datetime.now(UTC)
@@ -126,7 +130,13 @@ class _FlowRun:
 
     async def load_store(self, name: str) -> AssetStore:
         """Load the saved Asset Store block."""
+        self._store = name
         return await load_store(name)
+
+    async def hear(self) -> None:
+        """Write down what a person has answered in the form by which the run was resumed."""
+        if self._flow_run:
+            await hear(self._flow_run, load_store)
 
     async def load_payer(self, provider: str, name: str) -> ProviderCredentials:
         """Load the saved credentials block."""
@@ -157,3 +167,8 @@ class _FlowRun:
         await publish_results(name, results, assets, store, with_sheet=not (self.apart and self.apart.parts))
         if not self.part:
             await write_gallery(assets)
+
+    async def wait_for_review(self, waiting: Waiting, assets: AssetStore) -> None:
+        """Suspend the run, if it has a deployment that begins it again, and is no part of another, which waits itself."""
+        if self._flow_run and self._flow_run.deployment_id and not self._flow_run.parent_task_run_id:
+            await wait_for_review(self._flow_run, self._store, waiting, assets)

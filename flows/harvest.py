@@ -11,7 +11,7 @@ from prefect.logging import get_run_logger
 from prefect.runtime import flow_run
 from prefect.states import Completed, Failed
 
-from blocks import AssetStore, load_stores
+from blocks import AssetStore, load_store, load_stores
 from blocks.credentials import ProviderCredentials
 from genmedia.campaign.forms.parameters import Looked
 from genmedia.errors import GenmediaError, SettingsError
@@ -21,6 +21,7 @@ from tasks.lost_runs import tell_cut_off
 from tasks.parts import look_after_wholes
 from tasks.recovery import all_credentials, ask_about_runs, end_lost_runs, harvest_jobs, take_turn
 from tasks.reporting import name_flow_run, publish_table
+from tasks.review import look_after_reviews
 from tasks.telling import flow
 
 
@@ -54,6 +55,7 @@ async def harvest(*, store: Looked = "") -> State[Any]:
     took = await asyncio.gather(*(_look_after(group, payers, failed, cut_off) for group in groups))
     harvested = [one for each in took for one in each]
     await look_after_wholes()
+    await look_after_reviews(load_store, log)
     if cut_off:
         log.warning("%s", tell_cut_off(cut_off, pages=True))
     if harvested:

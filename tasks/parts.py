@@ -33,6 +33,9 @@ from tasks.lost_runs import read_runs
 PART, PARTS, STARTS = "genmedia.part", "genmedia.parts", "genmedia.starts"
 """Labels of flow runs: the part that a run carries out, as JSON; the parts of a run that has some; the start at which it began them last."""
 
+ROUND = "genmedia.round"
+"""Label of the run of the whole: how often it has waited for people; after that its parts are others."""
+
 WHOLE = "genmedia.whole"
 """Label of the run of a part: the id of the run that began it."""
 
@@ -100,10 +103,11 @@ class PartRuns:
 async def _begin(client: PrefectClient, run: FlowRun, part: Part) -> FlowRun:
     """Begin the run of a part; the same one again where it was begun before."""
     assert run.deployment_id is not None
-    key = f"{run.id} {part.number} {part.digest}"
+    number = f"{run.labels[ROUND]}.{part.number}" if run.labels.get(ROUND) else str(part.number)
+    key = f"{run.id} {number} {part.digest}"
     placeholder: Task[..., Any] = Task(lambda: None, name=str(part))  # what a run's page shows its further runs by
-    placeholder.task_key = f"{__name__}.{part.number}"
-    node = await client.create_task_run(placeholder, run.id, dynamic_key=str(part.number), state=Pending())
+    placeholder.task_key = f"{__name__}.{number}"
+    node = await client.create_task_run(placeholder, run.id, dynamic_key=number, state=Pending())
     return await client.create_flow_run_from_deployment(
         run.deployment_id,
         parameters=run.parameters,
@@ -151,7 +155,7 @@ async def look_after_wholes() -> None:
     chosen = FlowRunFilter(state=FlowRunFilterState(type=FlowRunFilterStateType(any_=[StateType.PAUSED])))
     async with get_client() as client:
         for run in await read_runs(client, chosen):
-            if PARTS in run.labels:
+            if PartRuns(run).parts:
                 await _look_after(client, run.id)
 
 
@@ -159,7 +163,7 @@ async def _look_after(client: PrefectClient, whole: UUID) -> None:
     """Begin parts again whose process was killed; resume the run once all its parts have ended. A run that has ended is left as it is."""
     parts = await read_runs(client, FlowRunFilter(parent_flow_run_id=FlowRunFilterParentFlowRunId(any_=[whole])))
     run = await client.read_flow_run(whole)
-    if _has_ended(run) or (run.state and run.state.is_cancelling()):
+    if _has_ended(run) or (run.state and run.state.is_cancelling()) or not PartRuns(run).parts:
         return
     killed = [one for one in parts if one.state and one.state.is_crashed() and one.run_count < BEGINNINGS]
     for one in killed:

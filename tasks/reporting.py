@@ -15,7 +15,9 @@ from prefect.runtime import flow_run
 from blocks import AssetStore
 from genmedia.campaign.forecast import tell_time
 from genmedia.campaign.prospect import Prospect
+from genmedia.campaign.review import Waiting
 from genmedia.errors import StoreError
+from genmedia.forms.prompts import prompt_of
 from genmedia.gallery.contact_sheet import MOST_TILES, columns_of, make_contact_sheet
 from genmedia.jobs.job import priced
 from genmedia.journal.order import FREE
@@ -144,13 +146,38 @@ async def publish_results(
     The sheet is a picture inside a Markdown artifact of at most 200 kB, so that it is shown without any server of ours. A run whose parts
     have sheets needs none.
     """
-    gallery = assets.in_gallery(campaign=name)
+    gallery, key = assets.in_gallery(campaign=name), key_of(name)
     link = f"[Open in the gallery]({gallery})" if gallery else ""
-    key = key_of(name)
     rows = [_row(name, result, assets, store) for result in results]
     await publish_table(rows, key=f"{key}-results", description=f"{for_markdown(name)} {link}".strip())
     if not with_sheet:
         return
+    shown = [(result, asset) for result in results for asset in result.assets if asset.forgotten_at is None]
+    found = "1 result" if len(shown) == 1 else f"{len(shown)} results"
+    told = f"# {for_markdown(name)}\n\n{found} in {for_markdown(store.label)}. {link}"
+    if sheet := await _sheet_of(results, store):
+        await acreate_markdown_artifact(
+            markdown=f"{told}\n\n{sheet}\n", key=f"{key}-contact-sheet", description="Every result of the last run"
+        )
+
+
+async def publish_waiting(waiting: Waiting, assets: AssetStore, store: Store) -> None:
+    """Publish the pictures on which people have to decide, with their names and prompts, and a link to the gallery, while one is served."""
+    name = waiting.campaign
+    gallery = assets.in_gallery(campaign=name)
+    rows = [[one.name, prompt_of(one.assets[0].sidecar.request) or "-"] for one in waiting.items[:PLANNED]]
+    parts = [
+        f"# {for_markdown(name)}: {for_markdown(waiting.told)}",
+        "Decide with Resume, which opens a form" + (f", or [in the gallery]({gallery})." if gallery else "."),
+        await _sheet_of(waiting.items, store),
+        _table(["item", "prompt"], rows),
+    ]
+    text = "\n\n".join(filter(None, parts))
+    await acreate_markdown_artifact(markdown=text, key=f"{key_of(name)}-review", description="What waits for review")
+
+
+async def _sheet_of(results: Sequence[Result], store: Store) -> str:
+    """Return a contact sheet of all files of results, as Markdown; empty if there is none."""
     try:
         shown = [(result, asset) for result in results for asset in result.assets if asset.forgotten_at is None]
         pictures = [
@@ -162,14 +189,12 @@ async def publish_results(
         ]
     except (StoreError, OSError) as error:
         get_run_logger().warning("There is no contact sheet: %s", error)
-        return
-    if pictures:
-        columns = columns_of([asset.sidecar.place for _, asset in shown])
-        sheet = base64.b64encode(await asyncio.to_thread(make_contact_sheet, pictures, columns=columns)).decode()
-        found = "1 result" if len(pictures) == 1 else f"{len(pictures)} results"
-        told = f"# {for_markdown(name)}\n\n{found} in {for_markdown(store.label)}. {link}"
-        text = f"{told}\n\n![Contact sheet](data:image/webp;base64,{sheet})\n"
-        await acreate_markdown_artifact(markdown=text, key=f"{key}-contact-sheet", description="Every result of the last run")
+        return ""
+    if not pictures:
+        return ""
+    columns = columns_of([asset.sidecar.place for _, asset in shown])
+    sheet = base64.b64encode(await asyncio.to_thread(make_contact_sheet, pictures, columns=columns)).decode()
+    return f"![Contact sheet](data:image/webp;base64,{sheet})"
 
 
 def _row(name: str, result: Result, assets: AssetStore, store: Store) -> dict[str, Any]:

@@ -513,11 +513,11 @@ class _Run:
         if not any(one.deadline for one in self.selection.approvals.values()):
             return
         await self._survey(journal)
-        waited = await journal.reviews.wanted(self.brief.name)
+        wanted, now = await journal.reviews.wanted(self.brief.name), datetime.now(UTC)
         said: list[tuple[Opinion, str, Sidecar]] = []
         for name, (order, stored) in self._stored.items():
             approval = self.selection.approvals.get(name)
-            if approval and approval.is_over(waited.get(order.key)) and self.selection.awaits(name, order):
+            if approval and approval.is_over(wanted.get(order.key), now) and self.selection.awaits(name, order):
                 opinion = Opinion(approval.default, DEADLINE, "nobody had decided in time")
                 said += [(opinion, one.path, one.sidecar) for one in stored.assets if not one.forgotten_at]
         if writing:
@@ -1023,15 +1023,16 @@ class _Run:
         if not items:
             return None
         held = sum(one.status == WAITING for one in results)
-        waiting = Waiting(self.brief.name, list(items.values()), held)
-        await journal.reviews.want(self.brief.name, waiting.keys)
-        waited = await journal.reviews.wanted(self.brief.name)
-        left = [
-            approval.deadline - waited[one.assets[0].sidecar.submission_key]
-            for name, one in items.items()
-            if (approval := self.selection.approvals[name]).deadline
+        keys = {name: one.assets[0].sidecar.submission_key for name, one in items.items()}
+        await journal.reviews.want(self.brief.name, keys.values())
+        heard, wanted = await journal.reviews.last(), await journal.reviews.wanted(self.brief.name)
+        ends = [
+            wanted[key] + deadline
+            for name, key in keys.items()
+            if (deadline := self.selection.approvals[name].deadline) is not None
         ]
-        return replace(waiting, until=datetime.now(UTC) + min(left)) if left else waiting
+        since = max(wanted[key] for key in keys.values())
+        return Waiting(self.brief.name, list(items.values()), held, since, heard, min(ends, default=None))
 
     async def _delete(self, kind: PaidKind[Any], name: str, job_id: str) -> None:
         """Delete a job at the provider once its files are stored; a failure is only a warning, for the job's storage there just remains."""

@@ -8,7 +8,7 @@ import secrets
 import socket
 import sys
 from collections.abc import Sequence
-from contextlib import aclosing, closing, suppress
+from contextlib import AsyncExitStack, aclosing, closing, suppress
 from urllib.parse import quote, urlencode
 
 import uvicorn
@@ -91,7 +91,9 @@ async def _serve(where: Where, campaign: str, listening: socket.socket, access: 
 
     address, port = listening.getsockname()[:2]
     hosts = _names_of(address)
-    async with aclosing(Galleries(access, names, find)) as galleries:
+    async with AsyncExitStack() as held:
+        decided = await held.enter_async_context(aclosing(where.reviews.Resuming())) if where.reviews else _nobody
+        galleries = await held.enter_async_context(aclosing(Galleries(access, names, find, decided=decided)))
         # A foreign page whose name is made to lead here (DNS rebinding) is told by its Host header alone.
         app = TrustedHostMiddleware(galleries, allowed_hosts=hosts, www_redirect=False)
         config = uvicorn.Config(
@@ -115,6 +117,10 @@ async def _serve(where: Where, campaign: str, listening: socket.socket, access: 
         sys.stdout.write("Ctrl-C stops this.\n")
         sys.stdout.flush()
         await uvicorn.Server(config).serve([listening])
+
+
+def _nobody() -> None:
+    """Tell nobody that people have decided: runs without Prefect are begun again by those who began them."""
 
 
 def _names_of(address: str) -> Sequence[str]:

@@ -50,7 +50,9 @@ def give_verdict(where: Where, items: Sequence[str], opinion: Opinion, console: 
                 raise InputError(faults)
             chosen = {one.path: one.sidecar for found in meant.values() for one in found}
             await journal.reviews.give([(opinion, path, sidecar) for path, sidecar in chosen.items()])
-            return list(chosen)
+        if where.reviews:
+            await where.reviews.resume_decided()
+        return list(chosen)
 
     for path in asyncio.run(give()):
         console.print(f"{opinion.verdict}  {path}", soft_wrap=True)

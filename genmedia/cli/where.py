@@ -8,7 +8,7 @@ from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontext
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Protocol, TypeVar, cast
+from typing import Any, Protocol, TypeVar, cast
 
 from genmedia.cli.printing import complain
 from genmedia.cli.project import find_project
@@ -102,6 +102,11 @@ class Where:
         blocks = project.module("blocks")
         block = await blocks.load_block(blocks.AssetStore, self.store)
         return cast("_Keeper", block.below(project.folder))
+
+    @property
+    def reviews(self) -> Any:
+        """The module that has runs go on which wait for verdicts; None where Prefect is not asked."""
+        return None if self.local else find_project(self.project).module("deployments.reviews")
 
     async def each(self, do: Callable[[Journal], Awaitable[T]]) -> dict[str, T | GenmediaError]:
         """Call `do` with every journal that is meant, each on its own.

@@ -116,6 +116,7 @@ class Galleries:
         names: Gives the names of all saved stores.
         find: Gives one of them; raises a `SettingsError` if there is none.
         runs: Beginning of the address of a run's page, before its id; empty if runs have no page.
+        decided: Called after people have decided.
     """
 
     def __init__(
@@ -125,8 +126,10 @@ class Galleries:
         find: Callable[[str], Awaitable[Keeper]],
         *,
         runs: str = "",
+        decided: Callable[[], None] = lambda: None,
     ) -> None:
         self._access = access
+        self._decided = decided
         self._names, self._find = names, find
         self._runs = runs
         self._shown: dict[str, _Shown] = {}
@@ -205,6 +208,7 @@ class Galleries:
             return plain(f"This cannot be said so: {faults}.", 422)
         except InputError as error:
             return plain("; ".join(map(str, error.faults)) + ".", 422)
+        self._decided()
         return Response(status_code=204, headers=HEADERS)
 
     async def _upload(self, request: Request) -> Response:

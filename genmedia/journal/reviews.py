@@ -1,9 +1,9 @@
 """What people say of assets: verdicts and comments. The last verdict on an output counts, wherever it was given; all of them are kept."""
 
 from collections import defaultdict
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any, Literal, get_args
 
 import sqlalchemy as sa
@@ -194,18 +194,23 @@ class Reviews:
             return [_as_review(row) for row in await connection.execute(query)]
 
     @retry_while_unreachable
-    async def want(self, campaign: str, keys: Collection[str]) -> None:
-        """Write down that a campaign waits for verdicts on these submissions, unless that is written down already."""
-        async with self._database.transaction(waking=True) as connection:
-            await note_wanted(connection, campaign, sorted(keys), written(await read_clock(connection)))
+    async def last(self) -> int:
+        """Return the number of the last review; 0 for none."""
+        async with self._database.transaction(reading=True) as connection:
+            return (await connection.execute(sa.select(sa.func.max(verdicts.c.id)))).scalar() or 0
 
     @retry_while_unreachable
-    async def wanted(self, campaign: str) -> dict[str, timedelta]:
-        """Return the submissions on which a campaign waits or has waited for a verdict, by key, each with the time since it did first."""
+    async def want(self, campaign: str, keys: Iterable[str]) -> None:
+        """Write down that a campaign waits for verdicts on these submissions, unless that is written down already."""
+        async with self._database.transaction(waking=True) as connection:
+            await note_wanted(connection, campaign, sorted({*keys}), written(await read_clock(connection)))
+
+    @retry_while_unreachable
+    async def wanted(self, campaign: str) -> dict[str, datetime]:
+        """Return the submissions on which a campaign waits or has waited for a verdict, by key, each with the time from which it did."""
         query = sa.select(wanted.c.key, wanted.c.since).where(wanted.c.campaign == campaign)
         async with self._database.transaction(reading=True) as connection:
-            now = await read_clock(connection)
-            return {row.key: now - datetime.fromisoformat(row.since) for row in await connection.execute(query)}
+            return {row.key: datetime.fromisoformat(row.since) for row in await connection.execute(query)}
 
     @retry_while_unreachable
     async def undecided(self, campaign: str = "") -> set[str]:

@@ -79,9 +79,9 @@ class Approval:
     deadline: timedelta | None = None
     default: Literal["keep", "reject"] = "reject"
 
-    def is_over(self, waited: timedelta | None) -> bool:
-        """True if a run has waited for longer than the deadline allows; None for one that has not waited yet."""
-        return self.deadline is not None and waited is not None and waited >= self.deadline
+    def is_over(self, since: datetime | None, now: datetime) -> bool:
+        """True if a run waits since before the deadline; since None for one that does not wait yet."""
+        return self.deadline is not None and since is not None and since + self.deadline <= now
 
 
 @dataclass(frozen=True)

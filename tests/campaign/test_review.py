@@ -80,7 +80,8 @@ class Deciding(Direct):
         self.shown = 0
         self._work = work
 
-    async def show_results(self, name: str, results: Sequence[Any], assets: Assets, store: Store) -> None:  # noqa: ARG002 # as hosts take it
+    async def show_results(self, name: str, results: Sequence[Any], assets: Assets, store: Store) -> None:
+        del name, assets, store
         self.shown += 1
         self._work.results = results
         if self.shown == 1:

@@ -3,7 +3,7 @@
 import json
 import sqlite3
 from base64 import b64encode
-from collections.abc import AsyncGenerator, AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -54,7 +54,7 @@ class Kept:
 
 @asynccontextmanager
 async def served(
-    place: Place | Path, *, signed_in: bool = True, access: Access | None = None
+    place: Place | Path, *, signed_in: bool = True, access: Access | None = None, decided: Callable[[], None] = lambda: None
 ) -> AsyncGenerator[httpx.AsyncClient]:
     """A browser's requests to a server that shows one store, named `default`."""
 
@@ -66,7 +66,7 @@ async def served(
             raise SettingsError(f"no store is saved as {name!r}")
         return Kept(place if isinstance(place, Place) else Place(str(place)))
 
-    galleries = Galleries(access or Access(KEY, kept_as="elsewhere"), names, find, runs="/runs/")
+    galleries = Galleries(access or Access(KEY, kept_as="elsewhere"), names, find, runs="/runs/", decided=decided)
     app = Starlette(routes=[Mount("/gallery", galleries)])
     async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url=f"{ORIGIN}/gallery/") as client:
         if signed_in:
@@ -417,7 +417,8 @@ async def say(client: httpx.AsyncClient, *reviews: dict[str, Any], who: str = "A
 
 async def test_a_verdict_stands_in_the_journal_at_once_and_everybody_who_looks_hears_of_it_once(tmp_path: Path) -> None:
     write_asset(tmp_path, "tea/cup/a.png", picture("red"), request={"prompt": "a cup"})
-    async with served(tmp_path) as client:
+    decided: list[bool] = []
+    async with served(tmp_path, decided=lambda: decided.append(True)) as client:
         version = (await shown(client))["live"]["version"]
 
         async def hear(heard: object) -> dict[str, Any]:
@@ -428,6 +429,7 @@ async def test_a_verdict_stands_in_the_journal_at_once_and_everybody_who_looks_h
         assert not (tmp_path / ".genmedia/journal.db").exists(), "who only looks makes no journal"
 
         assert (await say(client, {"path": "tea/cup/a.png", "verdict": "keep"})).status_code == 204
+        assert decided == [True], "who looks after what waits for it is told"
         words = {"why": "<b>no</b> handle", "prompt": "a jug"}
         assert (await say(client, {"path": "tea/cup/a.png", "verdict": "retake", **words}, who="Ben")).status_code == 204
         async with Journal.lease(Kept(Place(str(tmp_path))).journal_url) as journal:
@@ -463,10 +465,11 @@ async def test_what_cannot_be_said_is_refused_with_the_reason_and_nothing_is_wri
     tmp_path: Path, review: dict[str, Any], told: str
 ) -> None:
     write_asset(tmp_path, "tea/cup/a.png", picture("red"), request={"prompt": "a cup"})
-    async with served(tmp_path) as client:
+    decided: list[bool] = []
+    async with served(tmp_path, decided=lambda: decided.append(True)) as client:
         await put_up(client, "mine.png", picture("blue"))
         answer = await say(client, {"path": "tea/cup/a.png", "verdict": "keep"}, review)
-        assert (answer.status_code, answer.text[: len(told)]) == (422, told)
+        assert (answer.status_code, answer.text[: len(told)], decided) == (422, told, [])
     async with Journal.lease(Kept(Place(str(tmp_path))).journal_url) as journal:
         assert await journal.reviews.history() == []
 

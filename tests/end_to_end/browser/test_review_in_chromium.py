@@ -15,8 +15,10 @@ from genmedia.journal import Journal
 from genmedia.journal.reviews import Review
 from genmedia.store import Place
 from tests.cli.test_review import reviewing
+from tests.commands import genmedia
 from tests.end_to_end.browser.galleries import choice, tile
 from tests.example_assets import picture, times, write_asset
+from tests.sandboxes import Sandbox
 
 pytestmark = pytest.mark.browser
 
@@ -220,3 +222,42 @@ def test_whoever_says_no_name_decides_nothing_and_a_name_can_be_changed(chromium
         page.get_by_label("Your name").fill("Ben")
         page.keyboard.press("Enter")
         expect(sign(page, ONE)).to_have_text("✕ reject · Ann")
+
+
+SHOTS = """\
+campaign: film
+rows: [{name: dawn, still: A lighthouse}, {name: stairs, still: The keeper}, {name: lamp, still: The lamp}]
+steps:
+  - {name: still, model: nano_banana2, prompt: "{{ row.still }}", ratio: landscape, review: true}
+  - {name: shot, model: veo3_fast, prompt: A slow push, ratio: landscape, references: [{step: still}]}
+"""
+
+
+def test_films_are_bought_of_the_stills_that_two_people_keep_in_the_gallery(
+    chromium: Browser, sandbox: Sandbox, tmp_path: Path
+) -> None:
+    account = sandbox.new_account("genova", plan="Business")
+    keys = {f"GENOVA_{value}".upper(): account[value] for value in ("api_key", "base_url", "plan")}
+    file, store = tmp_path / "film.yaml", tmp_path / "media"
+    file.write_text(SHOTS)
+
+    def apply() -> tuple[int, list[str]]:
+        done = genmedia("apply", str(file), "--without-prefect", "--yes", "--folder", str(store), **keys)
+        return done.returncode, sorted(job["request"]["model"] for job in sandbox.jobs(account))
+
+    assert apply() == (3, ["nano_banana2"] * 3)
+    with reviewing(store, "film") as (link, _), person(chromium, link, **DESK) as ann, person(chromium, link, **DESK) as ben:
+        for page, name, number, key, word in (
+            (ann, "Ann", 0, "k", "keep"),
+            (ben, "Ben", 1, "k", "keep"),
+            (ben, "Ben", 2, "x", "reject"),
+        ):
+            page.evaluate("name => localStorage.setItem('genmedia name', name)", name)
+            page.reload()
+            page.locator(".tile .frame").nth(number).focus()
+            page.keyboard.press(key)
+            expect(page.locator(".tile .sign").nth(number)).to_contain_text(word)
+        expect(ann.locator(".tile .sign").nth(1)).to_contain_text("Ben")
+        assert apply() == (0, ["nano_banana2"] * 3 + ["veo3_fast"] * 2)
+        expect(ann.locator(".tile")).to_have_count(5)
+    assert apply() == (0, ["nano_banana2"] * 3 + ["veo3_fast"] * 2)

@@ -88,6 +88,15 @@ class Run:
         return self._read()["state"]["message"]
 
     @property
+    def has_ended(self) -> bool:
+        return self._read()["state_type"] in ("COMPLETED", "FAILED", "CRASHED", "CANCELLED")
+
+    @property
+    def starts(self) -> int:
+        """How often a process of it has begun."""
+        return sum(state["type"] == "RUNNING" for state in self._states())
+
+    @property
     def process(self) -> int:
         return int(self._read()["infrastructure_pid"])
 
@@ -103,6 +112,9 @@ class Run:
             await client.set_flow_run_state(self.id, Cancelling())
         await until(lambda: self.state != "Cancelling")
         assert self.state == "Cancelled"
+
+    def _states(self) -> list[dict[str, Any]]:
+        return httpx.get(f"{self.api}/flow_run_states/", params={"flow_run_id": str(self.id)}).raise_for_status().json()
 
     def _read(self) -> dict[str, Any]:
         return httpx.get(f"{self.api}/flow_runs/{self.id}").raise_for_status().json()
