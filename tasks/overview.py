@@ -23,13 +23,13 @@ from genmedia.journal.order import FREE
 from genmedia.progress import WAITING, Progress
 from genmedia.purchasing.budget import Foreseen, Outlook
 from genmedia.purchasing.buy import Outcome
-from genmedia.purchasing.result import Result
+from genmedia.purchasing.result import NOT_STARTED, Result
 from genmedia.text.plain import for_markdown
 
 SECONDS = 5.0
 """Shortest pause between two updates of the table, each of which is work for Prefect's server."""
 
-DONE, RUNS, WAITS, FAILED, LEFT = "done", "running", "waiting", "failed", "left out"
+DONE, RUNS, WAITS, FAILED, LEFT = "done", "running", "waiting", "failed", "not made"
 _COLUMNS = (DONE, RUNS, WAITS, FAILED, LEFT)
 
 _AT_FIRST: Mapping[Outlook, str] = {
@@ -87,7 +87,8 @@ class Overview:
 
     def conclude(self, results: Sequence[Result]) -> None:
         """Take note of how the items ended, and what they cost."""
-        self._fates |= {one.name: DONE if one.done else LEFT if one.left else FAILED for one in results}
+        not_made = (NOT_STARTED, Outcome.NOT_BOUGHT)
+        self._fates |= {one.name: DONE if one.done else LEFT if one.status in not_made else FAILED for one in results}
         self._costs = {one.name: one.charged for one in results}
         self._news.set()
 
