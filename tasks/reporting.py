@@ -53,7 +53,8 @@ async def publish_plan(name: str, prospect: Prospect, marked: str, links: str) -
     by_provider: list[list[str]] = []
     for provider, plan in prospect.plans.items():
         fates = Counter(one.outlook for one in foreseen if one.provider == provider)
-        left, cost = fates.pop(Outlook.TO_BUY, 0), plan.told if plan.prices else "-"
+        later = fates[Outlook.AFTER_REVIEW]
+        left, cost = fates.pop(Outlook.TO_BUY, 0) + later, plan.told if plan.prices else "-"
         others = ", ".join(f"{count} {fate}" for fate, count in fates.items())
         told = f"{left} to buy for {cost}" if left else "nothing to buy"
         get_run_logger().info("%s: %s", provider, "; ".join(filter(None, (told, others))))

@@ -9,6 +9,7 @@ from uuid import uuid4
 from genmedia.campaign.host import Apart
 from genmedia.campaign.parts import Part
 from genmedia.campaign.prospect import Prospect
+from genmedia.campaign.review import Waiting
 from genmedia.progress import Log
 from genmedia.providers.base import client_for
 from genmedia.providers.offers import Credentials
@@ -71,3 +72,6 @@ class Direct:
 
     async def show_results(self, name: str, results: Sequence[Result], assets: Assets, store: Store) -> None:
         """Do nothing: the results are returned to the caller."""
+
+    async def wait_for_review(self, waiting: Waiting, assets: Assets) -> None:
+        """Do nothing: the caller is told, and runs it again."""

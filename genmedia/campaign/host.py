@@ -6,6 +6,7 @@ from typing import Protocol, TypeVar
 
 from genmedia.campaign.parts import Part
 from genmedia.campaign.prospect import Prospect
+from genmedia.campaign.review import Waiting
 from genmedia.progress import Log
 from genmedia.providers.offers import Credentials
 from genmedia.purchasing.calls import Assets, Runner
@@ -100,4 +101,11 @@ class Host(Protocol[A]):
 
     async def show_results(self, name: str, results: Sequence[Result], assets: A, store: Store) -> None:
         """Show how the steps of a campaign ended."""
+        ...
+
+    async def wait_for_review(self, waiting: Waiting, assets: A) -> None:
+        """Tell people that the run waits for them.
+
+        Where it can be begun again, it does not return: the run is ended here, and begun again when they have decided.
+        """
         ...

@@ -227,6 +227,21 @@ def run(
 
 
 @app.command
+def init(
+    given: Annotated[Path, Parameter(name="FOLDER|TABLE", help="A folder of photos, or a CSV or JSONL file.")] = Path("photos"),
+    /,
+    *,
+    out: Annotated[Path, Parameter(help="The file; one that is there is never written over.")] = Path("campaign.yaml"),
+    project: ProjectFolder = None,
+) -> None:
+    """Write a first campaign's file, with comments, of a folder of photos or a table."""
+    from genmedia.cli.init import write_first  # noqa: PLC0415
+    from genmedia.cli.project import find_project  # noqa: PLC0415
+
+    write_first(find_project(project), given, out, Console())
+
+
+@app.command
 def plan(
     file: str,
     /,
@@ -235,6 +250,7 @@ def plan(
     out: Annotated[Path | None, Parameter(show_default=False)] = None,
     items: Annotated[bool, Parameter(negative=())] = False,
     json: AsJson = False,
+    rehearse: Annotated[bool, Parameter(negative=())] = False,
     without_prefect: Annotated[bool, Parameter(negative=())] = False,
     sandbox: SandboxAddress = "",
     folder: str = "",
@@ -250,6 +266,7 @@ def plan(
         out: A file for the plan, which `genmedia apply` carries out as it is.
         items: List every item, also what is there already.
         json: Print JSON.
+        rehearse: Carry all of it out in a sandbox that is started for it and runs fast, into --folder or a temporary folder.
         without_prefect: Plan with the keys in the environment instead of saved blocks.
         sandbox: Without Prefect: the sandbox at this address would be paid instead.
         folder: Without Prefect: the store, a folder or an address.
@@ -257,6 +274,13 @@ def plan(
     """
     from genmedia.cli import campaigns  # noqa: PLC0415
 
+    if rehearse:
+        from genmedia.cli.rehearsal import rehearse as rehearse_file  # noqa: PLC0415
+
+        if out or json or items or sandbox:
+            raise InputError([Fault("genmedia plan --rehearse", "goes with --set, --folder and --without-prefect alone")])
+        values = campaigns.values_of(variables)
+        return rehearse_file(_project(project), file, values, Console(), folder, without_prefect=without_prefect)
     directly = _directly("plan", sandbox, folder, without_prefect=without_prefect)
     return campaigns.plan(_project(project), file, Console(), directly, typed=variables, out=out, as_json=json, items=items)
 
@@ -498,7 +522,7 @@ Item = Annotated[
     Parameter(
         name="ITEM",
         required=True,
-        help="A path in the store, a file of it on this machine, or CAMPAIGN/STEP, which means the outputs of its last take.",
+        help="A path in the store, a file of it on this machine, or CAMPAIGN/STEP, which means what it gave last.",
     ),
 ]
 Why = Annotated[str, Parameter(help="Why, for all who look at it.", show_default=False)]

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
-from genmedia.cli.flow_runs import Directly, carry_out
+from genmedia.cli.flow_runs import WAITS, Directly, carry_out
 from genmedia.cli.printing import Console, print_json, print_table
 from genmedia.cli.project import Project
 from genmedia.errors import Fault, InputError
@@ -20,6 +20,9 @@ TO_DO = 10
 
 _LEFT = ("to buy", "to make")
 """Outlooks of what a plan would do."""
+
+_LATER, _UNDECIDED = "after review", "to review"
+"""Outlooks of what it would do once people have kept what that is made of, and of what they have to decide on."""
 
 REFUSED = 2
 """The exit code of a plan that is wrong, or cannot be paid for."""
@@ -58,17 +61,17 @@ def plan(
     Raises:
         GenmediaError: It cannot be planned; the class says the cause.
     """
-    values = _values(typed)
-    told = _told(file, values, _prospect(project, file, values, directly))
+    values = values_of(typed)
+    told = told_of(file, values, _prospect(project, file, values, directly))
     if out:
         out.write_text(json.dumps(told, indent=1, ensure_ascii=False, allow_nan=False), encoding="utf-8")
     if as_json:
         print_json(told)
     else:
-        _show(console, told, items=items)
+        show(console, told, items=items)
         if out:
             console.print(f"Saved: genmedia apply {out}", soft_wrap=True)
-    return _code(told)
+    return code_of(told)
 
 
 def apply(project: Project, file: str, console: Console, directly: Directly | None, *, typed: Sequence[str], yes: bool) -> int:
@@ -86,19 +89,19 @@ def apply(project: Project, file: str, console: Console, directly: Directly | No
         InputError: The saved plan is stale: what it would do now is something else.
         GenmediaError: It cannot be planned or carried out; the class says the cause.
     """
-    saved, values = _saved(file), _values(typed)
+    saved, values = _saved(file), values_of(typed)
     written = saved["file"] if saved else file
     if saved:
         if values:
             raise InputError([Fault("--set", "is for a campaign's file; a saved plan has the values that it was made with")])
         values = saved["variables"]
-    told = _told(written, values, _prospect(project, written, values, directly))
+    told = told_of(written, values, _prospect(project, written, values, directly))
     if saved:
         _check_fresh(file, saved, told)
-    _show(console, told, items=False)
-    if (code := _code(told)) != TO_DO and not (code == 0 and told["delivers_to"]):
+    show(console, told, items=False)
+    if (code := code_of(told)) == REFUSED or not (code or told["delivers_to"]):
         return code
-    if code and not yes and not _agrees(console, told):
+    if code == TO_DO and not yes and not _agrees(console, told):
         console.print("Nothing was bought.")
         return 1
     parameters = {"campaign": str(Path(written).absolute()), "variables": dict(values)}
@@ -138,12 +141,12 @@ def _agrees(console: Console, told: Mapping[str, Any]) -> bool:
         InputError: Nobody is there to be asked.
     """
     try:
-        return console.input(f"Make this for {_cost(told) or 'nothing'}? [y/N] ").strip().lower() in ("y", "yes")
+        return console.input(f"Make this for {cost_of(told) or 'nothing'}? [y/N] ").strip().lower() in ("y", "yes")
     except EOFError:
         raise InputError([Fault("genmedia apply", "asks before it buys, and nobody answers here; --yes says yes")]) from None
 
 
-def _values(typed: Sequence[str]) -> dict[str, str]:
+def values_of(typed: Sequence[str]) -> dict[str, str]:
     """Return the values of variables by name.
 
     Raises:
@@ -160,11 +163,21 @@ def _values(typed: Sequence[str]) -> dict[str, str]:
     return {name: value for name, _, value in pairs}
 
 
-def _prospect(project: Project, file: str, values: Mapping[str, Any], directly: Directly | None) -> "Prospect":
-    if not Path(file).expanduser().is_file():
+def file_of(file: str) -> Path:
+    """Return the whole path of a campaign's file.
+
+    Raises:
+        InputError: There is none.
+    """
+    path = Path(file).expanduser().absolute()
+    if not path.is_file():
         raise InputError([Fault(file, "is no file")])
+    return path
+
+
+def _prospect(project: Project, file: str, values: Mapping[str, Any], directly: Directly | None) -> "Prospect":
     planning = project.module("deployments.planning")
-    return planning.plan(str(Path(file).expanduser().absolute()), values, directly and vars(directly))
+    return planning.plan(str(file_of(file)), values, directly and vars(directly))
 
 
 def _saved(file: str) -> dict[str, Any] | None:
@@ -181,7 +194,7 @@ def _saved(file: str) -> dict[str, Any] | None:
     return plan
 
 
-def _told(file: str, values: Mapping[str, Any], prospect: "Prospect") -> dict[str, Any]:
+def told_of(file: str, values: Mapping[str, Any], prospect: "Prospect") -> dict[str, Any]:
     """Return a plan as JSON has it."""
     prices = {name: price for plan in prospect.plans.values() for name, price in plan.prices.items()}
     items = [
@@ -237,9 +250,9 @@ def _check_fresh(file: str, saved: Mapping[str, Any], now: Mapping[str, Any]) ->
         old, new = before.get(name), after.get(name)
         if old is None or new is None:
             faults.append(Fault(name, "is gone" if new is None else "is new"))
-        elif new["outlook"] not in _LEFT:
+        elif new["outlook"] not in (*_LEFT, _LATER):
             continue
-        elif old["outlook"] not in _LEFT:
+        elif old["outlook"] not in (*_LEFT, _LATER):
             faults.append(Fault(name, f"was {old['outlook']}, and is {new['outlook']} now: {new['why']}"))
         elif old["key"] and new["key"] and old["key"] != new["key"]:
             faults.append(Fault(name, f"asks for something else now: {new['why']}"))
@@ -250,17 +263,16 @@ def _check_fresh(file: str, saved: Mapping[str, Any], now: Mapping[str, Any]) ->
         raise InputError([stale, *faults])
 
 
-def _show(console: Console, told: Mapping[str, Any], *, items: bool) -> None:
+def show(console: Console, told: Mapping[str, Any], *, items: bool) -> None:
+    """Show a plan."""
     every: list[dict[str, Any]] = told["items"]
     fates = Counter(one["outlook"] for one in every)
     edition = f", edition {told['edition']}" if told["edition"] else ""
     console.print(f"{len(every)} items{edition}: {', '.join(f'{count} {fate}' for fate, count in fates.items())}", soft_wrap=True)
-    left = [one for one in every if one["outlook"] in _LEFT]
+    left = [one for one in every if one["outlook"] in (*_LEFT, _LATER, _UNDECIDED)]
     shown = every if items else left[:SHOWN]
     if shown:
-        rows = [
-            [one["name"], f"{one['provider']} {one['operation']}", one["why"] or one["outlook"], _price(one)] for one in shown
-        ]
+        rows = [[one["name"], f"{one['provider']} {one['operation']}", _why(one), _price(one)] for one in shown]
         print_table(console, ["item", "operation", "why", "price"], rows, ["price"])
     if len(left) > len(shown):
         console.print(f"and {len(left) - len(shown)} more; --items lists all", soft_wrap=True)
@@ -274,28 +286,37 @@ def _show(console: Console, told: Mapping[str, Any], *, items: bool) -> None:
         console.print(f"How long it takes is not known: {told['untimed']} of the jobs never ran here before.", soft_wrap=True)
     if told["refused"]:
         console.print(f"It cannot be bought so: {told['refused']}", style="red", soft_wrap=True)
+    elif code_of(told) == WAITS:
+        console.print("Nothing is to buy until people have decided: genmedia review shows what waits for them.", soft_wrap=True)
     elif not left:
         console.print("Nothing is to buy.", soft_wrap=True)
     if told["delivers_to"]:
         console.print(f"Its files are delivered to {told['delivers_to']}.", soft_wrap=True)
 
 
+def _why(item: Mapping[str, Any]) -> str:
+    return f"{item['why']}, {_LATER}" if item["outlook"] == _LATER else item["why"] or item["outlook"]
+
+
 def _price(item: Mapping[str, Any]) -> str:
     from genmedia.jobs.job import priced  # noqa: PLC0415 # `--help` should not wait for pydantic
 
-    if item["outlook"] not in _LEFT:
+    if item["outlook"] not in (*_LEFT, _LATER):
         return "-"
     return "?" if item["price"] is None else priced(item["price"], item["unit"])
 
 
-def _cost(told: Mapping[str, Any]) -> str:
+def cost_of(told: Mapping[str, Any]) -> str:
+    """Return what a plan costs, in words; empty where it buys nothing."""
     return " and ".join(f"{one['told']} at {provider}" for provider, one in told["costs"].items())
 
 
-def _code(told: Mapping[str, Any]) -> int:
+def code_of(told: Mapping[str, Any]) -> int:
+    """Return the exit code of a plan."""
     if told["refused"]:
         return REFUSED
-    return TO_DO if any(one["outlook"] in _LEFT for one in _items(told)) else 0
+    outlooks = {one["outlook"] for one in _items(told)}
+    return TO_DO if outlooks & {*_LEFT} else WAITS if outlooks & {_LATER, _UNDECIDED} else 0
 
 
 def _items(told: Mapping[str, Any]) -> Sequence[dict[str, Any]]:

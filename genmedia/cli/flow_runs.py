@@ -30,6 +30,9 @@ if TYPE_CHECKING:  # the list of flows should not wait for the database that res
 CANCELLED = 130
 """The exit code after Ctrl-C."""
 
+WAITS = 3
+"""The exit code where nothing is missing, and people have to decide before the rest is bought."""
+
 WARNING_CHARACTERS = 160
 """Most characters of a warning that are shown; the table of results in Prefect, and the gallery, have all of it."""
 
@@ -181,8 +184,7 @@ class _Run:
 
     async def _go_directly(self, directly: Directly) -> "tuple[Place, Any]":
         direct = self.project.module("deployments.direct_run")
-        assets, stop, log = direct.store_of(directly.folder), asyncio.Event(), logging.Logger("genmedia run", logging.WARNING)  # noqa: LOG001 # its lines are for this terminal alone
-        log.addHandler(_Printed(self.console))
+        assets, stop, log = direct.store_of(directly.folder), asyncio.Event(), log_of(self.console)
         self._listen_for_ctrl_c(stop)
         with showing_progress(self.console):
             ended = await direct.run_directly(
@@ -206,6 +208,13 @@ class _Run:
             loop.call_soon_threadsafe(cancel)  # not in here: a line may be half printed
 
         signal.signal(signal.SIGINT, first)
+
+
+def log_of(console: Console) -> logging.Logger:
+    """Return a log whose warnings are shown on a terminal, above the progress."""
+    log = logging.Logger("genmedia run", logging.WARNING)  # noqa: LOG001 # its lines are for this terminal alone
+    log.addHandler(_Printed(console))
+    return log
 
 
 class _Printed(logging.Handler):
@@ -267,8 +276,12 @@ def report(
         GenmediaError: One of them did not reach its end.
     """
     results = [result for one in ended for result in results_of(one)]
-    whole = all(one.name == "Completed" for one in ended)
-    outcome = Text.assemble(("Completed" if whole else "Partial", "bold"), f" in {seconds:.0f} s: ")
+    from genmedia.purchasing.result import WAITING, tell_waiting  # noqa: PLC0415 # see above
+
+    whole = all(one.name in ("Completed", WAITING) for one in ended)
+    waiting = tell_waiting(results)
+    name = "Partial" if not whole else WAITING if waiting else "Completed"
+    outcome = Text.assemble((name, "bold"), f" in {seconds:.0f} s: ")
     if results:
         _print_results(console, results)
         console.print()
@@ -280,7 +293,11 @@ def report(
     else:
         console.print(outcome.append("; ".join(one.message for one in ended)), soft_wrap=True)
     _print_page(console, page)
-    return 0 if whole else 1
+    if waiting:
+        where = f" --folder {store.folder or store.root}" if store and not gallery else ""
+        told = f"{waiting}. Decide with genmedia review{where} or genmedia keep{where}, then run it again."
+        console.print(told, soft_wrap=True)
+    return 1 if not whole else WAITS if waiting else 0
 
 
 def _print_results(console: Console, results: "Sequence[Result]") -> None:

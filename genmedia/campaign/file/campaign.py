@@ -31,7 +31,7 @@ _TAKEN = (ROW, TAKE, "edition", "step", "output", "at", "id")
 _LATER = ("to", "names", "title")
 """Fields of a delivery with templates of their own."""
 
-_FILLED: Sequence[Way] = [("rows",), ("matrix",), *((DELIVER, one) for one in Deliver.model_fields if one not in _LATER)]
+_FILLED: Sequence[Way] = [("matrix",), *((DELIVER, one) for one in Deliver.model_fields if one not in _LATER)]
 """Parts of a file that are filled in for a run as a whole."""
 
 _NAME: TypeAdapter[str] = TypeAdapter(Name)
@@ -86,7 +86,8 @@ class CampaignFile:
         faults: list[Fault] = []
         known = {**_known(self.name, drafting.begun), **self._values}
         edition = self._edition(known, faults)
-        source = filled(self.source, _FILLED, known, faults)
+        inline = isinstance(self.source.value.get("rows"), list)  # then they are data, as those of a CSV file
+        source = filled(self.source, _FILLED if inline else [*_FILLED, ("rows",)], known, faults)
         rows: list[Row] = []
         with gathering(faults):
             rows = read_rows(source)
@@ -105,8 +106,11 @@ class CampaignFile:
         written: Any = self.parameters.get("labels")
         labels = cast("dict[str, Any]", written) if isinstance(written, dict) else {}  # else it is a fault of the parameters
         told = {**labels, **known, "edition": edition}
-        handover = read_delivery(source, self.name, told, {one: {**labels, **some} for one, some in items.values.items()}, faults)
-        return Draft(steps, items.places, items.where, edition, faults, repeats=True), handover
+        handover = read_delivery(
+            source, self.name, told, {one: {**labels, **some} for one, some in items.values.items()}, items.names, faults
+        )
+        draft = Draft(steps, items.places, items.where, edition, faults, repeats=True, approvals=items.approvals)
+        return draft, handover
 
     def _edition(self, known: Mapping[str, Any], faults: list[Fault]) -> str:
         written = self.source.value.get("edition")

@@ -7,6 +7,7 @@ from typing import Any, cast
 from pydantic import TypeAdapter
 
 from genmedia.campaign.file.delivery import Deliver
+from genmedia.campaign.file.review import Review
 from genmedia.campaign.file.routine import NOTIFY, OVERLAP, SCHEDULE, Notify, Overlap, Schedule
 from genmedia.campaign.file.variables import Variable
 from genmedia.campaign.forms.campaign import campaign
@@ -27,6 +28,32 @@ _OWN_OF_A_STEP: dict[str, Any] = {
         "type": "integer",
         "minimum": 1,
         "maximum": 100,
+    },
+    "review": {
+        "title": "Review",
+        "description": "What it gives goes on only where a person keeps it; with a deadline, a default counts after that.",
+        "anyOf": [{"type": "boolean"}, Review.model_json_schema()],
+    },
+}
+_USE: dict[str, Any] = {
+    "title": "Steps of another file",
+    "description": "Stands for the steps of a file that has variables and steps.",
+    "type": "object",
+    "required": ["name", "use"],
+    "additionalProperties": False,
+    "properties": {
+        "name": {
+            "title": "Name",
+            "description": "Begins the names of its steps; as a reference, the last of them.",
+            "type": "string",
+        },
+        "use": {"title": "File", "description": "Its path, from the folder of this file.", "type": "string"},
+        "with": {
+            "title": "Inputs",
+            "description": "What its variables are given: values, or references such as {step: hero}.",
+            "type": "object",
+            "additionalProperties": {"type": ["string", "number", "boolean", "object"]},
+        },
     },
 }
 _OF_ALL = {"type": ["string", "number"], "description": "A name, all, or previous; that of the item itself where it is left out."}
@@ -69,7 +96,7 @@ def schema() -> str:
             _loosen(one["properties"])
             one["additionalProperties"] = _OF_ALL
     steps.pop("discriminator", None)
-    steps["anyOf"] = steps.pop("oneOf")
+    steps["anyOf"] = [*steps.pop("oneOf"), _USE]
     whole = {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "title": "A campaign of genmedia",
