@@ -1,4 +1,4 @@
-"""Prepare a Prefect server for this project: register the block types, save the blocks, make the work pool.
+"""Prepare a Prefect server for this project: register the block types, save the blocks, make the work pool, deploy its campaigns.
 
 Run it as often as you like: `python -m deployments.bootstrap`. It takes what it saves from the environment:
 
@@ -245,7 +245,9 @@ def credentials_from(environment: Mapping[str, str], account: str) -> list[Provi
 
 
 def main() -> int:
-    """Save what the environment names; returns the exit code."""
+    """Save what the environment names, and deploy the campaigns that prefect.yaml names; returns the exit code."""
+    from deployments.deploying import deploy  # noqa: PLC0415 # it imports this module
+
     name = os.environ.get("GENMEDIA_BLOCKS") or "default"
     try:
         check_block_name(name)
@@ -259,6 +261,8 @@ def main() -> int:
                 sandbox=os.environ.get("GENMEDIA_SANDBOX") == "1",
             )
         )
+        for campaign, changes in deploy(map(str, Project(PROJECT).campaigns)).items():
+            done += [f"campaign {campaign}: {line}" for line in changes or ["is there"]]
     except ValidationError as error:
         faults = "; ".join(f"{'.'.join(map(str, fault['loc']))}: {fault['msg']}" for fault in error.errors(include_input=False))
         sys.stderr.write(f"The blocks cannot be saved: {faults}\n")

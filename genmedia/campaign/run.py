@@ -749,6 +749,7 @@ class _Run:
             async with Store.lease(handover.place) as place:
                 report = await deliver(wanted, handover.wish, self.store, place, prune=handover.prune)
         except GenmediaError as error:
+            error.bought_nothing = False
             error.money = "What was bought is in the store, and nothing is bought again for a delivery."
             raise
         for fault in report.faults:
