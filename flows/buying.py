@@ -112,7 +112,7 @@ class _FlowRun:
         self.run = flow_run.id or ""
         self.log: Log = get_run_logger()
         self.runner = TaskRuns()
-        self.overview = Overview()
+        self.overview = Overview(self.run)
         context = FlowRunContext.get()
         run = context.flow_run if context else None
         self.part = part_of(run)
