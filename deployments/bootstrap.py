@@ -1,4 +1,4 @@
-"""Prepare a Prefect server for this project: register the block types, save the blocks, make the work pool.
+"""Prepare a Prefect server for this project: register the block types, save the blocks, make the work pool, deploy its campaigns.
 
 Run it as often as you like: `python -m deployments.bootstrap`. It takes what it saves from the environment:
 
@@ -38,7 +38,7 @@ from blocks.credentials import ProviderCredentials
 from blocks.loading import load_all, saved_names
 from deployments.automations import NAME, save_automation
 from genmedia.cli.project import Project
-from genmedia.errors import GenmediaError, SettingsError
+from genmedia.errors import GenmediaError, InputError, SettingsError
 from genmedia.forms.names import check_block_name
 from genmedia.journal import database
 from genmedia.store import Place
@@ -244,8 +244,19 @@ def credentials_from(environment: Mapping[str, str], account: str) -> list[Provi
     return found
 
 
+def _deploy_campaigns() -> list[str]:
+    """Deploy the campaigns that prefect.yaml names; what a person has deployed under the name of one is left as it is."""
+    from deployments.deploying import deploy  # noqa: PLC0415 # it imports this module
+
+    try:
+        changes = deploy(map(str, Project(PROJECT).campaigns))
+    except InputError as error:
+        return [f"campaigns: left as they are: {fault}" for fault in error.faults]
+    return [f"campaign {campaign}: {line}" for campaign, lines in changes.items() for line in lines or ["is there"]]
+
+
 def main() -> int:
-    """Save what the environment names; returns the exit code."""
+    """Save what the environment names, and deploy the campaigns that prefect.yaml names; returns the exit code."""
     name = os.environ.get("GENMEDIA_BLOCKS") or "default"
     try:
         check_block_name(name)
@@ -259,6 +270,7 @@ def main() -> int:
                 sandbox=os.environ.get("GENMEDIA_SANDBOX") == "1",
             )
         )
+        done += _deploy_campaigns()
     except ValidationError as error:
         faults = "; ".join(f"{'.'.join(map(str, fault['loc']))}: {fault['msg']}" for fault in error.errors(include_input=False))
         sys.stderr.write(f"The blocks cannot be saved: {faults}\n")

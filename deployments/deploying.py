@@ -6,7 +6,7 @@ parameters, tags and the work pool of a deployment stay as they are.
 
 import asyncio
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -73,7 +73,7 @@ class _Wanted:
     block: UUID | None
 
 
-def deploy(files: Sequence[str]) -> Changes:
+def deploy(files: Iterable[str]) -> Changes:
     """Write or update the deployments of campaigns' files; returns what was changed.
 
     Args:
@@ -86,7 +86,7 @@ def deploy(files: Sequence[str]) -> Changes:
     return asyncio.run(deploy_files(files))
 
 
-async def deploy_files(files: Sequence[str]) -> Changes:
+async def deploy_files(files: Iterable[str]) -> Changes:
     """Do what `deploy` does."""
     await reach_server()
     faults: list[Fault] = []

@@ -117,7 +117,7 @@ class _FlowRun:
         self.run = flow_run.id or ""
         self.log: Log = get_run_logger()
         self.runner = TaskRuns()
-        self.overview = Overview()
+        self.overview = Overview(self.run)
         context = FlowRunContext.get()
         self._flow_run = run = context.flow_run if context else None
         self._store = ""

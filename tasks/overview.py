@@ -11,51 +11,72 @@ from uuid import UUID
 
 import httpx
 from prefect.artifacts import acreate_table_artifact
-from prefect.client.orchestration import get_client
+from prefect.client.orchestration import PrefectClient, get_client
 from prefect.client.schemas.actions import ArtifactUpdate
+from prefect.client.schemas.filters import ArtifactFilter, ArtifactFilterFlowRunId, ArtifactFilterKey
 from prefect.exceptions import PrefectException
 
 from genmedia.campaign.forecast import tell_time
 from genmedia.campaign.prospect import Prospect
-from genmedia.concurrency import end_task
+from genmedia.concurrency import set_within
 from genmedia.jobs.job import add_amounts, priced
 from genmedia.journal.order import FREE
 from genmedia.progress import WAITING, Progress
+from genmedia.purchasing import result
 from genmedia.purchasing.budget import Foreseen, Outlook
 from genmedia.purchasing.buy import Outcome
-from genmedia.purchasing.result import Result
 from genmedia.text.plain import for_markdown
 
 SECONDS = 5.0
 """Shortest pause between two updates of the table, each of which is work for Prefect's server."""
 
-DONE, RUNS, WAITS, FAILED, LEFT = "done", "running", "waiting", "failed", "left out"
-_COLUMNS = (DONE, RUNS, WAITS, FAILED, LEFT)
+DONE, RUNS, WAITS, REVIEW, FAILED, LEFT = "done", "running", "waiting", "to review", "failed", "not made"
+_OTHERS = (RUNS, WAITS, REVIEW, FAILED, LEFT)
 
 _AT_FIRST: Mapping[Outlook, str] = {
     Outlook.REUSED: DONE,
+    Outlook.TO_REVIEW: REVIEW,
     Outlook.IN_DOUBT: FAILED,
     Outlook.REFUSED: FAILED,
     Outlook.NOT_BOUGHT: LEFT,
 }
+_NOT_NOW = (Outlook.REUSED, Outlook.TO_REVIEW, Outlook.AFTER_REVIEW)
+"""Outlooks of items that this run does not wait for."""
+
+_ENDED = {
+    result.WAITING: WAITS,
+    result.NOT_STARTED: LEFT,
+    Outcome.NOT_BOUGHT: LEFT,
+}
 _ENDS = {"stored", Outcome.REUSED, Outcome.MADE}
 """Words of the progress for an end with files."""
+
+
+def _fate(one: result.Result) -> str:
+    if one.undecided:
+        return REVIEW
+    return DONE if one.done else _ENDED.get(one.status, FAILED)
 
 
 class Overview:
     """The table of one run. Errors of Prefect in it are ignored: it harms no job.
 
     It is made with the first news of an item, and rewritten at most each `SECONDS` while there is news.
+
+    Args:
+        run: Id of the flow run.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, run: str) -> None:
+        self._run = run
         self._prospect: Prospect | None = None
         self._items: dict[str, tuple[str, Foreseen]] = {}
         self._fates: dict[str, str] = {}
         self._costs: dict[str, float | None] = {}
         self._key = self._about = ""
         self._begun = monotonic()
-        self._news = asyncio.Event()
+        self._has_begun = False
+        self._news, self._over = asyncio.Event(), asyncio.Event()
         self._artifact: UUID | None = None
         self._shown: Any = None
         self._keeping: asyncio.Task[None] | None = None
@@ -83,40 +104,53 @@ class Overview:
         fate = LEFT if news.what == Outcome.NOT_BOUGHT else DONE if news.what in _ENDS else FAILED if news.over else RUNS
         if self._fates[news.step] != fate:
             self._fates[news.step] = fate
+            self._has_begun = True
             self._news.set()
 
-    def conclude(self, results: Sequence[Result]) -> None:
+    def conclude(self, results: Sequence[result.Result]) -> None:
         """Take note of how the items ended, and what they cost."""
-        self._fates |= {one.name: DONE if one.done else LEFT if one.left else FAILED for one in results}
+        self._fates |= {one.name: _fate(one) for one in results}
         self._costs = {one.name: one.charged for one in results}
+        self._has_begun = True
         self._news.set()
 
     async def end(self) -> None:
         """Write what is known, where it is not written yet, and write nothing more."""
         if self._keeping:
-            await end_task(self._keeping)
-            if self._news.is_set() or self._artifact:
-                await self._write()
+            self._over.set()
+            self._news.set()
+            await self._keeping
 
     async def _keep(self) -> None:
         while True:
             await self._news.wait()
             self._news.clear()
-            await self._write()
-            await asyncio.sleep(SECONDS)
+            if self._has_begun:
+                with suppress(PrefectException, httpx.HTTPError):
+                    await self._write()
+            if self._over.is_set():
+                return
+            await set_within(self._over, SECONDS)
 
     async def _write(self) -> None:
         table, about = self.table(), self.tell()
         if (table, about) == self._shown:
             return
-        with suppress(PrefectException, httpx.HTTPError):
-            if self._artifact is None:
+        async with get_client() as client:
+            self._artifact = self._artifact or await self._find(client)
+            if self._artifact:
+                await client.update_artifact(self._artifact, ArtifactUpdate(data=json.dumps(table), description=about))
+            else:
                 made: Any = await acreate_table_artifact(table=table, key=self._key, description=about)
                 self._artifact = made if isinstance(made, UUID) else None
-            else:
-                async with get_client() as client:
-                    await client.update_artifact(self._artifact, ArtifactUpdate(data=json.dumps(table), description=about))
-            self._shown = table, about
+        self._shown = table, about
+
+    async def _find(self, client: PrefectClient) -> UUID | None:
+        """Return the table that the run made before it was begun again; None for none."""
+        chosen = ArtifactFilter(
+            key=ArtifactFilterKey(any_=[self._key]), flow_run_id=ArtifactFilterFlowRunId(any_=[UUID(self._run)])
+        )
+        return next((one.id for one in await client.read_artifacts(artifact_filter=chosen)), None)
 
     def table(self) -> list[dict[str, Any]]:
         """Return the rows: one for each step, and one for all of them."""
@@ -133,7 +167,12 @@ class Overview:
 
     @staticmethod
     def _row(what: str, fates: Mapping[str, int], spent: str) -> dict[str, Any]:
-        return {"step": what, "items": sum(fates.values()), **{one: fates.get(one, 0) for one in _COLUMNS}, "spent": spent}
+        return {
+            "step": what,
+            "items": sum(fates.values()),
+            **{one: fates.get(one, 0) for one in (DONE, *_OTHERS)},
+            "spent": spent,
+        }
 
     def _told_spent(self) -> str:
         """Return what this run spends at each provider, with its cap there."""
@@ -155,14 +194,14 @@ class Overview:
     def tell(self) -> str:
         """Return the sentence above the table, as Markdown."""
         fates = Counter(self._fates.values())
-        counts = [f"{fates[one]} {one}" for one in (RUNS, WAITS, FAILED, LEFT) if fates[one]]
+        counts = [f"{fates[one]} {one}" for one in _OTHERS if fates[one]]
         told = ", ".join([f"{fates[DONE]} of {len(self._fates)} done", *counts])
         return "; ".join(filter(None, (told, self._time_left()))) + f". {self._about}"
 
     def _time_left(self) -> str:
         """Return how long the rest takes: by the forecast, or where there is none, by what this run has taken so far."""
         assert self._prospect is not None
-        mine = [one.name for one in self._prospect.foreseen if one.outlook is not Outlook.REUSED]
+        mine = [one.name for one in self._prospect.foreseen if one.outlook not in _NOT_NOW]
         left = sum(self._fates[name] in (RUNS, WAITS) for name in mine)
         if not left:
             return ""

@@ -1009,6 +1009,7 @@ class _Run:
                 wish = replace(handover.wish, notes=self.decided)
                 report = await deliver(wanted, wish, self.store, place, prune=handover.prune)
         except GenmediaError as error:
+            error.bought_nothing = False
             error.money = "What was bought is in the store, and nothing is bought again for a delivery."
             raise
         for fault in report.faults:

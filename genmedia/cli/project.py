@@ -49,8 +49,16 @@ class Project:
         """All deployments in prefect.yaml, and its presets for the command line alone."""
         return self._declared("deployments", "presets")
 
+    @property
+    def campaigns(self) -> list[Path]:
+        """The campaigns' files that prefect.yaml names, to be deployed with its deployments."""
+        return [self.folder / one for one in self._read().get("campaigns", [])]
+
+    def _read(self) -> dict[str, Any]:
+        return yaml.safe_load((self.folder / "prefect.yaml").read_text(encoding="utf-8"))
+
     def _declared(self, *lists: str) -> list[Deployment]:
-        declared = yaml.safe_load((self.folder / "prefect.yaml").read_text(encoding="utf-8"))
+        declared = self._read()
         return [
             Deployment(one["name"], one.get("description") or "", one["entrypoint"], one.get("parameters") or {})
             for each in lists

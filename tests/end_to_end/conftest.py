@@ -1,8 +1,11 @@
 """A Prefect server for those that look at everything in it: a test has it for itself, and without any blocks."""
 
+import threading
 from collections.abc import Generator
 from copy import deepcopy
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from queue import Queue
 from typing import Any
 from uuid import UUID
 
@@ -70,3 +73,23 @@ def bare_prefect(own_prefect: str) -> Generator[str]:
             httpx.delete(f"{own_prefect}/{kind}/{one['id']}").raise_for_status()
     with temporary_settings({PREFECT_API_URL: own_prefect}):
         yield own_prefect
+
+
+@pytest.fixture
+def told() -> Generator[tuple[str, "Queue[str]"]]:
+    """Where notifications go, and those that came."""
+    heard: Queue[str] = Queue()
+
+    class Ear(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            heard.put(self.rfile.read(int(self.headers["content-length"])).decode())
+            self.send_response(200)
+            self.end_headers()
+
+        def log_request(self, code: int | str = "-", size: int | str = "-") -> None:
+            """Nothing is logged."""
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Ear) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{server.server_port}/", heard
+        server.shutdown()

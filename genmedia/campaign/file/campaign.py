@@ -7,6 +7,7 @@ from typing import Any, cast
 
 from pydantic import TypeAdapter, ValidationError
 
+from genmedia.campaign.file.budget import BUDGET
 from genmedia.campaign.file.delivery import DELIVER, Deliver, Handover, read_delivery
 from genmedia.campaign.file.expand import ALL, PREVIOUS, ROW, TAKE, expand
 from genmedia.campaign.file.routine import NOTIFY, OVERLAP, SCHEDULE
@@ -20,7 +21,7 @@ from genmedia.forms.validation import faults_in
 from genmedia.providers.drafts import Draft, Drafting, Policy
 from genmedia.text.templates import WrongTemplateError, is_name, is_template, names_in, render, unknown
 
-OWN = ("campaign", VARIABLES, "steps", "rows", "matrix", "edition", "budget", DELIVER, SCHEDULE, OVERLAP, NOTIFY)
+OWN = ("campaign", VARIABLES, "steps", "rows", "matrix", "edition", BUDGET, DELIVER, SCHEDULE, OVERLAP, NOTIFY)
 """Fields of a file beside the parameters that every run of a campaign has."""
 
 _STEPS: Way = ("steps",)
@@ -69,7 +70,7 @@ class CampaignFile:
         chosen = values_of(self.source, self.variables, values, faults)
         if faults:
             raise InputError(faults)
-        source = filled(self.source, [(one,) for one in self.parameters], {"campaign": self.name, **chosen}, faults)
+        source = filled(self.source, [(one,) for one in (*self.parameters, BUDGET)], {"campaign": self.name, **chosen}, faults)
         if faults:
             raise InputError(faults)
         return replace(self, source=source, parameters={one: source.value[one] for one in self.parameters}, _values=chosen)

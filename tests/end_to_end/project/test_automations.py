@@ -1,10 +1,7 @@
 """The automation that tells a person: off until a block is named, kept as a person left it, and heard by runs that end as Partial."""
 
 import asyncio
-import threading
-from collections.abc import Generator
 from contextlib import suppress
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from queue import Empty, Queue
 from typing import Any
@@ -29,26 +26,6 @@ pytestmark = pytest.mark.usefixtures("bare_prefect")
 async def saved() -> list[Automation]:
     async with get_client() as client:
         return await client.read_automations_by_name(NAME)
-
-
-@pytest.fixture
-def told() -> Generator[tuple[str, "Queue[str]"]]:
-    """Where notifications go, and those that came."""
-    heard: Queue[str] = Queue()
-
-    class Ear(BaseHTTPRequestHandler):
-        def do_POST(self) -> None:
-            heard.put(self.rfile.read(int(self.headers["content-length"])).decode())
-            self.send_response(200)
-            self.end_headers()
-
-        def log_request(self, code: int | str = "-", size: int | str = "-") -> None:
-            """Nothing is logged."""
-
-    with ThreadingHTTPServer(("127.0.0.1", 0), Ear) as server:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
-        yield f"http://127.0.0.1:{server.server_port}/", heard
-        server.shutdown()
 
 
 def ending_as_partial(name: str) -> Flow[[], Any]:

@@ -1,7 +1,11 @@
 """Campaigns deployed from their files, on a real server: what is there then, what a second time changes, and what is taken away."""
 
+import asyncio
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from datetime import timedelta
 from pathlib import Path
+from queue import Empty, Queue
 from typing import Any
 
 import httpx
@@ -9,10 +13,12 @@ import pytest
 from prefect.blocks.notifications import CustomWebhookNotificationBlock
 from prefect.client.orchestration import get_client
 from prefect.client.schemas.actions import DeploymentScheduleCreate, DeploymentUpdate
-from prefect.client.schemas.objects import ConcurrencyLimitStrategy
+from prefect.client.schemas.objects import ConcurrencyLimitStrategy, FlowRun
 from prefect.client.schemas.responses import DeploymentResponse
 from prefect.client.schemas.schedules import CronSchedule, IntervalSchedule
+from prefect.events import emit_event
 from prefect.events.schemas.automations import Automation
+from prefect.states import Failed
 from prefect.utilities.schema_tools import validate
 
 from deployments.automations import automation_name, save_automation
@@ -246,6 +252,65 @@ async def test_a_deployment_of_that_name_that_a_person_made_is_not_written_over(
             await deploy_files([written(tmp_path)])
 
     assert (await deployed()).description == "mine"
+
+
+async def heard_of(heard: "Queue[str]", happen: Callable[[], Awaitable[Any]], *words: str) -> str:
+    """What is told with these words once something happens; the server takes a moment to listen for it."""
+    while True:
+        await happen()
+        with suppress(Empty):
+            while True:
+                told = await asyncio.to_thread(heard.get, timeout=5)
+                if all(word in told for word in words):
+                    return told
+
+
+async def test_its_people_are_told_of_partial_runs_and_of_a_review_that_waits_for_them_and_of_nothing_else(
+    pool: str, tmp_path: Path, told: tuple[str, "Queue[str]"]
+) -> None:
+    address, heard = told
+    block = CustomWebhookNotificationBlock.model_validate(
+        {"name": "genmedia", "url": address, "json_data": {"subject": "{{subject}}", "body": "{{body}}"}}
+    )
+    await block.asave("people", overwrite=True)
+    other = tmp_path / "other.yaml"
+    other.write_text(CAMPAIGN.partition("schedule:")[0].replace("campaign: mugs", "campaign: other"))
+    await deploy_files([written(tmp_path), str(other)])
+    mine, others = await deployed(), await deployed("other")
+
+    async def run(of: DeploymentResponse, name: str) -> FlowRun:
+        async with get_client() as client:
+            run = await client.create_flow_run_from_deployment(of.id, name=name)
+            ended = Failed(name="Partial", message="1 failed. step hero: the brush broke")
+            await client.set_flow_run_state(run.id, ended, force=True)
+            return run
+
+    async def partial() -> None:
+        await run(others, "somebody-elses")
+        await run(mine, "week 48")
+
+    async def wanted() -> None:
+        made = await run(mine, "week 49")
+        for event, payload in (("item.bought", "hero was bought"), ("review.wanted", "3 pictures wait for you")):
+            emit_event(
+                f"genmedia.{event}",
+                resource={"prefect.resource.id": "genmedia.campaign.mugs"},
+                related=[
+                    {"prefect.resource.role": "deployment", "prefect.resource.id": f"prefect.deployment.{mine.id}"},
+                    {"prefect.resource.role": "flow-run", "prefect.resource.id": f"prefect.flow-run.{made.id}"},
+                ],
+                payload={"told": payload},
+            )
+
+    first = await heard_of(heard, partial, "week 48")
+    second = await heard_of(heard, wanted, "week 49", "review.wanted")
+
+    assert "week 48: Partial" in first
+    assert "the brush broke" in first
+    assert "/runs/flow-run/" in first
+    assert "3 pictures wait for you" in second
+    left = [heard.get() for _ in range(heard.qsize())]
+    assert not [one for one in left if "somebody-elses" in one or "was bought" in one]
 
 
 def test_the_commands_deploy_the_shipped_campaigns_and_take_them_away(pool: str) -> None:
