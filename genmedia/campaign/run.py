@@ -1,6 +1,7 @@
 """A campaign from its brief to its results: planned as a whole, priced, bought and stored, on any host."""
 
 import asyncio
+import logging
 from collections import defaultdict
 from collections.abc import AsyncGenerator, Collection, Generator, Iterable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager, suppress
@@ -9,6 +10,8 @@ from datetime import datetime
 from functools import cached_property, partial, reduce
 from time import monotonic
 from typing import Any
+
+from typing_extensions import override
 
 from genmedia.campaign.brief import Brief
 from genmedia.campaign.delivery import Item, deliver
@@ -136,6 +139,8 @@ class Prospect:
         foreseen: Outlook of each of its steps, in their order.
         plans: What it would buy, by provider.
         why: Why each step that is bought is, by its name.
+        asks: What each step asks for, by its name, as a hash; an input that is not there yet counts by the step that gives it.
+        warnings: Sentences about what a person should look at before it is bought.
         edition: Edition of the campaign; empty for none.
         seconds: How long it would take; None if nothing is to buy, or if it is not known how long one of the jobs runs.
         untimed: Names of the steps of which that is not known.
@@ -146,6 +151,8 @@ class Prospect:
     foreseen: Sequence[Foreseen]
     plans: Mapping[str, Plan]
     why: Mapping[str, str]
+    asks: Mapping[str, str]
+    warnings: Sequence[str]
     edition: str
     seconds: float | None
     untimed: Sequence[str]
@@ -199,6 +206,20 @@ def _logging_ends(log: Log) -> Generator[None]:
         listener.reset(token)
 
 
+class _Noting(logging.LoggerAdapter[Any]):
+    """A log that keeps its warnings as well, for the plan."""
+
+    def __init__(self, log: Log) -> None:
+        super().__init__(log)
+        self.noted: list[str] = []
+
+    @override
+    def log(self, level: int, msg: object, *args: Any, **more: Any) -> None:
+        if level == logging.WARNING:
+            self.noted.append(str(msg) % args)
+        super().log(level, msg, *args, **more)
+
+
 @dataclass
 class _Run:
     """One run of a campaign. A form is drafted with it as well; see `genmedia.providers.drafts.Drafting`."""
@@ -224,10 +245,13 @@ class _Run:
     _locks: defaultdict[str, asyncio.Lock] = field(default_factory=lambda: defaultdict(asyncio.Lock))
     _making: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(MADE_AT_ONCE))
 
+    def __post_init__(self) -> None:
+        self._noting = _Noting(self.host.log)
+
     @property
     def log(self) -> Log:
         """Log of the run."""
-        return self.host.log
+        return self._noting
 
     @property
     def begun(self) -> datetime:
@@ -465,7 +489,18 @@ class _Run:
         edition = next((run.edition for run in self.plan), "")
         told = " ".join(part for error in refused for part in (sentence(error.what), error.advice) if part)
         handover = self.brief.handover()
-        return Prospect(foreseen, self._plans, why, edition, took, untimed, told, handover.place.root if handover else "")
+        return Prospect(
+            foreseen,
+            self._plans,
+            why,
+            asks=self._keys,
+            warnings=self._noting.noted,
+            edition=edition,
+            seconds=took,
+            untimed=untimed,
+            refused=told,
+            place=handover.place.root if handover else "",
+        )
 
     def _plan(self, payer: Credentials, foreseen: Sequence[Foreseen], cap: float | None) -> Plan:
         left = [one for one in foreseen if one.provider == payer.provider and one.outlook is Outlook.TO_BUY]

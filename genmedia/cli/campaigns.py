@@ -24,7 +24,7 @@ _LEFT = ("to buy", "to make")
 REFUSED = 2
 """The exit code of a plan that is wrong, or cannot be paid for."""
 
-FORMAT = 1
+FORMAT = 2
 """Version of saved plans."""
 
 PLAN_KEY = "genmedia_plan"
@@ -43,11 +43,11 @@ def plan(
     as_json: bool,
     items: bool,
 ) -> int:
-    """Show what applying a campaign's file would do and cost; buys nothing. Returns the exit code.
+    """Show what applying a campaign's file would do and cost, or a saved plan; buys nothing. Returns the exit code.
 
     Args:
         project: The checkout.
-        file: Path of the file.
+        file: Path of the file, or of a saved plan: then it is told as well whether it would still be carried out.
         console: Where it is shown.
         directly: Options of a run without Prefect; None to plan with the blocks that are saved in Prefect.
         typed: Values of the file's variables, as they are typed: `NAME=VALUE`.
@@ -58,6 +58,8 @@ def plan(
     Raises:
         GenmediaError: It cannot be planned; the class says the cause.
     """
+    if saved := _saved(file, typed):
+        return _show_saved(project, file, saved, console, directly, as_json=as_json, items=items)
     values = values_of(typed)
     told = told_of(file, values, _prospect(project, file, values, directly))
     if out:
@@ -86,15 +88,12 @@ def apply(project: Project, file: str, console: Console, directly: Directly | No
         InputError: The saved plan is stale: what it would do now is something else.
         GenmediaError: It cannot be planned or carried out; the class says the cause.
     """
-    saved, values = _saved(file), values_of(typed)
-    written = saved["file"] if saved else file
-    if saved:
-        if values:
-            raise InputError([Fault("--set", "is for a campaign's file; a saved plan has the values that it was made with")])
-        values = saved["variables"]
+    saved = _saved(file, typed)
+    written, values = (saved["file"], saved["variables"]) if saved else (file, values_of(typed))
     told = told_of(written, values, _prospect(project, written, values, directly))
-    if saved:
-        _check_fresh(file, saved, told)
+    if saved and (faults := _stale(file, saved, told)):
+        stale = Fault(file, f"is stale, and is not carried out; make it anew with genmedia plan {written}")
+        raise InputError([stale, *faults])
     show(console, told, items=False)
     if (code := code_of(told)) != TO_DO and not (code == 0 and told["delivers_to"]):
         return code
@@ -103,6 +102,40 @@ def apply(project: Project, file: str, console: Console, directly: Directly | No
         return 1
     parameters = {"campaign": str(Path(written).absolute()), "variables": dict(values)}
     return carry_out(project, "campaign", parameters, console, directly)
+
+
+def _show_saved(
+    project: Project,
+    file: str,
+    saved: Mapping[str, Any],
+    console: Console,
+    directly: Directly | None,
+    *,
+    as_json: bool,
+    items: bool,
+) -> int:
+    """Show a saved plan as it was made, and whether it would be carried out now; returns the exit code."""
+    now: Mapping[str, Any] = saved
+    try:
+        now = told_of(saved["file"], saved["variables"], _prospect(project, saved["file"], saved["variables"], directly))
+        faults = _stale(file, saved, now)
+    except InputError as error:
+        faults = list(error.faults)
+    code = REFUSED if faults else code_of(now)
+    if as_json:
+        print_json({**saved, "stale": [f"{one.place}: {one.what}" for one in faults]})
+        return code
+    show(console, saved, items=items)
+    for one in faults:
+        console.print(f"{one.place}: {one.what}", style="red", soft_wrap=True)
+    if faults:
+        console.print(f"It is stale: make it anew with genmedia plan {saved['file']}", style="red", soft_wrap=True)
+    else:
+        ended = (
+            "It was carried out: nothing of it is left to do." if code == 0 else f"It is as it was made: genmedia apply {file}"
+        )
+        console.print(ended, soft_wrap=True)
+    return code
 
 
 def _agrees(console: Console, told: Mapping[str, Any]) -> bool:
@@ -151,8 +184,12 @@ def _prospect(project: Project, file: str, values: Mapping[str, Any], directly: 
     return planning.plan(str(file_of(file)), values, directly and vars(directly))
 
 
-def _saved(file: str) -> dict[str, Any] | None:
-    """Return a saved plan; None for another file."""
+def _saved(file: str, typed: Sequence[str]) -> dict[str, Any] | None:
+    """Return a saved plan; None for another file.
+
+    Raises:
+        InputError: It is of another version, or values are typed for it.
+    """
     try:
         told = json.loads(Path(file).expanduser().read_bytes())
     except (OSError, ValueError, RecursionError):
@@ -162,6 +199,8 @@ def _saved(file: str) -> dict[str, Any] | None:
     plan = cast("dict[str, Any]", told)
     if plan[PLAN_KEY] != FORMAT:
         raise InputError([Fault(file, f"is a plan of version {plan[PLAN_KEY]}; this genmedia reads {FORMAT}: make it anew")])
+    if typed:
+        raise InputError([Fault("--set", "is for a campaign's file; a saved plan has the values that it was made with")])
     return plan
 
 
@@ -178,6 +217,7 @@ def told_of(file: str, values: Mapping[str, Any], prospect: "Prospect") -> dict[
             "price": prices.get(one.name),
             "unit": one.unit,
             "key": one.key,
+            "asks": prospect.asks[one.name],
         }
         for one in prospect.foreseen
     ]
@@ -191,8 +231,9 @@ def told_of(file: str, values: Mapping[str, Any], prospect: "Prospect") -> dict[
         "file": str(Path(file).absolute()),
         "variables": dict(values),
         "edition": prospect.edition,
-        "hash": hashlib.sha256(json.dumps([_wish(one) for one in items], allow_nan=False).encode()).hexdigest(),
+        "hash": hashlib.sha256(json.dumps([_wish(one) for one in items if one["outlook"] in _LEFT]).encode()).hexdigest(),
         "refused": prospect.refused,
+        "warnings": list(prospect.warnings),
         "seconds": prospect.seconds,
         "untimed": len(prospect.untimed),
         "delivers_to": prospect.place,
@@ -202,16 +243,12 @@ def told_of(file: str, values: Mapping[str, Any], prospect: "Prospect") -> dict[
 
 
 def _wish(item: Mapping[str, Any]) -> list[Any]:
-    """Return what an item is, whatever becomes of it."""
-    return [item["name"], item["provider"], item["operation"]]
+    """Return what is agreed to by whoever agrees to an item."""
+    return [item["name"], item["asks"], item["price"], item["unit"]]
 
 
-def _check_fresh(file: str, saved: Mapping[str, Any], now: Mapping[str, Any]) -> None:
-    """Check that a saved plan would still do the same. What it has done meanwhile may be done.
-
-    Raises:
-        InputError: It would not; with what differs.
-    """
+def _stale(file: str, saved: Mapping[str, Any], now: Mapping[str, Any]) -> list[Fault]:
+    """Return what a saved plan would do otherwise than when it was made. What it has done meanwhile may be done."""
     faults: list[Fault] = []
     if saved["edition"] != now["edition"]:
         faults.append(Fault(file, f"is for the edition {saved['edition'] or 'none'}, and now it is {now['edition'] or 'none'}"))
@@ -225,13 +262,11 @@ def _check_fresh(file: str, saved: Mapping[str, Any], now: Mapping[str, Any]) ->
             continue
         elif old["outlook"] not in _LEFT:
             faults.append(Fault(name, f"was {old['outlook']}, and is {new['outlook']} now: {new['why']}"))
-        elif old["key"] and new["key"] and old["key"] != new["key"]:
+        elif old["asks"] != new["asks"] or (old["key"] and new["key"] and old["key"] != new["key"]):
             faults.append(Fault(name, f"asks for something else now: {new['why']}"))
         elif (old["price"] or 0) < (new["price"] or 0):
             faults.append(Fault(name, f"costs {new['price']:g} {new['unit']} now, not {old['price'] or 0:g}"))
-    if faults:
-        stale = Fault(file, f"is stale, and is not carried out; make it anew with genmedia plan {saved['file']}")
-        raise InputError([stale, *faults])
+    return faults
 
 
 def show(console: Console, told: Mapping[str, Any], *, items: bool) -> None:
@@ -249,6 +284,8 @@ def show(console: Console, told: Mapping[str, Any], *, items: bool) -> None:
         print_table(console, ["item", "operation", "why", "price"], rows, ["price"])
     if len(left) > len(shown):
         console.print(f"and {len(left) - len(shown)} more; --items lists all", soft_wrap=True)
+    for warning in told["warnings"]:
+        console.print(warning, style="yellow", soft_wrap=True)
     for provider, one in told["costs"].items():
         console.print(f"{provider}: {one['items']} to buy for {one['told']}", soft_wrap=True)
     if told["seconds"] is not None:
