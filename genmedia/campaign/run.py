@@ -430,7 +430,7 @@ class _Run:
         except StoreError as error:
             self.log.warning("what earlier runs left on its way in was not cleared away: %s", error.what)
         found = await self._survey(journal)
-        foreseen = self._foresee(found, await self._caps(journal))
+        foreseen = self._foresee(found, await self._caps(journal), self._orders())
         await self.host.show_plan(self.brief.name, foreseen, self._plans, self.selection.tell())
         await self._check_plans(journal)
         if self.to_buy:
@@ -443,8 +443,12 @@ class _Run:
         self.to_buy, self._stored = found.to_buy, found.stored
         return found
 
-    def _foresee(self, found: Survey, caps: Mapping[str, float | None]) -> list[Foreseen]:
-        keys = {run.name: self._wish(run, inputs_of(run, {})).key for run in self.to_buy if not run.feeds}
+    def _orders(self) -> dict[str, Order]:
+        """Return the order of each step that is to be bought and whose inputs are there."""
+        return {run.name: self._wish(run, inputs_of(run, {})) for run in self.to_buy if not run.feeds}
+
+    def _foresee(self, found: Survey, caps: Mapping[str, float | None], orders: Mapping[str, Order]) -> list[Foreseen]:
+        keys = {name: order.key for name, order in orders.items()}
         foreseen = [_foreseen(run.name, run.operation, keys.get(run.name, ""), found.outlook.get(run.name)) for run in self.plan]
         self._plans = {provider: self._plan(payer, foreseen, caps[provider]) for provider, payer in self.payers.items()}
         return foreseen
@@ -466,19 +470,19 @@ class _Run:
             caps = await self._caps(journal)
         except BudgetError as error:
             refused.append(error)
-        foreseen = self._foresee(found, caps)
+        orders = self._orders()
+        foreseen = self._foresee(found, caps, orders)
         try:
             await self._check_plans(journal)
         except BudgetError as error:
             refused.append(error)
         before = await journal.asked(self.brief.name)
-        orders = {run.name: self._wish(run, inputs_of(run, {})) for run in self.to_buy if not run.feeds}
         why = {run.name: reason(orders.get(run.name), before.get(run.name)) for run in self.to_buy}
         known = first_orders(self.to_buy, self._accounts)
-        seconds = {
-            name: LOCAL_SECONDS if order.free else (await journal.running_times.of(order.work)).p50
-            for name, order in known.items()
+        usual = {
+            work: (await journal.running_times.of(work)).p50 for work in {one.work for one in known.values() if not one.free}
         }
+        seconds = {name: LOCAL_SECONDS if order.free else usual[order.work] for name, order in known.items()}
         untimed = [name for name, one in seconds.items() if one is None]
         paces = {
             provider: Pace(client.terms.open_jobs, client.http.pace.per_minute, client.http.clock_scale)
