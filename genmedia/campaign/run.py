@@ -6,7 +6,7 @@ from collections import defaultdict
 from collections.abc import AsyncGenerator, Collection, Generator, Iterable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import UTC, datetime
 from functools import cached_property, partial, reduce
 from time import monotonic
 from typing import Any
@@ -36,6 +36,7 @@ from genmedia.campaign.plan import explain, named_files, plan_steps
 from genmedia.campaign.reasons import reason
 from genmedia.campaign.steps import AnyStep
 from genmedia.campaign.variables import stand_in
+from genmedia.campaign.warnings import cut_off, expiring
 from genmedia.errors import (
     NOTHING_BOUGHT,
     BudgetError,
@@ -335,6 +336,8 @@ class _Run:
             self.plan = steps_of(self.host.part, self.plan, self._keys)
             wishes = {run.name: wishes[run.name] for run in self.plan}
         self._warn_of_look_alikes(wishes)
+        for line in cut_off(self.plan):
+            self.log.warning("%s", line)
         self._places = self._places or {run.name: placed(step=(number, run.name)) for number, run in enumerate(self.plan, 1)}
 
     async def _select(self) -> Selection:
@@ -490,6 +493,8 @@ class _Run:
         } | {HERE.provider: Pace(MADE_AT_ONCE, None, 1.0)}
         timed = {name: one for name, one in seconds.items() if one is not None}
         took = forecast(self.to_buy, timed, paces, self.brief.at_once) if self.to_buy and not untimed else None
+        for line in expiring(self.to_buy, datetime.now(UTC), took):
+            self.log.warning("%s", line)
         edition = next((run.edition for run in self.plan), "")
         told = " ".join(part for error in refused for part in (sentence(error.what), error.advice) if part)
         handover = self.brief.handover()

@@ -27,6 +27,9 @@ REFUSED = 2
 FORMAT = 2
 """Version of saved plans."""
 
+WARNINGS = 10
+"""Most warnings that are shown, unless all items are asked for."""
+
 PLAN_KEY = "genmedia_plan"
 SHOWN = 40
 """Most items that are listed with their reasons, unless all are asked for."""
@@ -284,7 +287,7 @@ def show(console: Console, told: Mapping[str, Any], *, items: bool) -> None:
         print_table(console, ["item", "operation", "why", "price"], rows, ["price"])
     if len(left) > len(shown):
         console.print(f"and {len(left) - len(shown)} more; --items lists all", soft_wrap=True)
-    for warning in told["warnings"]:
+    for warning in _some_warnings(told["warnings"], len(told["warnings"]) if items else WARNINGS):
         console.print(warning, style="yellow", soft_wrap=True)
     for provider, one in told["costs"].items():
         console.print(f"{provider}: {one['items']} to buy for {one['told']}", soft_wrap=True)
@@ -298,6 +301,11 @@ def show(console: Console, told: Mapping[str, Any], *, items: bool) -> None:
         console.print("Nothing is to buy.", soft_wrap=True)
     if told["delivers_to"]:
         console.print(f"Its files are delivered to {told['delivers_to']}.", soft_wrap=True)
+
+
+def _some_warnings(warnings: Sequence[str], most: int) -> list[str]:
+    left = len(warnings) - most
+    return [*warnings[:most], *([f"and {left} more warnings; --items lists all"] if left > 0 else [])]
 
 
 def _price(item: Mapping[str, Any]) -> str:
