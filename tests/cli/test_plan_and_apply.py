@@ -19,9 +19,13 @@ steps:
 
 
 @pytest.fixture
-def keys(sandbox: Sandbox) -> dict[str, str]:
+def account(sandbox: Sandbox) -> dict[str, Any]:
+    return sandbox.new_account("genova")
+
+
+@pytest.fixture
+def keys(account: dict[str, Any]) -> dict[str, str]:
     """An account of the sandbox as the environment names it."""
-    account = sandbox.new_account("genova")
     return {f"GENOVA_{value}".upper(): account[value] for value in ("api_key", "base_url", "plan")}
 
 
@@ -107,6 +111,34 @@ def test_a_saved_plan_is_carried_out_as_it_is_also_a_second_time(desk: Desk) -> 
     assert (saved.returncode, first.returncode, second.returncode) == (10, 0, 0), first.stderr
     assert "3 bought" in first.stdout
     assert "3 items: 3 reused" in second.stdout
+
+
+def test_the_rest_of_a_saved_plan_goes_on_without_a_new_plan_where_a_part_of_it_failed(
+    desk: Desk, sandbox: Sandbox, account: dict[str, Any]
+) -> None:
+    desk.type("plan", "--out", str(desk.file.with_name("plan.json")))
+    sandbox.fault(account, "capture_failure", times=1)
+
+    first, second = (desk.type("apply", "--yes", file="plan.json") for _ in range(2))
+
+    assert (first.returncode, second.returncode) == (1, 0), second.stderr
+    assert "1 failed" in first.stdout
+    assert "1 bought" in first.stdout
+    assert "1 reused" in second.stdout.splitlines()[0]
+    assert "2 to buy" in second.stdout.splitlines()[0]
+    assert "2 bought" in second.stdout
+
+
+def test_what_failed_before_its_first_purchase_is_applied_again_as_it_was(desk: Desk) -> None:
+    store = desk.file.with_name("store")
+    store.write_text("no folder")
+    before = desk.type("apply", "--yes")
+    store.unlink()
+
+    again = desk.type("apply", "--yes")
+
+    assert before.returncode in (1, 2, 3)
+    assert "3 bought" in again.stdout, again.stderr
 
 
 def test_a_saved_plan_can_be_shown_fresh_used_or_stale(desk: Desk) -> None:
