@@ -12,7 +12,8 @@ from deployments.server import reach_server
 from genmedia.campaign.brief import Brief
 from genmedia.campaign.direct import Direct
 from genmedia.campaign.forms import campaign as form
-from genmedia.campaign.run import Prospect, plan_campaign
+from genmedia.campaign.prospect import Prospect
+from genmedia.campaign.run import plan_campaign
 from genmedia.errors import SettingsError
 
 

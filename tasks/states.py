@@ -10,9 +10,9 @@ from prefect.states import Completed, Failed
 from prefect.utilities.annotations import quote
 
 from genmedia.errors import ContentRefusedError
-from genmedia.progress import Progress, listener
-from genmedia.purchasing.buy import Purchase
-from genmedia.purchasing.result import REFUSED, Result, tell_spent
+from genmedia.progress import Progress, listening_too
+from genmedia.purchasing.buy import Outcome, Purchase
+from genmedia.purchasing.result import REFUSED, WAITING, Result, tell_spent, tell_waiting
 
 TOLD = 5
 """Most failures that a state's message tells in full."""
@@ -22,19 +22,15 @@ T = TypeVar("T")
 
 async def met(purchase: Awaitable[Purchase]) -> State[Purchase]:
     """Return the state that says how an order was met: completed, named by its `Outcome`; or failed, named `Refused`, for its content."""
-    listening = listener.get()
 
     def log_too(news: Progress) -> None:
         get_run_logger().info("%s: %s", news.step, news.what)
-        listening(news)
 
-    token = listener.set(log_too)
     try:
-        made = await purchase
+        with listening_too(log_too):
+            made = await purchase
     except ContentRefusedError as error:
         return cast("State[Purchase]", Failed(name=REFUSED, message=str(error), data=error))
-    finally:
-        listener.reset(token)
     return cast("State[Purchase]", Completed(name=made.outcome.value, message=made.why_not or made.about, data=made))
 
 
@@ -48,6 +44,8 @@ async def unwrap(state: State[T] | T) -> T:
 def campaign_state(results: Sequence[Result], marked: str = "", delivered: str = "") -> State[Any]:
     """Return the state in which a campaign ends: completed, or failed and named `Partial` when something is missing, with the reasons.
 
+    If people have to decide before it can go on, a completed one is named `Waiting for review`.
+
     Args:
         results: Results of its steps.
         marked: Sentence about the marks that it was run by; empty without marks.
@@ -55,15 +53,17 @@ def campaign_state(results: Sequence[Result], marked: str = "", delivered: str =
     """
     counts = Counter(result.status for result in results)
     summary = ", ".join(f"{count} {status.lower()}" for status, count in counts.items())
-    left = Counter(result.error for result in results if result.left and result.error not in marked)
+    left = Counter(result.error for result in results if result.status == Outcome.NOT_BOUGHT and result.error not in marked)
     whys = ", ".join(f"{count} {why}" for why, count in left.items())
-    message = "; ".join(filter(None, (marked, summary, tell_spent(results), whys and f"not bought: {whys}", delivered)))
+    waiting = tell_waiting(results)
+    parts = (waiting, marked, summary, tell_spent(results), whys and f"not bought: {whys}", delivered)
+    message = "; ".join(filter(None, parts))
     warnings = "; ".join(f"step {result.name}, {warning}" for result in results for warning in result.warnings)
     if warnings:
         message = f"{message}. To be looked at: {warnings}"
     data = quote(list(results))  # else Prefect looks for futures in every field of every sidecar
     if all(result.done or result.left for result in results):
-        return Completed(message=message, data=data)
+        return Completed(name=WAITING if waiting else None, message=message, data=data)
     failures = [f"step {result.name}: {result.error}" for result in results if result.error and not result.left]
     more = f"; and {len(failures) - TOLD} more, each in the table of results" if len(failures) > TOLD else ""
     return Failed(name="Partial", message=f"{message}. {'; '.join(failures[:TOLD])}{more}", data=data)

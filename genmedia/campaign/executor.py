@@ -9,7 +9,7 @@ from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from genmedia.campaign.brief import OnFailure
-from genmedia.campaign.marks import REJECTED, UNMARKED_FEED, UNWANTED_FEED, Selection
+from genmedia.campaign.marks import REJECTED, UNDECIDED_FEED, UNMARKED_FEED, UNWANTED_FEED, Selection
 from genmedia.concurrency import every
 from genmedia.errors import ContentRefusedError, Fault, GenmediaError, InputError, MissingOutputError, contained
 from genmedia.jobs.job import Account, Job
@@ -20,7 +20,7 @@ from genmedia.providers.inputs import Input, PendingInput, ResolvedInput
 from genmedia.providers.steps import PlannedStep
 from genmedia.purchasing.budget import LOST, Outlook, outlook_of
 from genmedia.purchasing.buy import Outcome
-from genmedia.purchasing.result import NOT_STARTED, Result, missing
+from genmedia.purchasing.result import NOT_STARTED, WAITING, Result, missing
 from genmedia.purchasing.reuse import Stored, all_there
 from genmedia.store import Store
 
@@ -128,7 +128,7 @@ class Survey(NamedTuple):
 
     Attributes:
         to_buy: The runs to buy that the journal does not answer for, in their order, with the inputs that exist.
-        outlook: The outlook of the others, by their names.
+        outlook: The outlook of the others, and of those that are bought only after a review, by their names.
         stored: The runs whose files are all in the store, by their names: the order of each, and what answers for it.
     """
 
@@ -155,6 +155,7 @@ async def survey(
     found, outputs, faults = Survey([], {}, {}), dict[str, Outputs](), list[Fault]()
     wished: set[str] = set()
     rejected: set[str] = set()
+    undecided: set[str] = set()  # with what is made of them
     for wave in waves(runs):
         asked: list[tuple[PlannedStep, Order]] = []
         for run in wave:
@@ -164,7 +165,7 @@ async def survey(
                 faults += error.faults
                 continue
             if fed.feeds:
-                _foresee_fed(fed, found, selection, rejected)
+                _foresee_fed(fed, found, selection, rejected, undecided)
             else:
                 order = order_for(fed, inputs_of(fed, {}), payers[run.operation.provider], take)
                 reword = run.operation.kind.reword
@@ -173,16 +174,19 @@ async def survey(
         stored = await all_there(list(attempts.values()), journal, store)
         for run, order in asked:
             rejected |= {run.name} if order.withheld == REJECTED else set()
+            undecided |= {run.name} if selection.awaits(run.name, order) else set()
             attempt = attempts.get(order.key)
             if attempt is None and not order.withheld and order.key not in wished:
                 wished.add(order.key)
                 found.to_buy.append(run)
                 continue
+            there, awaits = stored.get(order.key), run.name in undecided
             # Of two runs with the same order, the second reuses the outputs of the first.
-            found.outlook[run.name] = Outlook.REUSED if order.key in wished else outlook_of(attempt, order.withheld)
-            if there := stored.get(order.key):
+            known = Outlook.REUSED if order.key in wished else outlook_of(attempt, order.withheld)
+            found.outlook[run.name] = Outlook.TO_REVIEW if there and awaits else known
+            if there:
                 found.stored[run.name] = order, there
-                if run.name in feeders - rejected:
+                if run.name in feeders - rejected - undecided:
                     outputs[run.name] = await outputs_of(run.name, there.assets, store)
     places = {run.name: place for place, run in enumerate(runs)}
     found.to_buy.sort(key=lambda run: places[run.name])
@@ -192,12 +196,17 @@ async def survey(
     return found
 
 
-def _foresee_fed(run: PlannedStep, found: Survey, selection: Selection, rejected: Collection[str]) -> None:
-    """Tell what will become of a run whose inputs are still to be made, or are rejected."""
+def _foresee_fed(run: PlannedStep, found: Survey, selection: Selection, rejected: Collection[str], undecided: set[str]) -> None:
+    """Tell what will become of a run whose inputs are still to be made, or are rejected or undecided."""
     if lost := next((one for name in run.feeds if (one := found.outlook.get(name)) in LOST), None):
         found.outlook[run.name] = lost  # without its input it cannot be bought either
     elif run.feeds.isdisjoint(rejected) and (run.operation.free or selection.may_buy(run.name)):
         found.to_buy.append(run)
+        if not run.feeds.isdisjoint(undecided):
+            found.outlook[run.name] = Outlook.AFTER_REVIEW
+            undecided.add(run.name)
+        elif run.name in selection.approvals:
+            undecided.add(run.name)
     else:
         found.outlook[run.name] = Outlook.NOT_BOUGHT
 
@@ -307,6 +316,8 @@ async def run_plan(
         async with nullcontext() if run.name in slotless else slots:
             if any(result.rejected for result in fed_by.values()):
                 return RunResult(**whose, status=Outcome.NOT_BOUGHT, error=UNWANTED_FEED)
+            if any(result.undecided or result.status == WAITING for result in fed_by.values()):
+                return RunResult(**whose, status=WAITING, error=UNDECIDED_FEED)
             if any(result.left for result in fed_by.values()):
                 return RunResult(**whose, status=Outcome.NOT_BOUGHT, error=UNMARKED_FEED)
             if (failed and on_failure == "stop") or not all(result.done for result in fed_by.values()):

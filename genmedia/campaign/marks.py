@@ -1,7 +1,7 @@
 """People's marks on assets, from the journal or from what a gallery exports or copies, and the purchases that a run makes by them."""
 
 import json
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from functools import cached_property
@@ -16,7 +16,8 @@ from genmedia.forms.prompts import Prompt, prompt_of, seed_of, with_seed
 from genmedia.forms.validation import in_words
 from genmedia.journal import Attempt
 from genmedia.journal.order import FREE, Order
-from genmedia.journal.reviews import Review
+from genmedia.journal.reviews import Opinion, Review, Subject
+from genmedia.providers.drafts import Approval
 from genmedia.store.named_files import local_path
 
 IN_THE_JOURNAL = "journal"
@@ -25,7 +26,9 @@ IN_THE_JOURNAL = "journal"
 UNMARKED = "neither stored nor marked retake (buy_unmarked buys it as well)"
 UNMARKED_FEED = "made from what is not bought"
 UNWANTED_FEED = "made from what is marked reject"
+UNDECIDED_FEED = "made from what waits for review"
 REJECTED = "marked reject"
+OTHER_MARKS = "are others than the verdicts in the journal, by which a campaign with a `review` goes; leave them out"
 SAME_AGAIN = (
     "{path} was made with the seed {seed}, which gives the same again: nothing is bought for it; give its mark another seed, in the gallery "
     'or in the file of marks, such as "seed": {other}'
@@ -88,6 +91,11 @@ class Marks(_Written):
         """The keys of the submissions that are rejected, and not to be retaken for another of their outputs."""
         return {asset.submission_key for asset in self.assets if asset.mark == "reject"} - self.retakes().keys()
 
+    def keeps(self) -> set[str]:
+        """The keys of the submissions that are kept, and neither rejected nor to be retaken for another of their outputs."""
+        others = {asset.submission_key for asset in self.assets if asset.mark != "keep"}
+        return {asset.submission_key for asset in self.assets} - others
+
 
 Reword = Callable[[Order, str], Order]
 """Returns an order with another prompt; see `genmedia.providers.steps.StepKind.reword`."""
@@ -102,12 +110,14 @@ class Selection:
         marks: The marks; None if the run was given none.
         known: The latest attempt for each marked submission that the journal knows, by its key.
         buy_unmarked: True if the run buys what is not marked as well.
+        approvals: The steps of which nothing is made until a person keeps what they give, by their names.
     """
 
     campaign: str = ""
     marks: Marks | None = None
     known: Mapping[str, Attempt] = field(default_factory=dict[str, Attempt])
     buy_unmarked: bool = False
+    approvals: Mapping[str, Approval] = field(default_factory=dict[str, Approval])
     _payers: dict[str, None] = field(default_factory=dict[str, None], init=False)
     _found: set[str] = field(default_factory=set[str], init=False)
     _unbought: dict[str, str] = field(default_factory=dict[str, str], init=False)
@@ -122,13 +132,32 @@ class Selection:
             reword: Returns an order of its step's kind with another prompt.
             fed_step: Name of the step, if another one feeds it, else empty; see `may_buy`.
         """
-        if self.marks is None or order.free:  # what costs nothing follows from what it is made of
+        if self.marks is None:
             return order
+        if order.free:  # what costs nothing follows from what it is made of, and made again it would be the same
+            return replace(order, withheld=REJECTED) if order.key in self._rejects | self._retakes.keys() else order
         self._payers.setdefault(str(order.account))
         chosen = self._retaken(order, reword)
         if chosen is order and not self.may_buy(fed_step):
             chosen = replace(order, withheld=UNMARKED)
-        return replace(chosen, withheld=REJECTED) if {chosen.key, _asked(chosen)} & self._rejects else chosen
+        # The same request for another edition is another one: it is rejected by its key alone.
+        names = {chosen.key} if chosen.edition else {chosen.key, _asked(chosen)}
+        return replace(chosen, withheld=REJECTED) if names & self._rejects else chosen
+
+    def with_verdicts(self, said: Iterable[tuple[Subject, Opinion]]) -> "Selection":
+        """Return the same with further verdicts, on outputs that have none."""
+        assert self.marks is not None
+        assets = (*self.marks.assets, *_marked(said))
+        return replace(self, marks=self.marks.model_copy(update={"assets": assets}))
+
+    def awaits(self, name: str, order: Order) -> bool:
+        """True if nothing may be made of what a step gives until a person has decided on it.
+
+        Args:
+            name: Name of the step.
+            order: Its order, as it was chosen.
+        """
+        return name in self.approvals and order.withheld != REJECTED and order.key not in self._keeps
 
     def may_buy(self, fed_step: str = "") -> bool:
         """True if the run may buy a submission that has no mark.
@@ -145,6 +174,8 @@ class Selection:
         """Sentence on how many retakes are the run's, and why others are not: `1 retake, 0 of it known here: …`; empty without marks."""
         if self.marks is None:
             return ""
+        if self.approvals:  # verdicts are the usual there, and those of other editions are none of this one's
+            return "; ".join(self._unbought.values())
         strangers = [key for key in self._retakes if key not in self._found]
         count = len(self._retakes)
         if not count:
@@ -158,6 +189,10 @@ class Selection:
     @cached_property
     def _retakes(self) -> dict[str, MarkedAsset]:
         return self.marks.retakes() if self.marks else {}
+
+    @cached_property
+    def _keeps(self) -> set[str]:
+        return self.marks.keeps() if self.marks else set()
 
     @cached_property
     def _rejects(self) -> set[str]:
@@ -238,20 +273,21 @@ def _named(account: str) -> str:
 
 def marks_of(reviews: Iterable[Review]) -> Marks:
     """Return verdicts that count as marks."""
-    marked = [
-        MarkedAsset(
-            mark=one.opinion.verdict,
-            path=one.subject.path,
-            sha256=one.subject.sha256,
-            submission_key=one.subject.key,
-            output=one.subject.output,
-            seed=one.opinion.seed,
-            prompt=one.opinion.prompt,
-        )
-        for one in reviews
-        if one.opinion.verdict in ("keep", "retake", "reject")
-    ]
-    return Marks(marks=1, made=datetime.now(UTC), assets=tuple(marked))
+    return Marks(marks=1, made=datetime.now(UTC), assets=tuple(_marked((one.subject, one.opinion) for one in reviews)))
+
+
+def _marked(said: Iterable[tuple[Subject, Opinion]]) -> Iterator[MarkedAsset]:
+    for subject, opinion in said:
+        if opinion.verdict in ("keep", "retake", "reject"):
+            yield MarkedAsset(
+                mark=opinion.verdict,
+                path=subject.path,
+                sha256=subject.sha256,
+                submission_key=subject.key,
+                output=subject.output,
+                seed=opinion.seed,
+                prompt=opinion.prompt,
+            )
 
 
 def read_marks(named: str) -> Marks:

@@ -9,7 +9,7 @@ from genmedia.journal.reading import Asked
 SHOWN = 48
 """Most characters that are shown of a value."""
 
-NEW, FED_ANEW = "new", "what it is made of is made anew"
+NEW, FED_ANEW, UNDECIDED = "new", "what it is made of is made anew", "nobody has decided on it yet"
 
 
 def reason(order: Order | None, before: Asked | None) -> str:

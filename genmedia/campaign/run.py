@@ -30,10 +30,12 @@ from genmedia.campaign.executor import (
 )
 from genmedia.campaign.forecast import LOCAL_SECONDS, Pace, forecast
 from genmedia.campaign.host import Host
-from genmedia.campaign.marks import IN_THE_JOURNAL, REJECTED, Selection, marks_of, read_marks
+from genmedia.campaign.marks import IN_THE_JOURNAL, OTHER_MARKS, REJECTED, Selection, marks_of, read_marks
 from genmedia.campaign.parts import Part, parts_to_buy, steps_of
 from genmedia.campaign.plan import explain, named_files, plan_steps
-from genmedia.campaign.reasons import reason
+from genmedia.campaign.prospect import Prospect
+from genmedia.campaign.reasons import UNDECIDED, reason
+from genmedia.campaign.review import DEADLINE, Waiting
 from genmedia.campaign.steps import AnyStep
 from genmedia.campaign.variables import stand_in
 from genmedia.campaign.warnings import cut_off, expiring
@@ -42,6 +44,7 @@ from genmedia.errors import (
     BudgetError,
     Fault,
     GenmediaError,
+    InputError,
     SettingsError,
     StoreError,
     gathering,
@@ -52,9 +55,11 @@ from genmedia.forms.prompts import look_alike
 from genmedia.jobs.job import Account, Job
 from genmedia.journal import Attempt, AttemptState, Journal, Purpose, StoredAsset
 from genmedia.journal.order import Order
+from genmedia.journal.reviews import Opinion, Subject
 from genmedia.journal.spending import time_zone
-from genmedia.progress import Log, Progress, announce, listener, tell
+from genmedia.progress import Log, Progress, announce, listening_too, tell
 from genmedia.providers.base import ProviderClient, at_desk
+from genmedia.providers.drafts import Approval
 from genmedia.providers.inputs import PendingInput, ResolvedInput
 from genmedia.providers.offers import Credentials
 from genmedia.providers.registry import kind_of, kinds
@@ -67,10 +72,11 @@ from genmedia.purchasing.calls import Assets
 from genmedia.purchasing.make import make
 from genmedia.purchasing.receive import Received
 from genmedia.purchasing.recover import work_under_way
-from genmedia.purchasing.result import FAILED, REFUSED, together
+from genmedia.purchasing.result import FAILED, REFUSED, WAITING, together
 from genmedia.purchasing.reuse import Stored, reuse
 from genmedia.store import Store
 from genmedia.store.named_files import Files, files_at_hand, look_at
+from genmedia.store.sidecar import Sidecar
 from genmedia.transport.pace import ranked
 
 UNIT = "credits"
@@ -88,15 +94,17 @@ class Ended:
         results: Results of its steps, in their order.
         marked: Sentence about the marks that it was run by; empty without marks.
         delivered: Sentence about its delivery; empty where nothing was to be delivered.
+        waiting: What people have to decide before it can go on; None where nothing waits for them.
     """
 
     results: Sequence[RunResult]
     marked: str
     delivered: str = ""
+    waiting: Waiting | None = None
 
 
 async def run_campaign(brief: Brief, host: Host[Any]) -> Ended:
-    """Plan a brief, buy what is not bought yet, and keep all outputs.
+    """Plan a brief, buy what is not bought yet, and keep all outputs; again, where people have decided meanwhile what it waited for.
 
     Raises:
         InputError: Everything that is wrong with the steps, each with its step and input; nothing was bought.
@@ -107,6 +115,21 @@ async def run_campaign(brief: Brief, host: Host[Any]) -> Ended:
         StoreError: There is something to buy, and the store takes no files; or what was made cannot be delivered.
     """
     assets = await host.load_store(brief.store)
+    seen = set[str]()
+    while True:
+        ended = await _carry_out(brief, host, assets)
+        if ended.waiting is None:
+            return ended
+        async with assets.get_journal() as journal:
+            decided = (await journal.reviews.standing(ended.waiting.keys)).keys() - seen
+        if not decided:
+            await host.wait_for_review(ended.waiting, assets)
+            return ended
+        seen |= decided
+
+
+async def _carry_out(brief: Brief, host: Host[Any], assets: Assets) -> Ended:
+    """Run a campaign as far as it goes by the verdicts that there are. See `run_campaign`."""
     async with AsyncExitStack() as held:
         # Of runs with one priority, those go first that a person started, and may be waiting for.
         held.enter_context(ranked(brief.priority + (0.5 if host.by_person else 0)))
@@ -117,6 +140,7 @@ async def run_campaign(brief: Brief, host: Host[Any]) -> Ended:
         async with _naming_paid_work(brief.name, assets):
             journal = await held.enter_async_context(assets.get_journal())
             await run.share_accounts(journal)
+            await run.decide_overdue(journal, writing=True)
             parts = host.apart.parts if host.apart else ()
             if not parts:
                 foreseen = await run.price(journal)
@@ -129,36 +153,7 @@ async def run_campaign(brief: Brief, host: Host[Any]) -> Ended:
                 results = await run.buy(journal)
         await host.show_results(brief.name, results, assets, run.store)
         delivered = "" if host.part else await run.deliver(results, journal)
-    return Ended(results, run.selection.tell(), delivered)
-
-
-@dataclass(frozen=True)
-class Prospect:
-    """What a run of a campaign would do.
-
-    Attributes:
-        foreseen: Outlook of each of its steps, in their order.
-        plans: What it would buy, by provider.
-        why: Why each step that is bought is, by its name.
-        asks: What each step asks for, by its name, as a hash; an input that is not there yet counts by the step that gives it.
-        warnings: Sentences about what a person should look at before it is bought.
-        edition: Edition of the campaign; empty for none.
-        seconds: How long it would take; None if nothing is to buy, or if it is not known how long one of the jobs runs.
-        untimed: Names of the steps of which that is not known.
-        refused: Why it cannot be paid for; empty if it can.
-        place: Address of the place that it would deliver to; empty where it delivers nothing.
-    """
-
-    foreseen: Sequence[Foreseen]
-    plans: Mapping[str, Plan]
-    why: Mapping[str, str]
-    asks: Mapping[str, str]
-    warnings: Sequence[str]
-    edition: str
-    seconds: float | None
-    untimed: Sequence[str]
-    refused: str
-    place: str
+        return Ended(results, run.selection.tell(), delivered, await run.waiting(results, journal))
 
 
 async def plan_campaign(brief: Brief, host: Host[Any]) -> Prospect:
@@ -193,18 +188,13 @@ async def _naming_paid_work(name: str, assets: Assets) -> AsyncGenerator[None]:
 @contextmanager
 def _logging_ends(log: Log) -> Generator[None]:
     """Write a line into the log for each step that ends in this block; the plan has told how many are reused."""
-    listening = listener.get()
 
     def log_too(news: Progress) -> None:
         if news.over and news.what != Outcome.REUSED:
             log.info("%s: %s", news.step, news.what)
-        listening(news)
 
-    token = listener.set(log_too)
-    try:
+    with listening_too(log_too):
         yield
-    finally:
-        listener.reset(token)
 
 
 class _Noting(logging.LoggerAdapter[Any]):
@@ -314,18 +304,18 @@ class _Run:
         Raises:
             InputError: Everything that is wrong.
         """
-        brief, edition, repeats, wrong = self.brief, "", False, list[Fault]()
+        brief, edition, repeats, wrong, approvals = self.brief, "", False, list[Fault](), dict[str, Approval]()
         if brief.draft:
             draft = await brief.draft(self)
             steps, self._places, self._where = list[AnyStep | Unreadable](draft.steps), draft.places, draft.where
-            edition, repeats, wrong = draft.edition, draft.repeats, draft.faults
+            edition, repeats, wrong, approvals = draft.edition, draft.repeats, draft.faults, draft.approvals
         else:
             steps, unused = stand_in(brief.steps, photo=brief.photo, prompt=brief.prompt)
             for line in unused:
                 self.log.warning("%s", line)
         faults = [*wrong, *await self._load_payers(brief.steps or steps)]
         with gathering(faults):
-            self.selection = await self._select()
+            self.selection = await self._select(approvals)
         self.plan = self._named([replace(one, edition=edition) for one in await self._planned(steps, faults)])
         self._fed = {run.name for run in self.plan if run.feeds}
         wishes = first_orders(self.plan, self._accounts)
@@ -340,19 +330,22 @@ class _Run:
             self.log.warning("%s", line)
         self._places = self._places or {run.name: placed(step=(number, run.name)) for number, run in enumerate(self.plan, 1)}
 
-    async def _select(self) -> Selection:
-        """Return what the run may buy: everything if there are no marks.
+    async def _select(self, approvals: Mapping[str, Approval]) -> Selection:
+        """Return what the run may buy: everything if there are no marks. A campaign with a review goes by the verdicts in the journal.
 
         Raises:
-            InputError: They cannot be read, or are no marks.
+            InputError: They cannot be read, or are no marks; or there are others than the verdicts that a review goes by.
         """
-        brief = self.brief
-        if not brief.marks:
+        brief, marks = self.brief, self.brief.marks.strip()
+        if not (marks or approvals):
             return Selection(brief.name)
-        read = None if brief.marks.strip() == IN_THE_JOURNAL else read_marks(brief.marks)
+        if approvals and marks not in ("", IN_THE_JOURNAL):
+            raise InputError([Fault("marks", OTHER_MARKS)])
+        read = None if marks in ("", IN_THE_JOURNAL) else read_marks(brief.marks)
         async with self.assets.get_journal() as journal:
             read = read or marks_of(await journal.reviews.standing_in(brief.name))
-            return Selection(brief.name, read, await journal.latest(read.retakes().keys() | read.rejects()), brief.buy_unmarked)
+            known = await journal.latest(read.retakes().keys() | read.rejects())
+            return Selection(brief.name, read, known, brief.buy_unmarked or not marks, approvals)
 
     async def _load_payers(self, steps: Sequence[AnyStep | Unreadable]) -> list[Fault]:
         """Load the credentials of the accounts that pay for the steps; returns a fault for each account that does not exist."""
@@ -404,6 +397,7 @@ class _Run:
             if not run.feeds:
                 named[run.name] = run.operation.kind.name_of(run, self._wish(run, inputs_of(run, {})))
         self._places = {named[name]: place for name, place in self._places.items()}
+        self.selection.approvals = {named[name]: one for name, one in self.selection.approvals.items()}
 
         def fed(source: ResolvedInput | PendingInput) -> ResolvedInput | PendingInput:
             return replace(source, run=named[source.run]) if isinstance(source, PendingInput) else source
@@ -420,6 +414,31 @@ class _Run:
 
     # Before anything is bought
 
+    async def decide_overdue(self, journal: Journal, *, writing: bool) -> None:
+        """Have the default count where the deadline of a review is over.
+
+        Args:
+            journal: The journal.
+            writing: True to write these verdicts down.
+
+        Raises:
+            InputError: A stored video ends before the picture that is asked for, or a file of the store was changed or removed for good.
+            StoreError: The store cannot be read.
+        """
+        if not any(one.deadline for one in self.selection.approvals.values()):
+            return
+        await self._survey(journal)
+        waited = await journal.reviews.wanted(self.brief.name)
+        said: list[tuple[Opinion, str, Sidecar]] = []
+        for name, (order, stored) in self._stored.items():
+            approval = self.selection.approvals.get(name)
+            if approval and approval.is_over(waited.get(order.key)) and self.selection.awaits(name, order):
+                opinion = Opinion(approval.default, DEADLINE, "nobody had decided in time")
+                said += [(opinion, one.path, one.sidecar) for one in stored.assets if not one.forgotten_at]
+        if writing:
+            await journal.reviews.give(said)
+        self.selection = self.selection.with_verdicts((Subject.of(path, told), opinion) for opinion, path, told in said)
+
     async def price(self, journal: Journal) -> list[Foreseen]:
         """Check that what is not bought yet may be bought, and show the plan; returns the outlook of each step.
 
@@ -433,8 +452,10 @@ class _Run:
         except StoreError as error:
             self.log.warning("what earlier runs left on its way in was not cleared away: %s", error.what)
         found = await self._survey(journal)
-        foreseen = self._foresee(found, await self._caps(journal), self._orders())
-        await self.host.show_plan(self.brief.name, foreseen, self._plans, self.selection.tell())
+        orders = self._orders()
+        foreseen = self._foresee(found, await self._caps(journal), orders)
+        prospect = await self._prospect(journal, foreseen, orders, "")
+        await self.host.show_plan(self.brief.name, prospect, self.selection.tell(), self.assets)
         await self._check_plans(journal)
         if self.to_buy:
             await self.store.check()  # the store must take a file, before anything is bought for it
@@ -466,6 +487,7 @@ class _Run:
             InputError: An input of a step was changed since it was stored, or removed for good.
             StoreError: The store cannot be read.
         """
+        await self.decide_overdue(journal, writing=False)
         found = await self._survey(journal)
         refused: list[BudgetError] = []
         caps: dict[str, float | None] = dict.fromkeys(self.payers)
@@ -479,8 +501,15 @@ class _Run:
             await self._check_plans(journal)
         except BudgetError as error:
             refused.append(error)
-        before = await journal.asked(self.brief.name)
+        told = " ".join(part for error in refused for part in (sentence(error.what), error.advice) if part)
+        return await self._prospect(journal, foreseen, orders, told)
+
+    async def _prospect(
+        self, journal: Journal, foreseen: Sequence[Foreseen], orders: Mapping[str, Order], refused: str
+    ) -> Prospect:
+        before = await journal.asked(self.brief.name) if self.to_buy else {}
         why = {run.name: reason(orders.get(run.name), before.get(run.name)) for run in self.to_buy}
+        why |= {one.name: UNDECIDED for one in foreseen if one.outlook is Outlook.TO_REVIEW}
         known = first_orders(self.to_buy, self._accounts)
         usual = {
             work: (await journal.running_times.of(work)).p50 for work in {one.work for one in known.values() if not one.free}
@@ -496,23 +525,32 @@ class _Run:
         for line in expiring(self.to_buy, datetime.now(UTC), took):
             self.log.warning("%s", line)
         edition = next((run.edition for run in self.plan), "")
-        told = " ".join(part for error in refused for part in (sentence(error.what), error.advice) if part)
         handover = self.brief.handover()
+        place = handover.place.root if handover else ""
         return Prospect(
             foreseen,
             self._plans,
             why,
-            asks=self._keys,
-            warnings=self._noting.noted,
-            edition=edition,
-            seconds=took,
-            untimed=untimed,
-            refused=told,
-            place=handover.place.root if handover else "",
+            edition,
+            took,
+            untimed,
+            refused,
+            place,
+            self._steps_of_items(),
+            self._keys,
+            self._noting.noted,
         )
 
+    def _steps_of_items(self) -> Mapping[str, str]:
+        """Return the step that each item is of, by the item's name; none of those whose form has no steps."""
+        told = {
+            name: next((str(one["value"]) for one in place if one["name"] == "step"), "") for name, place in self._places.items()
+        }
+        return {name: step for name, step in told.items() if step}
+
     def _plan(self, payer: Credentials, foreseen: Sequence[Foreseen], cap: float | None) -> Plan:
-        left = [one for one in foreseen if one.provider == payer.provider and one.outlook is Outlook.TO_BUY]
+        bought = (Outlook.TO_BUY, Outlook.AFTER_REVIEW)
+        left = [one for one in foreseen if one.provider == payer.provider and one.outlook in bought]
         costs = {one.name: payer.assumed_price if one.price is None else one.price for one in left}
         keys = [one.key for one in left if one.key]
         return Plan(
@@ -608,6 +646,7 @@ class _Run:
                 error="" if is_stored else _why_missing(last, order.withheld),
                 outputs=await outputs_of(run.name, assets, self.store),
                 rejected=order.withheld == REJECTED,
+                undecided=bool(assets) and self.selection.awaits(run.name, order),
             )
 
         return recalled
@@ -696,6 +735,7 @@ class _Run:
             error=acquired.refused or acquired.purchase.why_not,
             outputs=await outputs_of(run.name, acquired.assets, self.store, job),
             rejected=order.withheld == REJECTED,
+            undecided=bool(acquired.assets) and self.selection.awaits(run.name, order),
         )
 
     async def _acquire(self, run: PlannedStep, inputs: list[ResolvedInput], order: Order) -> tuple[Acquired, Job | None]:
@@ -734,7 +774,8 @@ class _Run:
         """
         if (handover := self.brief.handover()) is None:
             return ""
-        made = [(result.name, asset) for result in results for asset in result.assets if not asset.forgotten_at]
+        decided = [result for result in results if not result.undecided]
+        made = [(result.name, asset) for result in decided for asset in result.assets if not asset.forgotten_at]
         reviews = await journal.reviews.standing({asset.sidecar.submission_key for _, asset in made})
         said = {one.subject.path: one.opinion for some in reviews.values() for one in some}
         items = [
@@ -759,6 +800,22 @@ class _Run:
         told = report.told
         tell("delivery", told)
         return told
+
+    async def waiting(self, results: Sequence[RunResult], journal: Journal) -> Waiting | None:
+        """Return what people have to decide before the run can go on, and write down that it waits for them; None where nothing does."""
+        items = {one.name: one for one in results if one.undecided}
+        if not items:
+            return None
+        held = sum(one.status == WAITING for one in results)
+        waiting = Waiting(self.brief.name, list(items.values()), held)
+        await journal.reviews.want(self.brief.name, waiting.keys)
+        waited = await journal.reviews.wanted(self.brief.name)
+        left = [
+            approval.deadline - waited[one.assets[0].sidecar.submission_key]
+            for name, one in items.items()
+            if (approval := self.selection.approvals[name]).deadline
+        ]
+        return replace(waiting, until=datetime.now(UTC) + min(left)) if left else waiting
 
     async def _delete(self, kind: PaidKind[Any], name: str, job_id: str) -> None:
         """Delete a job at the provider once its files are stored; a failure is only a warning, for the job's storage there just remains."""

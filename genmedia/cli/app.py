@@ -314,6 +314,35 @@ def apply(
     return campaigns.apply(_project(project), file, Console(), directly, typed=variables, yes=yes)
 
 
+@app.command
+def deploy(
+    files: Annotated[tuple[str, ...], Parameter(help="Campaigns, as YAML or JSON.", consume_multiple=True)],
+    /,
+    *,
+    project: ProjectFolder = None,
+) -> None:
+    """Have Prefect run campaigns as their files say: by a form of their variables, on their schedule, telling whom they notify.
+
+    Again, it changes what has changed in the file; what a person paused or added in the Prefect UI stays.
+    """
+    from genmedia.cli import campaigns  # noqa: PLC0415
+
+    campaigns.deploy(_project(project), files, Console())
+
+
+@app.command
+def undeploy(
+    campaign: Annotated[str, Parameter(help="The campaign's file, or its name.")],
+    /,
+    *,
+    project: ProjectFolder = None,
+) -> None:
+    """Remove what `genmedia deploy` made of a campaign; what was bought stays."""
+    from genmedia.cli import campaigns  # noqa: PLC0415
+
+    campaigns.undeploy(_project(project), campaign, Console())
+
+
 def _directly(command: str, sandbox: str, folder: str, *, without_prefect: bool) -> "Directly | None":
     """Return the options of a run without Prefect; None for one with it."""
     from genmedia.cli.flow_runs import Directly  # noqa: PLC0415
@@ -499,7 +528,7 @@ Item = Annotated[
     Parameter(
         name="ITEM",
         required=True,
-        help="A path in the store, a file of it on this machine, or CAMPAIGN/STEP, which means the outputs of its last take.",
+        help="A path in the store, a file of it on this machine, or CAMPAIGN/STEP, which means what it gave last.",
     ),
 ]
 Why = Annotated[str, Parameter(help="Why, for all who look at it.", show_default=False)]

@@ -1,4 +1,4 @@
-"""A campaign's file on the command line: `genmedia plan` tells what it would do and cost, `genmedia apply` does it."""
+"""A campaign's file on the command line: `genmedia plan` tells what it would do and cost, `apply` does it, `deploy` has Prefect do it."""
 
 import hashlib
 import json
@@ -7,19 +7,22 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
-from genmedia.cli.flow_runs import Directly, carry_out
+from genmedia.cli.flow_runs import WAITS, Directly, carry_out
 from genmedia.cli.printing import Console, print_json, print_table
 from genmedia.cli.project import Project
 from genmedia.errors import Fault, InputError
 
 if TYPE_CHECKING:  # `--help` should not wait for pydantic
-    from genmedia.campaign.run import Prospect
+    from genmedia.campaign.prospect import Prospect
 
 TO_DO = 10
 """The exit code of a plan that has something to buy, or to make on this machine."""
 
 _LEFT = ("to buy", "to make")
 """Outlooks of what a plan would do."""
+
+_LATER, _UNDECIDED = "after review", "to review"
+"""Outlooks of what it would do once people have kept what that is made of, and of what they have to decide on."""
 
 REFUSED = 2
 """The exit code of a plan that is wrong, or cannot be paid for."""
@@ -98,9 +101,9 @@ def apply(project: Project, file: str, console: Console, directly: Directly | No
         stale = Fault(file, f"is stale, and is not carried out; make it anew with genmedia plan {written}")
         raise InputError([stale, *faults])
     show(console, told, items=False)
-    if (code := code_of(told)) != TO_DO and not (code == 0 and told["delivers_to"]):
+    if (code := code_of(told)) == REFUSED or not (code or told["delivers_to"]):
         return code
-    if code and not yes and not _agrees(console, told):
+    if code == TO_DO and not yes and not _agrees(console, told):
         console.print("Nothing was bought.")
         return 1
     parameters = {"campaign": str(Path(written).absolute()), "variables": dict(values)}
@@ -131,14 +134,40 @@ def _show_saved(
     show(console, saved, items=items)
     for one in faults:
         console.print(f"{one.place}: {one.what}", style="red", soft_wrap=True)
-    if faults:
-        console.print(f"It is stale: make it anew with genmedia plan {saved['file']}", style="red", soft_wrap=True)
-    else:
-        ended = (
-            "It was carried out: nothing of it is left to do." if code == 0 else f"It is as it was made: genmedia apply {file}"
-        )
-        console.print(ended, soft_wrap=True)
+    ended = {
+        0: "It was carried out: nothing of it is left to do.",
+        WAITS: "It was carried out as far as it can be before people decide.",
+        TO_DO: f"It is as it was made: genmedia apply {file}",
+        REFUSED: f"It cannot be carried out now: make it anew with genmedia plan {saved['file']}",
+    }
+    console.print(ended[code], soft_wrap=True)
     return code
+
+
+def deploy(project: Project, files: Sequence[str], console: Console) -> None:
+    """Write or update the Prefect deployments of campaigns' files, and show what was changed.
+
+    Raises:
+        InputError: Everything that is wrong in the files; nothing was changed.
+        UnreachableError: No Prefect server answers.
+    """
+    _show_changes(project.module("deployments.deploying").deploy(files), console)
+
+
+def undeploy(project: Project, named: str, console: Console) -> None:
+    """Remove what `deploy` made of a campaign, by its file or its name, and show what was removed.
+
+    Raises:
+        InputError: It is not deployed.
+        UnreachableError: No Prefect server answers.
+    """
+    _show_changes(project.module("deployments.deploying").undeploy(named), console)
+
+
+def _show_changes(changes: Mapping[str, Sequence[str]], console: Console) -> None:
+    for name, lines in changes.items():
+        for line in lines or ["unchanged"]:
+            console.print(f"{name}: {line}", soft_wrap=True)
 
 
 def _agrees(console: Console, told: Mapping[str, Any]) -> bool:
@@ -234,7 +263,9 @@ def told_of(file: str, values: Mapping[str, Any], prospect: "Prospect") -> dict[
         "file": str(Path(file).absolute()),
         "variables": dict(values),
         "edition": prospect.edition,
-        "hash": hashlib.sha256(json.dumps([_wish(one) for one in items if one["outlook"] in _LEFT]).encode()).hexdigest(),
+        "hash": hashlib.sha256(
+            json.dumps([_wish(one) for one in items if one["outlook"] in (*_LEFT, _LATER)]).encode()
+        ).hexdigest(),
         "refused": prospect.refused,
         "warnings": list(prospect.warnings),
         "seconds": prospect.seconds,
@@ -261,9 +292,9 @@ def _stale(file: str, saved: Mapping[str, Any], now: Mapping[str, Any]) -> list[
         old, new = before.get(name), after.get(name)
         if old is None or new is None:
             faults.append(Fault(name, "is gone" if new is None else "is new"))
-        elif new["outlook"] not in _LEFT:
+        elif new["outlook"] not in (*_LEFT, _LATER):
             continue
-        elif old["outlook"] not in _LEFT:
+        elif old["outlook"] not in (*_LEFT, _LATER):
             faults.append(Fault(name, f"was {old['outlook']}, and is {new['outlook']} now: {new['why']}"))
         elif old["asks"] != new["asks"] or (old["key"] and new["key"] and old["key"] != new["key"]):
             faults.append(Fault(name, f"asks for something else now: {new['why']}"))
@@ -278,12 +309,10 @@ def show(console: Console, told: Mapping[str, Any], *, items: bool) -> None:
     fates = Counter(one["outlook"] for one in every)
     edition = f", edition {told['edition']}" if told["edition"] else ""
     console.print(f"{len(every)} items{edition}: {', '.join(f'{count} {fate}' for fate, count in fates.items())}", soft_wrap=True)
-    left = [one for one in every if one["outlook"] in _LEFT]
+    left = [one for one in every if one["outlook"] in (*_LEFT, _LATER, _UNDECIDED)]
     shown = every if items else left[:SHOWN]
     if shown:
-        rows = [
-            [one["name"], f"{one['provider']} {one['operation']}", one["why"] or one["outlook"], _price(one)] for one in shown
-        ]
+        rows = [[one["name"], f"{one['provider']} {one['operation']}", _why(one), _price(one)] for one in shown]
         print_table(console, ["item", "operation", "why", "price"], rows, ["price"])
     if len(left) > len(shown):
         console.print(f"and {len(left) - len(shown)} more; --items lists all", soft_wrap=True)
@@ -291,16 +320,25 @@ def show(console: Console, told: Mapping[str, Any], *, items: bool) -> None:
         console.print(warning, style="yellow", soft_wrap=True)
     for provider, one in told["costs"].items():
         console.print(f"{provider}: {one['items']} to buy for {one['told']}", soft_wrap=True)
-    if told["seconds"] is not None:
-        console.print(f"It takes about {duration(told['seconds'])}, as such jobs took before.", soft_wrap=True)
-    elif told["untimed"]:
-        console.print(f"How long it takes is not known: {told['untimed']} of the jobs never ran here before.", soft_wrap=True)
+    if time := _time(told):
+        console.print(time, soft_wrap=True)
     if told["refused"]:
         console.print(f"It cannot be bought so: {told['refused']}", style="red", soft_wrap=True)
+    elif code_of(told) == WAITS:
+        console.print("Nothing is to buy until people have decided: genmedia review shows what waits for them.", soft_wrap=True)
     elif not left:
         console.print("Nothing is to buy.", soft_wrap=True)
     if told["delivers_to"]:
         console.print(f"Its files are delivered to {told['delivers_to']}.", soft_wrap=True)
+
+
+def _time(told: Mapping[str, Any]) -> str:
+    """Return a sentence about how long it takes; empty where nothing is to do."""
+    from genmedia.campaign.forecast import tell_time  # noqa: PLC0415 # see `_price`
+
+    if told["seconds"] is not None:
+        return f"It takes about {tell_time(told['seconds'])}, as such jobs took before."
+    return f"How long it takes is not known: {told['untimed']} of the jobs never ran here before." if told["untimed"] else ""
 
 
 def _some_warnings(warnings: Sequence[str], most: int) -> list[str]:
@@ -308,10 +346,14 @@ def _some_warnings(warnings: Sequence[str], most: int) -> list[str]:
     return [*warnings[:most], *([f"and {left} more warnings; --items lists all"] if left > 0 else [])]
 
 
+def _why(item: Mapping[str, Any]) -> str:
+    return f"{item['why']}, {_LATER}" if item["outlook"] == _LATER else item["why"] or item["outlook"]
+
+
 def _price(item: Mapping[str, Any]) -> str:
     from genmedia.jobs.job import priced  # noqa: PLC0415 # `--help` should not wait for pydantic
 
-    if item["outlook"] not in _LEFT:
+    if item["outlook"] not in (*_LEFT, _LATER):
         return "-"
     return "?" if item["price"] is None else priced(item["price"], item["unit"])
 
@@ -325,16 +367,9 @@ def code_of(told: Mapping[str, Any]) -> int:
     """Return the exit code of a plan."""
     if told["refused"]:
         return REFUSED
-    return TO_DO if any(one["outlook"] in _LEFT for one in _items(told)) else 0
+    outlooks = {one["outlook"] for one in _items(told)}
+    return TO_DO if outlooks & {*_LEFT} else WAITS if outlooks & {_LATER, _UNDECIDED} else 0
 
 
 def _items(told: Mapping[str, Any]) -> Sequence[dict[str, Any]]:
     return told["items"]
-
-
-def duration(seconds: float) -> str:
-    """Return a time in words, such as `12 min`."""
-    if seconds < 90:
-        return f"{max(1, round(seconds))} s"
-    minutes = round(seconds / 60)
-    return f"{minutes} min" if minutes < 120 else f"{minutes // 60} h {minutes % 60} min"

@@ -29,6 +29,9 @@ if TYPE_CHECKING:  # the list of flows should not wait for the database that res
 CANCELLED = 130
 """The exit code after Ctrl-C."""
 
+WAITS = 3
+"""The exit code where nothing is missing, and people have to decide before the rest is bought."""
+
 WARNING_CHARACTERS = 160
 """Most characters of a warning that are shown; the table of results in Prefect, and the gallery, have all of it."""
 
@@ -268,8 +271,12 @@ def report(
         GenmediaError: One of them did not reach its end.
     """
     results = [result for one in ended for result in results_of(one)]
-    whole = all(one.name == "Completed" for one in ended)
-    outcome = Text.assemble(("Completed" if whole else "Partial", "bold"), f" in {seconds:.0f} s: ")
+    from genmedia.purchasing.result import WAITING, tell_waiting  # noqa: PLC0415 # see above
+
+    whole = all(one.name in ("Completed", WAITING) for one in ended)
+    waiting = tell_waiting(results)
+    name = "Partial" if not whole else WAITING if waiting else "Completed"
+    outcome = Text.assemble((name, "bold"), f" in {seconds:.0f} s: ")
     if results:
         _print_results(console, results)
         console.print()
@@ -281,7 +288,11 @@ def report(
     else:
         console.print(outcome.append("; ".join(one.message for one in ended)), soft_wrap=True)
     _print_page(console, page)
-    return 0 if whole else 1
+    if waiting:
+        where = f" --folder {store.folder or store.root}" if store and not gallery else ""
+        told = f"{waiting}. Decide with genmedia review{where} or genmedia keep{where}, then run it again."
+        console.print(told, soft_wrap=True)
+    return 1 if not whole else WAITS if waiting else 0
 
 
 def _print_results(console: Console, results: "Sequence[Result]") -> None:

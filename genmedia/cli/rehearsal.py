@@ -6,7 +6,7 @@ from tempfile import mkdtemp
 from time import monotonic
 from typing import Any
 
-from genmedia.cli.campaigns import code_of, cost_of, duration, file_of, show, told_of
+from genmedia.cli.campaigns import code_of, cost_of, file_of, show, told_of
 from genmedia.cli.flow_runs import log_of, report
 from genmedia.cli.printing import Console
 from genmedia.cli.project import Project
@@ -29,6 +29,8 @@ def rehearse(
     Raises:
         GenmediaError: It cannot be carried out; the class says the cause.
     """
+    from genmedia.campaign.forecast import tell_time  # noqa: PLC0415 # `--help` should not wait for pydantic
+
     path, begun = file_of(file), monotonic()
     rehearsal = project.module("deployments.rehearsal")
     place = Path(folder or mkdtemp(prefix=f"rehearsal-{path.stem}-")).absolute()
@@ -43,7 +45,7 @@ def rehearse(
         console.print(f"Delivery {told['delivers_to']}", soft_wrap=True)
     limits = ", ".join(f"{provider} {plan}" for provider, plan in done.plans.items())
     took = (
-        f"about {duration(done.seconds)}"
+        f"about {tell_time(done.seconds)}"
         if done.seconds is not None
         else "a time that is not known, as a part of it was not made"
     )

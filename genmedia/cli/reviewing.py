@@ -30,7 +30,7 @@ def give_verdict(where: Where, items: Sequence[str], opinion: Opinion, console: 
 
     Args:
         where: The store.
-        items: Each a path in the store, a file of it on this machine, or `CAMPAIGN/STEP`, which means the outputs of its last take.
+        items: Each a path in the store, a file of it on this machine, or `CAMPAIGN/STEP`, which means what it gave last.
         opinion: The verdict.
         console: Where the assets are named.
 
@@ -57,12 +57,12 @@ def give_verdict(where: Where, items: Sequence[str], opinion: Opinion, console: 
 
 
 def _meant(name: str, assets: Sequence[Asset]) -> list[Asset]:
-    """Return the asset at a path; else those of the last take of a step, by the names that the gallery shows."""
+    """Return the asset at a path; else those that a step gave last, by the names that the gallery shows: a take, or its edition."""
     if found := [one for one in assets if one.path == name]:
         return found
     found = [one for one in assets if name in {f"{campaign}/{step}" for campaign, step in one.sidecar.used_by}]
-    last = max((one.sidecar.take for one in found), default=0)
-    return [one for one in found if one.sidecar.take == last]
+    last = max(found, key=lambda one: (one.sidecar.times.stored, one.sidecar.take), default=None)
+    return [one for one in found if last and one.sidecar.submission_key == last.sidecar.submission_key]
 
 
 def show_verdicts(where: Where, campaign: str, *, history: bool, as_json: bool, console: Console) -> None:

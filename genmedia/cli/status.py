@@ -19,7 +19,7 @@ from genmedia.journal.reading import Standing
 SECONDS = 1.0
 """Pause between two readings with `--watch`, in seconds."""
 
-DONE, RUNNING, WAITING = "stored", "running", "waiting"
+DONE, RUNNING, WAITING, TO_REVIEW = "stored", "running", "waiting", "to review"
 _SHOWN = 60
 """Most items that are listed."""
 
@@ -57,7 +57,7 @@ def show_status(where: Where, campaign: str, *, watch: bool, as_json: bool, cons
             console.print(_shown(found, campaign))
 
     where.work(look)
-    return 1 if any(_fate(one) not in (DONE, RUNNING, WAITING) for one in found) else 0
+    return 1 if any(_fate(one) not in (DONE, RUNNING, WAITING, TO_REVIEW) for one in found) else 0
 
 
 def _is_open(standings: Iterable[Standing]) -> bool:
@@ -68,7 +68,7 @@ def _fate(standing: Standing) -> str:
     """Return what became of an item, in a word."""
     attempt = standing.attempt
     if attempt.state is AttemptState.STORED:
-        return DONE
+        return TO_REVIEW if standing.undecided else DONE
     if attempt.state is AttemptState.BOUND:
         seen = attempt.sight and attempt.sight.job
         return WAITING if seen is None or seen.status is JobStatus.QUEUED else RUNNING
@@ -106,6 +106,8 @@ def _seen(one: Standing) -> str:
     attempt = one.attempt
     if attempt.state is AttemptState.BOUND and attempt.sight:
         return attempt.sight.in_words
+    if attempt.state is AttemptState.STORED:
+        return "people's verdict, in genmedia review" if one.undecided else ""
     return attempt.reason or ("its slot at the account" if attempt.state is AttemptState.INTENDED else "")
 
 

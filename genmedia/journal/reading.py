@@ -69,11 +69,12 @@ class Asked:
 
 @dataclass(frozen=True)
 class Standing:
-    """How a step of a campaign stands: the last attempt at what it asked for last."""
+    """How a step of a campaign stands: the last attempt at what it asked for last, and whether people have to decide on what it gave."""
 
     campaign: str
     step: str
     attempt: Attempt
+    undecided: bool = False
 
 
 class Reading:
@@ -303,8 +304,8 @@ class Reading:
         """
         rows = await self._uses_of(campaign)
         last = {(row.campaign, row.step): row.key for row in rows}
-        found = await self.latest(set(last.values()))
-        return [Standing(*whose, found[key]) for whose, key in last.items() if key in found]
+        found, undecided = await self.latest(set(last.values())), await self.reviews.undecided(campaign)
+        return [Standing(*whose, found[key], key in undecided) for whose, key in last.items() if key in found]
 
     @retry_while_unreachable
     async def _uses_of(self, campaign: str) -> Sequence[sa.Row[Any, Any, Any]]:

@@ -3,16 +3,17 @@
 from collections import defaultdict
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, Literal, get_args
 
 import sqlalchemy as sa
 
 from genmedia.errors import Fault, InputError
 from genmedia.forms.prompts import clean, prompt_of, seed_of
-from genmedia.journal.database import Clock, Database, retry_while_unreachable, uncancellable
-from genmedia.journal.rows import in_parts
-from genmedia.journal.tables import uses, verdicts
+from genmedia.journal.database import Clock, Database, read_clock, retry_while_unreachable, uncancellable
+from genmedia.journal.rows import in_parts, note_wanted
+from genmedia.journal.spending import written
+from genmedia.journal.tables import uses, verdicts, wanted
 from genmedia.store.sidecar import Sidecar
 
 Verdict = Literal["keep", "retake", "reject", "withdrawn"]
@@ -135,6 +136,7 @@ class Review:
 
 _SUBJECT, _OPINION = tuple(Subject.__dataclass_fields__), tuple(Opinion.__dataclass_fields__)
 _OUTPUT = verdicts.c.key, verdicts.c.attempt, verdicts.c.output, verdicts.c.number
+_COUNTS = verdicts.c.verdict != "withdrawn"
 
 
 class Reviews:
@@ -187,10 +189,31 @@ class Reviews:
 
     @retry_while_unreachable
     async def _standing(self, *where: sa.ColumnElement[bool]) -> list[Review]:
-        last = sa.select(sa.func.max(verdicts.c.id)).where(verdicts.c.verdict.is_not(None), *where).group_by(*_OUTPUT)
-        query = sa.select(verdicts).where(verdicts.c.id.in_(last), verdicts.c.verdict != "withdrawn").order_by(verdicts.c.id)
+        query = sa.select(verdicts).where(verdicts.c.id.in_(_last_verdicts(*where)), _COUNTS).order_by(verdicts.c.id)
         async with self._database.transaction(reading=True) as connection:
             return [_as_review(row) for row in await connection.execute(query)]
+
+    @retry_while_unreachable
+    async def want(self, campaign: str, keys: Collection[str]) -> None:
+        """Write down that a campaign waits for verdicts on these submissions, unless that is written down already."""
+        async with self._database.transaction(waking=True) as connection:
+            await note_wanted(connection, campaign, sorted(keys), written(await read_clock(connection)))
+
+    @retry_while_unreachable
+    async def wanted(self, campaign: str) -> dict[str, timedelta]:
+        """Return the submissions on which a campaign waits or has waited for a verdict, by key, each with the time since it did first."""
+        query = sa.select(wanted.c.key, wanted.c.since).where(wanted.c.campaign == campaign)
+        async with self._database.transaction(reading=True) as connection:
+            now = await read_clock(connection)
+            return {row.key: now - datetime.fromisoformat(row.since) for row in await connection.execute(query)}
+
+    @retry_while_unreachable
+    async def undecided(self, campaign: str = "") -> set[str]:
+        """Return the submissions on which a campaign waits for a verdict, or any campaign does where none is named, by key."""
+        is_decided = sa.exists().where(verdicts.c.id.in_(_last_verdicts()), verdicts.c.key == wanted.c.key, _COUNTS)
+        query = sa.select(wanted.c.key).where(~is_decided, *([wanted.c.campaign == campaign] if campaign else []))
+        async with self._database.transaction(reading=True) as connection:
+            return {row.key for row in await connection.execute(query)}
 
     @uncancellable
     async def history(self, campaign: str = "", after: int = 0) -> list[Review]:
@@ -206,6 +229,11 @@ class Reviews:
         query = sa.select(verdicts).where(verdicts.c.id > after, *_is_in(campaign)).order_by(verdicts.c.id)
         async with self._database.transaction(reading=True) as connection:
             return [_as_review(row) for row in await connection.execute(query)]
+
+
+def _last_verdicts(*where: sa.ColumnElement[bool]) -> sa.Select[Any]:
+    """The numbers of the last verdicts on each output."""
+    return sa.select(sa.func.max(verdicts.c.id)).where(verdicts.c.verdict.is_not(None), *where).group_by(*_OUTPUT)
 
 
 def _is_in(campaign: str) -> list[sa.ColumnElement[bool]]:

@@ -19,7 +19,7 @@ from genmedia.journal.records import (
     StoredAsset,
 )
 from genmedia.journal.spending import written
-from genmedia.journal.tables import LIVE, assets, attempts, submissions, uses, waiters
+from genmedia.journal.tables import LIVE, assets, attempts, submissions, uses, waiters, wanted
 from genmedia.store.sidecar import Sidecar, Use
 
 AT_ONCE = 500
@@ -148,8 +148,14 @@ async def note_uses(connection: AsyncConnection, key: str, wanted: Iterable[Use]
 _ADD = {
     (dialect, table): insert(table).on_conflict_do_nothing()
     for dialect, insert in (("sqlite", sqlite.insert), ("postgresql", postgresql.insert))
-    for table in (submissions, uses)
+    for table in (submissions, uses, wanted)
 }
+
+
+async def note_wanted(connection: AsyncConnection, campaign: str, keys: Iterable[str], since: str) -> None:
+    """Write down the submissions on which a campaign waits for a verdict, unless that is written down already."""
+    for key in keys:
+        await _add(connection, wanted, {"key": key, "campaign": campaign, "since": since})
 
 
 async def _add(connection: AsyncConnection, table: sa.Table, values: Mapping[str, Any]) -> None:

@@ -93,6 +93,18 @@ _cost = attempts.c.state, attempts.c.charged, attempts.c.reserved
 sa.Index("spending", attempts.c.account, attempts.c.unit, attempts.c.intended_at, *_cost)
 sa.Index("spending_of_runs", attempts.c.account, attempts.c.unit, attempts.c.run, *_cost)
 sa.Index("spending_of_campaigns", attempts.c.account, attempts.c.unit, attempts.c.campaign, *_cost)
+# Budgets of labels are for a month; most purchases of most journals have no labels.
+_labelled = attempts.c.labels != "{}"
+sa.Index(
+    "spending_of_labels",
+    attempts.c.unit,
+    attempts.c.intended_at,
+    attempts.c.labels,
+    attempts.c.account,
+    *_cost,
+    sqlite_where=_labelled,
+    postgresql_where=_labelled,
+)
 sa.Index("endings", attempts.c.account, attempts.c.ended_at)
 _at_work = sa.and_(_open, attempts.c.over_at.is_(None))
 sa.Index("slots", attempts.c.account, sqlite_where=_at_work, postgresql_where=_at_work)
@@ -158,6 +170,15 @@ verdicts = sa.Table(
     # Prompt and seed of a retake; empty and null for those that there were.
     sa.Column("prompt", sa.Text, nullable=False),
     sa.Column("seed", sa.BigInteger),
+)
+
+wanted = sa.Table(
+    "wanted",
+    tables,
+    # A submission on which a campaign waits for a verdict, and the time at which a run of it did first.
+    sa.Column("key", sa.String(64), sa.ForeignKey("submissions.key"), primary_key=True),
+    sa.Column("campaign", sa.String, primary_key=True),
+    sa.Column("since", sa.String, nullable=False),
 )
 
 owners = sa.Table(

@@ -2,8 +2,8 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
-from typing import Any, Protocol
+from datetime import datetime, timedelta
+from typing import Any, Literal, Protocol
 
 from genmedia.errors import Fault
 from genmedia.forms.names import Place
@@ -62,6 +62,23 @@ class Drafting(Protocol):
 
 
 @dataclass(frozen=True)
+class Approval:
+    """What a step's `review` says: nothing is made of it until a person keeps it.
+
+    Attributes:
+        deadline: Time after which the default counts where nobody has decided, from when a run first waited for it; None for no end.
+        default: The verdict that counts then.
+    """
+
+    deadline: timedelta | None = None
+    default: Literal["keep", "reject"] = "reject"
+
+    def is_over(self, waited: timedelta | None) -> bool:
+        """True if a run has waited for longer than the deadline allows; None for one that has not waited yet."""
+        return self.deadline is not None and waited is not None and waited >= self.deadline
+
+
+@dataclass(frozen=True)
 class Draft:
     """Result of a form.
 
@@ -72,6 +89,7 @@ class Draft:
         faults: Everything that is wrong with what was asked for; it is reported with the faults of the plan.
         repeats: True if steps may ask for the very same, which is then bought once for all of them.
         edition: Edition of the campaign, which is part of each submission key; empty where the same is never bought twice.
+        approvals: What has to be kept by a person before anything is made of it, by the step's name.
     """
 
     steps: Sequence[Any]
@@ -80,3 +98,4 @@ class Draft:
     edition: str = ""
     faults: Sequence[Fault] = ()
     repeats: bool = False
+    approvals: Mapping[str, Approval] = field(default_factory=dict[str, Approval])

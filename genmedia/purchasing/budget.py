@@ -92,6 +92,8 @@ class Outlook(StrEnum):
     IN_DOUBT = "in doubt"
     REFUSED = "refused before"
     NOT_BOUGHT = "not bought"
+    TO_REVIEW = "to review"
+    AFTER_REVIEW = "after review"
 
 
 LOST = (Outlook.REFUSED, Outlook.NOT_BOUGHT)

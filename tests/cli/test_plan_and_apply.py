@@ -35,13 +35,17 @@ class Desk:
     def __init__(self, folder: Path, keys: dict[str, str]) -> None:
         self.file = folder / "mugs.yaml"
         self.file.write_text(MUGS)
+        self.store = folder / "store"
         self._folder = folder
         self._keys = keys
 
     def type(self, command: str, *words: str, file: str = "mugs.yaml") -> Any:
-        options = ("--without-prefect", "--folder", str(self._folder / "store"), "--project", str(Path.cwd()))
+        return self.look(command, str(self._folder / file), *words, "--without-prefect")
+
+    def look(self, *words: str) -> Any:
+        """Type a command about the store."""
         environment = {"COLUMNS": "160", "PREFECT_API_URL": "http://127.0.0.1:9/api", **self._keys}
-        return genmedia(command, str(self._folder / file), *options, *words, **environment)
+        return genmedia(*words, "--folder", str(self.store), "--project", str(Path.cwd()), **environment)
 
 
 @pytest.fixture
@@ -210,3 +214,39 @@ def test_a_saved_plan_is_refused_as_stale_with_the_reason_where_it_would_do_some
     assert "hero-M-2: is gone" in done.stderr
     assert "hero-M-3: is new" in done.stderr
     assert desk.type("plan", "--json", file="mugs.yaml").returncode == 10
+
+
+def test_a_campaign_with_a_review_goes_on_when_it_is_applied_again_after_a_verdict(desk: Desk) -> None:
+    desk.file.write_text(MUGS.replace('on oak"', 'on oak", review: true').replace("{step: hero, row: all}", "{step: hero}"))
+
+    applied, waits, standing = desk.type("apply", "--yes"), desk.type("plan"), desk.look("status", "mugs")
+    decided = [
+        desk.look("keep", "mugs/hero-M-1", "--as", "Ann"),
+        desk.look("retake", "mugs/hero-M-2", "--prompt", "A vase on elm", "--why", "too dark"),
+    ]
+    after, again = desk.type("plan"), desk.type("apply", "--yes")
+    left = desk.look("status", "mugs")
+
+    assert [one.returncode for one in (applied, waits, standing, *decided, after, again)] == [3, 3, 0, 0, 0, 10, 3], (
+        applied.stderr
+    )
+    assert "Waiting for review in" in applied.stdout
+    assert f"2 items wait for review: hero-M-1, hero-M-2. Decide with genmedia review --folder {desk.store}" in applied.stdout
+    assert "4 items: 2 to review, 2 after review" in waits.stdout
+    assert "Nothing is to buy until people have decided" in waits.stdout
+    assert "2 items: 2 to review" in standing.stdout
+    assert "4 items: 1 reused, 2 to buy, 1 after review" in after.stdout
+    assert "1 item waits for review: hero-M-2" in again.stdout
+    assert "3 items: 2 stored, 1 to review" in left.stdout
+
+
+def test_a_saved_plan_is_carried_out_further_once_people_have_decided(desk: Desk) -> None:
+    desk.file.write_text(MUGS.replace('on oak"', 'on oak", review: true').replace("{step: hero, row: all}", "{step: hero}"))
+    desk.type("plan", "--out", str(desk.file.with_name("plan.json")))
+    desk.type("apply", "--yes", file="plan.json")
+    desk.look("keep", "mugs/hero-M-1", "mugs/hero-M-2")
+
+    done = desk.type("apply", "--yes", file="plan.json")
+
+    assert done.returncode == 0, done.stderr
+    assert "2 reused, 2 bought" in done.stdout

@@ -9,6 +9,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from genmedia.campaign.file.delivery import DELIVER, Deliver, Handover, read_delivery
 from genmedia.campaign.file.expand import ALL, PREVIOUS, ROW, TAKE, expand
+from genmedia.campaign.file.routine import NOTIFY, OVERLAP, SCHEDULE
 from genmedia.campaign.file.rows import Row, read_rows
 from genmedia.campaign.file.source import Source, Way, read
 from genmedia.campaign.file.variables import VARIABLES, Value, Variable, filled, read_variables, values_of
@@ -19,7 +20,7 @@ from genmedia.forms.validation import faults_in
 from genmedia.providers.drafts import Draft, Drafting
 from genmedia.text.templates import WrongTemplateError, is_name, is_template, names_in, render, unknown
 
-OWN = ("campaign", VARIABLES, "steps", "rows", "matrix", "edition", DELIVER)
+OWN = ("campaign", VARIABLES, "steps", "rows", "matrix", "edition", DELIVER, SCHEDULE, OVERLAP, NOTIFY)
 """Fields of a file beside the parameters that every run of a campaign has."""
 
 _STEPS: Way = ("steps",)
@@ -108,7 +109,8 @@ class CampaignFile:
         handover = read_delivery(
             source, self.name, told, {one: {**labels, **some} for one, some in items.values.items()}, items.names, faults
         )
-        return Draft(steps, items.places, items.where, edition, faults, repeats=True), handover
+        draft = Draft(steps, items.places, items.where, edition, faults, repeats=True, approvals=items.approvals)
+        return draft, handover
 
     def _edition(self, known: Mapping[str, Any], faults: list[Fault]) -> str:
         written = self.source.value.get("edition")

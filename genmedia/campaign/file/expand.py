@@ -11,6 +11,7 @@ from typing import Any, cast
 
 from pydantic import TypeAdapter, ValidationError
 
+from genmedia.campaign.file.review import NO_REVIEW, read_review
 from genmedia.campaign.file.rows import Row
 from genmedia.campaign.file.source import Source, Way
 from genmedia.campaign.file.uses import USE, Chain, Given, chain_of
@@ -18,6 +19,7 @@ from genmedia.campaign.steps import AnyStep
 from genmedia.errors import Fault
 from genmedia.forms.names import Place, as_name, slug
 from genmedia.forms.validation import faults_in
+from genmedia.providers.drafts import Approval
 from genmedia.providers.sources import Unreadable
 from genmedia.store.named_files import local_path
 from genmedia.text.templates import WrongTemplateError, is_template, names_in, render, unknown
@@ -32,8 +34,8 @@ ROW, TAKE = "row", "take"
 ALL, PREVIOUS = "all", "previous"
 """What a reference may say for a row or a value of the matrix: every one of them, or the one before that of the item."""
 
-OWN = ("if", "takes")
-"""Fields of a step that decide of which items it consists; no provider's form has them."""
+OWN = ("if", "takes", "review")
+"""Fields of a step that decide of which items it consists, and what becomes of them; no provider's form has them."""
 
 _NO = frozenset(["", "0", "no", "false", "none", "null"])
 _LONGEST_NAME = 60
@@ -70,6 +72,7 @@ class Items:
         places: Place of each item in what the file asks for, by its name.
         where: Place of each item in the file, for faults, by its name.
         values: Values of each item, by its name: those that its templates read.
+        approvals: What has to be kept by a person before anything is made of it, by its name.
         names: Step that each name stands for which the file's own steps have; of a step that uses a file, the last step of that.
         left_out: Number of items that `if` leaves out, with those that they would feed.
         notes: Sentences about what the file has and does not use.
@@ -79,6 +82,7 @@ class Items:
     places: dict[str, Place]
     where: dict[str, str]
     values: dict[str, dict[str, Any]]
+    approvals: dict[str, Approval]
     names: dict[str, str]
     left_out: int
     notes: list[str]
@@ -95,6 +99,7 @@ class _Step:
         written: Its fields, as they would stand in the campaign's own file.
         uses: Names of the lists that it is repeated for, in their order.
         takes: Number of its takes, or of those of what it is made of.
+        approval: What its `review` says; None where nobody has to keep what it gives.
         broken: True if it has faults that need no row: its items are not looked at.
     """
 
@@ -104,6 +109,7 @@ class _Step:
     written: Mapping[str, Any]
     uses: tuple[str, ...] = ()
     takes: int = 1
+    approval: Approval | None = None
     broken: bool = False
 
     @property
@@ -153,7 +159,7 @@ class _Expansion:
     def __init__(
         self, source: Source, rows: Sequence[Row], matrix: Mapping[str, Sequence[Any]], known: Mapping[str, Any]
     ) -> None:
-        self.items = Items([], {}, {}, {}, {}, 0, [])
+        self.items = Items([], {}, {}, {}, {}, {}, 0, [])
         self.faults: list[Fault] = []
         self.too_many = False
         self.source = source
@@ -204,6 +210,7 @@ class _Expansion:
             step = _Step(name, chain.source, way, self._with_takes(meant))
             told = len(self.faults)
             step.uses = self._uses_of(step, place)
+            self._read_review(step, place)
             if told > before:
                 del self.faults[told:]  # they may come of the first ones
             step.broken = len(self.faults) > before
@@ -267,6 +274,15 @@ class _Expansion:
         else:
             step.takes = takes
 
+    def _read_review(self, step: _Step, place: str) -> None:
+        written = step.written.get("review", False)
+        try:
+            step.approval = read_review(written)
+        except ValidationError as error:
+            for fault in faults_in(error, written):
+                told = ", ".join(filter(None, (place, "review", fault.place)))
+                self._fault(step, (*step.way, "review"), told, fault.what if isinstance(written, dict) else NO_REVIEW)
+
     def _used_through(self, step: _Step, way: Way, reference: Mapping[str, Any], place: str) -> set[str]:
         """Return the lists that the step is repeated for because what it takes is."""
         wanted = reference["step"]
@@ -324,6 +340,8 @@ class _Expansion:
                 self.items.values[name] = self._values_of(step, cell)
                 self.items.where[name] = step.source.place(step.way, f"step {step.name}", told)
                 self.items.places[name] = _place_of(number, step.name, cell)
+                if step.approval:
+                    self.items.approvals[name] = step.approval
                 if isinstance(item, Unreadable):
                     for fault in item.faults:
                         wrong.setdefault((step.name, fault.place, fault.what), []).append(told)

@@ -7,6 +7,8 @@ from typing import Any, cast
 from pydantic import TypeAdapter
 
 from genmedia.campaign.file.delivery import Deliver
+from genmedia.campaign.file.review import Review
+from genmedia.campaign.file.routine import NOTIFY, OVERLAP, SCHEDULE, Notify, Overlap, Schedule
 from genmedia.campaign.file.variables import Variable
 from genmedia.campaign.forms.campaign import campaign
 from genmedia.campaign.steps import AnyStep
@@ -26,6 +28,11 @@ _OWN_OF_A_STEP: dict[str, Any] = {
         "type": "integer",
         "minimum": 1,
         "maximum": 100,
+    },
+    "review": {
+        "title": "Review",
+        "description": "What it gives goes on only where a person keeps it; with a deadline, a default counts after that.",
+        "anyOf": [{"type": "boolean"}, Review.model_json_schema()],
     },
 }
 _USE: dict[str, Any] = {
@@ -78,6 +85,7 @@ def schema() -> str:
     deliver, variable = Deliver.model_json_schema(), Variable.model_json_schema()
     filled = parameters.get("$defs", {})
     kinds: dict[str, Any] = {**steps.pop("$defs", {}), **parameters.pop("$defs", {}), "Template": _TEMPLATE}
+    kinds["Schedule"] = Schedule.model_json_schema()
     for name in {one["$ref"].rpartition("/")[2] for one in steps["oneOf"]}:
         kinds[name]["properties"] |= deepcopy(_OWN_OF_A_STEP)
         _loosen(kinds[name]["properties"])
@@ -119,10 +127,29 @@ def schema() -> str:
                 "items": steps,
             },
             "deliver": deliver,
+            **_routine(),
         },
         "$defs": kinds,
     }
     return json.dumps(whole, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
+
+
+def _routine() -> dict[str, Any]:
+    """Return the fields of what `genmedia deploy` reads."""
+    one = {"$ref": "#/$defs/Schedule"}
+    return {
+        SCHEDULE: {
+            "title": "Schedule",
+            "description": "When it runs by itself, once `genmedia deploy` has told Prefect: one schedule, or a list of them.",
+            "anyOf": [one, {"type": "array", "items": one, "minItems": 1}],
+        },
+        OVERLAP: {
+            "title": "Overlap",
+            "description": "What becomes of a run that is due while another one runs: queue (it waits) or skip.",
+            **TypeAdapter[Any](Overlap).json_schema(),
+        },
+        NOTIFY: Notify.model_json_schema(),
+    }
 
 
 def _loosen(properties: dict[str, Any]) -> None:

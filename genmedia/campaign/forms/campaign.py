@@ -101,7 +101,7 @@ def campaign(
         if variables:
             raise InputError([Fault("variables", "are those of a campaign's file; steps have none")])
         return _brief(given, name=campaign.name, steps=campaign.steps)
-    file = read_campaign(campaign, _DEFAULTS.keys()).given(variables)
+    file = read_file(campaign).given(variables)
     parameters, faults = _parameters(file)
     parameters |= {name: value for name, value in given.items() if value != _DEFAULTS[name]}
 
@@ -113,6 +113,11 @@ def campaign(
         return replace(made, faults=[*faults, *made.faults])
 
     return _brief(parameters, name=file.name, draft=draft, handover=lambda: handover)
+
+
+def read_file(written: str) -> CampaignFile:
+    """Read a campaign's file, by its path or its content; see `read_campaign`."""
+    return read_campaign(written, _DEFAULTS.keys())
 
 
 _OF_THE_FILE = ("campaign", "variables")
