@@ -21,6 +21,7 @@ BENCHMARKS = (
     "accounts",
     "imports",
     "rerun",
+    "campaign_file",
     "open_jobs",
     "webhooks",
     "journal",
@@ -29,7 +30,7 @@ BENCHMARKS = (
     "submissions",
 )
 """Modules of this folder, in the order of the document."""
-IN_QUICK = BENCHMARKS[:5]
+IN_QUICK = BENCHMARKS[:6]
 """Those that `--quick` runs where none is named."""
 RESULTS = Path(".genmedia") / "bench"
 STRANGE = ("GENMEDIA_", "PREFECT_")

@@ -28,7 +28,8 @@ def plan(file: str, variables: Mapping[str, Any], directly: Mapping[str, str] | 
     Raises:
         GenmediaError: It cannot be planned; the class says the cause.
     """
-    brief, log = form.campaign(campaign=file, variables=dict(variables)), logging.getLogger(__name__)
+    brief = form.campaign(campaign=file, variables=dict(variables))
+    log = logging.Logger("genmedia plan", logging.ERROR)  # noqa: LOG001 # its warnings stand in the plan
     if directly is None:
         return asyncio.run(_plan_with_blocks(brief, log))
     sandbox = directly["sandbox"]

@@ -182,6 +182,7 @@ class _Planner:
             mode=facts.mode or "",
             at=at,
             duration=facts.duration,
+            ratio=facts.width / facts.height if facts.width and facts.height else None,
             source=one.origin if one.url or one.asset else key,
         )
         if given.lack:

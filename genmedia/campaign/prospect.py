@@ -21,6 +21,8 @@ class Prospect:
         place: Address of the place that it would deliver to; empty where it delivers nothing.
         steps: The step of the campaign that each item is of, by the item's name; none of those whose form has no steps.
         decided: Sentences about what is done because a budget is short, or a provider cannot be reached.
+        asks: What each item asks for, by its name, as a hash; an input that is not there yet counts by the item that gives it.
+        warnings: Sentences about what a person should look at before it is bought.
     """
 
     foreseen: Sequence[Foreseen]
@@ -33,3 +35,5 @@ class Prospect:
     place: str
     steps: Mapping[str, str]
     decided: Sequence[str]
+    asks: Mapping[str, str]
+    warnings: Sequence[str]

@@ -11,6 +11,8 @@ from functools import cached_property, partial, reduce
 from time import monotonic
 from typing import Any
 
+from typing_extensions import override
+
 from genmedia.campaign.brief import Brief, Measure, OnFailure
 from genmedia.campaign.delivery import Item, deliver
 from genmedia.campaign.executor import (
@@ -53,6 +55,7 @@ from genmedia.campaign.review import DEADLINE, Waiting
 from genmedia.campaign.shortage import OVER_BUDGET, Wanted, beyond, short
 from genmedia.campaign.steps import AnyStep
 from genmedia.campaign.variables import stand_in
+from genmedia.campaign.warnings import cut_off, expiring
 from genmedia.errors import (
     NOTHING_BOUGHT,
     ApiError,
@@ -224,6 +227,20 @@ def _logging_ends(log: Log) -> Generator[None]:
         yield
 
 
+class _Noting(logging.LoggerAdapter[Any]):
+    """A log that keeps its warnings as well, for the plan."""
+
+    def __init__(self, log: Log) -> None:
+        super().__init__(log)
+        self.noted: list[str] = []
+
+    @override
+    def log(self, level: int, msg: object, *args: Any, **more: Any) -> None:
+        if level == logging.WARNING:
+            self.noted.append(str(msg) % args)
+        super().log(level, msg, *args, **more)
+
+
 @dataclass
 class _Run:
     """One run of a campaign. A form is drafted with it as well; see `genmedia.providers.drafts.Drafting`."""
@@ -242,6 +259,7 @@ class _Run:
     _operations: dict[str, Operation | Sequence[Fault]] = field(default_factory=dict[str, "Operation | Sequence[Fault]"])
     _files: Files = field(default_factory=Files)
     _fed: set[str] = field(default_factory=set[str])
+    _orders: Mapping[str, Order] = field(default_factory=dict[str, Order])
     _places: Mapping[str, Place] = field(default_factory=dict[str, Place])
     _where: Mapping[str, str] = field(default_factory=dict[str, str])
     _plans: dict[str, Plan] = field(default_factory=dict[str, Plan])
@@ -259,10 +277,13 @@ class _Run:
     _away: dict[str, ApiError] = field(default_factory=dict[str, ApiError])
     _making: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(MADE_AT_ONCE))
 
+    def __post_init__(self) -> None:
+        self._noting = _Noting(self.host.log)
+
     @property
     def log(self) -> Log:
         """Log of the run; of nobody while a plan is made again, for what it warns of was told before."""
-        return _UNHEARD if self._again else self.host.log
+        return _UNHEARD if self._again else self._noting
 
     @property
     def is_short(self) -> bool:
@@ -360,6 +381,8 @@ class _Run:
             self.plan = steps_of(self.host.part, self.plan, self._keys)
             wishes = {run.name: wishes[run.name] for run in self.plan}
         self._warn_of_look_alikes(wishes)
+        for line in cut_off(self.plan):
+            self.log.warning("%s", line)
         self._places = self._places or {run.name: placed(step=(number, run.name)) for number, run in enumerate(self.plan, 1)}
 
     def _at_its_price(self, run: PlannedStep) -> PlannedStep:
@@ -622,7 +645,9 @@ class _Run:
         return self._labels.get(name) or self.brief.labels
 
     def _outlooks(self, found: Survey, caps: Mapping[str, float | None]) -> list[Foreseen]:
-        keys = {run.name: self._wish(run, inputs_of(run, {})).key for run in self.to_buy if not run.feeds}
+        # The order of each step that is to be bought and whose inputs are there.
+        self._orders = {run.name: self._wish(run, inputs_of(run, {})) for run in self.to_buy if not run.feeds}
+        keys = {name: order.key for name, order in self._orders.items()}
         foreseen = [_foreseen(run.name, run.operation, keys.get(run.name, ""), found.outlook.get(run.name)) for run in self.plan]
         self._plans = {provider: self._plan(payer, foreseen, caps[provider]) for provider, payer in self.payers.items()}
         return foreseen
@@ -653,14 +678,13 @@ class _Run:
 
     async def _prospect(self, journal: Journal, foreseen: Sequence[Foreseen], refused: str) -> Prospect:
         before = await journal.asked(self.brief.name) if self.to_buy else {}
-        orders = {run.name: self._wish(run, inputs_of(run, {})) for run in self.to_buy if not run.feeds}
-        why = {run.name: reason(orders.get(run.name), before.get(run.name)) for run in self.to_buy}
+        why = {run.name: reason(self._orders.get(run.name), before.get(run.name)) for run in self.to_buy}
         why |= {one.name: UNDECIDED for one in foreseen if one.outlook is Outlook.TO_REVIEW}
         known = first_orders(self.to_buy, self._accounts)
-        seconds = {
-            name: LOCAL_SECONDS if order.free else (await journal.running_times.of(order.work)).p50
-            for name, order in known.items()
+        usual = {
+            work: (await journal.running_times.of(work)).p50 for work in {one.work for one in known.values() if not one.free}
         }
+        seconds = {name: LOCAL_SECONDS if order.free else usual[order.work] for name, order in known.items()}
         untimed = [name for name, one in seconds.items() if one is None]
         paces = {
             provider: Pace(client.terms.open_jobs, client.http.pace.per_minute, client.http.clock_scale)
@@ -668,10 +692,25 @@ class _Run:
         } | {HERE.provider: Pace(MADE_AT_ONCE, None, 1.0)}
         timed = {name: one for name, one in seconds.items() if one is not None}
         took = forecast(self.to_buy, timed, paces, self.brief.at_once) if self.to_buy and not untimed else None
+        for line in expiring(self.to_buy, datetime.now(UTC), took):
+            self.log.warning("%s", line)
         edition = next((run.edition for run in self.plan), "")
         handover = self.brief.handover()
         place = handover.place.root if handover else ""
-        return Prospect(foreseen, self._plans, why, edition, took, untimed, refused, place, self._steps_of_items(), self.decided)
+        return Prospect(
+            foreseen,
+            self._plans,
+            why,
+            edition,
+            took,
+            untimed,
+            refused,
+            place,
+            self._steps_of_items(),
+            self.decided,
+            self._keys,
+            self._noting.noted,
+        )
 
     def _steps_of_items(self) -> Mapping[str, str]:
         """Return the step that each item is of, by the item's name; none of those whose form has no steps."""

@@ -350,7 +350,13 @@ def _directly(command: str, sandbox: str, folder: str, *, without_prefect: bool)
     if (sandbox or folder) and not without_prefect:
         what = "--sandbox and --folder are for --without-prefect: a Prefect run uses saved blocks"
         raise InputError([Fault(f"genmedia {command}", what)])
-    return Directly(sandbox, folder) if without_prefect else None
+    if not without_prefect:
+        return None
+    if folder:
+        from genmedia.store import Place  # noqa: PLC0415
+
+        folder = Place(folder).below(Path.cwd()).root  # the flow runs in the project's folder
+    return Directly(sandbox, folder)
 
 
 @app.command

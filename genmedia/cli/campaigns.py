@@ -27,8 +27,11 @@ _LATER, _UNDECIDED = "after review", "to review"
 REFUSED = 2
 """The exit code of a plan that is wrong, or cannot be paid for."""
 
-FORMAT = 1
+FORMAT = 2
 """Version of saved plans."""
+
+WARNINGS = 10
+"""Most warnings that are shown, unless all items are asked for."""
 
 PLAN_KEY = "genmedia_plan"
 SHOWN = 40
@@ -46,11 +49,11 @@ def plan(
     as_json: bool,
     items: bool,
 ) -> int:
-    """Show what applying a campaign's file would do and cost; buys nothing. Returns the exit code.
+    """Show what applying a campaign's file would do and cost, or a saved plan; buys nothing. Returns the exit code.
 
     Args:
         project: The checkout.
-        file: Path of the file.
+        file: Path of the file, or of a saved plan: then it is told as well whether it would still be carried out.
         console: Where it is shown.
         directly: Options of a run without Prefect; None to plan with the blocks that are saved in Prefect.
         typed: Values of the file's variables, as they are typed: `NAME=VALUE`.
@@ -61,6 +64,8 @@ def plan(
     Raises:
         GenmediaError: It cannot be planned; the class says the cause.
     """
+    if saved := _saved(file, typed):
+        return _show_saved(project, file, saved, console, directly, as_json=as_json, items=items)
     values = values_of(typed)
     told = told_of(file, values, _prospect(project, file, values, directly))
     if out:
@@ -89,15 +94,12 @@ def apply(project: Project, file: str, console: Console, directly: Directly | No
         InputError: The saved plan is stale: what it would do now is something else.
         GenmediaError: It cannot be planned or carried out; the class says the cause.
     """
-    saved, values = _saved(file), values_of(typed)
-    written = saved["file"] if saved else file
-    if saved:
-        if values:
-            raise InputError([Fault("--set", "is for a campaign's file; a saved plan has the values that it was made with")])
-        values = saved["variables"]
+    saved = _saved(file, typed)
+    written, values = (saved["file"], saved["variables"]) if saved else (file, values_of(typed))
     told = told_of(written, values, _prospect(project, written, values, directly))
-    if saved:
-        _check_fresh(file, saved, told)
+    if saved and (faults := _stale(file, saved, told)):
+        stale = Fault(file, f"is stale, and is not carried out; make it anew with genmedia plan {written}")
+        raise InputError([stale, *faults])
     show(console, told, items=False)
     if (code := code_of(told)) == REFUSED or not (code or told["delivers_to"]):
         return code
@@ -106,6 +108,40 @@ def apply(project: Project, file: str, console: Console, directly: Directly | No
         return 1
     parameters = {"campaign": str(Path(written).absolute()), "variables": dict(values)}
     return carry_out(project, "campaign", parameters, console, directly)
+
+
+def _show_saved(
+    project: Project,
+    file: str,
+    saved: Mapping[str, Any],
+    console: Console,
+    directly: Directly | None,
+    *,
+    as_json: bool,
+    items: bool,
+) -> int:
+    """Show a saved plan as it was made, and whether it would be carried out now; returns the exit code."""
+    now: Mapping[str, Any] = saved
+    try:
+        now = told_of(saved["file"], saved["variables"], _prospect(project, saved["file"], saved["variables"], directly))
+        faults = _stale(file, saved, now)
+    except InputError as error:
+        faults = list(error.faults)
+    code = REFUSED if faults else code_of(now)
+    if as_json:
+        print_json({**saved, "stale": [f"{one.place}: {one.what}" for one in faults]})
+        return code
+    show(console, saved, items=items)
+    for one in faults:
+        console.print(f"{one.place}: {one.what}", style="red", soft_wrap=True)
+    ended = {
+        0: "It was carried out: nothing of it is left to do.",
+        WAITS: "It was carried out as far as it can be before people decide.",
+        TO_DO: f"It is as it was made: genmedia apply {file}",
+        REFUSED: f"It cannot be carried out now: make it anew with genmedia plan {saved['file']}",
+    }
+    console.print(ended[code], soft_wrap=True)
+    return code
 
 
 def deploy(project: Project, files: Sequence[str], console: Console) -> None:
@@ -180,8 +216,12 @@ def _prospect(project: Project, file: str, values: Mapping[str, Any], directly: 
     return planning.plan(str(file_of(file)), values, directly and vars(directly))
 
 
-def _saved(file: str) -> dict[str, Any] | None:
-    """Return a saved plan; None for another file."""
+def _saved(file: str, typed: Sequence[str]) -> dict[str, Any] | None:
+    """Return a saved plan; None for another file.
+
+    Raises:
+        InputError: It is of another version, or values are typed for it.
+    """
     try:
         told = json.loads(Path(file).expanduser().read_bytes())
     except (OSError, ValueError, RecursionError):
@@ -191,6 +231,8 @@ def _saved(file: str) -> dict[str, Any] | None:
     plan = cast("dict[str, Any]", told)
     if plan[PLAN_KEY] != FORMAT:
         raise InputError([Fault(file, f"is a plan of version {plan[PLAN_KEY]}; this genmedia reads {FORMAT}: make it anew")])
+    if typed:
+        raise InputError([Fault("--set", "is for a campaign's file; a saved plan has the values that it was made with")])
     return plan
 
 
@@ -207,6 +249,7 @@ def told_of(file: str, values: Mapping[str, Any], prospect: "Prospect") -> dict[
             "price": prices.get(one.name),
             "unit": one.unit,
             "key": one.key,
+            "asks": prospect.asks[one.name],
         }
         for one in prospect.foreseen
     ]
@@ -227,9 +270,12 @@ def told_of(file: str, values: Mapping[str, Any], prospect: "Prospect") -> dict[
         "file": str(Path(file).absolute()),
         "variables": dict(values),
         "edition": prospect.edition,
-        "hash": hashlib.sha256(json.dumps([_wish(one) for one in items], allow_nan=False).encode()).hexdigest(),
+        "hash": hashlib.sha256(
+            json.dumps([_wish(one) for one in items if one["outlook"] in (*_LEFT, _LATER)]).encode()
+        ).hexdigest(),
         "refused": prospect.refused,
         "decided": list(prospect.decided),
+        "warnings": list(prospect.warnings),
         "seconds": prospect.seconds,
         "untimed": len(prospect.untimed),
         "delivers_to": prospect.place,
@@ -239,16 +285,12 @@ def told_of(file: str, values: Mapping[str, Any], prospect: "Prospect") -> dict[
 
 
 def _wish(item: Mapping[str, Any]) -> list[Any]:
-    """Return what an item is, whatever becomes of it."""
-    return [item["name"], item["provider"], item["operation"]]
+    """Return what is agreed to by whoever agrees to an item."""
+    return [item["name"], item["asks"], item["price"], item["unit"]]
 
 
-def _check_fresh(file: str, saved: Mapping[str, Any], now: Mapping[str, Any]) -> None:
-    """Check that a saved plan would still do the same. What it has done meanwhile may be done.
-
-    Raises:
-        InputError: It would not; with what differs.
-    """
+def _stale(file: str, saved: Mapping[str, Any], now: Mapping[str, Any]) -> list[Fault]:
+    """Return what a saved plan would do otherwise than when it was made. What it has done meanwhile may be done."""
     faults: list[Fault] = []
     if saved["edition"] != now["edition"]:
         faults.append(Fault(file, f"is for the edition {saved['edition'] or 'none'}, and now it is {now['edition'] or 'none'}"))
@@ -262,13 +304,11 @@ def _check_fresh(file: str, saved: Mapping[str, Any], now: Mapping[str, Any]) ->
             continue
         elif old["outlook"] not in (*_LEFT, _LATER):
             faults.append(Fault(name, f"was {old['outlook']}, and is {new['outlook']} now: {new['why']}"))
-        elif old["key"] and new["key"] and old["key"] != new["key"]:
+        elif old["asks"] != new["asks"] or (old["key"] and new["key"] and old["key"] != new["key"]):
             faults.append(Fault(name, f"asks for something else now: {new['why']}"))
         elif (old["price"] or 0) < (new["price"] or 0):
             faults.append(Fault(name, f"costs {new['price']:g} {new['unit']} now, not {old['price'] or 0:g}"))
-    if faults:
-        stale = Fault(file, f"is stale, and is not carried out; make it anew with genmedia plan {saved['file']}")
-        raise InputError([stale, *faults])
+    return faults
 
 
 def show(console: Console, told: Mapping[str, Any], *, items: bool) -> None:
@@ -284,12 +324,13 @@ def show(console: Console, told: Mapping[str, Any], *, items: bool) -> None:
         print_table(console, ["item", "operation", "why", "price"], rows, ["price"])
     if len(left) > len(shown):
         console.print(f"and {len(left) - len(shown)} more; --items lists all", soft_wrap=True)
+    warnings = _some_warnings(told["warnings"], len(told["warnings"]) if items else WARNINGS)
+    for line in (*warnings, *(sentence(f"{one[0].upper()}{one[1:]}") for one in told["decided"])):
+        console.print(line, style="yellow", soft_wrap=True)
     for provider, one in told["costs"].items():
         console.print(f"{provider}: {one['items']} to buy for {one['told']}", soft_wrap=True)
     if time := _time(told):
         console.print(time, soft_wrap=True)
-    for one in told["decided"]:
-        console.print(sentence(f"{one[0].upper()}{one[1:]}"), style="yellow", soft_wrap=True)
     if told["refused"]:
         console.print(f"It cannot be bought so: {told['refused']}", style="red", soft_wrap=True)
     elif code_of(told) == WAITS:
@@ -307,6 +348,11 @@ def _time(told: Mapping[str, Any]) -> str:
     if told["seconds"] is not None:
         return f"It takes about {tell_time(told['seconds'])}, as such jobs took before."
     return f"How long it takes is not known: {told['untimed']} of the jobs never ran here before." if told["untimed"] else ""
+
+
+def _some_warnings(warnings: Sequence[str], most: int) -> list[str]:
+    left = len(warnings) - most
+    return [*warnings[:most], *([f"and {left} more warnings; --items lists all"] if left > 0 else [])]
 
 
 def _why(item: Mapping[str, Any]) -> str:

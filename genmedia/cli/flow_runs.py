@@ -7,8 +7,7 @@ import os
 import signal
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
-from pathlib import Path
+from dataclasses import dataclass
 from textwrap import shorten
 from time import monotonic
 from typing import TYPE_CHECKING, Any
@@ -45,7 +44,7 @@ class Directly:
 
     Attributes:
         sandbox: Address of the sandbox that is paid; empty to pay with the keys of the environment.
-        folder: The store; empty for that of the environment, or of the project.
+        folder: The store, by its whole path or its address; empty for that of the environment, or of the project.
     """
 
     sandbox: str
@@ -114,10 +113,6 @@ def carry_out(project: Project, name: str, parameters: dict[str, Any], console: 
 
 
 def _carry_out(project: Project, flow: Any, parameters: dict[str, Any], console: Console, directly: Directly | None) -> int:
-    if directly and directly.folder:
-        from genmedia.store import Place  # noqa: PLC0415 # see above
-
-        directly = replace(directly, folder=Place(directly.folder).below(Path.cwd()).root)
     os.chdir(project.folder)  # where the paths in parameters begin
     return _Run(project, flow, parameters, console, directly).to_the_end()
 

@@ -28,6 +28,7 @@ def write_first(project: Project, given: Path, out: Path, console: Console) -> N
     beside = folder.is_relative_to(project.folder.resolve())
     first = first_file(given, out, os.path.relpath(schema, folder) if beside else str(schema))
     try:
+        out.parent.mkdir(parents=True, exist_ok=True)
         with out.open("x", encoding="utf-8") as file:
             file.write(first.text)
     except FileExistsError:

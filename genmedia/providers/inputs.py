@@ -22,6 +22,7 @@ class ResolvedInput:
         mode: Of a picture: its colour mode, in Pillow's words.
         at: Of a video that stands for a picture: the place of that picture in the video.
         duration: Of a video: its length in seconds; None where it is unknown.
+        ratio: Of a picture or a video that was inspected: its width over its height; None where it is unknown.
         source: Origin, for people: a path, an address, a step and its output.
         sent: Bytes that are sent of it, where they are made before the plan's first purchase.
         gone: Reason why it cannot be used any more, though its hash is known; empty where it can.
@@ -39,6 +40,7 @@ class ResolvedInput:
     mode: str = ""
     at: At | None = None
     duration: float | None = None
+    ratio: float | None = field(default=None, repr=False)
     source: str = ""
     gone: str = ""
     sent: bytes = field(default=b"", repr=False)

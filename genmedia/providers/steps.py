@@ -56,6 +56,7 @@ class Operation:
         media_types: The types of pictures, or of all files, that may be sent; empty for any.
         unit: Unit of the price; `FREE` where nobody is paid.
         gathers: True if an input that is every output of a step goes into one run; else the step is run once for each output.
+        ratio: Width over height of the pictures or videos that it gives; None where that is not asked for.
     """
 
     kind: "StepKind[Any]"
@@ -68,6 +69,7 @@ class Operation:
     media_types: Collection[str] = field(default=())
     unit: str = "credits"
     gathers: bool = False
+    ratio: float | None = None
 
     @property
     def provider(self) -> str:

@@ -128,6 +128,21 @@ async def test_a_plan_says_why_each_item_is_bought(work: Work) -> None:
     assert (await work.outlooks())["page-M-2-en"] == "image imagen4 became image nano_banana_pro"
 
 
+async def test_a_plan_tells_the_same_as_the_run_does(work: Work) -> None:
+    work.rows.write_text("sku,product\nM-1,mug\n")
+    await work.apply()
+    work.rows.write_text("sku,product\nM-1,mug\nM-2,vase\nM-3,bowl\n")
+    work.file.write_text(MUGS.replace("In {{ language }}", "A page in {{ language }}"))
+
+    prospect = await work.plan()
+    jobs = len(work.studio.jobs)
+    applied = await work.apply()
+
+    told = {"to buy": "Bought", "reused": "Reused"}
+    assert {one.name: told[one.outlook.value] for one in prospect.foreseen} == applied
+    assert prospect.plans["genova"].cost == len(work.studio.jobs) - jobs == 2 * 2 + 3 * 2
+
+
 async def test_items_that_ask_for_the_very_same_are_bought_once(work: Work) -> None:
     work.rows.write_text("sku,product\nM-1,mug\nM-2,mug\n")
 

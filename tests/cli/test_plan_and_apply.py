@@ -19,9 +19,13 @@ steps:
 
 
 @pytest.fixture
-def keys(sandbox: Sandbox) -> dict[str, str]:
+def account(sandbox: Sandbox) -> dict[str, Any]:
+    return sandbox.new_account("genova")
+
+
+@pytest.fixture
+def keys(account: dict[str, Any]) -> dict[str, str]:
     """An account of the sandbox as the environment names it."""
-    account = sandbox.new_account("genova")
     return {f"GENOVA_{value}".upper(): account[value] for value in ("api_key", "base_url", "plan")}
 
 
@@ -111,6 +115,75 @@ def test_a_saved_plan_is_carried_out_as_it_is_also_a_second_time(desk: Desk) -> 
     assert (saved.returncode, first.returncode, second.returncode) == (10, 0, 0), first.stderr
     assert "3 bought" in first.stdout
     assert "3 items: 3 reused" in second.stdout
+
+
+def test_the_rest_of_a_saved_plan_goes_on_without_a_new_plan_where_a_part_of_it_failed(
+    desk: Desk, sandbox: Sandbox, account: dict[str, Any]
+) -> None:
+    desk.type("plan", "--out", str(desk.file.with_name("plan.json")))
+    sandbox.fault(account, "capture_failure", times=1)
+
+    first, second = (desk.type("apply", "--yes", file="plan.json") for _ in range(2))
+
+    assert (first.returncode, second.returncode) == (1, 0), second.stderr
+    assert "1 failed" in first.stdout
+    assert "1 bought" in first.stdout
+    assert "1 reused" in second.stdout.splitlines()[0]
+    assert "2 to buy" in second.stdout.splitlines()[0]
+    assert "2 bought" in second.stdout
+
+
+def test_what_failed_before_its_first_purchase_is_applied_again_as_it_was(desk: Desk) -> None:
+    store = desk.file.with_name("store")
+    store.write_text("no folder")
+    before = desk.type("apply", "--yes")
+    store.unlink()
+
+    again = desk.type("apply", "--yes")
+
+    assert before.returncode in (1, 2, 3)
+    assert "3 bought" in again.stdout, again.stderr
+
+
+def test_a_saved_plan_can_be_shown_fresh_used_or_stale(desk: Desk) -> None:
+    plan = str(desk.file.with_name("plan.json"))
+    desk.type("plan", "--out", plan)
+
+    fresh = desk.type("plan", file="plan.json")
+    desk.file.write_text(MUGS.replace("A page", "A leaf"))
+    stale, as_json = desk.type("plan", file="plan.json"), desk.type("plan", "--json", file="plan.json")
+    desk.file.write_text(MUGS)
+    desk.type("apply", "--yes", file="plan.json")
+    used = desk.type("plan", file="plan.json")
+
+    assert (fresh.returncode, stale.returncode, used.returncode) == (10, 2, 0)
+    assert all("genova: 3 to buy for at most 3 credits" in one.stdout for one in (fresh, stale, used))
+    assert f"It is as it was made: genmedia apply {plan}" in fresh.stdout
+    assert "page: asks for something else now: new" in stale.stdout
+    assert json.loads(as_json.stdout)["stale"] == ["page: asks for something else now: new"]
+    assert "It was carried out: nothing of it is left to do." in used.stdout
+
+
+def test_the_hash_of_a_plan_is_that_of_what_is_asked_for_and_of_its_price(desk: Desk) -> None:
+    def hash_of(text: str) -> str:
+        desk.file.write_text(text)
+        return json.loads(desk.type("plan", "--json").stdout)["hash"]
+
+    first = hash_of(MUGS)
+
+    assert hash_of("# a comment\n" + MUGS.replace("campaign: mugs", "campaign:   mugs")) == first
+    assert len({first, hash_of(MUGS.replace("on oak", "on ash")), hash_of(MUGS.replace("A page", "A leaf"))}) == 3
+
+
+def test_what_a_person_should_look_at_stands_in_the_plan(desk: Desk) -> None:
+    desk.file.write_text(MUGS.replace("{sku: M-2, product: vase}", "{sku: M-2, product: Mug}") + "matrix: {tone: [a]}\n")
+
+    told, shown = json.loads(desk.type("plan", "--json").stdout), desk.type("plan")
+
+    warnings = ["no step uses tone of the matrix", "hero-M-2: differs only by spaces or capitals from hero-M-1"]
+    assert told["warnings"] == warnings
+    assert all(one in shown.stdout for one in warnings)
+    assert shown.stderr == ""
 
 
 def test_a_run_gives_values_to_the_variables_of_the_file_and_a_saved_plan_keeps_them(desk: Desk) -> None:

@@ -144,6 +144,7 @@ class Jobs(PaidKind[GenovaStep]):
             takes={f"reference {number}": frozenset({"image"}) for number in range(1, len(step.references) + 1)},
             gives={"result": request.type},
             asked=_Asked(request, step.copy_number),
+            ratio=_shape_of(request),
         )
 
     @override
@@ -233,6 +234,16 @@ async def small_pictures(inputs: Sequence[ResolvedInput], store: Store) -> list[
     return [prepared[number].jpeg for number in files]
 
 
+def _ratio_of(request: JobRequest) -> str:
+    """Return the shape that is asked for, such as `16:9`; empty where none is."""
+    return RATIOS.get(request.aspect_ratio or "", request.aspect_ratio or "")
+
+
+def _shape_of(request: JobRequest) -> float | None:
+    width, _, height = _ratio_of(request).partition(":")
+    return int(width) / int(height) if height else None
+
+
 def job_order(request: JobRequest, references: Sequence[dict[str, str]], account: Account, take: int) -> Order:
     """Return the order for a job.
 
@@ -245,7 +256,7 @@ def job_order(request: JobRequest, references: Sequence[dict[str, str]], account
     fields = request.fields()
     if references:
         fields["referenceImages"] = {"images": list(references), "mode": request.reference_mode}
-    ratio = RATIOS.get(request.aspect_ratio or "", request.aspect_ratio or "")
+    ratio = _ratio_of(request)
     return Order(
         account,
         f"{request.type} {request.model}",

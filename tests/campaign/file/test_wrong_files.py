@@ -1,6 +1,7 @@
 """Campaign files that are wrong: each is refused before anything is bought, with its place and what would mend it."""
 
 from collections.abc import Generator
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -209,6 +210,42 @@ WRONG = {
         "does not give result (image), of which other steps are made; it gives result (video)",
     ),
     "cheaper steps where one can be": (policy("cheaper: [{model: imagen4}]"), "mugs.yaml:3:", "should be fields of another step"),
+    "two files under one name": (
+        steps(HERO.replace("A cup", "'{{ row.sku }}'"), head=ROWS + "deliver: {to: out, names: 'a.{ext}'}\n"),
+        "mugs.yaml:3:27, deliver, names",
+        "give a.ext to 2 items",
+    ),
+    "a tab": (steps(HERO).replace("  - ", "\t- "), "mugs.yaml:3:1", "begins with a tab; YAML is indented by spaces"),
+    "a bomb of aliases": (
+        "campaign: mugs\na: &a [x, x, x, x, x, x, x, x, x, x]\n"
+        + "".join(f"{b}: &{b} [{', '.join([f'*{a}'] * 10)}]\n" for a, b in pairwise("abcdefghi")),
+        "mugs.yaml:",
+        "there are more than 200000 values, with all that its aliases stand for",
+    ),
+    "a tag": ("campaign: !!python/object/apply:os.system [ls]\n", "mugs.yaml:1:11", "has the tag"),
+    "levels without end": ("campaign: mugs\nsteps: " + "[" * 5000 + "]" * 5000, "mugs.yaml", "has more than 40 levels"),
+    "a variable without a value": (
+        steps(HERO, head="variables: {product: {type: text}}\n"),
+        "mugs.yaml:2:22, variable product",
+        "has no default, so each run gives a value",
+    ),
+    "a variable of another type": (
+        steps(HERO, head="variables: {count: {type: number, default: many}}\n"),
+        "mugs.yaml:2:20, variable count",
+        "is 'many', and should be a number",
+    ),
+    "a variable that is not there": (
+        steps(HERO, head="variables: {count: 3}\nmax_credits: {genova: '{{ cuont }}'}\n"),
+        "mugs.yaml:3:23",
+        "did you mean count?",
+    ),
+    "a way out of a budget": (
+        steps(HERO, head='variables: {count: 3}\nmax_credits: {genova: "{{ count.__class__.__mro__ }}"}\n'),
+        "mugs.yaml:3:23",
+        "asks for count.__class__, but count has no parts",
+    ),
+    "a file of steps that is not there": (steps("{name: look, use: gone.yaml}"), "mugs.yaml:3:23, step look", "cannot be read"),
+    "a file of steps that is itself": (steps("{name: look, use: mugs.yaml}"), "mugs.yaml:1:11", "campaign is no field of a file"),
     "an account that is not there": (
         steps(HERO, head="accounts: {genova: other}\n"),
         "account other of genova",
@@ -253,3 +290,11 @@ async def test_faults_of_the_file_of_its_parameters_and_of_its_steps_are_told_at
         "mugs.yaml:5:66, step hero, 2 items, first row a, ratio",
         "mugs.yaml:6:5, step page, input reference 1",
     ]
+
+
+async def test_a_million_rows_are_refused(studio: Studio, tmp_path: Path) -> None:
+    (tmp_path / "rows.csv").write_text("sku\n" + "\n".join(map(str, range(1_000_000))))
+    (tmp_path / "mugs.yaml").write_text(steps(HERO, head="rows: rows.csv\n"))
+
+    with pytest.raises(InputError, match="has more than 100000 rows; cut it into several campaigns"):
+        await run_campaign(campaign(campaign=str(tmp_path / "mugs.yaml")), host_of(studio))

@@ -30,7 +30,9 @@ async def test_what_others_wrote_is_shown_as_it_is_in_tables_and_plans() -> None
             [{"prompt": HOSTILE, "cost": 2.5, "files": Markdown("[cup.png](/gallery/)")}], key="hostile-table", description=""
         )
         foreseen = [Foreseen(HOSTILE, "flora", "blur", None, "credits")]
-        await publish_plan("hostile", Prospect(foreseen, {}, {HOSTILE: HOSTILE}, HOSTILE, 100.0, (), "", "", {}), HOSTILE, "")
+        await publish_plan(
+            "hostile", Prospect(foreseen, {}, {HOSTILE: HOSTILE}, HOSTILE, 100.0, (), "", "", {}, {}, ()), HOSTILE, ""
+        )
 
     await shows()
 
