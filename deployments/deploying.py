@@ -272,7 +272,7 @@ async def _create(client: PrefectClient, wanted: _Wanted) -> UUID:
     made = DeploymentCreate(
         name=wanted.name,
         flow_id=await client.create_flow_from_name(FLOW),
-        tags=[f"campaign:{wanted.name}"],
+        tags=["campaign file"],
         labels={DEPLOYED: wanted.name},
         work_pool_name=WORK_POOL,
         enforce_parameter_schema=True,

@@ -92,7 +92,7 @@ async def test_a_file_becomes_a_deployment_with_schedule_form_and_automation_and
         "flows/campaign.py:campaign",
     )
     assert made.parameters == {"campaign": file}
-    assert made.tags == ["campaign:mugs"]
+    assert made.tags == ["campaign file"]
     assert made.global_concurrency_limit is not None
     assert made.concurrency_options is not None
     assert (made.global_concurrency_limit.limit, made.concurrency_options.collision_strategy) == (
