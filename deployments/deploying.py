@@ -62,8 +62,9 @@ class _Wanted:
         name: Name of the campaign, and of its deployment.
         fields: Fields of the deployment.
         schedules: Its schedules, in the order of the file.
-        on: What a person is told of.
-        block: The notification block, and its id; None where nobody is told.
+        notify: Who is told of what; None for nobody.
+        block: Id of the notification block; None where nobody is told.
+        notes: What a person should know of the schedules.
     """
 
     name: str
@@ -71,6 +72,7 @@ class _Wanted:
     schedules: Sequence[DeploymentScheduleCreate]
     notify: Notify | None
     block: UUID | None
+    notes: Sequence[str]
 
 
 def deploy(files: Iterable[str]) -> Changes:
@@ -174,7 +176,9 @@ async def _read(file: str) -> _Wanted:
         "concurrency_limit": 1,
         "concurrency_options": ConcurrencyOptions(collision_strategy=_STRATEGIES[routine.overlap]),
     }
-    return _Wanted(campaign.name, fields, schedules, routine.notify, block)
+    makes_new = "edition" in campaign.source.value or not schedules
+    notes = [] if makes_new else ["note: without an `edition` each run after the first finds everything made"]
+    return _Wanted(campaign.name, fields, schedules, routine.notify, block, notes)
 
 
 def _schedule(file: CampaignFile, number: int, asked: Schedule) -> DeploymentScheduleCreate:
@@ -259,7 +263,8 @@ async def _write(client: PrefectClient, wanted: _Wanted, there: DeploymentRespon
     else:
         deployment, told = there.id, await _update(client, wanted, there)
         schedules = {one.slug: one for one in there.schedules if one.slug and re.fullmatch(r"file-\d+", one.slug)}
-    told += await _write_schedules(client, deployment, wanted.schedules, schedules)
+    if changed := await _write_schedules(client, deployment, wanted.schedules, schedules):
+        told += [*changed, *wanted.notes]
     return told + await _write_automation(client, deployment, wanted)
 
 
@@ -267,7 +272,7 @@ async def _create(client: PrefectClient, wanted: _Wanted) -> UUID:
     made = DeploymentCreate(
         name=wanted.name,
         flow_id=await client.create_flow_from_name(FLOW),
-        tags=[f"campaign:{wanted.name}"],
+        tags=["campaign file"],
         labels={DEPLOYED: wanted.name},
         work_pool_name=WORK_POOL,
         enforce_parameter_schema=True,
@@ -280,9 +285,11 @@ async def _create(client: PrefectClient, wanted: _Wanted) -> UUID:
 
 async def _update(client: PrefectClient, wanted: _Wanted, there: DeploymentResponse) -> list[str]:
     limit, parameters = there.global_concurrency_limit, there.parameters
-    now: dict[str, Any] = {name: getattr(there, name) for name in wanted.fields}
-    now["concurrency_limit"] = limit and limit.limit
-    now["parameters"] = {name: parameters.get(name) for name in wanted.fields["parameters"]}
+    told_otherwise: dict[str, Any] = {
+        "concurrency_limit": limit and limit.limit,
+        "parameters": {name: parameters.get(name) for name in wanted.fields["parameters"]},
+    }
+    now = {name: told_otherwise[name] if name in told_otherwise else getattr(there, name) for name in wanted.fields}
     changed = {name: one for name, one in wanted.fields.items() if one != now[name]}
     if not changed:
         return []

@@ -155,40 +155,34 @@ class Overview:
     def table(self) -> list[dict[str, Any]]:
         """Return the rows: one for each step, and one for all of them."""
         counts: dict[str, Counter[str]] = {}
-        spent: dict[str, list[tuple[str, float | None, str]]] = {}
-        for name, (step, one) in self._items.items():
+        for name, (step, _) in self._items.items():
             counts.setdefault(step, Counter())[self._fates[name]] += 1
-            amounts = spent.setdefault(step, [])
-            if name in self._costs and one.unit != FREE:
-                amounts.append((one.provider, self._costs[name], one.unit))
-        rows = [self._row(for_markdown(step), fates, add_amounts(spent[step])) for step, fates in counts.items()]
         whole = sum(counts.values(), Counter[str]())
-        return [*rows, self._row("**all**", whole, self._told_spent())]
+        shown = [DONE, *(one for one in _OTHERS if whole[one])]  # more columns than are needed hide the last on a small screen
 
-    @staticmethod
-    def _row(what: str, fates: Mapping[str, int], spent: str) -> dict[str, Any]:
-        return {
-            "step": what,
-            "items": sum(fates.values()),
-            **{one: fates.get(one, 0) for one in (DONE, *_OTHERS)},
-            "spent": spent,
-        }
+        def row(what: str, fates: Mapping[str, int], spent: str) -> dict[str, Any]:
+            return {"step": what, "items": sum(fates.values()), **{one: fates.get(one, 0) for one in shown}, "spent": spent}
+
+        rows = [row(for_markdown(step), fates, add_amounts(self._spent(step=step))) for step, fates in counts.items()]
+        return [*rows, row("all", whole, self._told_spent())]
+
+    def _spent(self, *, step: str = "", provider: str = "") -> list[tuple[str, float | None, str]]:
+        """Return what was paid for each item that this run paid for, of one step or at one provider."""
+        return [
+            (one.provider, self._costs[name], one.unit)
+            for name, (its, one) in self._items.items()
+            if name in self._costs and one.unit != FREE and step in ("", its) and provider in ("", one.provider)
+        ]
 
     def _told_spent(self) -> str:
         """Return what this run spends at each provider, with its cap there."""
         assert self._prospect is not None
-        amounts = [
-            (one.provider, self._costs[name], one.unit)
-            for name, (_, one) in self._items.items()
-            if name in self._costs and one.unit != FREE
-        ]
         told: list[str] = []
         for provider, plan in self._prospect.plans.items():
-            mine = [amount for amount in amounts if amount[0] == provider]
-            cap = plan.purpose.cap
-            if mine or plan.prices:
+            spent, cap = self._spent(provider=provider), plan.purpose.cap
+            if spent or plan.prices:
                 of = f" of {priced(cap, plan.unit)}" if cap is not None and plan.unit else ""
-                told.append(f"{add_amounts(mine) or f'{provider} nothing'}{of}")
+                told.append(f"{add_amounts(spent) or f'{provider} nothing'}{of}")
         return "; ".join(told)
 
     def tell(self) -> str:

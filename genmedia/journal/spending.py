@@ -27,6 +27,9 @@ from genmedia.journal.tables import attempts, balances, caps, holds
 FAILURES = 5
 """Number of failures that cost something, without a success in between, that hold an account, unless it has a `Scope.FAILURES` of its own."""
 
+FEW_LABELS = 8
+"""Most labels that a query names; sums of more are picked from those of all."""
+
 AHEAD = timedelta(days=2)
 """Longest time that a purchase may be dated ahead: one dated later had a wrong clock, and is not used to tell the present time."""
 
@@ -360,44 +363,62 @@ async def _rooms(
     amounts = {row.scope: row.amount for row in rows}
     labelled = purpose.months if months is None else months
     mine = attempts.c.account == account
-    scopes: list[tuple[float | None, str, sa.ColumnElement[bool], Label | None]] = [
-        (purpose.cap, "this run", mine & (attempts.c.run == purpose.run), None),
-        (amounts.get(Scope.CAMPAIGN), f"the campaign {purpose.campaign}", mine & (attempts.c.campaign == purpose.campaign), None),
-        (amounts.get(Scope.TOTAL), "all time", mine, None),
+    scopes: list[tuple[float | None, str, sa.ColumnElement[bool]]] = [
+        (purpose.cap, "this run", attempts.c.run == purpose.run),
+        (amounts.get(Scope.CAMPAIGN), f"the campaign {purpose.campaign}", attempts.c.campaign == purpose.campaign),
+        (amounts.get(Scope.TOTAL), "all time", sa.true()),
     ]
-    if labelled or amounts.keys() & {Scope.DAY, Scope.MONTH}:
-        now = await now_of(connection, account, unit)
-        today = now.astimezone(time_zone()).replace(hour=0, minute=0, second=0, microsecond=0)
-        this_month = attempts.c.intended_at >= written(first := today.replace(day=1))
-        last = (first + timedelta(days=31)).replace(day=1) - timedelta(days=1)
-        scopes[2:2] = [
-            (amounts.get(Scope.DAY), "the day", mine & (attempts.c.intended_at >= written(today)), None),
-            (amounts.get(Scope.MONTH), "the month", mine & this_month, None),
-            *(
-                (cap, f"{' '.join(label)} until {last:%Y-%m-%d}", _is_for(account, label) & this_month, label)
-                for label, cap in labelled.items()
-            ),
-        ]
     cost = cost_of(assumed)
     query = sa.select(sa.func.coalesce(sa.func.sum(cost), 0.0), sa.func.count() - sa.func.count(cost))
     query = query.where(attempts.c.unit == unit, _counts(), counted)
     rooms: list[Room] = []
-    for cap, name, where, label in scopes:
-        if cap is not None:
-            spent, unknown = (await connection.execute(query.where(where))).one()
-            rooms.append(Room(cap, name, spent, unknown, label))
-    return rooms
+    if labelled or amounts.keys() & {Scope.DAY, Scope.MONTH}:
+        now = await now_of(connection, account, unit)
+        today = now.astimezone(time_zone()).replace(hour=0, minute=0, second=0, microsecond=0)
+        month = today.replace(day=1)
+        scopes[2:2] = [
+            (amounts.get(Scope.DAY), "the day", attempts.c.intended_at >= written(today)),
+            (amounts.get(Scope.MONTH), "the month", attempts.c.intended_at >= written(month)),
+        ]
+        rooms = await _rooms_of_labels(connection, query, account, labelled, month) if labelled else []
+    mine = query.where(attempts.c.account == account)
+    return [
+        Room(cap, name, *(await connection.execute(mine.where(where))).one()) for cap, name, where in scopes if cap is not None
+    ] + rooms
 
 
-def _is_for(account: str, label: Label) -> sa.ColumnElement[bool]:
-    """Return the condition for what all accounts at the same origin of a provider bought for the value of a label.
+async def _rooms_of_labels(
+    connection: AsyncConnection, query: "sa.Select[Any, int]", account: str, months: Mapping[Label, float], month: datetime
+) -> list[Room]:
+    """Return the room that is left by the budgets of labels for a month, for all accounts at the same origin of a provider.
 
-    The labels of an attempt are written as JSON with sorted names, so that this part of it stands in no other labels.
+    Args:
+        connection: A connection, in a transaction.
+        query: Query for the amount and the number of unknown costs.
+        account: One of the accounts.
+        months: The budgets.
+        month: Beginning of the month.
     """
+    theirs = (
+        sa.literal_column("labels != '{}'", sa.Boolean),  # as the index has it, which answers
+        attempts.c.account.startswith(f"{account.rpartition('|')[0]}|", autoescape=True),
+        attempts.c.intended_at >= written(month),
+        sa.or_(*map(_has, months)) if len(months) <= FEW_LABELS else sa.true(),
+    )
+    spent = dict.fromkeys(months, (0.0, 0))
+    sums = query.add_columns(attempts.c.labels).where(*theirs).group_by(attempts.c.labels)
+    for amount_of, unknown, labels in await connection.execute(sums):
+        for label in json.loads(labels).items():
+            if label in spent:
+                spent[label] = spent[label][0] + amount_of, spent[label][1] + unknown
+    last = (month + timedelta(days=31)).replace(day=1) - timedelta(days=1)
+    return [Room(cap, f"{' '.join(label)} until {last:%Y-%m-%d}", *spent[label], label) for label, cap in months.items()]
+
+
+def _has(label: Label) -> sa.ColumnElement[bool]:
+    """Return the condition for attempts that have a label: this part of the JSON of labels, whose names are sorted, stands in no other."""
     written_so = json.dumps(dict([label]))[1:-1]
-    has = sa.func.replace(attempts.c.labels, written_so, "") != attempts.c.labels  # LIKE takes letters for equal in SQLite
-    at = attempts.c.account.startswith(account.rpartition("|")[0] + "|", autoescape=True)
-    return sa.literal_column("labels != '{}'", sa.Boolean) & at & has  # as the index has it, which answers
+    return sa.func.replace(attempts.c.labels, written_so, "") != attempts.c.labels  # LIKE takes letters for equal in SQLite
 
 
 async def lock_labels(database: Database, connection: AsyncConnection, purpose: Purpose) -> None:

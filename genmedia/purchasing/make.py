@@ -64,7 +64,7 @@ async def make(assets: Assets, order: Order, output: str, produce: Produce) -> P
                 campaign=purpose.campaign,
                 step=purpose.step,
                 place=coordinates(purpose.place),
-                stands_in=purpose.stands_in,
+                stands_in=purpose.stands_in or None,
                 labels=dict(purpose.labels),
                 uses=other_uses(await journal.uses(order.key), purpose.campaign, purpose.step),
                 provider=order.account.provider,

@@ -301,7 +301,7 @@ async def _publish(
         campaign=purpose.campaign,
         step=purpose.step,
         place=coordinates(purpose.place),
-        stands_in=purpose.stands_in,
+        stands_in=purpose.stands_in or None,
         labels=dict(purpose.labels),
         uses=other_uses(await journal.uses(purchase.key), purpose.campaign, purpose.step),
         **dict(_bought(purchase)),

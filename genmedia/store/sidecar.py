@@ -263,7 +263,7 @@ class Sidecar(Bought):
     """The step of the campaign that gave it."""
     place: tuple[Coordinate, ...] = ()
     """Place of the file in what the run asked for: a coordinate for each of the run's lists, in their order; left out if unknown."""
-    stands_in: Text = ""
+    stands_in: Text | None = None
     """What the step asked for first, if a fallback of it or a cheaper step was bought in its place; else left out."""
     labels: dict[Text, Text] = Field(default_factory=dict)
     """Labels of the purchase, such as a client, a project or a cost centre."""

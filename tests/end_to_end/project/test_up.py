@@ -236,7 +236,7 @@ pytestmark = pytest.mark.timeout(1800)  # of the story, which the first test wai
 def test_up_offers_the_deployments_and_runs_them(story: Story) -> None:
     seen = story.first.seen
     declared = yaml.safe_load((PROJECT / "prefect.yaml").read_text(encoding="utf-8"))["deployments"]
-    assert seen["deployments"] == {one["name"] for one in declared}
+    assert seen["deployments"] == {one["name"] for one in declared} | {"product-set"}
     ended = seen["ended"]
     assert ended["type"] == "COMPLETED", ended["message"]
     assert ended["message"] == "5 bought; charged: flora 32 credits"
