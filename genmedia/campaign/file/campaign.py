@@ -1,6 +1,7 @@
 """A campaign's file as a whole: its fields, and the items that a run at some time makes of it."""
 
 from collections.abc import Collection, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any, cast
@@ -35,6 +36,8 @@ _LATER = ("to", "names", "title")
 _FILLED: Sequence[Way] = [("matrix",), *((DELIVER, one) for one in Deliver.model_fields if one not in _LATER)]
 """Parts of a file that are filled in for a run as a whole."""
 
+_LABELS = "labels"
+
 _NAME: TypeAdapter[str] = TypeAdapter(Name)
 
 
@@ -56,6 +59,7 @@ class CampaignFile:
     _steps: Sequence[Any]
     _base: Way
     _values: Mapping[str, Value] = field(default_factory=dict[str, Value])
+    _of_items: frozenset[str] = frozenset()
 
     def given(self, values: Mapping[str, Any]) -> "CampaignFile":
         """Return the file with the values of a run for its variables, and its parameters filled in with them.
@@ -70,10 +74,28 @@ class CampaignFile:
         chosen = values_of(self.source, self.variables, values, faults)
         if faults:
             raise InputError(faults)
-        source = filled(self.source, [(one,) for one in (*self.parameters, BUDGET)], {"campaign": self.name, **chosen}, faults)
+        known, of_items = {"campaign": self.name, **chosen}, self._labels_of_items({"campaign", *chosen})
+        ways: list[Way] = [(one,) for one in (*self.parameters, BUDGET) if one != _LABELS]
+        labels = [(_LABELS, one) for one in self._labels_written if one not in of_items]
+        source = filled(self.source, [*ways, *labels], known, faults)
         if faults:
             raise InputError(faults)
-        return replace(self, source=source, parameters={one: source.value[one] for one in self.parameters}, _values=chosen)
+        parameters = {one: source.value[one] for one in self.parameters}
+        return replace(self, source=source, parameters=parameters, _values=chosen, _of_items=of_items)
+
+    @property
+    def _labels_written(self) -> Mapping[str, Any]:
+        written = self.parameters.get(_LABELS)
+        return cast("dict[str, Any]", written) if isinstance(written, dict) else {}  # else it is a fault of the parameters
+
+    def _labels_of_items(self, known: Collection[str]) -> frozenset[str]:
+        """Return the names of the labels that each item fills in for itself: they read more than what is known of a run."""
+        found = set[str]()
+        for name, text in self._labels_written.items():
+            with suppress(WrongTemplateError):  # which is told where it is filled in
+                if isinstance(text, str) and is_template(text) and not {one[0] for one in names_in(text)} <= set(known):
+                    found.add(name)
+        return frozenset(found)
 
     async def draft(
         self, drafting: Drafting, *, photo: str, prompt: str, labels: Mapping[str, str]
@@ -84,7 +106,7 @@ class CampaignFile:
             drafting: What a draft may ask.
             photo: Value of `{photo}` in the steps; empty for none.
             prompt: Value of `{prompt}` in the steps; empty for none.
-            labels: Labels of its purchases, which may be templates.
+            labels: Labels of its purchases; those that the file writes as templates are filled in for each item.
         """
         faults: list[Fault] = []
         known = {**_known(self.name, drafting.begun), **self._values}
@@ -106,8 +128,9 @@ class CampaignFile:
             drafting.log.warning("%s", sentence)
         if items.left_out:
             drafting.log.info("%d items are left out: their `if` is not met, or that of what they are made of", items.left_out)
-        own = self._labels(labels, items.values, items.where, faults)
-        same = {name: text for name, text in labels.items() if not is_template(text)}
+        templates = {name: text for name, text in labels.items() if name in self._of_items and text == self._labels_written[name]}
+        own = self._labels(labels, templates, items.values, items.where, faults)
+        same = {name: text for name, text in labels.items() if name not in templates}
         told = {**same, **known, "edition": edition}
         values = {one: {**(own.get(one) or labels), **some} for one, some in items.values.items()}
         handover = read_delivery(source, self.name, told, values, items.names, faults)
@@ -125,10 +148,14 @@ class CampaignFile:
         return made, handover
 
     def _labels(
-        self, labels: Mapping[str, str], values: Mapping[str, Mapping[str, Any]], where: Mapping[str, str], faults: list[Fault]
+        self,
+        labels: Mapping[str, str],
+        templates: Mapping[str, str],
+        values: Mapping[str, Mapping[str, Any]],
+        where: Mapping[str, str],
+        faults: list[Fault],
     ) -> dict[str, dict[str, str]]:
-        """Return the labels of each item, by its name; none where all items have the same, as they are written."""
-        templates = {name: text for name, text in labels.items() if is_template(text)}
+        """Return the labels of each item, by its name, with these templates filled in; none where all items have the same."""
         if not templates:
             return {}
         found: dict[str, dict[str, str]] = {}

@@ -97,7 +97,7 @@ def schema() -> str:
     for name in {one["$ref"].rpartition("/")[2] for one in steps["oneOf"]}:
         kinds[name]["properties"] |= deepcopy(_OWN_OF_A_STEP)
         _loosen(kinds[name]["properties"])
-    for one in (parameters, deliver, *(kinds[name] for name in filled)):
+    for one in (parameters, deliver, budget, *(kinds[name] for name in (*filled, "Amounts"))):
         _loosen(one["properties"])
     for one in kinds.values():
         if "step" in one.get("properties", {}):
