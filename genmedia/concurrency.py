@@ -1,13 +1,14 @@
 """Resources of one event loop: HTTP sessions and database engines, shared while they are leased, and tasks that run beside the work."""
 
 import asyncio
-import gc
 from bisect import insort
 from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine, Generator, Hashable, Iterable
 from contextlib import asynccontextmanager, contextmanager, suppress
 from itertools import count
 from typing import Any, Protocol, TypeVar
 from weakref import WeakKeyDictionary
+
+from genmedia.garbage import collect_seldom
 
 
 class Closable(Protocol):
@@ -104,24 +105,13 @@ async def end_task(*tasks: asyncio.Future[Any]) -> None:
         await asyncio.wait(left, timeout=1)
 
 
-COLLECT_AFTER = 50_000
-"""Number of new objects after which Python looks for cycles of garbage, instead of its own 700: thousands of works hold objects until their
-end, and each look goes through all of these. The first of 10,000 jobs was at the provider after 1.2 s so, and after 3.1 s before."""
-
-
-def _collect_seldom() -> None:
-    first, *others = gc.get_threshold()
-    if 0 < first < COLLECT_AFTER:  # 0: whoever runs this process has switched it off
-        gc.set_threshold(COLLECT_AFTER, *others)
-
-
 async def every(works: Iterable[Awaitable[R]]) -> list[R]:
     """Run works at once and return their results, in order, when all of them have ended; raise the error of the first one that failed.
 
     A signal to this process, such as `SIGTERM`, is raised in the work that the loop runs just then, as an exception that is no `Exception`:
     it cancels the other works at once.
     """
-    _collect_seldom()
+    collect_seldom()
     futures = [asyncio.ensure_future(work) for work in works]
     left = set(futures)
     try:

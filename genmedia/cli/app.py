@@ -18,6 +18,7 @@ from genmedia import __version__
 from genmedia.cli.output import Output
 from genmedia.cli.printing import Console, complain
 from genmedia.errors import ApiError, BudgetError, Fault, GenmediaError, InputError, JournalError, SettingsError
+from genmedia.garbage import collect_seldom
 
 if TYPE_CHECKING:
     from genmedia.cli.flow_runs import Directly
@@ -850,6 +851,7 @@ def _switches(given: tuple[str, ...], providers: Collection[str]) -> dict[str, d
 
 def main() -> None:
     """Run one command; errors are told in a line or two, without a traceback unless GENMEDIA_TRACEBACK is set."""
+    collect_seldom()
     Output.install()
     try:
         _run_command()

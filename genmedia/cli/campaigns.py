@@ -271,7 +271,7 @@ def told_of(file: str, values: Mapping[str, Any], prospect: "Prospect") -> dict[
         "variables": dict(values),
         "edition": prospect.edition,
         "hash": hashlib.sha256(
-            json.dumps([_wish(one) for one in items if one["outlook"] in (*_LEFT, _LATER)]).encode()
+            json.dumps([_wish(one) for one in items if one["outlook"] in (*_LEFT, _LATER)], allow_nan=False).encode()
         ).hexdigest(),
         "refused": prospect.refused,
         "decided": list(prospect.decided),

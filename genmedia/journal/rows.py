@@ -3,6 +3,7 @@
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
+from operator import attrgetter
 from typing import Any, TypeVar
 
 import sqlalchemy as sa
@@ -266,9 +267,13 @@ def has_content(digest: str | sa.BindParameter[str]) -> sa.ColumnElement[bool]:
     return (assets.c.sha256 == digest) | (assets.c.came_as == digest)
 
 
+_FIELDS = tuple(Attempt.__dataclass_fields__)
+_VALUES = attrgetter(*_FIELDS)
+
+
 def as_attempt(row: Any) -> Attempt:
     """Return the attempt of a row that is joined with its submission."""
-    values: dict[str, Any] = {name: getattr(row, name) for name in Attempt.__dataclass_fields__}
+    values: dict[str, Any] = dict(zip(_FIELDS, _VALUES(row), strict=True))
     times = ("intended_at", "asked_at", "used_at", "bound_at", "ended_at", "read_at")
     values |= {name: datetime.fromisoformat(values[name]) for name in times if values[name]}
     values |= {name: json.loads(values[name]) for name in ("request", "labels", "origin")}

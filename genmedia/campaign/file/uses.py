@@ -107,7 +107,7 @@ def _setting(name: str, given: Any) -> str:
     """Return the beginning of a template that gives a name this value, or what this template makes."""
     if isinstance(given, str) and is_template(given):
         return f"{{% set {name} %}}{given}{{% endset %}}"
-    return f"{{% set {name} = {json.dumps(given, ensure_ascii=False)} %}}"
+    return f"{{% set {name} = {json.dumps(given, ensure_ascii=False, allow_nan=False)} %}}"
 
 
 def chain_of(
