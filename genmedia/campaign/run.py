@@ -14,7 +14,7 @@ from typing import Any
 from typing_extensions import override
 
 from genmedia.campaign.brief import Brief, Measure, OnFailure
-from genmedia.campaign.delivery import Item, deliver
+from genmedia.campaign.delivery import Item, check_apart, deliver
 from genmedia.campaign.executor import (
     Perform,
     RunResult,
@@ -564,6 +564,9 @@ class _Run:
         told = "; ".join(filter(None, (self.selection.tell(), *self.decided)))
         await self.host.show_plan(self.brief.name, prospect, told, self.assets)
         await self._check_plans(journal)
+        if self.to_buy and (handover := self.brief.handover()):
+            async with Store.lease(handover.place) as place:
+                check_apart(self.store, place)
         if self.to_buy:
             await self.store.check()  # the store must take a file, before anything is bought for it
         await self.host.warn(self.assets, {key for plan in self._plans.values() for key in plan.keys})

@@ -8,7 +8,7 @@ import pytest
 from genmedia.campaign.direct import Direct
 from genmedia.campaign.forms.campaign import campaign
 from genmedia.campaign.run import Ended, run_campaign
-from genmedia.errors import InputError
+from genmedia.errors import InputError, SettingsError
 from genmedia.journal.reviews import Opinion
 from tests.studio import Studio
 
@@ -109,4 +109,13 @@ async def test_what_is_wrong_with_a_delivery_is_told_before_anything_is_bought(
         await work.apply(MUGS.replace(*change))
 
     assert any(fault.place.startswith(place) and what in fault.what for fault in told.value.faults), str(told.value)
+    assert work.studio.jobs == []
+
+
+async def test_a_place_in_the_store_is_refused_before_anything_is_bought(work: Work) -> None:
+    inside = MUGS.replace('"handed/{{ client }}/{{ edition }}"', f'"{work.studio.store.root}/handed"')
+
+    with pytest.raises(SettingsError, match="is not apart from the store"):
+        await work.apply(inside)
+
     assert work.studio.jobs == []

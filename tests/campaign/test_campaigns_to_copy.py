@@ -56,19 +56,22 @@ def test_an_editor_that_knows_the_schema_tells_what_is_wrong(change: dict[str, A
 
 @pytest.mark.parametrize("file", FILES, ids=lambda file: file.stem)
 async def test_a_campaign_to_copy_is_carried_out_whole_and_once(
-    sandbox: Sandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, file: Path
+    sandbox: Sandbox, tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch, file: Path
 ) -> None:
     monkeypatch.chdir(PROJECT)
     accounts = {"genova": sandbox.new_account("genova", plan="Business"), "generio": sandbox.new_account("generio")}
-    studio = Studio(sandbox, accounts["genova"], tmp_path)
+    studio = Studio(sandbox, accounts["genova"], tmp_path_factory.mktemp("store"))
 
     def payer(provider: str, _: str) -> ProviderCredentials:
         account = accounts[provider]
         known = {name: account[name] for name in ("api_key", "base_url", "account")}
         return CREDENTIALS[provider.upper()].model_validate(known)
 
+    delivered = tmp_path_factory.mktemp("delivered")
+    place = {"place": str(delivered)} if "  place:" in file.read_text(encoding="utf-8") else {}
+
     async def run() -> Ended:
-        return await run_campaign(campaign(campaign=str(file)), Direct(studio.store, payer))
+        return await run_campaign(campaign(campaign=str(file), variables=place), Direct(studio.store, payer))
 
     first = await run()
     bought = sum(result.status == "Bought" for result in first.results)
