@@ -30,7 +30,7 @@ from genmedia.progress import Log
 from genmedia.purchasing.result import WAITING
 from genmedia.text.plain import for_markdown
 from tasks.lost_runs import read_runs
-from tasks.parts import PARTS, ROUND
+from tasks.parts import PartRuns
 from tasks.reporting import publish_waiting
 
 REVIEW = "genmedia.review"
@@ -56,7 +56,6 @@ class _Held(BaseModel):
         since: Time from which the newest item waits that people were told of.
         until: Time of the first deadline; None for none.
         asked: Beginning of the keys under which Prefect keeps its form and the answer.
-        round: How often the run has waited.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -67,7 +66,6 @@ class _Held(BaseModel):
     since: AwareDatetime
     until: AwareDatetime | None
     asked: str = ""
-    round: int = 0
 
 
 def _held_by(run: FlowRun) -> _Held | None:
@@ -128,7 +126,6 @@ async def wait_for_review(run: FlowRun, store: str, waiting: Waiting, assets: As
         heard=waiting.heard,
         since=waiting.since,
         until=waiting.until,
-        round=before.round + 1 if before else 1,
     )
     await _suspend(run, held, [one.name for one in waiting.items])
 
@@ -182,9 +179,9 @@ async def _suspend(run: FlowRun, held: _Held, names: Sequence[str], faults: Sequ
     keys = keyset_from_base_key(held.asked)
     state = Paused(name=WAITING, message=_told(names), reschedule=True, pause_key=key)
     state.state_details.run_input_keyset = dict(keys)  # pyright: ignore[reportAttributeAccessIssue] # of texts, as Prefect's own
+    await PartRuns(run).renew()
     async with get_client() as client:
-        # Its parts have ended; what is bought after the review is cut anew.
-        await client.update_flow_run_labels(run.id, {REVIEW: held.model_dump_json(), PARTS: "[]", ROUND: held.round})
+        await client.update_flow_run_labels(run.id, {REVIEW: held.model_dump_json()})
         suspended = await propose_state(client, state, flow_run_id=run.id)
         await Decision.with_initial_data(description=_question(held, names, faults)).asave(keys, run.id)
     raise Pause(state=suspended)
