@@ -135,7 +135,7 @@ BENCHMARK = Benchmark(
         Figure("makespan", "x ideal", {OURS: Goal(1.05), VISIBLE: Goal(1.08)}, goals_in_quick=False),
         Figure("requests", "an image", {OURS: Goal(2.1), VISIBLE: Goal(2.1)}, goals_in_quick=False),
         Figure("answers of 429", "", {OURS: Goal(0), VISIBLE: Goal(0)}),
-        Figure("client", "ms of CPU a job", {OURS: Goal(40), VISIBLE: Goal(80)}),
+        Figure("client", "ms of CPU a job", {OURS: Goal(40), VISIBLE: Goal(80)}, goals_in_quick=False),
         Figure("looking at a file", "ms of CPU a job", {OURS: Goal(60), VISIBLE: Goal(60)}),
         Figure("Prefect's server", "ms of CPU a job", {VISIBLE: Goal(100)}),
     ),

@@ -214,14 +214,14 @@ async def run_trial(one: ScaleOut, items: int, run_seconds: float, clock_scale: 
             raise RuntimeError(f"it has not ended: {run.state}")
         await asyncio.sleep(min(5.0, run_seconds / clock_scale))
         times.look()
-        made = sum(job["status"] == "succeeded" for job in one.ask("GET", f"/jobs?provider=genova&account={ACCOUNT}"))
+        made = sum(job["status"] == "succeeded" for job in of_account(one, ACCOUNT))
         if ended_workers < 2 and made >= (KILLED_AT, RESTARTED_AT)[ended_workers] * items:
             ended_workers += 1
             print(f"{monotonic() - begun:.0f} s: {made} made, a worker is {'killed' if ended_workers == 1 else 'restarted'}")
             one.end_worker(kill=ended_workers == 1)
-        run = await _read(run.id)
+        run = await read_run(run.id)
     limits = PLANS[PLAN]
-    jobs = one.ask("GET", f"/jobs?provider=genova&account={ACCOUNT}")
+    jobs = of_account(one, ACCOUNT)
     stored, there = await _stored(await load_store("default"))
     parts = await _parts(run.id)
     assert run.state is not None
@@ -264,7 +264,13 @@ async def _begin(items: int) -> FlowRun:
         return await client.create_flow_run_from_deployment(deployment, parameters=parameters)
 
 
-async def _read(run: UUID) -> FlowRun:
+def of_account(one: ScaleOut, account: str) -> list[dict[str, Any]]:
+    """Return the jobs that the sandbox's Genova has of an account."""
+    return one.ask("GET", f"/jobs?provider=genova&account={account}")
+
+
+async def read_run(run: UUID) -> FlowRun:
+    """Read a flow run from Prefect."""
     async with get_client() as client:
         return await client.read_flow_run(run)
 

@@ -63,6 +63,11 @@ async def run_directly(
         raise InputError([Fault(f"genmedia run {flow.name}", "buys nothing, and needs Prefect: leave out --without-prefect")])
     brief = asked_for(**read_parameters(asked_for, parameters, Reading(plans=True)))
     host = Direct(assets, lambda provider, name: payer_of(provider, name, sandbox), log)
+    return await carry_out(brief, host, assets, log, stop)
+
+
+async def carry_out(brief: Brief, host: Direct, assets: AssetStore, log: Log, stop: asyncio.Event) -> Ended:
+    """Carry out a brief to its end, and draw the gallery of its store; see `run_directly`."""
     run = asyncio.ensure_future(run_campaign(brief, host))
     wish = asyncio.ensure_future(stop.wait())
     try:

@@ -17,8 +17,10 @@ from prefect.client.schemas.actions import DeploymentUpdate
 
 from blocks import load_block
 from deployments.bootstrap import CREDENTIALS, PROJECT, is_of
+from genmedia.campaign.file.variables import Variable
 from genmedia.errors import GenmediaError
 from genmedia.providers.offers import PATIENCE
+from tasks.parts import DEPLOYED
 
 LISTED, TYPED = "From the list", "Another"
 
@@ -42,7 +44,7 @@ async def put_lists(name: str = "default") -> list[str]:
         for deployment in await client.read_deployments():
             schema = deployment.parameter_openapi_schema or {}
             listed = with_lists(schema, offered)
-            if is_of(PROJECT, deployment) and listed != schema:
+            if is_of(PROJECT, deployment) and DEPLOYED not in deployment.labels and listed != schema:
                 await client.update_deployment(deployment.id, DeploymentUpdate(parameter_openapi_schema=listed))
     return done
 
@@ -62,6 +64,31 @@ def with_lists(schema: Schema, offered: Mapping[str, Sequence[str]]) -> Schema:
             {"type": "string", "title": TYPED},
         ]
     return listed
+
+
+_TYPES: Mapping[str, str] = {"text": "string", "number": "number", "yes_no": "boolean"}
+"""Types of JSON Schema, by those of variables."""
+
+
+def producers_form(variables: Mapping[str, Variable]) -> Schema:
+    """Return the form of a campaign's file: its variables, and nothing else. Without variables it is empty."""
+    fields = {name: _field(one) for name, one in variables.items()}
+    needed = [name for name, one in variables.items() if one.default is None]
+    shown = {
+        "title": "Variables",
+        "description": "What this campaign is made of.",
+        "type": "object",
+        "properties": fields,
+        "required": needed,
+        "position": 0,
+    }
+    whole = {"variables": shown} if fields else {}
+    return {"title": "Parameters", "type": "object", "properties": whole, "required": [*whole] * bool(needed), "definitions": {}}
+
+
+def _field(one: Variable) -> Schema:
+    about = {"title": one.title, "description": one.description, "default": one.default, "enum": one.choices}
+    return {"type": _TYPES[one.type], **{name: value for name, value in about.items() if value not in (None, "", [])}}
 
 
 def main() -> int:

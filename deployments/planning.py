@@ -3,6 +3,7 @@
 import asyncio
 import logging
 from collections.abc import Mapping
+from typing import Any
 
 from blocks import AssetStore, credentials_of, load_block, load_store
 from blocks.credentials import ProviderCredentials
@@ -11,21 +12,23 @@ from deployments.server import reach_server
 from genmedia.campaign.brief import Brief
 from genmedia.campaign.direct import Direct
 from genmedia.campaign.forms import campaign as form
-from genmedia.campaign.run import Prospect, plan_campaign
+from genmedia.campaign.prospect import Prospect
+from genmedia.campaign.run import plan_campaign
 from genmedia.errors import SettingsError
 
 
-def plan(file: str, directly: Mapping[str, str] | None) -> Prospect:
+def plan(file: str, variables: Mapping[str, Any], directly: Mapping[str, str] | None) -> Prospect:
     """Return what applying a campaign's file would do; buys nothing.
 
     Args:
         file: Path of the file.
+        variables: Values of its variables, by name.
         directly: `sandbox` and `folder` of a run without Prefect, as `run_directly` takes them; None for saved blocks.
 
     Raises:
         GenmediaError: It cannot be planned; the class says the cause.
     """
-    brief, log = form.campaign(campaign=file), logging.getLogger(__name__)
+    brief, log = form.campaign(campaign=file, variables=dict(variables)), logging.getLogger(__name__)
     if directly is None:
         return asyncio.run(_plan_with_blocks(brief, log))
     sandbox = directly["sandbox"]

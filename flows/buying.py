@@ -1,7 +1,7 @@
 """Base of every flow that buys: its form becomes a brief, which is carried out as Prefect task runs and shown in the Prefect UI."""
 
 import inspect
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Sequence
 from datetime import UTC, datetime
 from functools import wraps
 from types import NoneType
@@ -20,16 +20,19 @@ from blocks.credentials import ProviderCredentials, as_saved
 from blocks.loading import load_all
 from flows.other_journals import warn_of_purchases_elsewhere
 from genmedia.campaign.brief import Brief
+from genmedia.campaign.prospect import Prospect
 from genmedia.campaign.review import Waiting
 from genmedia.campaign.run import run_campaign
-from genmedia.progress import Log
+from genmedia.errors import BudgetError
+from genmedia.progress import Log, listening_too
 from genmedia.providers.offers import Credentials, with_two_keys
-from genmedia.purchasing.budget import Foreseen, Plan
 from genmedia.purchasing.result import FAILED, Result
 from genmedia.store import Store
-from tasks.parts import PartRuns, look_after_whole, part_of
+from tasks.events import BUDGET_SHORT, tell_of_budget
+from tasks.overview import Overview
+from tasks.parts import DEPLOYED, PartRuns, look_after_whole, part_of
 from tasks.recovery import cancel_jobs
-from tasks.reporting import publish_plan, publish_results, tag_flow_run
+from tasks.reporting import key_of, publish_plan, publish_results, tag_flow_run, tell_places
 from tasks.review import hear, wait_for_review
 from tasks.runner import TaskRuns
 from tasks.states import campaign_state
@@ -83,7 +86,14 @@ async def _carry_out(brief: Brief) -> State[Any]:
     """
     host = _FlowRun()
     await host.hear()
-    ended = await run_campaign(brief, host)
+    with listening_too(host.overview.hear):
+        try:
+            ended = await run_campaign(brief, host)
+        except BudgetError as error:
+            tell_of_budget(BUDGET_SHORT, brief.name, error)
+            raise
+        finally:
+            await host.overview.end()
     state = campaign_state(ended.results, ended.marked, ended.delivered)
     # Refused content is not asked for again: a retry would not help.
     if any(result.status == FAILED for result in ended.results) and _has_retries_left():
@@ -105,6 +115,7 @@ class _FlowRun:
         self.run = flow_run.id or ""
         self.log: Log = get_run_logger()
         self.runner = TaskRuns()
+        self.overview = Overview()
         context = FlowRunContext.get()
         self._flow_run = run = context.flow_run if context else None
         self._store = ""
@@ -112,7 +123,8 @@ class _FlowRun:
         # A run that begins late is for the time of its schedule all the same.
         self.begun = self.part.begun if self.part else (run and run.expected_start_time) or datetime.now(UTC)
         self.by_person = not (run and (run.auto_scheduled or self.part))  # nobody waits for a part of many as for a quick run
-        self.apart = PartRuns(run) if run and run.deployment_id and not self.part else None
+        can_have_parts = run and run.deployment_id and DEPLOYED not in run.labels and not self.part
+        self.apart = PartRuns(run) if run and can_have_parts else None
 
     async def load_store(self, name: str) -> AssetStore:
         """Load the saved Asset Store block."""
@@ -137,9 +149,11 @@ class _FlowRun:
             if told := with_two_keys(as_saved(await load_all([kind]))).get(str(payer.payer)):
                 self.log.warning("%s", told)
 
-    async def show_plan(self, name: str, foreseen: Sequence[Foreseen], plans: Mapping[str, Plan], marked: str) -> None:
-        """Show the plan in the log and as an artifact."""
-        await publish_plan(name, foreseen, plans, marked)
+    async def show_plan(self, name: str, prospect: Prospect, marked: str, assets: AssetStore) -> None:
+        """Show the plan in the log and as an artifact, and begin the table of the run."""
+        links = tell_places(name, prospect.place, assets)
+        await publish_plan(name, prospect, marked, links)
+        self.overview.begin(f"{key_of(name)}-progress", links, prospect)
 
     async def warn(self, assets: AssetStore, keys: Collection[str]) -> None:
         """Warn of submissions that the journals of other saved stores have already."""
@@ -147,6 +161,7 @@ class _FlowRun:
 
     async def show_results(self, name: str, results: Sequence[Result], assets: AssetStore, store: Store) -> None:
         """Show the results as artifacts and in the gallery, which the run of the whole writes for all its parts."""
+        self.overview.conclude(results)
         await publish_results(name, results, assets, store, with_sheet=not (self.apart and self.apart.parts))
         if not self.part:
             await write_gallery(assets)

@@ -1,7 +1,8 @@
 """Progress of the steps while they run, passed to a listener, such as a terminal or a test."""
 
 import logging
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Generator, Iterable
+from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import Any
@@ -38,6 +39,22 @@ def _nobody(_: Progress) -> None:
 
 listener: ContextVar[Callable[[Progress], object]] = ContextVar("listener", default=_nobody)
 """Function that is called with every piece of news in this context; set it before the work starts."""
+
+
+@contextmanager
+def listening_too(hear: Callable[[Progress], object]) -> Generator[None]:
+    """Have a function hear the news of this block as well."""
+    before = listener.get()
+
+    def both(news: Progress) -> None:
+        hear(news)
+        before(news)
+
+    token = listener.set(both)
+    try:
+        yield
+    finally:
+        listener.reset(token)
 
 
 def tell(step: str, what: str, percent: float | None = None, *, over: bool = False) -> None:

@@ -39,6 +39,9 @@ ROUND = "genmedia.round"
 WHOLE = "genmedia.whole"
 """Label of the run of a part: the id of the run that began it."""
 
+DEPLOYED = "genmedia.campaign"
+"""Label of the deployments that `genmedia deploy` makes, and of their runs: one runs at a time, so that none can have parts."""
+
 BEGINNINGS = 4
 """Most starts of a part whose process is killed: what is in it may be what kills it."""
 

@@ -1,4 +1,4 @@
-"""Display of a flow run in the Prefect UI: its tags, a line for each step in its log, and three artifacts; not more, for each costs time."""
+"""Display of a flow run in the Prefect UI: tags, a log line for each step, plan, results, a contact sheet; not more, for each costs time."""
 
 import asyncio
 import base64
@@ -13,13 +13,15 @@ from prefect.logging import get_run_logger
 from prefect.runtime import flow_run
 
 from blocks import AssetStore
+from genmedia.campaign.forecast import tell_time
+from genmedia.campaign.prospect import Prospect
 from genmedia.campaign.review import Waiting
 from genmedia.errors import StoreError
 from genmedia.forms.prompts import prompt_of
 from genmedia.gallery.contact_sheet import MOST_TILES, columns_of, make_contact_sheet
 from genmedia.jobs.job import priced
 from genmedia.journal.order import FREE
-from genmedia.purchasing.budget import Foreseen, Outlook, Plan
+from genmedia.purchasing.budget import Outlook
 from genmedia.purchasing.result import Result
 from genmedia.store import Store
 from genmedia.text.plain import for_markdown
@@ -40,17 +42,18 @@ async def name_flow_run(name: str) -> None:
         await client.update_flow_run(flow_run.id, name=name)
 
 
-async def publish_plan(name: str, foreseen: Sequence[Foreseen], plans: Mapping[str, Plan], marked: str) -> None:
-    """Show the purchases planned and those that exist, by provider in the log and by step in the first artifact of the run.
+async def publish_plan(name: str, prospect: Prospect, marked: str, links: str) -> None:
+    """Show the purchases planned and those that exist, by provider in the log and item by item in the first artifact of the run.
 
     Args:
         name: Name of the campaign.
-        foreseen: Its steps, in their order.
-        plans: The purchases planned, by provider.
+        prospect: What the run would do.
         marked: Sentence about the marks that the run was given; empty without marks.
+        links: Markdown about where the files are to be seen.
     """
+    foreseen = prospect.foreseen
     by_provider: list[list[str]] = []
-    for provider, plan in plans.items():
+    for provider, plan in prospect.plans.items():
         fates = Counter(one.outlook for one in foreseen if one.provider == provider)
         later = fates[Outlook.AFTER_REVIEW]
         left, cost = fates.pop(Outlook.TO_BUY, 0) + later, plan.told if plan.prices else "-"
@@ -64,19 +67,41 @@ async def publish_plan(name: str, foreseen: Sequence[Foreseen], plans: Mapping[s
         by_provider.append(["this machine", "0", "free", told])
     if marked:
         get_run_logger().info("%s", marked)
-    costs = {step: priced(cost, plan.unit) for plan in plans.values() for step, cost in plan.prices.items()}
-    steps = [[one.name, f"{one.provider} {one.operation}", one.outlook, costs.get(one.name, "-")] for one in foreseen]
+    costs = {step: priced(cost, plan.unit) for plan in prospect.plans.values() for step, cost in plan.prices.items()}
+    items = [
+        [one.name, f"{one.provider} {one.operation}", prospect.why.get(one.name) or one.outlook, costs.get(one.name, "-")]
+        for one in sorted(foreseen, key=lambda one: one.outlook is Outlook.REUSED)  # what there is already comes last
+    ]
     parts = [
         f"# {for_markdown(name)}: the plan",
+        for_markdown(_about(prospect)),
+        links,
         _table(["provider", "to buy", "for", "the others"], by_provider),
         for_markdown(marked),
-        _table(["step", "operation", "what becomes of it", "price"], steps[:PLANNED]),
-        f"And {len(steps) - PLANNED} more." if len(steps) > PLANNED else "",
+        _table(["item", "operation", "why", "price"], items[:PLANNED]),
+        f"And {len(items) - PLANNED} more." if len(items) > PLANNED else "",
     ]
     text = "\n\n".join(filter(None, parts))
     await acreate_markdown_artifact(
-        markdown=text, key=f"{_key(name)}-plan", description="What this run buys, reuses and may cost"
+        markdown=text, key=f"{key_of(name)}-plan", description="What this run buys, reuses and may cost"
     )
+
+
+def _about(prospect: Prospect) -> str:
+    edition = f"Edition {prospect.edition}." if prospect.edition else ""
+    if prospect.seconds is not None:
+        return f"{edition} It takes about {tell_time(prospect.seconds)}, as such jobs took before.".strip()
+    untimed = len(prospect.untimed)
+    return (
+        f"{edition} {f'How long it takes is not known: {untimed} of the jobs never ran here before.' if untimed else ''}".strip()
+    )
+
+
+def tell_places(name: str, place: str, assets: AssetStore) -> str:
+    """Return where the files of a campaign are to be seen, as Markdown: its gallery, while one is served, and where it delivers to."""
+    gallery = assets.in_gallery(campaign=name)
+    shown = [f"[Open in the gallery]({gallery})."] if gallery else []
+    return " ".join([*shown, *([f"Its files are delivered to {for_markdown(place)}."] if place else [])])
 
 
 def _table(titles: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
@@ -108,7 +133,7 @@ async def publish_table(rows: Sequence[Mapping[str, Any]], *, key: str, descript
     await acreate_table_artifact(table=table, key=key, description=description)
 
 
-def _key(name: str) -> str:
+def key_of(name: str) -> str:
     """Turn a name into a key that Prefect accepts for an artifact."""
     return re.sub(r"[^a-z0-9-]+", "-", name.lower()).strip("-")
 
@@ -121,7 +146,7 @@ async def publish_results(
     The sheet is a picture inside a Markdown artifact of at most 200 kB, so that it is shown without any server of ours. A run whose parts
     have sheets needs none.
     """
-    gallery, key = assets.in_gallery(campaign=name), _key(name)
+    gallery, key = assets.in_gallery(campaign=name), key_of(name)
     link = f"[Open in the gallery]({gallery})" if gallery else ""
     rows = [_row(name, result, assets, store) for result in results]
     await publish_table(rows, key=f"{key}-results", description=f"{for_markdown(name)} {link}".strip())
@@ -148,7 +173,7 @@ async def publish_waiting(waiting: Waiting, assets: AssetStore, store: Store) ->
         _table(["item", "prompt"], rows),
     ]
     text = "\n\n".join(filter(None, parts))
-    await acreate_markdown_artifact(markdown=text, key=f"{_key(name)}-review", description="What waits for review")
+    await acreate_markdown_artifact(markdown=text, key=f"{key_of(name)}-review", description="What waits for review")
 
 
 async def _sheet_of(results: Sequence[Result], store: Store) -> str:

@@ -12,10 +12,11 @@ from genmedia.providers.base import ProviderClient
 from genmedia.providers.offers import Credentials
 from genmedia.providers.registry import providers
 from genmedia.providers.steps import Deliver
-from genmedia.purchasing.buy import Purchase
+from genmedia.purchasing.buy import Outcome, Purchase
 from genmedia.purchasing.calls import Assets
 from genmedia.purchasing.patience import Patience
 from genmedia.purchasing.receive import Received
+from tasks.events import ItemEvents
 from tasks.local import make_file
 from tasks.states import unwrap
 
@@ -66,23 +67,35 @@ def tasks_of(provider: str) -> Tasks:
 
 
 class TaskRuns:
-    """Carries out purchases as task runs; see `genmedia.purchasing.calls.Runner`."""
+    """Carries out purchases as task runs, and emits events of what becomes of items; see `genmedia.purchasing.calls.Runner`."""
+
+    def __init__(self) -> None:
+        self._events = ItemEvents()
 
     async def submit(self, payer: Credentials, assets: Assets, order: Order, deliver: Deliver) -> Purchase:
         """Run the provider's task that submits."""
-        return await unwrap(await tasks_of(payer.provider).submit(payer, assets, order, deliver))
+        with self._events.of(order):
+            return self._events.bought(await unwrap(await tasks_of(payer.provider).submit(payer, assets, order, deliver)))
 
     async def wait(self, payer: Credentials, assets: Assets, purchase: Purchase, step: str, patience: Patience) -> Job:
         """Run the provider's task that waits."""
-        return await tasks_of(payer.provider).wait(payer, assets, purchase, step, patience)
+        with self._events.of(purchase.order):
+            return await tasks_of(payer.provider).wait(payer, assets, purchase, step, patience)
 
     async def store(self, payer: Credentials, assets: Assets, purchase: Purchase, job: Job) -> Received:
         """Run the provider's task that stores."""
-        return await tasks_of(payer.provider).store(payer, assets, purchase, job)
+        with self._events.of(purchase.order):
+            received = await tasks_of(payer.provider).store(payer, assets, purchase, job)
+            self._events.stored(purchase.order)
+            return received
 
     async def make(self, assets: Assets, order: Order, work: Callable[[], Awaitable[Purchase]]) -> Purchase:
         """Run the task of what this machine does itself."""
-        return await unwrap(await cast("AnyTask", make_file)(assets, order, work))
+        with self._events.of(order):
+            made: Purchase = await unwrap(await cast("AnyTask", make_file)(assets, order, work))
+            if made.outcome is Outcome.MADE:
+                self._events.stored(order)
+            return made
 
     def client(self, payer: Credentials, client: ProviderClient) -> Any:
         """Return the client with some of its calls as task runs, so that the Prefect UI shows them."""

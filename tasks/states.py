@@ -10,7 +10,7 @@ from prefect.states import Completed, Failed
 from prefect.utilities.annotations import quote
 
 from genmedia.errors import ContentRefusedError
-from genmedia.progress import Progress, listener
+from genmedia.progress import Progress, listening_too
 from genmedia.purchasing.buy import Outcome, Purchase
 from genmedia.purchasing.result import REFUSED, WAITING, Result, tell_spent, tell_waiting
 
@@ -22,19 +22,15 @@ T = TypeVar("T")
 
 async def met(purchase: Awaitable[Purchase]) -> State[Purchase]:
     """Return the state that says how an order was met: completed, named by its `Outcome`; or failed, named `Refused`, for its content."""
-    listening = listener.get()
 
     def log_too(news: Progress) -> None:
         get_run_logger().info("%s: %s", news.step, news.what)
-        listening(news)
 
-    token = listener.set(log_too)
     try:
-        made = await purchase
+        with listening_too(log_too):
+            made = await purchase
     except ContentRefusedError as error:
         return cast("State[Purchase]", Failed(name=REFUSED, message=str(error), data=error))
-    finally:
-        listener.reset(token)
     return cast("State[Purchase]", Completed(name=made.outcome.value, message=made.why_not or made.about, data=made))
 
 

@@ -1,18 +1,18 @@
 """A run of a campaign in this process alone, by plain calls: see `genmedia.campaign.host.Host`."""
 
 import logging
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Sequence
 from contextlib import AsyncExitStack
 from datetime import UTC, datetime
 from uuid import uuid4
 
 from genmedia.campaign.host import Apart
 from genmedia.campaign.parts import Part
+from genmedia.campaign.prospect import Prospect
 from genmedia.campaign.review import Waiting
 from genmedia.progress import Log
 from genmedia.providers.base import client_for
 from genmedia.providers.offers import Credentials
-from genmedia.purchasing.budget import Foreseen, Plan
 from genmedia.purchasing.calls import Assets, Calls
 from genmedia.purchasing.cancel import cancel
 from genmedia.purchasing.result import Result
@@ -64,7 +64,7 @@ class Direct:
     async def begin(self, name: str, payers: Sequence[Credentials]) -> None:
         """Do nothing: there is nothing to tag here."""
 
-    async def show_plan(self, name: str, foreseen: Sequence[Foreseen], plans: Mapping[str, Plan], marked: str) -> None:
+    async def show_plan(self, name: str, prospect: Prospect, marked: str, assets: Assets) -> None:
         """Do nothing: the progress shows the plan step by step."""
 
     async def warn(self, assets: Assets, keys: Collection[str]) -> None:

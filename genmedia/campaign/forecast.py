@@ -57,6 +57,14 @@ def forecast(runs: Sequence[PlannedStep], seconds: Mapping[str, float], paces: M
     return max([now, *(_asking(runs, provider, pace) for provider, pace in paces.items())])
 
 
+def tell_time(seconds: float) -> str:
+    """Return a time for people, such as `40 s`, `12 min` or `3 h 5 min`."""
+    if seconds < 90:
+        return f"{max(1, round(seconds))} s"
+    minutes = round(seconds / 60)
+    return f"{minutes} min" if minutes < 120 else f"{minutes // 60} h {minutes % 60} min"
+
+
 class _Work:
     """What is still to begin: what is ready at each provider, and what waits for what feeds it."""
 

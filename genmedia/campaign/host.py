@@ -1,14 +1,14 @@
 """The host of a campaign's run: a flow run of Prefect, or this process alone."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import Protocol, TypeVar
 
 from genmedia.campaign.parts import Part
+from genmedia.campaign.prospect import Prospect
 from genmedia.campaign.review import Waiting
 from genmedia.progress import Log
 from genmedia.providers.offers import Credentials
-from genmedia.purchasing.budget import Foreseen, Plan
 from genmedia.purchasing.calls import Assets, Runner
 from genmedia.purchasing.result import Result
 from genmedia.store import Store
@@ -100,8 +100,8 @@ class Host(Protocol[A]):
         """Take note that a campaign is planned and will be priced next; `payers` pay for it."""
         ...
 
-    async def show_plan(self, name: str, foreseen: Sequence[Foreseen], plans: Mapping[str, Plan], marked: str) -> None:
-        """Show the outlook of each step of a campaign, the purchases planned by provider, and a sentence about the marks."""
+    async def show_plan(self, name: str, prospect: Prospect, marked: str, assets: A) -> None:
+        """Show what the run of a campaign would do, and a sentence about the marks."""
         ...
 
     async def warn(self, assets: A, keys: Collection[str]) -> None:

@@ -30,6 +30,7 @@ from genmedia.campaign.host import Host
 from genmedia.campaign.marks import IN_THE_JOURNAL, OTHER_MARKS, REJECTED, Selection, marks_of, read_marks
 from genmedia.campaign.parts import Part, parts_to_buy, steps_of
 from genmedia.campaign.plan import explain, named_files, plan_steps
+from genmedia.campaign.prospect import Prospect
 from genmedia.campaign.reasons import UNDECIDED, reason
 from genmedia.campaign.review import DEADLINE, Waiting
 from genmedia.campaign.steps import AnyStep
@@ -52,7 +53,7 @@ from genmedia.journal import Attempt, AttemptState, Journal, Purpose, StoredAsse
 from genmedia.journal.order import Order
 from genmedia.journal.reviews import Opinion, Subject
 from genmedia.journal.spending import time_zone
-from genmedia.progress import Log, Progress, announce, listener, tell
+from genmedia.progress import Log, Progress, announce, listening_too, tell
 from genmedia.providers.base import ProviderClient, at_desk
 from genmedia.providers.drafts import Approval
 from genmedia.providers.inputs import PendingInput, ResolvedInput
@@ -161,31 +162,6 @@ async def _carry_out(brief: Brief, host: Host[Any], assets: Assets) -> Ended | N
         return Ended(results, run.selection.tell(), delivered, await run.waiting(results, journal))
 
 
-@dataclass(frozen=True)
-class Prospect:
-    """What a run of a campaign would do.
-
-    Attributes:
-        foreseen: Outlook of each of its steps, in their order.
-        plans: What it would buy, by provider.
-        why: Why each step that is bought is, by its name.
-        edition: Edition of the campaign; empty for none.
-        seconds: How long it would take; None if nothing is to buy, or if it is not known how long one of the jobs runs.
-        untimed: Names of the steps of which that is not known.
-        refused: Why it cannot be paid for; empty if it can.
-        place: Address of the place that it would deliver to; empty where it delivers nothing.
-    """
-
-    foreseen: Sequence[Foreseen]
-    plans: Mapping[str, Plan]
-    why: Mapping[str, str]
-    edition: str
-    seconds: float | None
-    untimed: Sequence[str]
-    refused: str
-    place: str
-
-
 async def plan_campaign(brief: Brief, host: Host[Any]) -> Prospect:
     """Plan a brief and tell what a run of it would do, buying nothing.
 
@@ -218,18 +194,13 @@ async def _naming_paid_work(name: str, assets: Assets) -> AsyncGenerator[None]:
 @contextmanager
 def _logging_ends(log: Log) -> Generator[None]:
     """Write a line into the log for each step that ends in this block; the plan has told how many are reused."""
-    listening = listener.get()
 
     def log_too(news: Progress) -> None:
         if news.over and news.what != Outcome.REUSED:
             log.info("%s: %s", news.step, news.what)
-        listening(news)
 
-    token = listener.set(log_too)
-    try:
+    with listening_too(log_too):
         yield
-    finally:
-        listener.reset(token)
 
 
 @dataclass
@@ -469,7 +440,8 @@ class _Run:
             self.log.warning("what earlier runs left on its way in was not cleared away: %s", error.what)
         found = await self._survey(journal)
         foreseen = self._foresee(found, await self._caps(journal))
-        await self.host.show_plan(self.brief.name, foreseen, self._plans, self.selection.tell())
+        prospect = await self._prospect(journal, foreseen, "")
+        await self.host.show_plan(self.brief.name, prospect, self.selection.tell(), self.assets)
         await self._check_plans(journal)
         if self.to_buy:
             await self.store.check()  # the store must take a file, before anything is bought for it
@@ -510,10 +482,14 @@ class _Run:
             await self._check_plans(journal)
         except BudgetError as error:
             refused.append(error)
-        before = await journal.asked(self.brief.name)
+        told = " ".join(part for error in refused for part in (sentence(error.what), error.advice) if part)
+        return await self._prospect(journal, foreseen, told)
+
+    async def _prospect(self, journal: Journal, foreseen: Sequence[Foreseen], refused: str) -> Prospect:
+        before = await journal.asked(self.brief.name) if self.to_buy else {}
         orders = {run.name: self._wish(run, inputs_of(run, {})) for run in self.to_buy if not run.feeds}
         why = {run.name: reason(orders.get(run.name), before.get(run.name)) for run in self.to_buy}
-        why |= {name: UNDECIDED for name, outlook in found.outlook.items() if outlook is Outlook.TO_REVIEW}
+        why |= {one.name: UNDECIDED for one in foreseen if one.outlook is Outlook.TO_REVIEW}
         known = first_orders(self.to_buy, self._accounts)
         seconds = {
             name: LOCAL_SECONDS if order.free else (await journal.running_times.of(order.work)).p50
@@ -527,9 +503,16 @@ class _Run:
         timed = {name: one for name, one in seconds.items() if one is not None}
         took = forecast(self.to_buy, timed, paces, self.brief.at_once) if self.to_buy and not untimed else None
         edition = next((run.edition for run in self.plan), "")
-        told = " ".join(part for error in refused for part in (sentence(error.what), error.advice) if part)
         handover = self.brief.handover()
-        return Prospect(foreseen, self._plans, why, edition, took, untimed, told, handover.place.root if handover else "")
+        place = handover.place.root if handover else ""
+        return Prospect(foreseen, self._plans, why, edition, took, untimed, refused, place, self._steps_of_items())
+
+    def _steps_of_items(self) -> Mapping[str, str]:
+        """Return the step that each item is of, by the item's name; none of those whose form has no steps."""
+        told = {
+            name: next((str(one["value"]) for one in place if one["name"] == "step"), "") for name, place in self._places.items()
+        }
+        return {name: step for name, step in told.items() if step}
 
     def _plan(self, payer: Credentials, foreseen: Sequence[Foreseen], cap: float | None) -> Plan:
         bought = (Outlook.TO_BUY, Outlook.AFTER_REVIEW)

@@ -48,6 +48,7 @@ ProjectFolder = Annotated[Path | None, Parameter(help="The project's folder; fou
 SandboxAddress = Annotated[
     str, Parameter(help="Address of a running sandbox, such as http://127.0.0.1:4280.", show_default=False)
 ]
+Variables = Annotated[tuple[str, ...], Parameter(name="--set", negative=(), show_default=False)]
 AsJson = Annotated[bool, Parameter(name="--json", negative=(), help="Print JSON.", show_default=False)]
 
 SourceType = Literal[
@@ -226,13 +227,30 @@ def run(
 
 
 @app.command
+def init(
+    given: Annotated[Path, Parameter(name="FOLDER|TABLE", help="A folder of photos, or a CSV or JSONL file.")] = Path("photos"),
+    /,
+    *,
+    out: Annotated[Path, Parameter(help="The file; one that is there is never written over.")] = Path("campaign.yaml"),
+    project: ProjectFolder = None,
+) -> None:
+    """Write a first campaign's file, with comments, of a folder of photos or a table."""
+    from genmedia.cli.init import write_first  # noqa: PLC0415
+    from genmedia.cli.project import find_project  # noqa: PLC0415
+
+    write_first(find_project(project), given, out, Console())
+
+
+@app.command
 def plan(
     file: str,
     /,
     *,
+    variables: Variables = (),
     out: Annotated[Path | None, Parameter(show_default=False)] = None,
     items: Annotated[bool, Parameter(negative=())] = False,
     json: AsJson = False,
+    rehearse: Annotated[bool, Parameter(negative=())] = False,
     without_prefect: Annotated[bool, Parameter(negative=())] = False,
     sandbox: SandboxAddress = "",
     folder: str = "",
@@ -244,9 +262,11 @@ def plan(
 
     Args:
         file: A campaign, as YAML or JSON.
+        variables: A value of a variable of the file, such as product=cup; may be given several times.
         out: A file for the plan, which `genmedia apply` carries out as it is.
         items: List every item, also what is there already.
         json: Print JSON.
+        rehearse: Carry all of it out in a sandbox that is started for it and runs fast, into --folder or a temporary folder.
         without_prefect: Plan with the keys in the environment instead of saved blocks.
         sandbox: Without Prefect: the sandbox at this address would be paid instead.
         folder: Without Prefect: the store, a folder or an address.
@@ -254,8 +274,15 @@ def plan(
     """
     from genmedia.cli import campaigns  # noqa: PLC0415
 
+    if rehearse:
+        from genmedia.cli.rehearsal import rehearse as rehearse_file  # noqa: PLC0415
+
+        if out or json or items or sandbox:
+            raise InputError([Fault("genmedia plan --rehearse", "goes with --set, --folder and --without-prefect alone")])
+        values = campaigns.values_of(variables)
+        return rehearse_file(_project(project), file, values, Console(), folder, without_prefect=without_prefect)
     directly = _directly("plan", sandbox, folder, without_prefect=without_prefect)
-    return campaigns.plan(_project(project), file, Console(), directly, out=out, as_json=json, items=items)
+    return campaigns.plan(_project(project), file, Console(), directly, typed=variables, out=out, as_json=json, items=items)
 
 
 @app.command
@@ -263,6 +290,7 @@ def apply(
     file: str,
     /,
     *,
+    variables: Variables = (),
     yes: Annotated[bool, Parameter(negative=())] = False,
     without_prefect: Annotated[bool, Parameter(negative=())] = False,
     sandbox: SandboxAddress = "",
@@ -273,6 +301,7 @@ def apply(
 
     Args:
         file: A campaign, as YAML or JSON; or a plan that `genmedia plan --out` saved: it is carried out as it is, or refused as stale.
+        variables: A value of a variable of the file, such as product=cup; may be given several times.
         yes: Ask nothing.
         without_prefect: Run it in this process alone, with no server; the keys in the environment pay.
         sandbox: Without Prefect: the sandbox at this address is paid instead.
@@ -282,7 +311,36 @@ def apply(
     from genmedia.cli import campaigns  # noqa: PLC0415
 
     directly = _directly("apply", sandbox, folder, without_prefect=without_prefect)
-    return campaigns.apply(_project(project), file, Console(), directly, yes=yes)
+    return campaigns.apply(_project(project), file, Console(), directly, typed=variables, yes=yes)
+
+
+@app.command
+def deploy(
+    files: Annotated[tuple[str, ...], Parameter(help="Campaigns, as YAML or JSON.", consume_multiple=True)],
+    /,
+    *,
+    project: ProjectFolder = None,
+) -> None:
+    """Have Prefect run campaigns as their files say: by a form of their variables, on their schedule, telling whom they notify.
+
+    Again, it changes what has changed in the file; what a person paused or added in the Prefect UI stays.
+    """
+    from genmedia.cli import campaigns  # noqa: PLC0415
+
+    campaigns.deploy(_project(project), files, Console())
+
+
+@app.command
+def undeploy(
+    campaign: Annotated[str, Parameter(help="The campaign's file, or its name.")],
+    /,
+    *,
+    project: ProjectFolder = None,
+) -> None:
+    """Remove what `genmedia deploy` made of a campaign; what was bought stays."""
+    from genmedia.cli import campaigns  # noqa: PLC0415
+
+    campaigns.undeploy(_project(project), campaign, Console())
 
 
 def _directly(command: str, sandbox: str, folder: str, *, without_prefect: bool) -> "Directly | None":

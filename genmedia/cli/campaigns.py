@@ -1,4 +1,4 @@
-"""A campaign's file on the command line: `genmedia plan` tells what it would do and cost, `genmedia apply` does it."""
+"""A campaign's file on the command line: `genmedia plan` tells what it would do and cost, `apply` does it, `deploy` has Prefect do it."""
 
 import hashlib
 import json
@@ -13,7 +13,7 @@ from genmedia.cli.project import Project
 from genmedia.errors import Fault, InputError
 
 if TYPE_CHECKING:  # `--help` should not wait for pydantic
-    from genmedia.campaign.run import Prospect
+    from genmedia.campaign.prospect import Prospect
 
 TO_DO = 10
 """The exit code of a plan that has something to buy, or to make on this machine."""
@@ -36,7 +36,15 @@ SHOWN = 40
 
 
 def plan(
-    project: Project, file: str, console: Console, directly: Directly | None, *, out: Path | None, as_json: bool, items: bool
+    project: Project,
+    file: str,
+    console: Console,
+    directly: Directly | None,
+    *,
+    typed: Sequence[str],
+    out: Path | None,
+    as_json: bool,
+    items: bool,
 ) -> int:
     """Show what applying a campaign's file would do and cost; buys nothing. Returns the exit code.
 
@@ -45,6 +53,7 @@ def plan(
         file: Path of the file.
         console: Where it is shown.
         directly: Options of a run without Prefect; None to plan with the blocks that are saved in Prefect.
+        typed: Values of the file's variables, as they are typed: `NAME=VALUE`.
         out: File for the plan, which `apply` carries out as it is; None for none.
         as_json: True to print one JSON value instead.
         items: True to list every item.
@@ -52,19 +61,20 @@ def plan(
     Raises:
         GenmediaError: It cannot be planned; the class says the cause.
     """
-    told = _told(file, _prospect(project, file, directly))
+    values = values_of(typed)
+    told = told_of(file, values, _prospect(project, file, values, directly))
     if out:
         out.write_text(json.dumps(told, indent=1, ensure_ascii=False, allow_nan=False), encoding="utf-8")
     if as_json:
         print_json(told)
     else:
-        _show(console, told, items=items)
+        show(console, told, items=items)
         if out:
             console.print(f"Saved: genmedia apply {out}", soft_wrap=True)
-    return _code(told)
+    return code_of(told)
 
 
-def apply(project: Project, file: str, console: Console, directly: Directly | None, *, yes: bool) -> int:
+def apply(project: Project, file: str, console: Console, directly: Directly | None, *, typed: Sequence[str], yes: bool) -> int:
     """Show the plan of a campaign's file, or of a saved plan, ask, and carry it out; returns the exit code.
 
     Args:
@@ -72,25 +82,56 @@ def apply(project: Project, file: str, console: Console, directly: Directly | No
         file: Path of the file, or of a saved plan.
         console: Where it is shown.
         directly: See `plan`.
+        typed: See `plan`; a saved plan has its own.
         yes: True to ask nothing.
 
     Raises:
         InputError: The saved plan is stale: what it would do now is something else.
         GenmediaError: It cannot be planned or carried out; the class says the cause.
     """
-    saved = _saved(file)
+    saved, values = _saved(file), values_of(typed)
     written = saved["file"] if saved else file
-    told = _told(written, _prospect(project, written, directly))
+    if saved:
+        if values:
+            raise InputError([Fault("--set", "is for a campaign's file; a saved plan has the values that it was made with")])
+        values = saved["variables"]
+    told = told_of(written, values, _prospect(project, written, values, directly))
     if saved:
         _check_fresh(file, saved, told)
-    _show(console, told, items=False)
-    if (code := _code(told)) == REFUSED or not (code or told["delivers_to"]):
+    show(console, told, items=False)
+    if (code := code_of(told)) == REFUSED or not (code or told["delivers_to"]):
         return code
     if code == TO_DO and not yes and not _agrees(console, told):
         console.print("Nothing was bought.")
         return 1
-    parameters = {"campaign": str(Path(written).absolute())}
+    parameters = {"campaign": str(Path(written).absolute()), "variables": dict(values)}
     return carry_out(project, "campaign", parameters, console, directly)
+
+
+def deploy(project: Project, files: Sequence[str], console: Console) -> None:
+    """Write or update the Prefect deployments of campaigns' files, and show what was changed.
+
+    Raises:
+        InputError: Everything that is wrong in the files; nothing was changed.
+        UnreachableError: No Prefect server answers.
+    """
+    _show_changes(project.module("deployments.deploying").deploy(files), console)
+
+
+def undeploy(project: Project, named: str, console: Console) -> None:
+    """Remove what `deploy` made of a campaign, by its file or its name, and show what was removed.
+
+    Raises:
+        InputError: It is not deployed.
+        UnreachableError: No Prefect server answers.
+    """
+    _show_changes(project.module("deployments.deploying").undeploy(named), console)
+
+
+def _show_changes(changes: Mapping[str, Sequence[str]], console: Console) -> None:
+    for name, lines in changes.items():
+        for line in lines or ["unchanged"]:
+            console.print(f"{name}: {line}", soft_wrap=True)
 
 
 def _agrees(console: Console, told: Mapping[str, Any]) -> bool:
@@ -100,16 +141,43 @@ def _agrees(console: Console, told: Mapping[str, Any]) -> bool:
         InputError: Nobody is there to be asked.
     """
     try:
-        return console.input(f"Make this for {_cost(told) or 'nothing'}? [y/N] ").strip().lower() in ("y", "yes")
+        return console.input(f"Make this for {cost_of(told) or 'nothing'}? [y/N] ").strip().lower() in ("y", "yes")
     except EOFError:
         raise InputError([Fault("genmedia apply", "asks before it buys, and nobody answers here; --yes says yes")]) from None
 
 
-def _prospect(project: Project, file: str, directly: Directly | None) -> "Prospect":
-    if not Path(file).expanduser().is_file():
+def values_of(typed: Sequence[str]) -> dict[str, str]:
+    """Return the values of variables by name.
+
+    Raises:
+        InputError: One is not typed as `NAME=VALUE`, or a name is typed twice.
+    """
+    pairs = [one.partition("=") for one in typed]
+    faults = [
+        Fault(f"--set {name}", "needs a value, as in --set product=cup") for name, equals, _ in pairs if not (name and equals)
+    ]
+    names = Counter(name for name, _, _ in pairs)
+    faults += [Fault(f"--set {name}", f"is given {count} times") for name, count in names.items() if count > 1]
+    if faults:
+        raise InputError(faults)
+    return {name: value for name, _, value in pairs}
+
+
+def file_of(file: str) -> Path:
+    """Return the whole path of a campaign's file.
+
+    Raises:
+        InputError: There is none.
+    """
+    path = Path(file).expanduser().absolute()
+    if not path.is_file():
         raise InputError([Fault(file, "is no file")])
+    return path
+
+
+def _prospect(project: Project, file: str, values: Mapping[str, Any], directly: Directly | None) -> "Prospect":
     planning = project.module("deployments.planning")
-    return planning.plan(str(Path(file).expanduser().absolute()), directly and vars(directly))
+    return planning.plan(str(file_of(file)), values, directly and vars(directly))
 
 
 def _saved(file: str) -> dict[str, Any] | None:
@@ -126,7 +194,7 @@ def _saved(file: str) -> dict[str, Any] | None:
     return plan
 
 
-def _told(file: str, prospect: "Prospect") -> dict[str, Any]:
+def told_of(file: str, values: Mapping[str, Any], prospect: "Prospect") -> dict[str, Any]:
     """Return a plan as JSON has it."""
     prices = {name: price for plan in prospect.plans.values() for name, price in plan.prices.items()}
     items = [
@@ -150,6 +218,7 @@ def _told(file: str, prospect: "Prospect") -> dict[str, Any]:
     return {
         PLAN_KEY: FORMAT,
         "file": str(Path(file).absolute()),
+        "variables": dict(values),
         "edition": prospect.edition,
         "hash": hashlib.sha256(json.dumps([_wish(one) for one in items], allow_nan=False).encode()).hexdigest(),
         "refused": prospect.refused,
@@ -194,7 +263,8 @@ def _check_fresh(file: str, saved: Mapping[str, Any], now: Mapping[str, Any]) ->
         raise InputError([stale, *faults])
 
 
-def _show(console: Console, told: Mapping[str, Any], *, items: bool) -> None:
+def show(console: Console, told: Mapping[str, Any], *, items: bool) -> None:
+    """Show a plan."""
     every: list[dict[str, Any]] = told["items"]
     fates = Counter(one["outlook"] for one in every)
     edition = f", edition {told['edition']}" if told["edition"] else ""
@@ -209,12 +279,14 @@ def _show(console: Console, told: Mapping[str, Any], *, items: bool) -> None:
     for provider, one in told["costs"].items():
         console.print(f"{provider}: {one['items']} to buy for {one['told']}", soft_wrap=True)
     if told["seconds"] is not None:
-        console.print(f"It takes about {_duration(told['seconds'])}, as such jobs took before.", soft_wrap=True)
+        from genmedia.campaign.forecast import tell_time  # noqa: PLC0415 # see `_price`
+
+        console.print(f"It takes about {tell_time(told['seconds'])}, as such jobs took before.", soft_wrap=True)
     elif told["untimed"]:
         console.print(f"How long it takes is not known: {told['untimed']} of the jobs never ran here before.", soft_wrap=True)
     if told["refused"]:
         console.print(f"It cannot be bought so: {told['refused']}", style="red", soft_wrap=True)
-    elif _code(told) == WAITS:
+    elif code_of(told) == WAITS:
         console.print("Nothing is to buy until people have decided: genmedia review shows what waits for them.", soft_wrap=True)
     elif not left:
         console.print("Nothing is to buy.", soft_wrap=True)
@@ -234,11 +306,13 @@ def _price(item: Mapping[str, Any]) -> str:
     return "?" if item["price"] is None else priced(item["price"], item["unit"])
 
 
-def _cost(told: Mapping[str, Any]) -> str:
+def cost_of(told: Mapping[str, Any]) -> str:
+    """Return what a plan costs, in words; empty where it buys nothing."""
     return " and ".join(f"{one['told']} at {provider}" for provider, one in told["costs"].items())
 
 
-def _code(told: Mapping[str, Any]) -> int:
+def code_of(told: Mapping[str, Any]) -> int:
+    """Return the exit code of a plan."""
     if told["refused"]:
         return REFUSED
     outlooks = {one["outlook"] for one in _items(told)}
@@ -247,10 +321,3 @@ def _code(told: Mapping[str, Any]) -> int:
 
 def _items(told: Mapping[str, Any]) -> Sequence[dict[str, Any]]:
     return told["items"]
-
-
-def _duration(seconds: float) -> str:
-    if seconds < 90:
-        return f"{max(1, round(seconds))} s"
-    minutes = round(seconds / 60)
-    return f"{minutes} min" if minutes < 120 else f"{minutes // 60} h {minutes % 60} min"

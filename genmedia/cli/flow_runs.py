@@ -184,8 +184,7 @@ class _Run:
 
     async def _go_directly(self, directly: Directly) -> "tuple[Place, Any]":
         direct = self.project.module("deployments.direct_run")
-        assets, stop, log = direct.store_of(directly.folder), asyncio.Event(), logging.Logger("genmedia run", logging.WARNING)  # noqa: LOG001 # its lines are for this terminal alone
-        log.addHandler(_Printed(self.console))
+        assets, stop, log = direct.store_of(directly.folder), asyncio.Event(), log_of(self.console)
         self._listen_for_ctrl_c(stop)
         with showing_progress(self.console):
             ended = await direct.run_directly(
@@ -209,6 +208,13 @@ class _Run:
             loop.call_soon_threadsafe(cancel)  # not in here: a line may be half printed
 
         signal.signal(signal.SIGINT, first)
+
+
+def log_of(console: Console) -> logging.Logger:
+    """Return a log whose warnings are shown on a terminal, above the progress."""
+    log = logging.Logger("genmedia run", logging.WARNING)  # noqa: LOG001 # its lines are for this terminal alone
+    log.addHandler(_Printed(console))
+    return log
 
 
 class _Printed(logging.Handler):

@@ -259,9 +259,9 @@ def write_off(sandbox: Service, store_root: Path) -> None:
     asyncio.run(write())
 
 
-def sandbox_service(folder: Path) -> Service:
-    """A sandbox of all providers, with its state in a folder."""
-    command = [sys.executable, "-m", "genmedia", "sandbox", "--port", "{port}", "--fd", "{fd}"]
+def sandbox_service(folder: Path, *options: str) -> Service:
+    """A sandbox of all providers, with its state in a folder, and further options of `genmedia sandbox`."""
+    command = [sys.executable, "-m", "genmedia", "sandbox", "--port", "{port}", "--fd", "{fd}", *options]
     return Service("sandbox", folder / "services", command, SANDBOX_PORT, "/sandbox")
 
 
@@ -390,15 +390,15 @@ def open_accounts(sandbox: str, name: str = "default") -> dict[str, str]:
     The keys of a new account are the same in every sandbox, so that blocks which hold them work with the next sandbox too.
     """
     sandbox = sandbox.rstrip("/")
-    there = {(one["provider"], one["account"]): one["api_key"] for one in _ask(sandbox, "/accounts")}
-    overview = _ask(sandbox, "")
+    there = {(one["provider"], one["account"]): one["api_key"] for one in ask_sandbox(sandbox, "/accounts")}
+    overview = ask_sandbox(sandbox, "")
     for provider in overview["providers"]:
         wish: dict[str, Any] = {"provider": provider, "account": name}
         if (provider, name) not in there:
             wish["api_key"] = f"{there[provider, 'default']}_{name}"
         if switches := overview["switches_for_local_use"].get(provider):
             wish["switches"] = switches
-        _ask(sandbox, "/accounts", wish)
+        ask_sandbox(sandbox, "/accounts", wish)
     return accounts_of(sandbox, name)
 
 
@@ -410,15 +410,19 @@ def accounts_of(sandbox: str, name: str = "default") -> dict[str, str]:
     """
     return {
         f"{account['provider']}_{value}".upper(): account[value]
-        for account in _ask(sandbox, "/accounts")
+        for account in ask_sandbox(sandbox, "/accounts")
         if account["account"] == name
         for value in ("api_key", "base_url", "plan", "webhook_secret")
         if account.get(value)
     }
 
 
-def _ask(sandbox: str, path: str, wish: Any = None) -> Any:
-    """Answer of the sandbox's control plane to a GET, or to a POST of the wish."""
+def ask_sandbox(sandbox: str, path: str, wish: Any = None) -> Any:
+    """Answer of the sandbox's control plane to a GET, or to a POST of the wish.
+
+    Raises:
+        UnreachableError: No sandbox answers there.
+    """
     address = f"{sandbox.rstrip('/')}/sandbox{path}"
     try:
         answer = httpx.post(address, json=wish, timeout=10) if wish else httpx.get(address, timeout=10)

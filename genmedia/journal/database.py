@@ -32,7 +32,7 @@ from genmedia.errors import JournalError, JournalUnreachableError, SettingsError
 from genmedia.journal.sqlite import LOCK_SECONDS, Connection
 from genmedia.store.private import make_file, make_folder
 
-FIRST, NEWEST = "0005", "0008"
+FIRST, NEWEST = "0005", "0009"
 """First and newest migration in `migrations/versions`; a journal with a lower number is from before the first release."""
 
 PATIENCE_SECONDS = 300.0

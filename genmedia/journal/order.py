@@ -44,6 +44,9 @@ class Purpose:
         cap: Most that the run may spend at the account; None for no limit.
         spare: Most that the run may spend beyond its plan, on purchases that turn out dearer; None for nothing, where it has no cap.
         place: Place of the files in what the run asked for, as the sidecars tell it; see `genmedia.forms.names.placed`.
+        monthly: Most that all runs together may spend in a calendar month for the value of a label, by the label's name: at the provider of
+            the order, and in its unit.
+        stands_in: What the step asked for first, where a fallback or a cheaper step is bought in its place; empty where none is.
     """
 
     campaign: str = ""
@@ -54,6 +57,13 @@ class Purpose:
     cap: float | None = None
     spare: float | None = None
     place: Sequence[Mapping[str, str | int]] = ()
+    monthly: Mapping[str, float] = field(default_factory=dict[str, float])
+    stands_in: str = ""
+
+    @property
+    def months(self) -> dict[tuple[str, str], float]:
+        """The same as `monthly`, by label and value; a label that the purchase does not have is left out."""
+        return {(name, self.labels[name]): most for name, most in self.monthly.items() if name in self.labels}
 
 
 @dataclass(frozen=True)

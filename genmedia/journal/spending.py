@@ -5,12 +5,13 @@ cost. A refused purchase counts nothing. So a failed one counts in full unless t
 (then it is settled as 0), and one in doubt counts until a person has settled it.
 """
 
+import json
 import os
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, tzinfo
 from enum import StrEnum
-from typing import Any
+from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import sqlalchemy as sa
@@ -47,6 +48,40 @@ class Hold:
     account: str
     reason: str
     held_at: str
+
+
+Label = tuple[str, str]
+"""A label's name and value, such as `client` and `acme`."""
+
+
+class Share(NamedTuple):
+    """Part of a plan that comes under a label's budget for a month: the budget, and its cost, None if that is unknown."""
+
+    most: float
+    cost: float | None
+
+
+@dataclass(frozen=True)
+class Room:
+    """Room that a cap leaves.
+
+    Attributes:
+        name: Name of what the cap is for, such as `the day`.
+        spent: Amount that is spent or reserved under the cap.
+        unknown: Number of purchases under the cap whose cost is unknown.
+        label: The label that the cap is for; None where it is for all that the account buys.
+    """
+
+    cap: float
+    name: str
+    spent: float
+    unknown: int
+    label: Label | None = None
+
+    @property
+    def left(self) -> float:
+        """Amount that may still be spent."""
+        return self.cap - self.spent
 
 
 @dataclass(frozen=True)
@@ -141,32 +176,59 @@ class Money:
             return (await connection.execute(holds.update().where(*held).values(released_at=Clock()))).rowcount == 1
 
     @retry_while_unreachable
-    async def check_plan(self, account: str, cost: float | None, unit: str, purpose: Purpose, keys: Collection[str] = ()) -> None:
-        """Check that an account may spend what is still to be bought, before any of it is bought.
+    async def rooms(
+        self, account: str, unit: str, purpose: Purpose, keys: Collection[str] = (), months: Mapping[Label, float] | None = None
+    ) -> list[Room]:
+        """Return the room that is left by every cap that a plan comes under, before any of it is bought.
 
         Args:
             account: Account that pays.
-            cost: Cost of all that is still to be bought, in `unit`; None if it is unknown.
             unit: Unit of the prices.
             purpose: Purpose of the purchases; its cap is the run's own.
             keys: Their submissions. An attempt at one of them that is only intended is part of the plan, and is not counted twice.
+            months: Budgets for a month of the labels that they have; those of `purpose` by default.
+
+        Raises:
+            HeldError: The account spends nothing now.
+            BudgetError: A cap of the account is in another unit.
+        """
+        async with self._database.transaction() as connection:
+            await _check_hold(connection, account)
+            others = ~(attempts.c.key.in_(keys) & (attempts.c.state == AttemptState.INTENDED))
+            return await _rooms(connection, account, unit, purpose, counted=others, months=months)
+
+    async def check_plan(
+        self,
+        account: str,
+        cost: float | None,
+        unit: str,
+        purpose: Purpose,
+        keys: Collection[str] = (),
+        shares: Mapping[Label, Share] | None = None,
+    ) -> None:
+        """Check that an account may spend what is still to be bought, before any of it is bought.
+
+        Args:
+            account: See `rooms`.
+            cost: Cost of all that is still to be bought, in `unit`; None if it is unknown.
+            unit: See `rooms`.
+            purpose: See `rooms`.
+            keys: See `rooms`.
+            shares: Budgets for a month of labels, with what is still to be bought under each.
 
         Raises:
             HeldError: The account spends nothing now.
             BudgetError: The cost is more than caps leave, each of which is named; or there is a cap, and a cost is unknown.
         """
-        async with self._database.transaction() as connection:
-            await _check_hold(connection, account)
-            others = ~(attempts.c.key.in_(keys) & (attempts.c.state == AttemptState.INTENDED))
-            rooms = await _rooms(connection, account, unit, purpose, counted=others)
-        for room in rooms:
-            if room.unknown or cost is None:
-                raise _unknown(account, cost, unit, room)
-        short = [
-            f"the cap of {priced(room.cap, unit)} for {room.name} leaves {max(room.left, 0.0):g}"
-            for room in rooms
-            if (cost or 0.0) > room.left + TOLERANCE
-        ]
+        shares = shares or {}
+        short: list[str] = []
+        for room in await self.rooms(account, unit, purpose, keys, {label: share.most for label, share in shares.items()}):
+            needed = shares[room.label].cost if room.label else cost
+            if room.unknown or needed is None:
+                raise _unknown(account, needed, unit, room)
+            if needed > room.left + TOLERANCE:
+                told = f"the cap of {priced(room.cap, unit)} for {room.name} leaves {max(room.left, 0.0):g}"
+                short.append(f"{told}: {room.spent:g} are spent or reserved, {needed:g} are needed" if room.label else told)
         if short:
             raise BudgetError(
                 f"the plan needs {priced(cost, unit)} of {account_name(account)}: {', '.join(short)}",
@@ -246,35 +308,18 @@ async def check(connection: AsyncConnection, order: Order, attempt_id: int | Non
         if room.unknown or cost is None:
             raise _unknown(account, cost, unit, room)
         if cost > room.left + TOLERANCE:
+            by = f"at {order.account.provider}" if room.label else f"by {account_name(account)}"
             raise BudgetError(
                 f"{cost:g} more would go beyond the cap of {priced(room.cap, unit)} for {room.name}: {room.spent:g} are "
-                f"spent or reserved by {account_name(account)}",
+                f"spent or reserved {by}",
                 advice=_ADVICE,
             )
 
 
-_ADVICE = "`genmedia ledger` says for what; `genmedia caps` shows and sets caps, a run's own is its max_credits or max_usd."
-
-
-@dataclass(frozen=True)
-class _Room:
-    """Room that a cap leaves.
-
-    Attributes:
-        name: Name of what the cap is for, such as `the day`.
-        spent: Amount that is spent or reserved under the cap.
-        unknown: Number of purchases under the cap whose cost is unknown.
-    """
-
-    cap: float
-    name: str
-    spent: float
-    unknown: int
-
-    @property
-    def left(self) -> float:
-        """Amount that may still be spent."""
-        return self.cap - self.spent
+_ADVICE = (
+    "`genmedia ledger` says for what; `genmedia caps` shows and sets caps, a run's own is its max_credits or max_usd, and a campaign's file "
+    "has those of labels in its budget."
+)
 
 
 _CAPS = sa.select(caps.c.scope, caps.c.amount, caps.c.unit).where(caps.c.account == sa.bindparam("account"))
@@ -288,7 +333,8 @@ async def _rooms(
     *,
     counted: sa.ColumnElement[bool],
     assumed: float | None = None,
-) -> list[_Room]:
+    months: Mapping[Label, float] | None = None,
+) -> list[Room]:
     """Return the room that is left by every cap that a purchase comes under.
 
     Args:
@@ -298,6 +344,7 @@ async def _rooms(
         purpose: Purpose of the purchase.
         counted: Condition for the attempts that count.
         assumed: Amount that an attempt of unknown cost counts as; None for unknown.
+        months: Budgets for a month of the labels that the purchase has; those of `purpose` by default.
 
     Raises:
         BudgetError: A cap of the account is in another unit.
@@ -311,27 +358,54 @@ async def _rooms(
                 advice=f"Take it away with `genmedia caps remove`, and set one with `genmedia caps set --unit {unit}`.",
             )
     amounts = {row.scope: row.amount for row in rows}
-    scopes: list[tuple[float | None, str, sa.ColumnElement[bool]]] = [
-        (purpose.cap, "this run", attempts.c.run == purpose.run),
-        (amounts.get(Scope.CAMPAIGN), f"the campaign {purpose.campaign}", attempts.c.campaign == purpose.campaign),
-        (amounts.get(Scope.TOTAL), "all time", sa.true()),
+    labelled = purpose.months if months is None else months
+    mine = attempts.c.account == account
+    scopes: list[tuple[float | None, str, sa.ColumnElement[bool], Label | None]] = [
+        (purpose.cap, "this run", mine & (attempts.c.run == purpose.run), None),
+        (amounts.get(Scope.CAMPAIGN), f"the campaign {purpose.campaign}", mine & (attempts.c.campaign == purpose.campaign), None),
+        (amounts.get(Scope.TOTAL), "all time", mine, None),
     ]
-    if amounts.keys() & {Scope.DAY, Scope.MONTH}:
+    if labelled or amounts.keys() & {Scope.DAY, Scope.MONTH}:
         now = await now_of(connection, account, unit)
         today = now.astimezone(time_zone()).replace(hour=0, minute=0, second=0, microsecond=0)
+        this_month = attempts.c.intended_at >= written(first := today.replace(day=1))
+        last = (first + timedelta(days=31)).replace(day=1) - timedelta(days=1)
         scopes[2:2] = [
-            (amounts.get(Scope.DAY), "the day", attempts.c.intended_at >= written(today)),
-            (amounts.get(Scope.MONTH), "the month", attempts.c.intended_at >= written(today.replace(day=1))),
+            (amounts.get(Scope.DAY), "the day", mine & (attempts.c.intended_at >= written(today)), None),
+            (amounts.get(Scope.MONTH), "the month", mine & this_month, None),
+            *(
+                (cap, f"{' '.join(label)} until {last:%Y-%m-%d}", _is_for(account, label) & this_month, label)
+                for label, cap in labelled.items()
+            ),
         ]
     cost = cost_of(assumed)
     query = sa.select(sa.func.coalesce(sa.func.sum(cost), 0.0), sa.func.count() - sa.func.count(cost))
-    query = query.where(attempts.c.account == account, attempts.c.unit == unit, _counts(), counted)
+    query = query.where(attempts.c.unit == unit, _counts(), counted)
     return [
-        _Room(cap, name, *(await connection.execute(query.where(where))).one()) for cap, name, where in scopes if cap is not None
+        Room(cap, name, *(await connection.execute(query.where(where))).one(), label)
+        for cap, name, where, label in scopes
+        if cap is not None
     ]
 
 
-def _unknown(account: str, cost: float | None, unit: str, room: _Room) -> BudgetError:
+def _is_for(account: str, label: Label) -> sa.ColumnElement[bool]:
+    """Return the condition for what all accounts at the same origin of a provider bought for the value of a label.
+
+    The labels of an attempt are written as JSON with sorted names, so that this part of it stands in no other labels.
+    """
+    written_so = json.dumps(dict([label]))[1:-1]
+    has = sa.func.replace(attempts.c.labels, written_so, "") != attempts.c.labels  # LIKE takes letters for equal in SQLite
+    at = attempts.c.account.startswith(account.rpartition("|")[0] + "|", autoescape=True)
+    return sa.literal_column("labels != '{}'", sa.Boolean) & at & has  # as the index has it, which answers
+
+
+async def lock_labels(database: Database, connection: AsyncConnection, purpose: Purpose) -> None:
+    """Lock the labels whose budgets a purchase comes under, until the transaction ends; its account is locked before."""
+    for name, value in sorted(purpose.months):
+        await database.lock(connection, f"label|{name}|{value}")
+
+
+def _unknown(account: str, cost: float | None, unit: str, room: Room) -> BudgetError:
     whose = "this" if cost is None else f"{room.unknown} earlier purchases"
     return BudgetError(
         f"nobody knows what {whose} may cost, and {account_name(account)} has a cap of {priced(room.cap, unit)} for {room.name}",

@@ -93,6 +93,18 @@ _cost = attempts.c.state, attempts.c.charged, attempts.c.reserved
 sa.Index("spending", attempts.c.account, attempts.c.unit, attempts.c.intended_at, *_cost)
 sa.Index("spending_of_runs", attempts.c.account, attempts.c.unit, attempts.c.run, *_cost)
 sa.Index("spending_of_campaigns", attempts.c.account, attempts.c.unit, attempts.c.campaign, *_cost)
+# Budgets of labels are for a month; most purchases of most journals have no labels.
+_labelled = attempts.c.labels != "{}"
+sa.Index(
+    "spending_of_labels",
+    attempts.c.unit,
+    attempts.c.intended_at,
+    attempts.c.labels,
+    attempts.c.account,
+    *_cost,
+    sqlite_where=_labelled,
+    postgresql_where=_labelled,
+)
 sa.Index("endings", attempts.c.account, attempts.c.ended_at)
 _at_work = sa.and_(_open, attempts.c.over_at.is_(None))
 sa.Index("slots", attempts.c.account, sqlite_where=_at_work, postgresql_where=_at_work)

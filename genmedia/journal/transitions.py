@@ -41,7 +41,7 @@ from genmedia.journal.rows import (
     waiter_values,
     wanted_values,
 )
-from genmedia.journal.spending import check, check_loss, hold_after_excess, hold_after_failures, now_of, written
+from genmedia.journal.spending import check, check_loss, hold_after_excess, hold_after_failures, lock_labels, now_of, written
 from genmedia.journal.tables import LIVE, OPEN, assets, attempts, waiters
 from genmedia.text.plain import cut
 from genmedia.transport.answers import clean_text
@@ -154,6 +154,7 @@ class Transitions(Reading):
                     return live if live.owner == claim else None  # its own: this is a repeat
                 if limit is not None and await open_jobs(connection, str(order.account), limit) >= limit:
                     return None
+                await lock_labels(self._database, connection, order.purpose)
                 await check(connection, order)
                 now = written(await now_of(connection, str(order.account), order.unit))
                 await know(connection, order, now)
@@ -419,6 +420,7 @@ class Transitions(Reading):
         async with self._database.transaction(waking=True) as connection:
             await self._database.lock(connection, attempt.account)
             if again:
+                await lock_labels(self._database, connection, again.purpose)
                 await check(connection, again)
             return (await connection.execute(attempts.update().where(*mine).values(ended))).rowcount == 1
 

@@ -118,6 +118,14 @@ def names_in(text: str) -> frozenset[tuple[str, ...]]:
     return frozenset({(name,) for name in given} | with_parts)
 
 
+def is_name(text: str) -> bool:
+    """True if templates can read a value under this name."""
+    try:
+        return text.isidentifier() and names_in(f"{{{{ {text} }}}}") == frozenset([(text,)])
+    except WrongTemplateError:  # a word of the language, such as `not`
+        return False
+
+
 def _part(node: nodes.Node) -> str | None:
     if isinstance(node, nodes.Getattr):
         return node.attr

@@ -11,7 +11,8 @@ from genmedia.campaign.direct import Direct
 from genmedia.campaign.executor import RunResult
 from genmedia.campaign.forecast import HANDLING_SECONDS
 from genmedia.campaign.forms.campaign import campaign
-from genmedia.campaign.run import Prospect, plan_campaign, run_campaign
+from genmedia.campaign.prospect import Prospect
+from genmedia.campaign.run import plan_campaign, run_campaign
 from tests.sandboxes import Sandbox
 from tests.studio import Studio
 

@@ -113,6 +113,22 @@ def test_a_saved_plan_is_carried_out_as_it_is_also_a_second_time(desk: Desk) -> 
     assert "3 items: 3 reused" in second.stdout
 
 
+def test_a_run_gives_values_to_the_variables_of_the_file_and_a_saved_plan_keeps_them(desk: Desk) -> None:
+    desk.file.write_text(MUGS.replace("rows:", "variables: {ground: oak}\nrows:").replace("on oak", "on {{ ground }}"))
+    words = ("--set", "ground=black walnut=x")
+
+    planned = desk.type("plan", *words, "--out", str(desk.file.with_name("plan.json")))
+    twice, wrong = desk.type("plan", *words, *words), desk.type("plan", "--set", "grund")
+    again, applied = desk.type("apply", *words, file="plan.json"), desk.type("apply", "--yes", file="plan.json")
+
+    assert (planned.returncode, applied.returncode) == (10, 0), applied.stderr
+    assert desk.type("plan", *words).returncode == 0
+    assert desk.type("plan").returncode == 10
+    assert "--set ground: is given 2 times" in twice.stderr
+    assert "--set grund: needs a value, as in --set product=cup" in wrong.stderr
+    assert "a saved plan has the values that it was made with" in again.stderr
+
+
 def test_a_saved_plan_is_refused_as_stale_with_the_reason_where_it_would_do_something_else(desk: Desk) -> None:
     desk.type("plan", "--out", str(desk.file.with_name("plan.json")))
     desk.file.write_text(MUGS.replace("on oak", "on walnut").replace("{sku: M-2, product: vase}", "{sku: M-3, product: lamp}"))

@@ -1,6 +1,7 @@
 """The files for several machines keep to their schemas, and have the settings with which the script on one machine really runs."""
 
 import json
+import re
 from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,8 @@ import pytest
 import yaml
 from compose_spec import PyCompose
 from kubernetes_validate import ValidationError
+
+from deployments import bootstrap
 
 FOLDER = Path(__file__).parents[2] / "deployments" / "scale-out"
 KUBERNETES = "1.33"
@@ -61,6 +64,13 @@ def test_the_server_gets_the_settings_of_the_script_everywhere() -> None:
     assert modules(server) == modules(script) == modules(told["genmedia-server"])
     assert script.keys() <= server.keys()
     assert compose()["services"]["prefect-services"]["environment"] == server
+
+
+def test_the_compose_file_passes_on_every_variable_of_a_provider_that_the_bootstrap_tells_of() -> None:
+    told = set(re.findall(r"`((?:ALGOVERA|FLORA|GENERIO|GENOVA)_[A-Z_]+)`", bootstrap.__doc__ or "")) - {"FLORA_BASE_URL"}
+
+    assert len(told) == 8
+    assert told <= compose()["services"]["bootstrap"]["environment"].keys()
 
 
 def test_the_document_names_every_setting_that_holds_a_password() -> None:

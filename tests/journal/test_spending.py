@@ -634,3 +634,107 @@ async def test_a_balance_is_remembered_with_what_the_journal_said_then(journal: 
 
     assert before == now
     assert (later.balance, later.charged, later.open) == (95, 1, 0)
+
+
+_BUYS_FOR_A_CLIENT = """
+import asyncio, sys
+from datetime import UTC, datetime
+from genmedia.errors import BudgetError
+from genmedia.jobs.job import Account
+from genmedia.journal import Journal, Purpose
+from genmedia.journal.order import Order
+
+async def main():
+    url, name = sys.argv[1:]
+    account = Account("genova", "https://example.org", name)
+    purpose = Purpose(f"campaign-{name}", labels={"client": "acme"}, run=name, monthly={"client": 20})
+    async with Journal.lease(url) as journal:
+        await journal.live_attempt("x")
+        print("ready", flush=True)
+        sys.stdin.readline()
+        for number in range(8):
+            try:
+                order = Order(account, "image", {"name": f"{name}-{number}"}, 1, "credits", purpose=purpose)
+                attempt = await journal.intend(order, datetime.now(UTC))
+                await journal.bind(attempt, order.request["name"])
+            except BudgetError:
+                pass
+
+asyncio.run(main())
+"""
+
+
+async def test_campaigns_of_several_accounts_and_processes_spend_all_of_a_clients_month_and_never_more(
+    url: str, journal: Journal
+) -> None:
+    with ExitStack() as running:
+        buyers = [running.enter_context(Program(_BUYS_FOR_A_CLIENT, url, number)) for number in range(4)]
+        for buyer in buyers:
+            assert await asyncio.to_thread(buyer.line) == "ready\n"
+        for buyer in buyers:
+            buyer.tell("\n")
+        assert [await asyncio.to_thread(buyer.rest) for buyer in buyers] == [""] * 4
+
+    lines = add_up(await journal.entries(), "client", UTC)
+    assert [(line.group, line.jobs, line.reserved) for line in lines] == [("acme", 20, 20)]
+    assert len(add_up(await journal.entries(), "account", UTC)) > 1
+
+
+LABELLED = replace(ORDER, purpose=Purpose("tea", labels={"client": "acme", "b": "x"}, run="run-1", monthly={"client": 2}))
+
+
+def of_client(client: str, order: Order = LABELLED) -> Order:
+    return replace(order, purpose=replace(order.purpose, labels={"client": client}))
+
+
+async def test_a_budget_of_a_client_counts_what_all_campaigns_and_accounts_of_the_provider_buy_for_it(journal: Journal) -> None:
+    await reserve(journal, 1, of_client("acme"))
+    studio = replace(LABELLED, account=replace(PAYER, name="studio"))
+    await reserve(journal, 2, replace(studio, purpose=replace(studio.purpose, campaign="coffee", run="run-2")))
+
+    with pytest.raises(
+        BudgetError, match=r"the cap of 2 credits for client acme until \d{4}-\d\d-\d\d: 2 are spent or reserved at genova"
+    ):
+        await reserve(journal, 3, LABELLED)
+
+    for number, other in enumerate(("Acme", "acme ", '"client": "acme"', "ac"), 10):
+        assert await reserve(journal, number, of_client(other)), "another client has a budget of its own"
+    assert await reserve(journal, 20, replace(LABELLED, unit="USD")), "amounts in another unit are never added"
+    assert await reserve(journal, 21, replace(LABELLED, account=Account("genova", "http://127.0.0.1:4280"))), (
+        "a sandbox counts apart"
+    )
+    assert await reserve(journal, 22, replace(LABELLED, account=Account("flora", "https://example.org"))), "so do other providers"
+
+
+async def test_a_budget_of_a_client_begins_anew_with_the_month(local: Journal, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("GENMEDIA_TIME_ZONE", "Europe/Berlin")
+    now = datetime(2026, 11, 30, 22, 59, tzinfo=UTC)
+
+    async def clock(_: object) -> datetime:
+        return now
+
+    async def room() -> tuple[float, str]:
+        (one,) = await local.money.rooms(ACCOUNT, "credits", LABELLED.purpose)
+        return one.left, one.name
+
+    monkeypatch.setattr("genmedia.journal.spending.read_clock", clock)
+    await reserve(local, 1, LABELLED)
+    await reserve(local, 2, LABELLED)
+    assert await room() == (0, "client acme until 2026-11-30")
+
+    now = datetime(2026, 11, 30, 23, 0, tzinfo=UTC)
+    await reserve(local, 3, LABELLED)
+    assert await room() == (1, "client acme until 2026-12-31")
+
+    now = datetime(2026, 12, 31, 23, 0, tzinfo=UTC)
+    assert await room() == (2, "client acme until 2027-01-31")
+
+
+async def test_what_is_refused_gives_a_client_its_credit_back_and_what_is_charged_counts(journal: Journal) -> None:
+    await journal.refuse(await reserve(journal, 1, LABELLED), "no")
+    attempt = await reserve(journal, 2, LABELLED)
+    await journal.bind(attempt, "job-2")
+    await journal.charge(attempt.id, "job-2", 0.25)
+
+    (room,) = await journal.money.rooms(ACCOUNT, "credits", LABELLED.purpose)
+    assert room.left == 1.75

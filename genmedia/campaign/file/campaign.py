@@ -1,29 +1,38 @@
 """A campaign's file as a whole: its fields, and the items that a run at some time makes of it."""
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any, cast
 
 from pydantic import TypeAdapter, ValidationError
 
-from genmedia.campaign.file.delivery import DELIVER, Handover, read_delivery
+from genmedia.campaign.file.delivery import DELIVER, Deliver, Handover, read_delivery
 from genmedia.campaign.file.expand import ALL, PREVIOUS, ROW, TAKE, expand
+from genmedia.campaign.file.routine import NOTIFY, OVERLAP, SCHEDULE
 from genmedia.campaign.file.rows import Row, read_rows
 from genmedia.campaign.file.source import Source, Way, read
+from genmedia.campaign.file.variables import VARIABLES, Value, Variable, filled, read_variables, values_of
 from genmedia.campaign.variables import stand_in
 from genmedia.errors import Fault, InputError, gathering
 from genmedia.forms.names import Name
 from genmedia.forms.validation import faults_in
 from genmedia.providers.drafts import Draft, Drafting
-from genmedia.text.templates import WrongTemplateError, is_template, names_in, render, unknown
+from genmedia.text.templates import WrongTemplateError, is_name, is_template, names_in, render, unknown
 
-OWN = ("campaign", "steps", "rows", "matrix", "edition", DELIVER)
+OWN = ("campaign", VARIABLES, "steps", "rows", "matrix", "edition", DELIVER, SCHEDULE, OVERLAP, NOTIFY)
 """Fields of a file beside the parameters that every run of a campaign has."""
 
 _STEPS: Way = ("steps",)
+_KNOWN = ("campaign", "week", "month", "date")
 _TAKEN = (ROW, TAKE, "edition", "step", "output", "at", "id")
-"""Names that no list of the matrix can have: templates or references have them."""
+"""Names that no variable and no list of the matrix can have: templates or references have them."""
+
+_LATER = ("to", "names", "title")
+"""Fields of a delivery with templates of their own."""
+
+_FILLED: Sequence[Way] = [("matrix",), *((DELIVER, one) for one in Deliver.model_fields if one not in _LATER)]
+"""Parts of a file that are filled in for a run as a whole."""
 
 _NAME: TypeAdapter[str] = TypeAdapter(Name)
 
@@ -36,13 +45,34 @@ class CampaignFile:
         source: What it says.
         name: Name of the campaign.
         parameters: The parameters of its run that it gives.
+        variables: What each run may give another value, by name.
     """
 
     source: Source
     name: str
     parameters: Mapping[str, Any]
+    variables: Mapping[str, Variable]
     _steps: Sequence[Any]
     _base: Way
+    _values: Mapping[str, Value] = field(default_factory=dict[str, Value])
+
+    def given(self, values: Mapping[str, Any]) -> "CampaignFile":
+        """Return the file with the values of a run for its variables, and its parameters filled in with them.
+
+        Args:
+            values: Values by name; a variable without one has its default.
+
+        Raises:
+            InputError: Everything that is wrong with them, and with what reads them in the parameters.
+        """
+        faults: list[Fault] = []
+        chosen = values_of(self.source, self.variables, values, faults)
+        if faults:
+            raise InputError(faults)
+        source = filled(self.source, [(one,) for one in self.parameters], {"campaign": self.name, **chosen}, faults)
+        if faults:
+            raise InputError(faults)
+        return replace(self, source=source, parameters={one: source.value[one] for one in self.parameters}, _values=chosen)
 
     async def draft(self, drafting: Drafting, *, photo: str, prompt: str) -> tuple[Draft, Handover | None]:
         """Return its items at the time of the run, and what is to be delivered of them; None where nothing is.
@@ -54,18 +84,20 @@ class CampaignFile:
 
         """
         faults: list[Fault] = []
-        known = _known(self.name, drafting.begun)
+        known = {**_known(self.name, drafting.begun), **self._values}
         edition = self._edition(known, faults)
+        inline = isinstance(self.source.value.get("rows"), list)  # then they are data, as those of a CSV file
+        source = filled(self.source, _FILLED if inline else [*_FILLED, ("rows",)], known, faults)
         rows: list[Row] = []
         with gathering(faults):
-            rows = read_rows(self.source)
+            rows = read_rows(source)
         faults += [
             Fault(row.place, f"cannot be called {row.name}, which references use") for row in rows if row.name in (ALL, PREVIOUS)
         ]
-        matrix = _matrix(self.source, {*known, *_TAKEN}, faults)
+        matrix = _matrix(source, {*known, *_TAKEN}, faults)
         if faults:
             return Draft((), {}, faults=faults), None
-        items, faults = expand(self.source, self._steps, self._base, rows, matrix, {**known, "edition": edition})
+        items, faults = expand(source, self._steps, self._base, rows, matrix, {**known, "edition": edition})
         steps, unused = stand_in(items.steps, photo=photo, prompt=prompt)
         for sentence in (*items.notes, *unused):
             drafting.log.warning("%s", sentence)
@@ -75,12 +107,12 @@ class CampaignFile:
         labels = cast("dict[str, Any]", written) if isinstance(written, dict) else {}  # else it is a fault of the parameters
         told = {**labels, **known, "edition": edition}
         handover = read_delivery(
-            self.source, self.name, told, {one: {**labels, **some} for one, some in items.values.items()}, faults
+            source, self.name, told, {one: {**labels, **some} for one, some in items.values.items()}, items.names, faults
         )
         draft = Draft(steps, items.places, items.where, edition, faults, repeats=True, approvals=items.approvals)
         return draft, handover
 
-    def _edition(self, known: Mapping[str, str], faults: list[Fault]) -> str:
+    def _edition(self, known: Mapping[str, Any], faults: list[Fault]) -> str:
         written = self.source.value.get("edition")
         place = self.source.place(("edition",))
         if written is None:
@@ -134,14 +166,17 @@ def read_campaign(written: str, allowed: Collection[str]) -> CampaignFile:
         name = _NAME.validate_python(named) if named is not None else ""
     except ValidationError as error:
         faults += [Fault(source.place(("campaign",)), fault.what) for fault in faults_in(error, named)]
+    if is_template(str(named)):
+        faults.append(Fault(source.place(("campaign",)), "has a template as its name, by which it is known in each run"))
     if named is None:
         faults.append(Fault(source.place(()), "has no name: write `campaign: NAME` in its first line"))
     if not isinstance(steps, list) or not steps:
         faults.append(Fault(source.place(base), "has no steps" if not steps else "steps should be a list of steps"))
+    variables = read_variables(source, {*_KNOWN, *_TAKEN}, faults)
     if faults:
         raise InputError(faults)
     parameters = {one: given for one, given in value.items() if one in allowed}
-    return CampaignFile(source, name, parameters, cast("list[Any]", steps), base)
+    return CampaignFile(source, name, parameters, variables, cast("list[Any]", steps), base)
 
 
 def _known(name: str, begun: datetime) -> dict[str, str]:
@@ -160,7 +195,7 @@ def _matrix(source: Source, taken: set[str], faults: list[Fault]) -> dict[str, l
     matrix: dict[str, list[Any]] = {}
     for name, values in cast("dict[str, Any]", written).items():
         place, before = source.place(("matrix", name)), len(faults)
-        if name in taken or not name.isidentifier():
+        if name in taken or not is_name(name):
             faults.append(
                 Fault(
                     place,

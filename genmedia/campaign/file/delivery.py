@@ -72,7 +72,12 @@ class Handover:
 
 
 def read_delivery(
-    source: Source, name: str, known: Mapping[str, Any], values: Mapping[str, Mapping[str, Any]], faults: list[Fault]
+    source: Source,
+    name: str,
+    known: Mapping[str, Any],
+    values: Mapping[str, Mapping[str, Any]],
+    names: Mapping[str, str],
+    faults: list[Fault],
 ) -> Handover | None:
     """Return what a campaign's file says of its delivery; None where it says nothing, or something wrong, which is added to `faults`.
 
@@ -81,6 +86,7 @@ def read_delivery(
         name: Name of the campaign.
         known: What is the same for all items, such as `week` and labels.
         values: Values of each item, by its name.
+        names: Step that each name of a step stands for.
         faults: Everything that is wrong.
     """
     if (written := source.value.get(DELIVER)) is None:
@@ -95,12 +101,13 @@ def read_delivery(
         return None
     before = len(faults)
     steps = {str(one["step"]) for one in values.values()}
-    if unknown := sorted(set(asked.steps) - steps):
+    wanted = {names.get(one, one) for one in asked.steps}
+    if unknown := sorted(wanted - steps):
         told = ", ".join(sorted(steps))
         faults.append(
             Fault(source.place((DELIVER, "steps"), DELIVER), f"names the step {unknown[0]}, which is not there; there are {told}")
         )
-    mine = {item: one for item, one in values.items() if not asked.steps or one["step"] in asked.steps}
+    mine = {item: one for item, one in values.items() if not wanted or one["step"] in wanted}
     place = _place(source, asked.to, known, faults)
     faults += _wrong_names(source, name, asked, mine)
     if len(faults) > before or place is None:

@@ -2,9 +2,11 @@
 
 import itertools
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import cached_property
 from hashlib import sha256
+from pathlib import Path
 from typing import Any, cast
 
 from pydantic import TypeAdapter, ValidationError
@@ -12,6 +14,7 @@ from pydantic import TypeAdapter, ValidationError
 from genmedia.campaign.file.review import NO_REVIEW, read_review
 from genmedia.campaign.file.rows import Row
 from genmedia.campaign.file.source import Source, Way
+from genmedia.campaign.file.uses import USE, Chain, Given, chain_of
 from genmedia.campaign.steps import AnyStep
 from genmedia.errors import Fault
 from genmedia.forms.names import Place, as_name, slug
@@ -23,6 +26,9 @@ from genmedia.text.templates import WrongTemplateError, is_template, names_in, r
 
 MOST = 50_000
 """Most items of a campaign."""
+
+MOST_USES = 500
+"""Most steps of a campaign that use a file."""
 
 ROW, TAKE = "row", "take"
 ALL, PREVIOUS = "all", "previous"
@@ -67,6 +73,7 @@ class Items:
         where: Place of each item in the file, for faults, by its name.
         values: Values of each item, by its name: those that its templates read.
         approvals: What has to be kept by a person before anything is made of it, by its name.
+        names: Step that each name stands for which the file's own steps have; of a step that uses a file, the last step of that.
         left_out: Number of items that `if` leaves out, with those that they would feed.
         notes: Sentences about what the file has and does not use.
     """
@@ -76,6 +83,7 @@ class Items:
     where: dict[str, str]
     values: dict[str, dict[str, Any]]
     approvals: dict[str, Approval]
+    names: dict[str, str]
     left_out: int
     notes: list[str]
 
@@ -86,8 +94,9 @@ class _Step:
 
     Attributes:
         name: Its name.
+        source: Its file.
         way: Its way in the file.
-        written: Its fields.
+        written: Its fields, as they would stand in the campaign's own file.
         uses: Names of the lists that it is repeated for, in their order.
         takes: Number of its takes, or of those of what it is made of.
         approval: What its `review` says; None where nobody has to keep what it gives.
@@ -95,6 +104,7 @@ class _Step:
     """
 
     name: str
+    source: Source
     way: Way
     written: Mapping[str, Any]
     uses: tuple[str, ...] = ()
@@ -124,7 +134,7 @@ def expand(
     base: Way,
     rows: Sequence[Row],
     matrix: Mapping[str, Sequence[Any]],
-    known: Mapping[str, str],
+    known: Mapping[str, Any],
 ) -> tuple[Items, list[Fault]]:
     """Return the items of a file's steps, and everything that is wrong with the steps as they are written.
 
@@ -134,10 +144,10 @@ def expand(
         base: Way to them.
         rows: Its rows; none where steps are not repeated for rows.
         matrix: Lists of values for which steps are repeated, by the name under which templates read a value.
-        known: Further texts that templates read, such as `week`.
+        known: Further values that templates read, such as `week`.
     """
     expansion = _Expansion(source, rows, matrix, known)
-    expansion.read(steps, base)
+    expansion.read_all(steps, base)
     if not expansion.too_many:
         expansion.make()
     return expansion.items, expansion.faults
@@ -147,12 +157,12 @@ class _Expansion:
     """Reads the steps in order, then makes their items in the same order."""
 
     def __init__(
-        self, source: Source, rows: Sequence[Row], matrix: Mapping[str, Sequence[Any]], known: Mapping[str, str]
+        self, source: Source, rows: Sequence[Row], matrix: Mapping[str, Sequence[Any]], known: Mapping[str, Any]
     ) -> None:
-        self.items = Items([], {}, {}, {}, {}, 0, [])
+        self.items = Items([], {}, {}, {}, {}, {}, 0, [])
         self.faults: list[Fault] = []
         self.too_many = False
-        self._source = source
+        self.source = source
         self._known = known
         self._lists = _lists(rows, matrix)
         self._read: dict[str, Any] = {**known, **{name: some[0].value for name, some in self._lists.items()}}
@@ -161,45 +171,77 @@ class _Expansion:
             str, dict[tuple[tuple[str, int], ...], str | None]
         ] = {}  # by step and cell: the item's name; None if left out
         self._left_out = 0
+        self._used = 0
         self._taken = set[str]()
 
     # As it is written
 
-    def read(self, steps: Sequence[Any], base: Way) -> None:
+    def read_all(self, steps: Sequence[Any], base: Way) -> None:
         """Read the steps, and gather the faults that need no row."""
-        for number, written in enumerate(steps):
-            way = (*base, number)
-            if not isinstance(written, dict):
-                self._fault(way, f"step {number + 1}", "should be fields with values, such as {name: hero, …}")
-                continue
-            fields = cast("dict[str, Any]", written)
-            name = as_name(str(fields.get("name") or ""))
-            place = f"step {name or number + 1}"
-            if not name:
-                self._fault(way, place, "has no name")
-                continue
-            if is_template(str(fields["name"])):
-                self._fault(
-                    (*way, "name"), f"step {number + 1}", "has a template as its name; the names of its rows are added to it"
-                )
-                continue
-            if name in self._steps:
-                self._fault((*way, "name"), place, "has the name of an earlier step")
-                continue
-            step = _Step(name, way, fields)
-            before = len(self.faults)
-            used = self._used_by(step, place)
-            self._read_takes(step, place)
-            self._read_review(step, place)
-            for one, reference in step.references:
-                used |= self._used_through(step, one, reference, place)
-            used |= {TAKE} if step.takes > 1 else set()
-            step.uses = tuple(one for one in (*self._lists, TAKE) if one in used)
-            step.broken = len(self.faults) > before
-            self._steps[name] = step
+        self.read(Chain(self.source, names=self.items.names), steps, base)
         self._count()
         unused = [name for name in self._lists if not any(name in step.uses for step in self._steps.values())]
         self.items.notes.extend(f"no step uses {'the rows' if name == ROW else f'{name} of the matrix'}" for name in unused)
+
+    def read(self, chain: Chain, steps: Sequence[Any], base: Way) -> None:
+        """Read the steps of a file, with those of the files that they use."""
+        for number, written in enumerate(steps):
+            way = (*base, number)
+            if not isinstance(written, dict):
+                self._fault(chain, way, f"step {number + 1}", "should be fields with values, such as {name: hero, …}")
+                continue
+            fields = cast("dict[str, Any]", written)
+            called = as_name(str(fields.get("name") or ""))
+            name = as_name(f"{chain.prefix}{called}")
+            place = f"step {name if called else number + 1}"
+            if not called:
+                self._fault(chain, way, place, "has no name")
+                continue
+            if is_template(str(fields["name"])):
+                what = "has a template as its name; the names of its rows are added to it"
+                self._fault(chain, (*way, "name"), f"step {number + 1}", what)
+                continue
+            if name in self._steps or called in chain.names:
+                self._fault(chain, (*way, "name"), place, "has the name of an earlier step")
+                continue
+            before = len(self.faults)
+            chain.names[called] = name
+            meant: dict[str, Any] = chain.meant(fields, way, name, self.faults)
+            step = _Step(name, chain.source, way, self._with_takes(meant))
+            told = len(self.faults)
+            step.uses = self._uses_of(step, place)
+            self._read_review(step, place)
+            if told > before:
+                del self.faults[told:]  # they may come of the first ones
+            step.broken = len(self.faults) > before
+            if USE in meant and not step.broken:
+                if used := self._read_used(chain, step):
+                    chain.names[called] = used
+                    continue
+                step.broken = True
+            self._steps[name] = step
+
+    def _uses_of(self, step: _Step, place: str) -> tuple[str, ...]:
+        """Return the lists that the step is repeated for, in their order; takes among them."""
+        used = self._used_by(step, place)
+        self._read_takes(step, place)
+        for way, reference in step.references:
+            used |= self._used_through(step, way, reference, place)
+        used |= {TAKE} if step.takes > 1 else set()
+        return tuple(one for one in (*self._lists, TAKE) if one in used)
+
+    def _read_used(self, chain: Chain, step: _Step) -> str:
+        """Read the file that a step uses; returns the name of the last of its steps, or nothing if there are none that can be read."""
+        self._used += 1
+        if self._used > MOST_USES:
+            if self._used == MOST_USES + 1:
+                self._fault(step, step.way, f"step {step.name}", f"is one of more than {MOST_USES} steps that use a file")
+            return ""
+        below = chain_of(chain, step.name, step.written, step.way, self._known, self.faults)
+        if below is None:
+            return ""
+        self.read(below, below.source.value["steps"], ("steps",))
+        return next(reversed(below.names.values()), "")
 
     def _used_by(self, step: _Step, place: str) -> set[str]:
         """Return the lists that the step's own templates read."""
@@ -208,18 +250,27 @@ class _Expansion:
             try:
                 names = names_in(text)
             except WrongTemplateError as error:
-                self._fault(way, place, str(error))
+                self._fault(step, way, place, str(error))
                 continue
             used |= {name[0] for name in names}
             told = {fault for name in names if (fault := unknown(name, {**self._read, "step": step.name}))}
             for fault in sorted(told):
-                self._fault(way, place, fault)
+                self._fault(step, way, place, fault)
         return used & self._lists.keys()
+
+    def _with_takes(self, fields: Mapping[str, Any]) -> Mapping[str, Any]:
+        """Return a step's fields, with the number of its takes filled in where that is a template."""
+        takes = fields.get("takes")
+        if not isinstance(takes, str) or not is_template(takes):
+            return fields
+        with suppress(WrongTemplateError, ValueError):  # it is told with the others of the step
+            return {**fields, "takes": int(render(takes, self._known))}
+        return fields
 
     def _read_takes(self, step: _Step, place: str) -> None:
         takes = step.written.get("takes", 1)
         if isinstance(takes, bool) or not isinstance(takes, int) or not 1 <= takes <= 100:
-            self._fault((*step.way, "takes"), place, "should be a whole number from 1 to 100")
+            self._fault(step, (*step.way, "takes"), place, "should be a whole number from 1 to 100")
         else:
             step.takes = takes
 
@@ -230,7 +281,7 @@ class _Expansion:
         except ValidationError as error:
             for fault in faults_in(error, written):
                 told = ", ".join(filter(None, (place, "review", fault.place)))
-                self._fault((*step.way, "review"), told, fault.what if isinstance(written, dict) else NO_REVIEW)
+                self._fault(step, (*step.way, "review"), told, fault.what if isinstance(written, dict) else NO_REVIEW)
 
     def _used_through(self, step: _Step, way: Way, reference: Mapping[str, Any], place: str) -> set[str]:
         """Return the lists that the step is repeated for because what it takes is."""
@@ -240,7 +291,7 @@ class _Expansion:
         own = isinstance(wanted, str) and as_name(wanted) == step.name and PREVIOUS in fixed.values()
         if other is None and not own:
             earlier = ", ".join(self._steps) or "none"
-            self._fault((*way, "step"), place, f"uses step {wanted!r}, which is no earlier step; there are {earlier}")
+            self._fault(step, (*way, "step"), place, f"uses step {wanted!r}, which is no earlier step; there are {earlier}")
             return set()
         used: set[str] = {name for name, choice in fixed.items() if choice == PREVIOUS}
         if other:
@@ -248,14 +299,14 @@ class _Expansion:
             if other.takes > 1 and TAKE not in fixed:
                 if step.takes not in (1, other.takes) or step.repeats:
                     told = f"step {other.name} has {other.takes} takes, and this one {step.takes}; say which by {{take: 1}} or {{take: all}}"
-                    self._fault(way, place, told)
+                    self._fault(step, way, place, told)
                 step.takes = other.takes
             for name in fixed.keys() - set(other.uses):
-                self._fault((*way, name), place, f"names a {name}, and step {other.name} is not repeated for one")
+                self._fault(step, (*way, name), place, f"names a {name}, and step {other.name} is not repeated for one")
         for name, choice in fixed.items():
             if name != TAKE and choice not in (ALL, PREVIOUS) and not is_template(str(choice)) and not self._find(name, choice):
                 offered = ", ".join(one.told for one in self._lists[name][:8])
-                self._fault((*way, name), place, f"names the {name} {choice!r}, which is not there; there are {offered}")
+                self._fault(step, (*way, name), place, f"names the {name} {choice!r}, which is not there; there are {offered}")
         return used
 
     def _count(self) -> None:
@@ -263,7 +314,7 @@ class _Expansion:
         if (total := sum(numbers.values())) > MOST:
             self.too_many = True
             told = ", ".join(f"{name} {number}" for name, number in numbers.items())
-            self._fault((), "", f"has {total} items ({told}), more than {MOST}; cut it into several campaigns")
+            self._fault(self, (), "", f"has {total} items ({told}), more than {MOST}; cut it into several campaigns")
 
     def _number(self, step: _Step) -> int:
         number = step.takes
@@ -287,7 +338,7 @@ class _Expansion:
                     continue
                 told = ", ".join(f"{one} {choice.told}" for one, choice in cell.items())
                 self.items.values[name] = self._values_of(step, cell)
-                self.items.where[name] = self._source.place(step.way, f"step {step.name}", told)
+                self.items.where[name] = step.source.place(step.way, f"step {step.name}", told)
                 self.items.places[name] = _place_of(number, step.name, cell)
                 if step.approval:
                     self.items.approvals[name] = step.approval
@@ -301,7 +352,7 @@ class _Expansion:
             first = place.partition(",")[0].partition(" ")[0]
             spot = (*step.way, first) if first in step.written else step.way
             of = cells[0] if len(cells) == 1 else f"{len(cells)} items, first {cells[0]}" if cells[0] else ""
-            self.faults.append(Fault(self._source.place(spot, f"step {step.name}", of, place), what))
+            self.faults.append(Fault(step.source.place(spot, f"step {step.name}", of, place), what))
         self.items = replace(self.items, left_out=self._left_out)
 
     def _name_of(self, step: str, cell: Cell) -> str:
@@ -332,7 +383,7 @@ class _Expansion:
         if step.broken:
             return Unreadable(name, ())
         values = self._values_of(step, cell)
-        filler = _Filler(values, lambda reference: self._items_of(cell, values, reference), self._source)
+        filler = _Filler(values, lambda reference: self._items_of(cell, values, reference), step.source.folder)
         try:
             if "if" in step.written and str(filler.text(step.written["if"])).strip().lower() in _NO:
                 return None
@@ -393,8 +444,8 @@ class _Expansion:
         wanted = str(wished)
         return next((one for one in self._lists[name] if wanted == one.told or as_name(wanted) == one.label), None)
 
-    def _fault(self, way: Way, place: str, what: str) -> None:
-        self.faults.append(Fault(self._source.place(way, place), what))
+    def _fault(self, of: "_Step | Chain | _Expansion", way: Way, place: str, what: str) -> None:
+        self.faults.append(Fault(of.source.place(way, place), what))
 
 
 class _LeftOutError(Exception):
@@ -412,12 +463,12 @@ class _Filler:
     Attributes:
         values: The values.
         items_of: Returns the references to items that a reference to a step stands for.
-        source: The file, in whose folder relative paths begin.
+        folder: Folder in which relative paths begin.
     """
 
     values: Mapping[str, Any]
     items_of: Callable[[Mapping[str, Any]], list[dict[str, Any]]]
-    source: Source
+    folder: Path
 
     def filled(self, written: Any) -> Any:
         """Return a value with its templates filled in; `_NOTHING` where nothing is left of it."""
@@ -435,7 +486,7 @@ class _Filler:
             return found[0] if found else _NOTHING
         filled = {name: self.filled(value) for name, value in fields.items()}
         if isinstance(named := filled.get("file"), str):
-            filled["file"] = self._found(named)
+            filled["file"] = _found(fields.folder if isinstance(fields, Given) else self.folder, named)
         return _NOTHING if filled.get("file") is _NOTHING else {name: one for name, one in filled.items() if one is not _NOTHING}
 
     def text(self, written: Any) -> Any:
@@ -448,12 +499,13 @@ class _Filler:
             return self.items_of(cast("dict[str, Any]", written))
         return [self.filled(written)]
 
-    def _found(self, name: str) -> str:
-        """Return the name of a file; a path that begins in the campaign's folder is made absolute."""
-        path = local_path(name)
-        if path is None or path.is_absolute() or not (below := self.source.folder / path).exists():
-            return name
-        return str(below)
+
+def _found(folder: Path, name: str) -> str:
+    """Return the name of a file; a path that begins in the folder is made absolute."""
+    path = local_path(name)
+    if path is None or path.is_absolute() or not (below := folder / path).exists():
+        return name
+    return str(below)
 
 
 def _lists(rows: Sequence[Row], matrix: Mapping[str, Sequence[Any]]) -> dict[str, list[Choice]]:

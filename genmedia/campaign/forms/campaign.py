@@ -25,11 +25,12 @@ from genmedia.campaign.forms.parameters import (
     StoreName,
     Take,
     Unmarked,
+    Variables,
     WhenOneFails,
     Words,
 )
 from genmedia.campaign.steps import Campaign
-from genmedia.errors import Fault
+from genmedia.errors import Fault, InputError
 from genmedia.forms.fields import field
 from genmedia.forms.validation import faults_in, parameters_of
 from genmedia.providers.drafts import Draft, Drafting
@@ -40,6 +41,7 @@ def campaign(
     *,
     photo: Photo = "",
     prompt: Words = "",
+    variables: Variables = {},
     max_credits: Annotated[
         Caps, field("Budgets in credits", "Nothing is bought if a provider's part would cost more than this; empty for no limit.")
     ] = Caps(),
@@ -96,8 +98,10 @@ def campaign(
         "run_minutes": run_minutes,
     }
     if isinstance(campaign, Campaign):
+        if variables:
+            raise InputError([Fault("variables", "are those of a campaign's file; steps have none")])
         return _brief(given, name=campaign.name, steps=campaign.steps)
-    file = read_campaign(campaign, _DEFAULTS.keys())
+    file = read_file(campaign).given(variables)
     parameters, faults = _parameters(file)
     parameters |= {name: value for name, value in given.items() if value != _DEFAULTS[name]}
 
@@ -111,8 +115,14 @@ def campaign(
     return _brief(parameters, name=file.name, draft=draft, handover=lambda: handover)
 
 
+def read_file(written: str) -> CampaignFile:
+    """Read a campaign's file, by its path or its content; see `read_campaign`."""
+    return read_campaign(written, _DEFAULTS.keys())
+
+
+_OF_THE_FILE = ("campaign", "variables")
 _DEFAULTS: Mapping[str, Any] = {
-    name: one.default for name, one in inspect.signature(campaign).parameters.items() if name != "campaign"
+    name: one.default for name, one in inspect.signature(campaign).parameters.items() if name not in _OF_THE_FILE
 }
 
 
@@ -129,7 +139,7 @@ def _parameters(file: CampaignFile) -> tuple[dict[str, Any], list[Fault]]:
 
     Where it does not say how many jobs may be under way, the accounts' own limits do.
     """
-    model = parameters_of(campaign, without=("campaign",))
+    model = parameters_of(campaign, without=_OF_THE_FILE)
     try:
         read = model.model_validate(file.parameters)
     except ValidationError as error:

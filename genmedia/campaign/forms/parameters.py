@@ -27,6 +27,14 @@ Words = Annotated[
         example="A cup of coffee on a windowsill",
     ),
 ]
+Variables = Annotated[
+    dict[str, Any],
+    field(
+        "Variables",
+        "Values for the variables of a campaign's file, by name; those that are left out have their defaults.",
+        example={"product": "cup"},
+    ),
+]
 Budget = Annotated[
     float | None,
     field(

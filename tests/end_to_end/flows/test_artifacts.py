@@ -8,6 +8,7 @@ from prefect import flow
 from prefect.client.orchestration import get_client
 from prefect.client.schemas.filters import ArtifactFilter, ArtifactFilterKey
 
+from genmedia.campaign.prospect import Prospect
 from genmedia.purchasing.budget import Foreseen
 from tasks.reporting import Markdown, publish_plan, publish_table
 
@@ -28,11 +29,13 @@ async def test_what_others_wrote_is_shown_as_it_is_in_tables_and_plans() -> None
         await publish_table(
             [{"prompt": HOSTILE, "cost": 2.5, "files": Markdown("[cup.png](/gallery/)")}], key="hostile-table", description=""
         )
-        await publish_plan("hostile", [Foreseen(HOSTILE, "flora", "blur", None, "credits")], {}, HOSTILE)
+        foreseen = [Foreseen(HOSTILE, "flora", "blur", None, "credits")]
+        await publish_plan("hostile", Prospect(foreseen, {}, {HOSTILE: HOSTILE}, HOSTILE, 100.0, (), "", "", {}), HOSTILE, "")
 
     await shows()
 
     assert json.loads(await artifact("hostile-table")) == [{"prompt": SHOWN, "cost": 2.5, "files": "[cup.png](/gallery/)"}]
     plan = (await artifact("hostile-plan")).split("\n")
     assert SHOWN in plan
-    assert f"| {SHOWN} | flora blur | to buy | - |" in plan
+    assert f"| {SHOWN} | flora blur | {SHOWN} | - |" in plan
+    assert f"Edition {SHOWN}. It takes about 2 min, as such jobs took before." in plan

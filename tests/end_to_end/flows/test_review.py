@@ -14,7 +14,8 @@ from blocks import AssetStore
 from flows.campaign import campaign
 from genmedia.journal.reviews import Opinion, Review
 from genmedia.purchasing.result import WAITING
-from tasks.review import WANTED, look_after_reviews
+from tasks.events import REVIEW_WANTED
+from tasks.review import look_after_reviews
 from tests.commands import genmedia
 from tests.end_to_end.flows.reviewed_parts import reviewed_parts
 from tests.end_to_end.flows.test_parts import parts_of
@@ -97,9 +98,9 @@ def events_of(api: str, name: str) -> list[dict[str, Any]]:
 async def test_a_run_waits_without_a_process_and_goes_on_by_verdicts_that_were_given_elsewhere(work: Work, prefect: str) -> None:
     assert work.run.message == "2 items wait for review; Resume opens a form"
     assert work.prompts == ["A mug on oak", "A vase on oak"]
-    await until(lambda: any(one["payload"]["campaign"] == work.studio.name for one in events_of(prefect, WANTED)))
-    (told,) = [one for one in events_of(prefect, WANTED) if one["payload"]["campaign"] == work.studio.name]
-    assert (told["payload"]["count"], told["payload"]["items"]) == (2, ["hero-M-1", "hero-M-2"])
+    await until(lambda: any(one["payload"]["campaign"] == work.studio.name for one in events_of(prefect, REVIEW_WANTED)))
+    (told,) = [one for one in events_of(prefect, REVIEW_WANTED) if one["payload"]["campaign"] == work.studio.name]
+    assert (told["payload"]["count"], told["payload"]["told"]) == (2, "2 items wait for review: hero-M-1, hero-M-2")
     assert f"prefect.flow-run.{work.run.id}" in [one["prefect.resource.id"] for one in told["related"]]
 
     await work.look()

@@ -1,0 +1,33 @@
+"""The prospect of a campaign's run: what it would do, why, at what cost and in what time."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from genmedia.purchasing.budget import Foreseen, Plan
+
+
+@dataclass(frozen=True)
+class Prospect:
+    """What a run of a campaign would do.
+
+    Attributes:
+        foreseen: Outlook of each of its steps, in their order.
+        plans: What it would buy, by provider.
+        why: Why each step that is bought is, by its name.
+        edition: Edition of the campaign; empty for none.
+        seconds: How long it would take; None if nothing is to buy, or if it is not known how long one of the jobs runs.
+        untimed: Names of the steps of which that is not known.
+        refused: Why it cannot be paid for; empty if it can.
+        place: Address of the place that it would deliver to; empty where it delivers nothing.
+        steps: The step of the campaign that each item is of, by the item's name; none of those whose form has no steps.
+    """
+
+    foreseen: Sequence[Foreseen]
+    plans: Mapping[str, Plan]
+    why: Mapping[str, str]
+    edition: str
+    seconds: float | None
+    untimed: Sequence[str]
+    refused: str
+    place: str
+    steps: Mapping[str, str]
