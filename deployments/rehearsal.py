@@ -20,6 +20,7 @@ from genmedia.campaign.run import Prospect, plan_campaign
 from genmedia.cli.services import ask_sandbox, open_accounts, running, sandbox_service
 from genmedia.errors import GenmediaError
 from genmedia.progress import Log
+from genmedia.providers.drafts import Draft, Drafting
 from genmedia.store import Place
 
 SLOWEST = 20.0
@@ -78,13 +79,17 @@ def rehearse(file: str, variables: Mapping[str, Any], folder: Path, log: Log, *,
 
 
 def _apart(brief: Brief, folder: Path) -> Brief:
-    """Return a brief that delivers below a folder, whatever its place, and that nobody's verdicts change."""
+    """Return a brief that delivers below a folder, whatever its place, and that waits for nobody's verdicts."""
+
+    async def draft(drafting: Drafting) -> Draft:
+        assert brief.draft is not None  # a file has one
+        return replace(await brief.draft(drafting), approvals={})
 
     def handover() -> Handover | None:
         real = brief.handover()
         return real and replace(real, place=Place(str(folder / "delivery")))
 
-    return replace(brief, handover=handover, marks="", buy_unmarked=False)
+    return replace(brief, draft=draft, handover=handover, marks="", buy_unmarked=False)
 
 
 async def _rehearse(brief: Brief, sandbox: str, folder: Path, log: Log) -> Rehearsed:

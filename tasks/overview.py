@@ -23,6 +23,7 @@ from genmedia.journal.order import FREE
 from genmedia.progress import WAITING, Progress
 from genmedia.purchasing.budget import Foreseen, Outlook
 from genmedia.purchasing.buy import Outcome
+from genmedia.purchasing.result import WAITING as AFTER_REVIEW
 from genmedia.purchasing.result import Result
 from genmedia.text.plain import for_markdown
 
@@ -34,12 +35,19 @@ _COLUMNS = (DONE, RUNS, WAITS, FAILED, LEFT)
 
 _AT_FIRST: Mapping[Outlook, str] = {
     Outlook.REUSED: DONE,
+    Outlook.TO_REVIEW: DONE,
     Outlook.IN_DOUBT: FAILED,
     Outlook.REFUSED: FAILED,
     Outlook.NOT_BOUGHT: LEFT,
 }
 _ENDS = {"stored", Outcome.REUSED, Outcome.MADE}
 """Words of the progress for an end with files."""
+
+
+def _fate_of(result: Result) -> str:
+    if result.status == AFTER_REVIEW:
+        return WAITS
+    return DONE if result.done else LEFT if result.left else FAILED
 
 
 class Overview:
@@ -87,7 +95,7 @@ class Overview:
 
     def conclude(self, results: Sequence[Result]) -> None:
         """Take note of how the items ended, and what they cost."""
-        self._fates |= {one.name: DONE if one.done else LEFT if one.left else FAILED for one in results}
+        self._fates |= {one.name: _fate_of(one) for one in results}
         self._costs = {one.name: one.charged for one in results}
         self._news.set()
 

@@ -14,6 +14,7 @@ from genmedia.campaign.executor import RunResult
 from genmedia.campaign.forms.campaign import campaign
 from genmedia.campaign.marks import UNDECIDED_FEED, UNWANTED_FEED
 from genmedia.campaign.parts import Part
+from genmedia.campaign.review import Again, Answers, given
 from genmedia.campaign.run import Ended, Prospect, plan_campaign, run_campaign
 from genmedia.errors import InputError
 from genmedia.journal.reviews import Opinion
@@ -329,6 +330,26 @@ async def test_a_rejection_holds_for_its_edition_and_the_next_one_is_asked_for_a
 
     assert work.statuses("hero-M-1", "page-M-1") == ["Bought", "Waiting for review"]
     assert ended.marked == ""
+
+
+async def test_one_answer_to_all_that_waits_becomes_verdicts_or_is_refused_with_all_its_faults(work: Work) -> None:
+    await work.apply()
+    items = {one.name: one.assets for one in work.results if one.undecided}
+
+    said = given(Answers("Ann", retake=[Again("hero-M-2", "A vase")], rest="keep", why="dark"), items, list(items))
+    assert [(path, one.verdict, one.prompt, one.who, one.why) for one, path, _ in said] == [
+        (items["hero-M-2"][0].path, "retake", "A vase", "Ann", "dark"),
+        (items["hero-M-1"][0].path, "keep", "", "Ann", "dark"),
+    ]
+    assert given(Answers("Ann"), items, list(items)) == []
+
+    with pytest.raises(InputError) as told:
+        given(Answers(" ", keep=["hero-M-1", "page-M-1"], reject=["hero-M-1"]), items, list(items))
+    assert [str(fault) for fault in told.value.faults] == [
+        "hero-M-1: has two verdicts",
+        "page-M-1: is no item that waits for review; did you mean hero-M-1?",
+        "Your name: is missing: it stands beside each verdict",
+    ]
 
 
 async def test_a_review_cannot_go_by_other_marks_than_the_verdicts(work: Work) -> None:

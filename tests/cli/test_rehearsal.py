@@ -12,7 +12,7 @@ rows: [{sku: M-1}, {sku: M-2}]
 variables: {ground: oak}
 max_credits: {genova: 2}
 steps:
-  - {name: hero, model: nano_banana2, prompt: "{{ row.sku }} on {{ ground }}"}
+  - {name: hero, model: nano_banana2, prompt: "{{ row.sku }} on {{ ground }}", review: true}
   - {name: film, model: veo3_fast, prompt: "A push", ratio: landscape, if: "{{ row.sku == 'M-2' }}", references: [{step: hero}]}
 deliver: {to: out, names: "{row.sku}-{step}.{ext}"}
 """

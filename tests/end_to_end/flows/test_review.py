@@ -3,12 +3,14 @@
 import asyncio
 import logging
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import Any
 
 import httpx
 import pytest
 from prefect import Flow
 from prefect.client.orchestration import get_client
+from prefect.exceptions import PrefectHTTPStatusError
 
 from blocks import AssetStore
 from flows.campaign import campaign
@@ -57,14 +59,19 @@ class Work:
         await look_after_reviews(self.store, logging.getLogger(__name__))
 
     async def question(self) -> str:
+        """What stands above the form; Prefect tells of the state before it has the form."""
         async with get_client() as client:
-            run = await client.read_flow_run(self.run.id)
-            assert run.state is not None
-            assert run.state.state_details.run_input_keyset is not None
-            return await client.read_flow_run_input(run.id, run.state.state_details.run_input_keyset["description"])
+            while True:
+                run = await client.read_flow_run(self.run.id)
+                assert run.state is not None
+                assert run.state.state_details.run_input_keyset is not None
+                with suppress(PrefectHTTPStatusError):
+                    return await client.read_flow_run_input(run.id, run.state.state_details.run_input_keyset["description"])
+                await asyncio.sleep(0.2)
 
     async def answer(self, answer: Mapping[str, Any]) -> str:
         """Answer in the form as Prefect's page does; returns what the server says to it."""
+        await self.question()
         async with get_client() as client:
             return (await client.resume_flow_run(self.run.id, run_input=dict(answer))).status.value
 
