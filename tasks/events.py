@@ -1,4 +1,4 @@
-"""Events of a campaign's run, for automations: what became of its items, and that its budget does not allow what it asks for.
+"""Events of a campaign's run, for automations: what became of its items, that its budget does not allow what it asks for, or people decide.
 
 Prefect's own thread adds the flow run, with what belongs to it, and sends them; an unreachable server causes no delay here.
 """
@@ -9,12 +9,16 @@ from contextlib import contextmanager, suppress
 from prefect.events import emit_event
 from prefect.exceptions import EventTooLarge
 
+from genmedia.campaign.review import Waiting
 from genmedia.errors import BudgetError, ContentRefusedError, GenmediaError, InDoubtError, MediaError
 from genmedia.journal.order import Order
 from genmedia.purchasing.buy import Outcome, Purchase
 
 BUDGET_SHORT, BUDGET_REACHED = "genmedia.budget.short", "genmedia.budget.reached"
 """A budget, a cap, a hold or a balance does not allow a campaign's plan, of which nothing was bought; or ends what it buys on its way."""
+
+REVIEW_WANTED = "genmedia.review.wanted"
+"""A run begins to wait for people to decide on something new."""
 
 _FAULTS: tuple[tuple[type[GenmediaError], str], ...] = (
     (ContentRefusedError, "refused"),
@@ -83,6 +87,17 @@ def tell_of_budget(event: str, campaign: str, told: str) -> None:
     """Emit an event about the budget of a campaign, with a sentence about it."""
     resource = {"prefect.resource.id": f"genmedia.campaign.{campaign}", "prefect.resource.name": campaign}
     _emit(event, resource, campaign, told=told)
+
+
+def tell_of_review(waiting: Waiting, link: str) -> None:
+    """Emit `genmedia.review.wanted`.
+
+    Args:
+        waiting: What waits for people.
+        link: Address of the gallery in which they can decide; empty while none is served.
+    """
+    resource = {"prefect.resource.id": f"genmedia.campaign.{waiting.campaign}", "prefect.resource.name": waiting.campaign}
+    _emit(REVIEW_WANTED, resource, waiting.campaign, told=waiting.told, count=len(waiting.items), link=link)
 
 
 def _emit(event: str, resource: dict[str, str], campaign: str, **payload: str | float | None) -> None:

@@ -34,7 +34,7 @@ PART, PARTS, STARTS = "genmedia.part", "genmedia.parts", "genmedia.starts"
 """Labels of flow runs: the part that a run carries out, as JSON; the parts of a run that has some; the start at which it began them last."""
 
 ROUND = "genmedia.round"
-"""Label of the run of the whole: how often it has waited for people; after that its parts are others."""
+"""Label of the run of the whole: how often its parts were forgotten, since people had decided what is to be bought further."""
 
 WHOLE = "genmedia.whole"
 """Label of the run of a part: the id of the run that began it."""
@@ -75,6 +75,7 @@ class PartRuns:
         self._run = run
         told = run.labels.get(PARTS)
         self.parts: Sequence[Part] = _PARTS.validate_json(told) if isinstance(told, str) else ()
+        self.complete = False
 
     async def carry_out(self, parts: Sequence[Part]) -> Collection[str]:
         """Begin the runs, or find them, and suspend this one until all have ended; returns their ids once they have.
@@ -97,7 +98,16 @@ class PartRuns:
         if not all(map(_has_ended, found)):
             get_run_logger().info("%d runs carry out the parts of this one, which goes on when they have ended", len(found))
             await asuspend_flow_run(key=str(uuid4()))
+        self.complete = all(one.state and one.state.is_completed() for one in found)
         return {str(one.id) for one in found}
+
+    async def renew(self) -> None:
+        """Forget the parts: those of the next round are begun as other runs."""
+        told: dict[str, bool | int | float | str] = {PARTS: "[]", ROUND: int(self._run.labels.get(ROUND, 0)) + 1}
+        self.parts = ()
+        self._run.labels.update(told)
+        async with get_client() as client:
+            await client.update_flow_run_labels(self._run.id, told)
 
 
 async def _begin(client: PrefectClient, run: FlowRun, part: Part) -> FlowRun:

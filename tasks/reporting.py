@@ -169,6 +169,7 @@ async def publish_waiting(waiting: Waiting, assets: AssetStore, store: Store) ->
     parts = [
         f"# {for_markdown(name)}: {for_markdown(waiting.told)}",
         "Decide with Resume, which opens a form" + (f", or [in the gallery]({gallery})." if gallery else "."),
+        f"What is made of them waits: {waiting.held} items." if waiting.held else "",
         await _sheet_of(waiting.items, store),
         _table(["item", "prompt"], rows),
     ]

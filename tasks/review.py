@@ -13,7 +13,6 @@ import orjson
 from prefect.client.orchestration import get_client
 from prefect.client.schemas.filters import FlowRunFilter, FlowRunFilterState, FlowRunFilterStateType
 from prefect.client.schemas.objects import FlowRun, StateType
-from prefect.events import emit_event
 from prefect.exceptions import Pause, PrefectHTTPStatusError
 from prefect.input import RunInput
 from prefect.input.run_input import keyset_from_base_key
@@ -29,15 +28,13 @@ from genmedia.journal import Journal, StoredAsset
 from genmedia.progress import Log
 from genmedia.purchasing.result import WAITING
 from genmedia.text.plain import for_markdown
+from tasks.events import tell_of_review
 from tasks.lost_runs import read_runs
-from tasks.parts import PARTS, ROUND
+from tasks.parts import PartRuns
 from tasks.reporting import publish_waiting
 
 REVIEW = "genmedia.review"
 """Label of a run that waits for people, or has waited: what it waits for, as JSON."""
-
-WANTED = "genmedia.review.wanted"
-"""Event of a run that begins to wait for people."""
 
 QUIET = timedelta(seconds=30)
 """Time without a further verdict after which a run goes on though some items are left: whoever decides on one may be about to on the next."""
@@ -56,7 +53,6 @@ class _Held(BaseModel):
         since: Time from which the newest item waits that people were told of.
         until: Time of the first deadline; None for none.
         asked: Beginning of the keys under which Prefect keeps its form and the answer.
-        round: How often the run has waited.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -67,7 +63,6 @@ class _Held(BaseModel):
     since: AwareDatetime
     until: AwareDatetime | None
     asked: str = ""
-    round: int = 0
 
 
 def _held_by(run: FlowRun) -> _Held | None:
@@ -117,18 +112,13 @@ async def wait_for_review(run: FlowRun, store: str, waiting: Waiting, assets: As
     async with get_client() as client:
         before = _held_by(await client.read_flow_run(run.id))
     if before is None or waiting.since > before.since:
-        link = assets.in_gallery(campaign=waiting.campaign)
-        items = [one.name for one in waiting.items]
-        resource = {"prefect.resource.id": f"genmedia.campaign.{waiting.campaign}", "prefect.resource.name": waiting.campaign}
-        told = {"campaign": waiting.campaign, "count": len(items), "items": items[:NAMED], "message": waiting.told, "link": link}
-        emit_event(WANTED, resource, payload=told)
+        tell_of_review(waiting, assets.in_gallery(campaign=waiting.campaign))
     held = _Held(
         campaign=waiting.campaign,
         store=store,
         heard=waiting.heard,
         since=waiting.since,
         until=waiting.until,
-        round=before.round + 1 if before else 1,
     )
     await _suspend(run, held, [one.name for one in waiting.items])
 
@@ -182,9 +172,9 @@ async def _suspend(run: FlowRun, held: _Held, names: Sequence[str], faults: Sequ
     keys = keyset_from_base_key(held.asked)
     state = Paused(name=WAITING, message=_told(names), reschedule=True, pause_key=key)
     state.state_details.run_input_keyset = dict(keys)  # pyright: ignore[reportAttributeAccessIssue] # of texts, as Prefect's own
+    await PartRuns(run).renew()
     async with get_client() as client:
-        # Its parts have ended; what is bought after the review is cut anew.
-        await client.update_flow_run_labels(run.id, {REVIEW: held.model_dump_json(), PARTS: "[]", ROUND: held.round})
+        await client.update_flow_run_labels(run.id, {REVIEW: held.model_dump_json()})
         suspended = await propose_state(client, state, flow_run_id=run.id)
         await Decision.with_initial_data(description=_question(held, names, faults)).asave(keys, run.id)
     raise Pause(state=suspended)

@@ -24,12 +24,21 @@ class Apart(Protocol):
         """The parts for which this run has begun further runs before; none if it has not."""
         ...
 
+    @property
+    def complete(self) -> bool:
+        """True if all of them were carried out, and miss nothing."""
+        ...
+
     async def carry_out(self, parts: Sequence[Part]) -> Collection[str]:
         """Have each part carried out by a run of its own, which is begun unless it was begun before.
 
         Returns:
             The ids of those runs, once all have ended. Until then it does not return: this run is ended, and begun again afterwards.
         """
+        ...
+
+    async def renew(self) -> None:
+        """Forget the parts, which have ended: what is to be bought now is cut anew."""
         ...
 
 

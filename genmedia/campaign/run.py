@@ -14,7 +14,7 @@ from typing import Any
 from typing_extensions import override
 
 from genmedia.campaign.brief import Brief, Measure, OnFailure
-from genmedia.campaign.delivery import Item, check_apart, deliver
+from genmedia.campaign.delivery import Item, check_outside, deliver
 from genmedia.campaign.executor import (
     Perform,
     RunResult,
@@ -147,6 +147,8 @@ async def run_campaign(brief: Brief, host: Host[Any]) -> Ended:
     seen = set[str]()
     while True:
         ended = await _carry_out(brief, host, assets)
+        if ended is None:
+            continue
         if ended.waiting is None:
             return ended
         async with assets.get_journal() as journal:
@@ -157,8 +159,12 @@ async def run_campaign(brief: Brief, host: Host[Any]) -> Ended:
         seen |= decided
 
 
-async def _carry_out(brief: Brief, host: Host[Any], assets: Assets) -> Ended:
-    """Run a campaign as far as it goes by the verdicts that there are. See `run_campaign`."""
+async def _carry_out(brief: Brief, host: Host[Any], assets: Assets) -> Ended | None:
+    """Run a campaign as far as it goes by the verdicts that there are; see `run_campaign`.
+
+    Returns:
+        Its end; None where people decided so late that no part has bought what they let go on: it is to be carried out once more.
+    """
     async with AsyncExitStack() as held:
         # Of runs with one priority, those go first that a person started, and may be waiting for.
         held.enter_context(ranked(brief.priority + (0.5 if host.by_person else 0)))
@@ -176,7 +182,11 @@ async def _carry_out(brief: Brief, host: Host[Any], assets: Assets) -> Ended:
                 announce(one.name for one in foreseen)
                 parts = run.cut()
         if parts and host.apart:
-            results = await run.recall(journal, {host.run, *await host.apart.carry_out(parts)})
+            runs = await host.apart.carry_out(parts)
+            if host.apart.complete and await run.has_more_to_buy(journal):
+                await host.apart.renew()
+                return None
+            results = await run.recall(journal, {host.run, *runs})
         else:
             with _logging_ends(host.log):
                 results = await run.buy(journal)
@@ -566,7 +576,7 @@ class _Run:
         await self._check_plans(journal)
         if self.to_buy and (handover := self.brief.handover()):
             async with Store.lease(handover.place) as place:
-                check_apart(self.store, place)
+                check_outside(self.store, place)
         if self.to_buy:
             await self.store.check()  # the store must take a file, before anything is bought for it
         await self.host.warn(self.assets, {key for plan in self._plans.values() for key in plan.keys})
@@ -794,6 +804,13 @@ class _Run:
         if size is None or self.host.apart is None or self.is_short:  # a part would have to be planned with the same in mind
             return []
         return parts_to_buy(self.plan, size, self.host.begun, self._keys, {step.name for step in self.to_buy}, self._plans)
+
+    async def has_more_to_buy(self, journal: Journal) -> bool:
+        """True if there is something that can be bought now, and could not before people decided."""
+        if not self.selection.approvals:
+            return False
+        found = await self._survey(journal)
+        return any(found.outlook.get(step.name) is not Outlook.AFTER_REVIEW for step in found.to_buy)
 
     # Buying
 

@@ -155,8 +155,8 @@ _ADD = {
 
 async def note_wanted(connection: AsyncConnection, campaign: str, keys: Iterable[str], since: str) -> None:
     """Write down the submissions on which a campaign waits for a verdict, unless that is written down already."""
-    for key in keys:
-        await _add(connection, wanted, {"key": key, "campaign": campaign, "since": since})
+    if rows := [{"key": key, "campaign": campaign, "since": since} for key in keys]:
+        await connection.execute(_ADD[connection.dialect.name, wanted], rows)
 
 
 async def _add(connection: AsyncConnection, table: sa.Table, values: Mapping[str, Any]) -> None:

@@ -1,16 +1,20 @@
 """A step with `review` in a campaign's file: what is made of it waits, item by item, until people have decided."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 import sqlalchemy as sa
 
+from genmedia.campaign.brief import Brief
 from genmedia.campaign.direct import Direct
 from genmedia.campaign.executor import RunResult
 from genmedia.campaign.forms.campaign import campaign
 from genmedia.campaign.marks import UNDECIDED_FEED, UNWANTED_FEED
+from genmedia.campaign.parts import Part
+from genmedia.campaign.review import Again, Answers, given
 from genmedia.campaign.run import Ended, Prospect, plan_campaign, run_campaign
 from genmedia.errors import InputError
 from genmedia.journal.reviews import Opinion
@@ -43,6 +47,11 @@ class Work:
 
     def host(self) -> Direct:
         return Direct(self.studio.store, lambda _provider, _name: self.studio.credentials)
+
+    @property
+    def brief(self) -> Brief:
+        """What a run of one item and what is made of it, or of several such, is asked to do."""
+        return replace(campaign(campaign=str(self.file)), items_per_run=1)
 
     async def apply(self, host: Direct | None = None, **parameters: Any) -> Ended:
         ended = await run_campaign(campaign(campaign=str(self.file), **parameters), host or self.host())
@@ -86,6 +95,33 @@ class Deciding(Direct):
         self._work.results = results
         if self.shown == 1:
             await self._work.say("hero-M-2", Opinion("keep", "Ann"))
+
+
+class InParts:
+    """Runs of parts, one after the other in this process; when those of the first round have ended, a person decides."""
+
+    def __init__(self, work: Work) -> None:
+        self.parts: Sequence[Part] = ()
+        self.complete = True
+        self.begun: list[int] = []
+        self._work = work
+
+    async def carry_out(self, parts: Sequence[Part]) -> Collection[str]:
+        self.parts = parts
+        runs: list[str] = []
+        for part in parts:
+            host = self._work.host()
+            host.part, host.begun = part, part.begun
+            self.begun.append(part.number)
+            self._work.results = (*self._work.results, *(await run_campaign(self._work.brief, host)).results)
+            runs.append(host.run)
+        if len(self.begun) == len(parts):
+            await self._work.say("hero-M-1", Opinion("keep", "Ann"))
+            await self._work.say("hero-M-2", Opinion("keep", "Ben"))
+        return runs
+
+    async def renew(self) -> None:
+        self.parts = ()
 
 
 @pytest.fixture
@@ -221,6 +257,20 @@ async def test_what_people_decide_while_the_rest_is_bought_counts_in_the_same_ru
     assert work.statuses("page-M-1", "page-M-2") == ["Waiting for review", "Bought"]
 
 
+async def test_what_people_decide_when_the_parts_of_a_run_have_ended_is_bought_in_further_parts(work: Work) -> None:
+    work.file.write_text(MUGS.partition("  - {name: other")[0])
+    host, apart = work.host(), InParts(work)
+    host.apart = apart
+
+    ended = await run_campaign(work.brief, host)
+
+    assert apart.begun == [1, 2, 1, 2]
+    assert ended.waiting is None
+    assert [one.error for one in ended.results if not one.done] == []
+    assert [job["request"]["prompt"] for job in work.studio.jobs].count("A page") == 2
+    assert len(work.studio.jobs) == 4
+
+
 @pytest.mark.parametrize(("default", "becomes", "jobs"), [("keep", "Bought", 6), ("reject", "Not bought", 4)])
 async def test_the_default_counts_once_the_deadline_is_over(work: Work, default: str, becomes: str, jobs: int) -> None:
     work.file.write_text(MUGS.replace("review: true", f"review: {{deadline: 48h, default: {default}}}"))
@@ -280,6 +330,26 @@ async def test_a_rejection_holds_for_its_edition_and_the_next_one_is_asked_for_a
 
     assert work.statuses("hero-M-1", "page-M-1") == ["Bought", "Waiting for review"]
     assert ended.marked == ""
+
+
+async def test_one_answer_to_all_that_waits_becomes_verdicts_or_is_refused_with_all_its_faults(work: Work) -> None:
+    await work.apply()
+    items = {one.name: one.assets for one in work.results if one.undecided}
+
+    said = given(Answers("Ann", retake=[Again("hero-M-2", "A vase")], rest="keep", why="dark"), items, list(items))
+    assert [(path, one.verdict, one.prompt, one.who, one.why) for one, path, _ in said] == [
+        (items["hero-M-2"][0].path, "retake", "A vase", "Ann", "dark"),
+        (items["hero-M-1"][0].path, "keep", "", "Ann", "dark"),
+    ]
+    assert given(Answers("Ann"), items, list(items)) == []
+
+    with pytest.raises(InputError) as told:
+        given(Answers(" ", keep=["hero-M-1", "page-M-1"], reject=["hero-M-1"]), items, list(items))
+    assert [str(fault) for fault in told.value.faults] == [
+        "hero-M-1: has two verdicts",
+        "page-M-1: is no item that waits for review; did you mean hero-M-1?",
+        "Your name: is missing: it stands beside each verdict",
+    ]
 
 
 async def test_a_review_cannot_go_by_other_marks_than_the_verdicts(work: Work) -> None:

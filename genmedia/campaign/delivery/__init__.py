@@ -4,7 +4,7 @@
 files, `delivering` carries it out, and `stored` finds the files of a campaign in a store.
 """
 
-from genmedia.campaign.delivery.delivering import Report, check_apart, deliver
+from genmedia.campaign.delivery.delivering import Report, check_outside, deliver
 from genmedia.campaign.delivery.wish import Form, Item, Wish
 
-__all__ = ["Form", "Item", "Report", "Wish", "check_apart", "deliver"]
+__all__ = ["Form", "Item", "Report", "Wish", "check_outside", "deliver"]

@@ -104,7 +104,7 @@ async def deliver(
         StoreError: The place cannot be read or written. What arrived before is in its manifest, as far as that could be written.
     """
     copies = name_copies(items, wish)
-    check_apart(store, place)
+    check_outside(store, place)
     delivery = await _look(copies, wish, store, place)
     if dry_run:
         delivery.foresee(prune=prune)
@@ -117,7 +117,7 @@ class _LeftOutError(Exception):
     """A file that cannot be delivered, which keeps no other from it; its text says why."""
 
 
-def check_apart(store: Store, place: Store) -> None:
+def check_outside(store: Store, place: Store) -> None:
     """Refuse a place that is in the store, or has the store in it.
 
     Raises:

@@ -3,18 +3,21 @@
 import asyncio
 import logging
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import Any
 
 import httpx
 import pytest
 from prefect import Flow
 from prefect.client.orchestration import get_client
+from prefect.exceptions import PrefectHTTPStatusError
 
 from blocks import AssetStore
 from flows.campaign import campaign
 from genmedia.journal.reviews import Opinion, Review
 from genmedia.purchasing.result import WAITING
-from tasks.review import WANTED, look_after_reviews
+from tasks.events import REVIEW_WANTED
+from tasks.review import look_after_reviews
 from tests.commands import genmedia
 from tests.end_to_end.flows.reviewed_parts import reviewed_parts
 from tests.end_to_end.flows.test_parts import parts_of
@@ -56,14 +59,19 @@ class Work:
         await look_after_reviews(self.store, logging.getLogger(__name__))
 
     async def question(self) -> str:
+        """What stands above the form; Prefect tells of the state before it has the form."""
         async with get_client() as client:
-            run = await client.read_flow_run(self.run.id)
-            assert run.state is not None
-            assert run.state.state_details.run_input_keyset is not None
-            return await client.read_flow_run_input(run.id, run.state.state_details.run_input_keyset["description"])
+            while True:
+                run = await client.read_flow_run(self.run.id)
+                assert run.state is not None
+                assert run.state.state_details.run_input_keyset is not None
+                with suppress(PrefectHTTPStatusError):
+                    return await client.read_flow_run_input(run.id, run.state.state_details.run_input_keyset["description"])
+                await asyncio.sleep(0.2)
 
     async def answer(self, answer: Mapping[str, Any]) -> str:
         """Answer in the form as Prefect's page does; returns what the server says to it."""
+        await self.question()
         async with get_client() as client:
             return (await client.resume_flow_run(self.run.id, run_input=dict(answer))).status.value
 
@@ -97,9 +105,9 @@ def events_of(api: str, name: str) -> list[dict[str, Any]]:
 async def test_a_run_waits_without_a_process_and_goes_on_by_verdicts_that_were_given_elsewhere(work: Work, prefect: str) -> None:
     assert work.run.message == "2 items wait for review; Resume opens a form"
     assert work.prompts == ["A mug on oak", "A vase on oak"]
-    await until(lambda: any(one["payload"]["campaign"] == work.studio.name for one in events_of(prefect, WANTED)))
-    (told,) = [one for one in events_of(prefect, WANTED) if one["payload"]["campaign"] == work.studio.name]
-    assert (told["payload"]["count"], told["payload"]["items"]) == (2, ["hero-M-1", "hero-M-2"])
+    await until(lambda: any(one["payload"]["campaign"] == work.studio.name for one in events_of(prefect, REVIEW_WANTED)))
+    (told,) = [one for one in events_of(prefect, REVIEW_WANTED) if one["payload"]["campaign"] == work.studio.name]
+    assert (told["payload"]["count"], told["payload"]["told"]) == (2, "2 items wait for review: hero-M-1, hero-M-2")
     assert f"prefect.flow-run.{work.run.id}" in [one["prefect.resource.id"] for one in told["related"]]
 
     await work.look()
