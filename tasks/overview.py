@@ -2,9 +2,10 @@
 
 import asyncio
 import json
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
+from itertools import islice
 from time import monotonic
 from typing import Any
 from uuid import UUID
@@ -29,6 +30,12 @@ from genmedia.text.plain import for_markdown
 
 SECONDS = 5.0
 """Shortest pause between two updates of the table, each of which is work for Prefect's server."""
+
+STEPS = 50
+"""Most steps that have a row of their own."""
+
+Spent = tuple[str, float | None, str]
+"""A provider, what it was paid, None if that is unknown, and the unit."""
 
 DONE, RUNS, WAITS, REVIEW, FAILED, LEFT = "done", "running", "waiting", "to review", "failed", "not made"
 _OTHERS = (RUNS, WAITS, REVIEW, FAILED, LEFT)
@@ -153,36 +160,31 @@ class Overview:
         return next((one.id for one in await client.read_artifacts(artifact_filter=chosen)), None)
 
     def table(self) -> list[dict[str, Any]]:
-        """Return the rows: one for each step, and one for all of them."""
-        counts: dict[str, Counter[str]] = {}
-        for name, (step, _) in self._items.items():
-            counts.setdefault(step, Counter())[self._fates[name]] += 1
+        """Return the rows: one for each of the first steps, and one for all of them."""
+        counts = defaultdict[str, Counter[str]](Counter)
+        spent = defaultdict[str, list[Spent]](list)
+        for name, (step, one) in self._items.items():
+            counts[step][self._fates[name]] += 1
+            if name in self._costs and one.unit != FREE:
+                spent[step].append((one.provider, self._costs[name], one.unit))
         whole = sum(counts.values(), Counter[str]())
         shown = [DONE, *(one for one in _OTHERS if whole[one])]  # more columns than are needed hide the last on a small screen
 
         def row(what: str, fates: Mapping[str, int], spent: str) -> dict[str, Any]:
             return {"step": what, "items": sum(fates.values()), **{one: fates.get(one, 0) for one in shown}, "spent": spent}
 
-        rows = [row(for_markdown(step), fates, add_amounts(self._spent(step=step))) for step, fates in counts.items()]
-        return [*rows, row("all", whole, self._told_spent())]
+        rows = [row(for_markdown(step), fates, add_amounts(spent[step])) for step, fates in islice(counts.items(), STEPS)]
+        return [*rows, row("all", whole, self._told_spent([one for some in spent.values() for one in some]))]
 
-    def _spent(self, *, step: str = "", provider: str = "") -> list[tuple[str, float | None, str]]:
-        """Return what was paid for each item that this run paid for, of one step or at one provider."""
-        return [
-            (one.provider, self._costs[name], one.unit)
-            for name, (its, one) in self._items.items()
-            if name in self._costs and one.unit != FREE and step in ("", its) and provider in ("", one.provider)
-        ]
-
-    def _told_spent(self) -> str:
+    def _told_spent(self, amounts: Sequence[Spent]) -> str:
         """Return what this run spends at each provider, with its cap there."""
         assert self._prospect is not None
         told: list[str] = []
         for provider, plan in self._prospect.plans.items():
-            spent, cap = self._spent(provider=provider), plan.purpose.cap
-            if spent or plan.prices:
+            mine, cap = [one for one in amounts if one[0] == provider], plan.purpose.cap
+            if mine or plan.prices:
                 of = f" of {priced(cap, plan.unit)}" if cap is not None and plan.unit else ""
-                told.append(f"{add_amounts(spent) or f'{provider} nothing'}{of}")
+                told.append(f"{add_amounts(mine) or f'{provider} nothing'}{of}")
         return "; ".join(told)
 
     def tell(self) -> str:
