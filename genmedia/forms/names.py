@@ -109,13 +109,10 @@ Name = Annotated[str, BeforeValidator(_as_name)]
 LabelName = Annotated[str, StringConstraints(max_length=32), BeforeValidator(_as_label)]
 """The name of a label, such as `client`."""
 
-Labels = Annotated[
-    dict[
-        LabelName,
-        Annotated[str, StringConstraints(max_length=100), BeforeValidator(_as_text_of_a_label)],
-    ],
-    Field(max_length=16),
-]
+LabelText = Annotated[str, StringConstraints(max_length=100), BeforeValidator(_as_text_of_a_label)]
+"""The value of a label, such as `acme`."""
+
+Labels = Annotated[dict[LabelName, LabelText], Field(max_length=16)]
 """Labels that say for whom a purchase is made: names such as `client`, `project` or `cost_centre`, with their values."""
 
 SLUG_CHARACTERS = 32

@@ -17,7 +17,7 @@ from genmedia.campaign.file.source import Source, Way, read
 from genmedia.campaign.file.variables import VARIABLES, Value, Variable, filled, read_variables, values_of
 from genmedia.campaign.variables import stand_in
 from genmedia.errors import Fault, InputError, gathering
-from genmedia.forms.names import Name
+from genmedia.forms.names import LabelText, Name
 from genmedia.forms.validation import faults_in
 from genmedia.providers.drafts import Draft, Drafting, Policy
 from genmedia.text.templates import WrongTemplateError, is_name, is_template, names_in, render, unknown
@@ -39,6 +39,7 @@ _FILLED: Sequence[Way] = [("matrix",), *((DELIVER, one) for one in Deliver.model
 _LABELS = "labels"
 
 _NAME: TypeAdapter[str] = TypeAdapter(Name)
+_LABEL: TypeAdapter[str] = TypeAdapter(LabelText)
 
 
 @dataclass(frozen=True)
@@ -161,17 +162,18 @@ class CampaignFile:
         found: dict[str, dict[str, str]] = {}
         wrong: dict[tuple[str, str], str] = {}
         for item, those in values.items():
+            found[item] = dict(labels)
             for name, text in templates.items():
                 try:
                     strange = sorted(fault for one in names_in(text) if (fault := unknown(one, those)))
-                    told = "; ".join(strange)
-                    found.setdefault(item, dict(labels))[name] = "" if strange else render(text, those)
+                    if not strange:
+                        found[item][name] = _LABEL.validate_python(render(text, those).strip())
                 except WrongTemplateError as error:
-                    told = str(error)
-                if not told and not found[item][name].strip():
-                    told = "is empty; a label that is not there is left out"
-                if told:
-                    wrong.setdefault((name, told), item)
+                    strange = [str(error)]
+                except ValidationError as error:
+                    strange = [one.what for one in faults_in(error, text)]
+                for one in strange:
+                    wrong.setdefault((name, one), item)
         for (name, told), item in wrong.items():
             faults.append(Fault(self.source.place(("labels", name), "labels", name, f"first for {where[item]}"), told))
         return found

@@ -102,4 +102,4 @@ def _listed(written: Any) -> list[Any]:
 
 def _are_steps(some: list[Any]) -> bool:
     fields = [cast("dict[str, Any]", one) for one in some if isinstance(one, dict)]
-    return 0 < len(some) == len(fields) <= 5 and all(one and not one.keys() & {"name", *POLICY} for one in fields)
+    return 0 < len(some) == len(fields) <= 5 and all(one and not one.keys() & {"name", "if", "takes", *POLICY} for one in fields)

@@ -194,6 +194,12 @@ WRONG = {
         "mugs.yaml:3:",
         "should be fields of another step",
     ),
+    "a fallback with takes": (policy("fallback: {model: imagen4, takes: 2}"), "mugs.yaml:3:", "should be fields of another step"),
+    "a label that is empty for a row": (
+        steps(HERO.replace("A cup", "'{{ row.sku }}'"), head="rows: [{sku: a, for: ''}]\nlabels: {client: '{{ row.for }}'}\n"),
+        "mugs.yaml:3:18, labels, client, first for mugs.yaml:5:5, step hero, row a",
+        "is empty",
+    ),
     "a fallback at a model that is not there": (
         policy("fallback: {model: imagen5}"),
         "mugs.yaml:3:",
