@@ -63,6 +63,13 @@ class OneByOne:
             self.ended.append(await run_campaign(self.brief, host))
         return [host.run for host in hosts]
 
+    @property
+    def complete(self) -> bool:
+        return all(result.done or result.left for one in self.ended for result in one.results)
+
+    async def renew(self) -> None:
+        self.parts = ()
+
 
 def host_of(studio: Studio) -> Direct:
     return Direct(studio.store, lambda _, __: studio.credentials)

@@ -21,6 +21,7 @@ from genmedia.journal.reviews import Opinion
 from genmedia.journal.tables import wanted
 from genmedia.purchasing.calls import Assets
 from genmedia.store import Store
+from tests.campaign.test_parts import OneByOne
 from tests.studio import Studio
 
 MUGS = """\
@@ -97,31 +98,20 @@ class Deciding(Direct):
             await self._work.say("hero-M-2", Opinion("keep", "Ann"))
 
 
-class InParts:
-    """Runs of parts, one after the other in this process; when those of the first round have ended, a person decides."""
+class InParts(OneByOne):
+    """Runs of parts; when those of the first round have ended, people decide."""
 
     def __init__(self, work: Work) -> None:
-        self.parts: Sequence[Part] = ()
-        self.complete = True
-        self.begun: list[int] = []
+        super().__init__(work.studio, work.brief)
         self._work = work
 
     async def carry_out(self, parts: Sequence[Part]) -> Collection[str]:
-        self.parts = parts
-        runs: list[str] = []
-        for part in parts:
-            host = self._work.host()
-            host.part, host.begun = part, part.begun
-            self.begun.append(part.number)
-            self._work.results = (*self._work.results, *(await run_campaign(self._work.brief, host)).results)
-            runs.append(host.run)
-        if len(self.begun) == len(parts):
+        runs = await super().carry_out(parts)
+        if len(self.ended) == len(parts):
+            self._work.results = [result for one in self.ended for result in one.results]
             await self._work.say("hero-M-1", Opinion("keep", "Ann"))
             await self._work.say("hero-M-2", Opinion("keep", "Ben"))
         return runs
-
-    async def renew(self) -> None:
-        self.parts = ()
 
 
 @pytest.fixture
@@ -264,7 +254,7 @@ async def test_what_people_decide_when_the_parts_of_a_run_have_ended_is_bought_i
 
     ended = await run_campaign(work.brief, host)
 
-    assert apart.begun == [1, 2, 1, 2]
+    assert len(apart.ended) == 2 + 2
     assert ended.waiting is None
     assert [one.error for one in ended.results if not one.done] == []
     assert [job["request"]["prompt"] for job in work.studio.jobs].count("A page") == 2
