@@ -146,7 +146,9 @@ class Overview:
         async with get_client() as client:
             self._artifact = self._artifact or await self._find(client)
             if self._artifact:
-                await client.update_artifact(self._artifact, ArtifactUpdate(data=json.dumps(table), description=about))
+                await client.update_artifact(
+                    self._artifact, ArtifactUpdate(data=json.dumps(table, allow_nan=False), description=about)
+                )
             else:
                 made: Any = await acreate_table_artifact(table=table, key=self._key, description=about)
                 self._artifact = made if isinstance(made, UUID) else None
