@@ -31,7 +31,7 @@ async def test_what_others_wrote_is_shown_as_it_is_in_tables_and_plans() -> None
         )
         foreseen = [Foreseen(HOSTILE, "flora", "blur", None, "credits")]
         await publish_plan(
-            "hostile", Prospect(foreseen, {}, {HOSTILE: HOSTILE}, HOSTILE, 100.0, (), "", "", {}, {}, ()), HOSTILE, ""
+            "hostile", Prospect(foreseen, {}, {HOSTILE: HOSTILE}, HOSTILE, 100.0, (), "", "", {}, (), {}, ()), HOSTILE, ""
         )
 
     await shows()
