@@ -6,6 +6,7 @@ another: whoever sees it there, or recovery, looks through the runs that wait, a
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
+from http.client import NOT_FOUND
 from typing import Literal, NoReturn
 from uuid import uuid4
 
@@ -137,7 +138,9 @@ async def hear(run: FlowRun, find: Callable[[str], Awaitable[AssetStore]]) -> No
     async with get_client() as client:
         try:
             told = orjson.loads(await client.read_flow_run_input(run.id, key))
-        except PrefectHTTPStatusError:
+        except PrefectHTTPStatusError as error:
+            if error.response.status_code != NOT_FOUND:
+                raise
             return  # it was resumed without an answer: people have decided elsewhere
     answers = Decision(**told).answers
     async with (await find(held.store)).get_journal() as journal:
