@@ -4,13 +4,13 @@ Suspended, it has no process and no slot. The form is one way to answer; a verdi
 another: whoever sees it there, or recovery, looks through the runs that wait, and resumes those of which enough is decided.
 """
 
+import json
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from http.client import NOT_FOUND
 from typing import Literal, NoReturn
 from uuid import uuid4
 
-import orjson
 from prefect.client.orchestration import get_client
 from prefect.client.schemas.filters import FlowRunFilter, FlowRunFilterState, FlowRunFilterStateType
 from prefect.client.schemas.objects import FlowRun, StateType
@@ -137,7 +137,7 @@ async def hear(run: FlowRun, find: Callable[[str], Awaitable[AssetStore]]) -> No
     key = keyset_from_base_key(held.asked)["response"]
     async with get_client() as client:
         try:
-            told = orjson.loads(await client.read_flow_run_input(run.id, key))
+            told = json.loads(await client.read_flow_run_input(run.id, key))
         except PrefectHTTPStatusError as error:
             if error.response.status_code != NOT_FOUND:
                 raise

@@ -417,7 +417,7 @@ async def _rooms_of_labels(
 
 def _has(label: Label) -> sa.ColumnElement[bool]:
     """Return the condition for attempts that have a label: this part of the JSON of labels, whose names are sorted, stands in no other."""
-    written_so = json.dumps(dict([label]))[1:-1]
+    written_so = json.dumps(dict([label]), allow_nan=False)[1:-1]
     return sa.func.replace(attempts.c.labels, written_so, "") != attempts.c.labels  # LIKE takes letters for equal in SQLite
 
 
