@@ -379,6 +379,8 @@ class _Run:
         with gathering(faults):
             self.selection = await self._select(approvals)
         planned = await self._planned([*steps, *others], faults, edition)
+        if repeats:
+            self._check_items(planned, {one.name for one in (*steps, *others)})
         plan = joined([replace(one, edition=edition) for one in planned], self._where)
         plan = [replace(one, instead=FALLBACK) if one.name in self._away else one for one in plan]
         self.plan = self._named([self._at_its_price(one) for one in plan])
@@ -394,6 +396,17 @@ class _Run:
         for line in cut_off(self.plan):
             self.log.warning("%s", line)
         self._places = self._places or {run.name: placed(step=(number, run.name)) for number, run in enumerate(self.plan, 1)}
+
+    def _check_items(self, planned: Sequence[PlannedStep], names: Collection[str]) -> None:
+        """Refuse an item that is run once for each of several outputs: nothing of the file is said of such a part of it.
+
+        Raises:
+            InputError: There is one.
+        """
+        told = "is run once for each output of what feeds it; name the output that it takes, in a step for each"
+        parts = {run.name.rpartition("-")[0] for run in planned if run.name not in names}
+        if parts:
+            raise InputError([Fault(self._where.get(name, name), told) for name in sorted(parts)])
 
     def _at_its_price(self, run: PlannedStep) -> PlannedStep:
         """Return the cheaper step in the place of one for which the budget does not suffice."""

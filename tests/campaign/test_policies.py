@@ -7,7 +7,7 @@ import pytest
 
 from genmedia.campaign.executor import RunResult
 from genmedia.campaign.run import Ended
-from genmedia.errors import UnreachableError
+from genmedia.errors import InputError, UnreachableError
 from genmedia.journal.reviews import Opinion
 from tests.shops import Shop
 from tests.studio import Studio
@@ -252,4 +252,19 @@ async def test_a_fallback_is_paid_for_within_the_budget(shop: Shop) -> None:
 
     assert statuses(ended) == {"cup": "Failed"}
     assert "beyond the cap of 0 credits" in ended.results[0].error
+    assert shop.jobs("flora") == []
+
+
+async def test_an_item_that_would_be_run_for_each_of_several_outputs_is_refused_with_its_place(shop: Shop) -> None:
+    ads = f"technique: turn-any-product-into-4-ad-visuals, inputs: [{{id: input_image, file: {PHOTO}}}]"
+    shop.write(
+        f"{{name: ads, {ads}}}", '{name: blur, technique: studio-blur, inputs: [{id: input_image, step: ads, output: "*"}]}'
+    )
+
+    with pytest.raises(InputError) as refused:
+        await shop.apply()
+
+    assert [str(fault) for fault in refused.value.faults] == [
+        f"{shop.file.name}:4:5, step blur: is run once for each output of what feeds it; name the output that it takes, in a step for each"
+    ]
     assert shop.jobs("flora") == []
