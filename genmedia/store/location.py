@@ -5,6 +5,7 @@ import os
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from os.path import normpath
 from pathlib import Path
 from typing import Any, cast
 from urllib.parse import quote
@@ -82,7 +83,7 @@ class Place:
         except RuntimeError:
             advice = "Write the whole path of the folder."
             raise SettingsError(f"the store's folder {self.root!r} is in no user's home", advice=advice) from None
-        return self if "://" in here or path.is_absolute() else replace(self, root=str(folder / path))
+        return self if "://" in here or path.is_absolute() else replace(self, root=normpath(folder / path))
 
     @property
     def is_address(self) -> bool:

@@ -1,7 +1,7 @@
 """The page of a delivery: its pictures on one sheet, which opens from anywhere, without a script and without a network."""
 
 from base64 import b64encode
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from hashlib import sha256
 from importlib.resources import files
 from pathlib import Path
@@ -34,6 +34,8 @@ def make_page(manifest: Manifest, thumbnails: Mapping[str, Path]) -> Iterator[st
     page = Environment(autoescape=True, undefined=StrictUndefined).from_string(
         _FOLDER.joinpath("page.html").read_text(encoding="utf-8")
     )
+    every = [set(_told(one)) for one in manifest.files]
+    same = set[tuple[str, str]]().union(*every[:1]).intersection(*every) if len(every) > 1 else set[tuple[str, str]]()
     # `generate` reads a thumbnail when its place comes.
     return page.generate(
         campaign=for_screen(manifest.campaign),
@@ -42,19 +44,25 @@ def make_page(manifest: Manifest, thumbnails: Mapping[str, Path]) -> Iterator[st
         count=len(manifest.files),
         size=_size(sum(one.bytes for one in manifest.files)),
         sheet=SHEET,
-        files=(_shown(one, thumbnails.get(one.source_sha256)) for one in manifest.files),
+        files=(_shown(one, thumbnails.get(one.source_sha256), same) for one in manifest.files),
     )
 
 
-def _shown(entry: Entry, thumbnail: Path | None) -> dict[str, Any]:
+def _told(entry: Entry) -> list[tuple[str, str]]:
+    """Return the values of a file, by their names, as far as they can be read."""
+    return [(name, str(value)) for name, value in flat(entry.values) if isinstance(value, str | int | float) and str(value)]
+
+
+def _shown(entry: Entry, thumbnail: Path | None, same: Collection[tuple[str, str]]) -> dict[str, Any]:
+    """Return what the page shows of a file; of its values those that not all files have."""
     href = quote(entry.name)
     if thumbnail:
         picture = f"data:image/webp;base64,{b64encode(thumbnail.read_bytes()).decode()}"
     else:
         picture = href if entry.media_type in _SHOWN else ""
     sides = f"{entry.width} x {entry.height}" if entry.width and entry.height else ""
-    told = [str(value) for _, value in flat(entry.values) if isinstance(value, str | int | float) and str(value)]
-    facts = [entry.step, *told, sides, SUFFIXES[entry.media_type].upper(), _size(entry.bytes)]
+    told = dict.fromkeys([entry.step, *(value for name, value in _told(entry) if (name, value) not in same)])
+    facts = [*told, sides, SUFFIXES[entry.media_type].upper(), _size(entry.bytes)]
     return {
         "href": href,
         "picture": picture,
