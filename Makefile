@@ -58,9 +58,11 @@ bench-quick: .venv/.dev ## Measure speed at a small size in about six minutes, a
 bench: .venv/.dev ## Measure speed at full size for more than an hour, and write docs/benchmarks.md
 	$(BIN)/python -m benchmarks --document docs
 
-soak: .venv/.dev ## Kill processes at random moments, then workers of many, and see that nothing is bought twice or lost (KILLS=200 ITEMS=2000)
+soak: .venv/.dev ## Kill purchases, applies and workers at random moments, and see that nothing is bought twice or lost (KILLS=200 ITEMS=2000)
 	$(BIN)/python -m benchmarks.soak $(KILLS)
+	$(BIN)/python -m benchmarks.soak_apply $(KILLS)
 	$(BIN)/python -m benchmarks.scale_out $(ITEMS)
+	$(BIN)/python -m benchmarks.partial
 
 simulate: .venv/.dev ## Play purchases in virtual time, with crashes, pauses and lost answers (SCHEDULES=20000 SEED=1)
 	$(BIN)/python -m benchmarks.simulation $(or $(SCHEDULES),1000) $(SEED)

@@ -17,6 +17,7 @@ from tempfile import TemporaryDirectory
 from time import monotonic
 
 from genmedia.campaign.delivery.manifest import Manifest
+from genmedia.cli.flow_runs import WAITS
 from genmedia.journal import AttemptState, Journal
 from genmedia.journal.reviews import Opinion
 from genmedia.media.hashing import hash_file
@@ -30,8 +31,6 @@ RETAKEN = 0.2
 """Part of the verdicts that want another take."""
 ROWS = ("cup", "plate", "vase", "bowl")
 SETTINGS = {"queue": [0, 10], "run": [10, 60]}
-WAITS = 3
-"""Exit code of an apply after which pictures wait for a person."""
 LISTS = {"manifest.csv", "manifest.json", "index.html"}
 
 FILE = """\

@@ -29,7 +29,7 @@ if TYPE_CHECKING:  # the list of flows should not wait for the database that res
 CANCELLED = 130
 """The exit code after Ctrl-C."""
 
-WAITS = 3
+WAITS = 4
 """The exit code where nothing is missing, and people have to decide before the rest is bought."""
 
 WARNING_CHARACTERS = 160

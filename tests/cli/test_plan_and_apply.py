@@ -227,7 +227,7 @@ def test_a_campaign_with_a_review_goes_on_when_it_is_applied_again_after_a_verdi
     after, again = desk.type("plan"), desk.type("apply", "--yes")
     left = desk.look("status", "mugs")
 
-    assert [one.returncode for one in (applied, waits, standing, *decided, after, again)] == [3, 3, 0, 0, 0, 10, 3], (
+    assert [one.returncode for one in (applied, waits, standing, *decided, after, again)] == [4, 4, 0, 0, 0, 10, 4], (
         applied.stderr
     )
     assert "Waiting for review in" in applied.stdout
