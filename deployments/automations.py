@@ -17,9 +17,10 @@ from prefect.events.schemas.events import ResourceSpecification
 from genmedia.campaign.file.routine import News
 from genmedia.cli.project import Project
 from genmedia.errors import SettingsError
+from genmedia.purchasing.result import WAITING
 
 NAME = "genmedia: a run needs a person"
-STATES = ("Partial", "Refused", "Failed", "Crashed", "TimedOut", "Paused")
+STATES = ("Partial", "Refused", "Failed", "Crashed", "TimedOut", "Paused", WAITING)
 """Names of the states that a person has to know of; a run pauses to ask about purchases in doubt."""
 
 SUBJECT = "{{ flow.name }} {{ flow_run.name }}: {{ flow_run.state.name }}"
