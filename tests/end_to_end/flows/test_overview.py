@@ -86,10 +86,10 @@ async def test_one_table_tells_how_a_run_stands_while_it_goes_on_and_is_right_at
 
 
 async def test_a_run_that_finds_everything_made_says_so_and_how_long_the_next_would_take(genova: Studio) -> None:
-    await run_here(campaign, {"campaign": text_of(genova, "again")})
-    await run_here(campaign, {"campaign": text_of(genova, "again")})
+    await run_here(campaign, {"campaign": text_of(genova, "made-already")})
+    await run_here(campaign, {"campaign": text_of(genova, "made-already")})
 
-    tables = await artifacts("again-progress")
+    tables = await artifacts("made-already-progress")
     assert [one.description for one in tables] == ["6 of 6 done. "] * 2
     assert {json.loads(str(one.data))[-1]["spent"] for one in tables} == {"genova 3 credits of 10 credits", "genova nothing"}
 
