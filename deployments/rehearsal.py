@@ -18,7 +18,7 @@ from genmedia.campaign.file.delivery import Handover
 from genmedia.campaign.forms import campaign as form
 from genmedia.campaign.run import Prospect, plan_campaign
 from genmedia.cli.services import ask_sandbox, open_accounts, running, sandbox_service
-from genmedia.errors import GenmediaError
+from genmedia.errors import GenmediaError, SettingsError
 from genmedia.progress import Log
 from genmedia.providers.drafts import Draft, Drafting
 from genmedia.store import Place
@@ -64,8 +64,10 @@ def rehearse(file: str, variables: Mapping[str, Any], folder: Path, log: Log, *,
         without_prefect: True to know the plans of the accounts from the environment, and not from saved blocks.
 
     Raises:
-        GenmediaError: It cannot be carried out; the class says the cause.
+        GenmediaError: It cannot be carried out, or the folder is a store; the class says the cause.
     """
+    if (folder / ".genmedia").exists():
+        raise SettingsError(f"{folder} is a store", money="", advice="Rehearse into a folder of its own: --folder NAME.")
     brief = form.campaign(campaign=file, variables=dict(variables))
     sandbox = sandbox_service(folder / ".sandbox", "--clock-scale", str(SLOWEST), "--size", "512")
     with running([sandbox]):

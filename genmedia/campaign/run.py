@@ -14,7 +14,7 @@ from typing import Any
 from typing_extensions import override
 
 from genmedia.campaign.brief import Brief, Measure, OnFailure
-from genmedia.campaign.delivery import Item, check_outside, deliver
+from genmedia.campaign.delivery import Item, check_outside, deliver, read_manifest
 from genmedia.campaign.executor import (
     Perform,
     RunResult,
@@ -587,13 +587,29 @@ class _Run:
         told = "; ".join(filter(None, (self.selection.tell(), *self.decided)))
         await self.host.show_plan(self.brief.name, prospect, told, self.assets)
         await self._check_plans(journal)
-        if self.to_buy and (handover := self.brief.handover()):
-            async with Store.lease(handover.place) as place:
-                check_outside(self.store, place)
+        await self._check_delivery(writing=bool(self.to_buy))
         if self.to_buy:
             await self.store.check()  # the store must take a file, before anything is bought for it
         await self.host.warn(self.assets, {key for plan in self._plans.values() for key in plan.keys})
         return foreseen
+
+    async def _check_delivery(self, *, writing: bool) -> None:
+        """Refuse a place that the run could not deliver to, before anything is paid for.
+
+        Args:
+            writing: True to write a small file there as well, and take it away again.
+
+        Raises:
+            SettingsError: The place is in the store, or holds the delivery of another campaign.
+            StoreError: It cannot be read or written.
+        """
+        if (handover := self.brief.handover()) is None or self.host.part:
+            return
+        async with Store.lease(handover.place) as place:
+            check_outside(self.store, place)
+            await read_manifest(place, self.brief.name)
+            if writing:
+                await place.check()
 
     async def _survey(self, journal: Journal) -> Survey:
         found = await survey(self.plan, self._accounts, self.brief.take, self.selection, journal, self.store)
@@ -652,7 +668,7 @@ class _Run:
                 told = f"without take {highest} of"
                 self.without |= less
             case "cheaper model":
-                cheaper = {run.name for run in self.to_buy for one in run.others if one.instead == CHEAPER}
+                cheaper = {run.name for run in self.to_buy for one in run.others if one.instead == CHEAPER and _saves(run, one)}
                 less, told = (cheaper & set(names)) - self.cheaper, "another step in place of"
                 self.cheaper |= less
             case "pause":
@@ -689,6 +705,7 @@ class _Run:
             StoreError: The store cannot be read.
         """
         await self.decide_overdue(journal, writing=False)
+        await self._check_delivery(writing=False)
         refused: list[BudgetError] = []
         try:
             foreseen = await self._foresee(journal)
@@ -1136,6 +1153,12 @@ def _unpaid(step: AnyStep, files: Files) -> Unreadable:
     return Unreadable(
         step.name, tuple(Fault(f"input {name}", f"{file} {files.wrong[file]}") for name, file in named if file in files.wrong)
     )
+
+
+def _saves(run: PlannedStep, other: PlannedStep) -> bool:
+    """True if a step costs less than another one, or if one of the prices is not known."""
+    price, its = run.operation.price, other.operation.price
+    return price is None or its is None or run.operation.unit != other.operation.unit or its < price
 
 
 def _costs(payer: Credentials, runs: Sequence[PlannedStep]) -> list[float | None]:

@@ -364,6 +364,8 @@ def _price(item: Mapping[str, Any]) -> str:
 
     if item["outlook"] not in (*_LEFT, _LATER):
         return "-"
+    if not item["unit"]:
+        return "free"
     return "?" if item["price"] is None else priced(item["price"], item["unit"])
 
 

@@ -2,7 +2,7 @@
 
 import asyncio
 import getpass
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from genmedia.cli.printing import Console, print_json, print_table
 from genmedia.cli.where import Where
@@ -42,9 +42,15 @@ def give_verdict(where: Where, items: Sequence[str], opinion: Opinion, console: 
         keeper = await where.keeper()
         async with keeper.get_store() as store, keeper.get_journal() as journal:
             assets = [one for one in (await read_assets(store)).assets if one.present]
-            meant = {item: _meant(path_below(item, store), assets) for item in items}
+            wanted = await journal.reviews.undecided()
+            meant = {item: _meant(path_below(item, store), assets, wanted) for item in items}
             faults = [
                 Fault(item, "is neither an asset of the store nor CAMPAIGN/STEP") for item, found in meant.items() if not found
+            ]
+            faults += [
+                Fault(item, f"waits for review more than once, such as in two editions; name the file: {_paths(found)}")
+                for item, found in meant.items()
+                if len({one.sidecar.submission_key for one in found}) > 1
             ]
             if faults:
                 raise InputError(faults)
@@ -58,11 +64,25 @@ def give_verdict(where: Where, items: Sequence[str], opinion: Opinion, console: 
         console.print(f"{opinion.verdict}  {path}", soft_wrap=True)
 
 
-def _meant(name: str, assets: Sequence[Asset]) -> list[Asset]:
-    """Return the asset at a path; else those that a step gave last, by the names that the gallery shows: a take, or its edition."""
+def _paths(assets: Sequence[Asset]) -> str:
+    return ", ".join(sorted(one.path for one in assets))
+
+
+def _meant(name: str, assets: Sequence[Asset], wanted: Collection[str]) -> list[Asset]:
+    """Return the asset at a path; else those of a step, by the names that the gallery shows.
+
+    These are the ones that wait for review, which may be several of several editions; else those that the step gave last.
+
+    Args:
+        name: The path, or `CAMPAIGN/STEP`.
+        assets: The assets of the store.
+        wanted: Keys of the submissions on which a run waits for a verdict.
+    """
     if found := [one for one in assets if one.path == name]:
         return found
     found = [one for one in assets if name in {f"{campaign}/{step}" for campaign, step in one.sidecar.used_by}]
+    if waiting := [one for one in found if one.sidecar.submission_key in wanted]:
+        return waiting
     last = max(found, key=lambda one: (one.sidecar.times.stored, one.sidecar.take), default=None)
     return [one for one in found if last and one.sidecar.submission_key == last.sidecar.submission_key]
 

@@ -98,7 +98,9 @@ def _items(standings: Sequence[Standing]) -> RenderableType:
     parts: list[RenderableType] = [table_of(["item", "operation", "", ""], rows)] if rows else []
     if len(left) > _SHOWN:
         parts.append(Text(f"and {len(left) - _SHOWN} more"))
-    parts.append(Text(f"{len(standings)} items: {_counted(standings)}; {_money(standings)}"))
+    parts.append(
+        Text(f"{'1 item' if len(standings) == 1 else f'{len(standings)} items'}: {_counted(standings)}; {_money(standings)}")
+    )
     return Group(*parts)
 
 
@@ -124,7 +126,7 @@ def _money(standings: Iterable[Standing]) -> str:
 
 
 def _charged(one: Standing) -> float:
-    return one.attempt.charged or 0.0
+    return one.charged
 
 
 def _reserved(one: Standing) -> float:
@@ -154,7 +156,7 @@ def _told(one: Standing) -> Mapping[str, Any]:
         "progress": job and job.progress,
         "provider": attempt.provider,
         "operation": attempt.operation,
-        "charged": attempt.charged,
+        "charged": one.charged or attempt.charged,
         "reserved": attempt.reserved,
         "unit": attempt.unit,
         "reason": attempt.reason,

@@ -29,7 +29,7 @@ from genmedia.journal.records import (
 )
 from genmedia.journal.reviews import Reviews
 from genmedia.journal.rows import as_asset, has_content, in_parts, read_attempts, read_live_attempt
-from genmedia.journal.spending import Money, written
+from genmedia.journal.spending import Money, cost_of, written
 from genmedia.journal.tables import LIVE, OPEN, assets, attempts, submissions, uses, waiters
 from genmedia.store.sidecar import Use
 from genmedia.transport.pace import Pace
@@ -79,11 +79,18 @@ class Asked:
 
 @dataclass(frozen=True)
 class Standing:
-    """How a step of a campaign stands: the last attempt at what it asked for last, and whether people have to decide on what it gave."""
+    """How a step of a campaign stands, by the last attempt at what it asked for last.
+
+    Attributes:
+        attempt: That attempt.
+        charged: What all attempts at it that are over were charged; what is unknown counts as it was reserved.
+        undecided: True if people have to decide on what it gave.
+    """
 
     campaign: str
     step: str
     attempt: Attempt
+    charged: float = 0.0
     undecided: bool = False
 
 
@@ -318,7 +325,23 @@ class Reading:
         rows = await self._uses_of(campaign)
         last = {(row.campaign, row.step): row.key for row in rows}
         found, undecided = await self.latest(set(last.values())), await self.reviews.undecided(campaign)
-        return [Standing(*whose, found[key], key in undecided) for whose, key in last.items() if key in found]
+        charged = await self._charged_of(found.keys())
+        return [
+            Standing(*whose, found[key], charged.get(key, 0.0), key in undecided) for whose, key in last.items() if key in found
+        ]
+
+    @retry_while_unreachable
+    async def _charged_of(self, keys: Collection[str]) -> dict[str, float]:
+        """Return what all attempts at these submissions that are over were charged, by key; see `Standing`."""
+        found: dict[str, float] = {}
+        async with self._database.transaction(reading=True) as connection:
+            for some in in_parts(sorted(keys)):
+                over = attempts.c.state.not_in([AttemptState.REFUSED, AttemptState.INTENDED, AttemptState.BOUND])
+                query = sa.select(attempts.c.key, sa.func.coalesce(sa.func.sum(cost_of()), 0.0)).where(
+                    attempts.c.key.in_(some), over
+                )
+                found |= {row[0]: row[1] for row in await connection.execute(query.group_by(attempts.c.key))}
+        return found
 
     @retry_while_unreachable
     async def _uses_of(self, campaign: str) -> Sequence[sa.Row[Any, Any, Any]]:

@@ -259,3 +259,13 @@ async def test_a_cheaper_step_is_bought_where_the_budget_is_short_and_found_agai
     assert (len(flora.jobs), len(shop.jobs("genova"))) == (0, 2)
     sidecar = json.loads((flora.root / f"{ended.results[0].assets[0].path}.json").read_text())
     assert sidecar["stands_in"] == "flora wonder-fy"
+
+
+async def test_a_step_that_costs_no_less_is_not_taken_for_a_cheaper_one(flora: Studio) -> None:
+    shop = Shop(flora)
+    head = "budget: {genova: 1, when_short: [cheaper model, pause]}\n"
+    shop.write("{name: cup, model: nano_banana2, prompt: A cup, takes: 2, cheaper: {model: imagen4}}", head=head)
+
+    prospect = await shop.plan()
+
+    assert prospect.decided == ["the budget is short, pause: a later run buys cup (1 item)"]

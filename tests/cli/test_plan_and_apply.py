@@ -267,3 +267,38 @@ def test_a_plan_tells_what_is_done_as_the_budget_is_short_and_what_fallbacks_may
     assert "2 bought, 1 not bought; charged: genova 2 credits." in applied.stdout
     assert "genova: 1 to buy for 1 credit, and at most 2 credits with every fallback" in again.stdout
     assert "2 reused, 1 bought; charged: genova 1 credit." in again.stdout
+
+
+def test_a_verdict_on_an_item_that_waits_in_two_editions_is_asked_to_name_its_file(desk: Desk) -> None:
+    one = MUGS.replace('on oak"', 'on oak", review: true').replace(
+        "rows:", 'edition: "{{ turn }}"\nvariables: {turn: "1"}\nrows:'
+    )
+    desk.file.write_text(one)
+    for turn in ("1", "2"):
+        assert desk.type("apply", "--yes", "--set", f"turn={turn}").returncode == 4
+
+    asked = desk.look("keep", "mugs/hero-M-1", "--as", "Ann")
+    paths = sorted(word.strip(",") for word in asked.stderr.split() if word.startswith("mugs/hero-M-1/"))
+    decided = desk.look("keep", paths[0], "--as", "Ann")
+    other = desk.look("keep", "mugs/hero-M-1", "--as", "Ann")
+
+    assert asked.returncode == 2
+    assert "waits for review more than once, such as in two editions; name the file" in asked.stderr
+    assert len(paths) == 2
+    assert (decided.returncode, other.returncode) == (0, 0)
+    assert paths[1] in other.stdout
+
+
+def test_a_place_that_holds_another_campaigns_delivery_is_told_by_the_plan_and_before_anything_is_bought(desk: Desk) -> None:
+    place = desk.file.with_name("out")
+    place.mkdir()
+    (place / "manifest.json").write_text('{"campaign": "jugs", "files": []}')
+    desk.file.write_text(MUGS + f'deliver: {{to: {place}, names: "{{step}}-{{n}}.{{ext}}", steps: [page]}}\n')
+
+    planned, applied = desk.type("plan"), desk.type("apply", "--yes")
+
+    for done in (planned, applied):
+        assert done.returncode != 0
+        assert "jugs" in done.stderr
+        assert "Traceback" not in done.stderr
+    assert "The journal knows no campaign" in desk.look("status").stdout

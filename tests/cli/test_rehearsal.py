@@ -57,3 +57,15 @@ def test_a_rehearsal_saves_no_plan(tmp_path: Path) -> None:
 
     assert done.returncode == 2
     assert "goes with --set, --folder and --without-prefect alone" in done.stderr
+
+
+def test_a_store_is_no_folder_for_a_rehearsal(tmp_path: Path) -> None:
+    (tmp_path / ".genmedia").mkdir()
+    (tmp_path / "mugs.yaml").write_text(MUGS)
+
+    words = ("plan", str(tmp_path / "mugs.yaml"), "--rehearse", "--without-prefect", "--project", str(PROJECT))
+    done = genmedia(*words, "--folder", str(tmp_path))
+
+    assert done.returncode == 2
+    assert "is a store" in done.stderr
+    assert not (tmp_path / "store").exists()

@@ -72,3 +72,16 @@ def test_a_journal_without_campaigns_says_so(studio: Studio) -> None:
 
     assert done.returncode == 0
     assert "The journal knows no campaign." in done.stdout
+
+
+async def test_what_was_paid_for_attempts_that_failed_is_counted(studio: Studio) -> None:
+    studio.sandbox.fault(studio.account, "capture_failure")
+    await buy(studio, "cups", "a red cup")
+    await buy(studio, "cups", "a red cup")
+
+    told = status(studio, "cups")
+
+    ledger = genmedia("ledger", "--json", "--folder", str(studio.root), PREFECT_API_URL="http://127.0.0.1:9/api")
+    (total,) = json.loads(ledger.stdout)["totals"]
+    assert f"1 item: 1 stored; charged: genova {total['spent']:g} credits" in told.stdout
+    assert total["spent"] == 2

@@ -5,6 +5,7 @@ files, `delivering` carries it out, and `stored` finds the files of a campaign i
 """
 
 from genmedia.campaign.delivery.delivering import Report, check_outside, deliver
+from genmedia.campaign.delivery.manifest import read_manifest
 from genmedia.campaign.delivery.wish import Form, Item, Wish
 
-__all__ = ["Form", "Item", "Report", "Wish", "check_outside", "deliver"]
+__all__ = ["Form", "Item", "Report", "Wish", "check_outside", "deliver", "read_manifest"]

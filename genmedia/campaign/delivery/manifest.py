@@ -224,7 +224,7 @@ def make_sheet(manifest: Manifest) -> str:
     Between the step and the title is a column for each value of a row or place. The cost is the whole job's, in the first line of each job.
     """
     values = [dict(flat(one.values)) for one in manifest.files]
-    names = list(dict.fromkeys(name for one in values for name in one))
+    names = [one for one in dict.fromkeys(name for one in values for name in one) if one not in (*_BEFORE, *_AFTER)]
     text = io.StringIO()
     lines = csv.writer(text)
     lines.writerow(map(for_cell, [*_BEFORE, *names, *_AFTER]))

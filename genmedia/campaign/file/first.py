@@ -116,7 +116,7 @@ def first_file(given: Path, out: Path, schema: str) -> First:
 
 def _of_photos(given: Path, path: str) -> _Rows:
     try:
-        found = [one.suffix for one in given.iterdir() if one.is_file() and one.suffix.lower() in PICTURES]
+        found = [one.suffix.lower() for one in given.iterdir() if one.is_file() and one.suffix.lower() in PICTURES]
     except OSError as error:
         raise InputError([Fault(str(given), f"cannot be read: {error.strerror}")]) from None
     if not found:

@@ -94,16 +94,23 @@ def _inline(source: Source, rows: Sequence[Any]) -> list[_Written]:
 
 
 def _of_files(source: Source, pattern: str, way: Way) -> list[_Written]:
-    """Return a row for each file that a pattern finds, in the order of their names: its `file`, its `stem`, and its `folder`."""
-    if Path(pattern).is_absolute():
-        raise InputError([Fault(source.place(way), "should begin in the campaign's folder, such as photos/*.jpg")])
+    """Return a row for each file that a pattern finds, in the order of their names: its `file`, its `stem`, and its `folder`.
+
+    The suffix may be in small or capital letters, as cameras write both. A pattern that is no whole path begins in the campaign's folder.
+    """
+    path = Path(pattern).expanduser()
+    head, dot, suffix = path.name.rpartition(".")
+    either = "".join(f"[{letter.lower()}{letter.upper()}]" if letter.isalpha() else letter for letter in suffix)
+    name = f"{head}.{either}" if dot and suffix.isalnum() else path.name
+    root = Path(path.anchor) if path.is_absolute() else source.folder
+    wanted = (path.relative_to(root) if path.is_absolute() else path).with_name(name) if path.name else path
     try:
-        found = sorted(one for one in source.folder.glob(pattern) if one.is_file() and not one.name.startswith("."))[: MOST + 1]
+        found = sorted(one for one in root.glob(str(wanted)) if one.is_file() and not one.name.startswith("."))[: MOST + 1]
     except (OSError, ValueError, NotImplementedError) as error:
         raise InputError([Fault(source.place(way), f"finds nothing: {error}")]) from None
     if not found:
         raise InputError([Fault(source.place(way), f"finds no file {pattern} in {source.folder}")])
-    below = [Path(os.path.relpath(one, source.folder)) for one in found]
+    below = found if path.is_absolute() else [Path(os.path.relpath(one, source.folder)) for one in found]
     stems = Counter(one.stem for one in below)
     return [
         _Written(
