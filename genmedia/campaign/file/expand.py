@@ -449,7 +449,9 @@ class _Expansion:
             made = self._made[other.name][_key(dict(zip(other.uses, chosen, strict=True)))]
             if made is not None:
                 found.append({"step": made, **rest})
-            elif ALL not in reference.values():
+                if PREVIOUS in reference.values():
+                    break
+            elif not {ALL, PREVIOUS} & {*map(str, reference.values())}:
                 raise _LeftOutError
         return found
 
@@ -467,7 +469,7 @@ class _Expansion:
         if said == ALL:
             return offered
         if said == PREVIOUS:
-            return offered[cell[name].number - 2 : cell[name].number - 1] if cell[name].number > 1 else []
+            return offered[: cell[name].number - 1][::-1]  # the nearest one first: those that are left out are passed over
         wished = render(said, values) if isinstance(said, str) else said
         if not (found := self._find(name, wished)):
             raise WrongTemplateError(f"names the {name} {wished!r}, which is not there")

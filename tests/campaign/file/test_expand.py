@@ -87,6 +87,16 @@ async def test_a_step_may_begin_with_what_the_row_before_it_gave() -> None:
     assert fed_by(draft) == {"shot-M-1": ["hero-M-1-square"], "shot-M-2": ["hero-M-2-square", "shot-M-1"]}
 
 
+async def test_the_row_before_is_the_nearest_one_that_has_the_item() -> None:
+    rows = "campaign: mugs\nrows: [{sku: a}, {sku: b, off: x}, {sku: c, off: ''}, {sku: d}]\n"
+    shot = "{name: shot, model: imagen4, prompt: '{{ row.sku }}', if: \"{{ not row.off }}\", references: [{step: shot, row: previous}]}"
+
+    draft = await items_of(f"{rows}steps:\n  - {shot}\n")
+
+    assert not draft.faults
+    assert fed_by(draft) == {"shot-c": ["shot-a"], "shot-d": ["shot-c"]}
+
+
 async def test_takes_ask_for_the_same_several_times_and_what_they_feed_is_made_of_each() -> None:
     hero = HERO.replace("}\n", ", takes: 2}\n")
     film = "  - {name: film, model: imagen4, prompt: x, references: [{step: hero, ratio: square, row: M-1}]}\n"
