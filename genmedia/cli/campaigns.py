@@ -5,6 +5,7 @@ import json
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from shlex import quote
 from typing import TYPE_CHECKING, Any, cast
 
 from genmedia.cli.flow_runs import WAITS, Directly, carry_out
@@ -75,7 +76,7 @@ def plan(
     else:
         show(console, told, items=items)
         if out:
-            console.print(f"Saved: genmedia apply {out}", soft_wrap=True)
+            console.print(f"Saved: genmedia apply {quote(str(out))}", soft_wrap=True)
     return code_of(told)
 
 
@@ -98,7 +99,7 @@ def apply(project: Project, file: str, console: Console, directly: Directly | No
     written, values = (saved["file"], saved["variables"]) if saved else (file, values_of(typed))
     told = told_of(written, values, _prospect(project, written, values, directly))
     if saved and (faults := _stale(file, saved, told)):
-        stale = Fault(file, f"is stale, and is not carried out; make it anew with genmedia plan {written}")
+        stale = Fault(file, f"is stale, and is not carried out; make it anew with genmedia plan {quote(str(written))}")
         raise InputError([stale, *faults])
     show(console, told, items=False)
     if (code := code_of(told)) == REFUSED or not (code or told["delivers_to"]):
@@ -137,8 +138,8 @@ def _show_saved(
     ended = {
         0: "It was carried out: nothing of it is left to do.",
         WAITS: "It was carried out as far as it can be before people decide.",
-        TO_DO: f"It is as it was made: genmedia apply {file}",
-        REFUSED: f"It cannot be carried out now: make it anew with genmedia plan {saved['file']}",
+        TO_DO: f"It is as it was made: genmedia apply {quote(str(file))}",
+        REFUSED: f"It cannot be carried out now: make it anew with genmedia plan {quote(saved['file'])}",
     }
     console.print(ended[code], soft_wrap=True)
     return code

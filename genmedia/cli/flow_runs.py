@@ -8,6 +8,7 @@ import signal
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
+from shlex import quote
 from textwrap import shorten
 from time import monotonic
 from typing import TYPE_CHECKING, Any
@@ -289,7 +290,7 @@ def report(
         console.print(outcome.append("; ".join(one.message for one in ended)), soft_wrap=True)
     _print_page(console, page)
     if waiting:
-        where = f" --folder {store.folder or store.root}" if store and not gallery else ""
+        where = f" --folder {quote(str(store.folder or store.root))}" if store and not gallery else ""
         told = f"{waiting}. Decide with genmedia review{where} or genmedia keep{where}, then run it again."
         console.print(told, soft_wrap=True)
     return 1 if not whole else WAITS if waiting else 0

@@ -2,6 +2,7 @@
 
 import os
 from pathlib import Path
+from shlex import quote
 
 from genmedia.cli.printing import Console
 from genmedia.cli.project import Project
@@ -37,4 +38,4 @@ def write_first(project: Project, given: Path, out: Path, console: Console) -> N
         ) from None
     except OSError as error:
         raise InputError([Fault(str(out), f"cannot be written: {error.strerror}")]) from None
-    console.print(f"Wrote {out} of {first.told}. Next, which buys nothing: genmedia plan {out}", soft_wrap=True)
+    console.print(f"Wrote {out} of {first.told}. Next, which buys nothing: genmedia plan {quote(str(out))}", soft_wrap=True)
