@@ -134,7 +134,7 @@ class Soak:
         if not (place / "manifest.json").exists():
             return [f"{place} has no manifest"]
         files = {one.name: one.sha256 for one in Manifest.model_validate_json((place / "manifest.json").read_bytes()).files}
-        there = {str(path.relative_to(place)) for path in place.rglob("*") if path.is_file()}
+        there = {str(path.relative_to(place)) for path in place.rglob("*") if path.is_file() and ".genmedia" not in path.parts}
         wanted = len(ROWS) * STEPS
         faults = [f"{place} has {len(files)} files, not {wanted}"] if len(files) != wanted else []
         faults += [f"{place / name} should not be there" for name in sorted(there - files.keys() - LISTS)]
