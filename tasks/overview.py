@@ -122,11 +122,17 @@ class Overview:
         self._news.set()
 
     async def end(self) -> None:
-        """Write what is known, where it is not written yet, and write nothing more."""
+        """Write what is known, where it is not written yet, and write nothing more.
+
+        A table that cannot be written keeps no run from its end; a signal that came while it was written is raised here.
+        """
         if self._keeping:
             self._over.set()
             self._news.set()
-            await self._keeping
+            await asyncio.wait([self._keeping])
+            error = None if self._keeping.cancelled() else self._keeping.exception()
+            if error is not None and not isinstance(error, Exception):
+                raise error
 
     async def _keep(self) -> None:
         while True:
