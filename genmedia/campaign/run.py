@@ -757,10 +757,7 @@ class _Run:
 
     def _steps_of_items(self) -> Mapping[str, str]:
         """Return the step that each item is of, by the item's name; none of those whose form has no steps."""
-        told = {
-            name: next((str(one["value"]) for one in place if one["name"] == "step"), "") for name, place in self._places.items()
-        }
-        return {name: step for name, step in told.items() if step}
+        return {name: str(step) for name in self._places if (step := self._of_place(name, "step", ""))}
 
     def _plan(self, payer: Credentials, foreseen: Sequence[Foreseen], cap: float | None) -> Plan:
         bought = (Outlook.TO_BUY, Outlook.AFTER_REVIEW)
