@@ -245,7 +245,7 @@ def test_films_are_bought_of_the_stills_that_two_people_keep_in_the_gallery(
         done = genmedia("apply", str(file), "--without-prefect", "--yes", "--folder", str(store), **keys)
         return done.returncode, sorted(job["request"]["prompt"] for job in sandbox.jobs(account))
 
-    assert apply() == (3, ["A lighthouse", "The keeper", "The lamp"])
+    assert apply() == (4, ["A lighthouse", "The keeper", "The lamp"])
     with reviewing(store, "film") as (link, _), person(chromium, link, **DESK) as ann, person(chromium, link, **DESK) as ben:
         for page, name, number, key, word in (
             (ann, "Ann", 0, "k", "keep"),
