@@ -60,7 +60,7 @@ async def buy(found: Foresight, staged: Sequence[PlannedStep], journal: Journal)
     """Buy what is planned and staged, wait for its jobs, and store their outputs. What is stored needs no work of the runner."""
     planned, brief = found.planned, found.planned.at.brief
     purchases = _Purchases(planned.at, planned, found, journal)
-    slotless = found.stored.keys() | planned.less.get("pause", frozenset()) | {run.name for run in staged if run.operation.free}
+    slotless = found.stored.keys() | found.over_budget | {run.name for run in staged if run.operation.free}
     failing_of: dict[str, OnFailure] = {name: one.on_failure for name, one in planned.policies.items() if one.on_failure}
     return await run_plan(
         staged,
@@ -85,7 +85,7 @@ class _Purchases:
 
     async def perform(self, run: PlannedStep, inputs: list[ResolvedInput]) -> RunResult:
         """Carry out a step, and if that fails for good, its fallbacks."""
-        if run.name in self.planned.less.get("pause", ()):
+        if run.name in self.found.over_budget:
             return RunResult(**whose(run), status=Outcome.NOT_BOUGHT, error=OVER_BUDGET)
         if known := self.found.stored.get(run.name):
             return await self._carry_out(run, inputs, *known)

@@ -143,12 +143,14 @@ class Survey(NamedTuple):
         outlook: The outlook of the others, and of those that are bought only after a review, by their names.
         stored: The runs whose files are all in the store, by their names: the order of each, and what answers for it.
         instead: Place among the others of a run of the one that is bought, or is there, instead of it, from 1, by its name.
+        same: Name of the first of several runs that ask for the very same, by the names of the others: it is bought once.
     """
 
     to_buy: list[PlannedStep]
     outlook: dict[str, Outlook]
     stored: dict[str, tuple[Order, Stored]]
     instead: dict[str, int]
+    same: dict[str, str]
 
 
 async def survey(
@@ -166,8 +168,8 @@ async def survey(
         StoreError: The store cannot be read.
     """
     feeders = {name for run in runs for name in run.feeds}
-    found, outputs, faults = Survey([], {}, {}, {}), dict[str, Outputs](), list[Fault]()
-    wished: set[str] = set()
+    found, outputs, faults = Survey([], {}, {}, {}, {}), dict[str, Outputs](), list[Fault]()
+    first: dict[str, str] = {}  # the first run with an order, by its key
     rejected: set[str] = set()
     undecided: set[str] = set()  # with what is made of them
     for wave in waves(runs):
@@ -179,6 +181,8 @@ async def survey(
                 faults += error.faults
                 continue
             if fed.feeds:
+                (order,) = first_orders([fed], payers, found.same).values()
+                _note_same(fed.name, order, first, found)
                 _foresee_fed(fed, found, selection, rejected, undecided)
             else:
                 asked.append(options_of(fed, payers, take, selection))
@@ -190,14 +194,13 @@ async def survey(
             run, order = _chosen(options, answers, found)
             rejected |= {run.name} if order.withheld == REJECTED else set()
             undecided |= {run.name} if selection.awaits(run.name, order) else set()
+            _note_same(run.name, order, first, found)
             attempt = bought.get(order.key)
-            if attempt is None and not order.withheld and order.key not in wished:
-                wished.add(order.key)
-                found.to_buy.append(run)
+            known = outlook_of(attempt, order.withheld)
+            if known is Outlook.TO_BUY:
+                _to_buy(run, found)
                 continue
             there, awaits = stored.get(order.key), run.name in undecided
-            # Of two runs with the same order, the second reuses the outputs of the first.
-            known = Outlook.REUSED if order.key in wished else outlook_of(attempt, order.withheld)
             found.outlook[run.name] = Outlook.TO_REVIEW if there and awaits else known
             if there:
                 found.stored[run.name] = order, there
@@ -225,14 +228,28 @@ def _foresee_fed(run: PlannedStep, found: Survey, selection: Selection, rejected
     if lost := next((one for name in run.feeds if (one := found.outlook.get(name)) in LOST), None):
         found.outlook[run.name] = lost  # without its input it cannot be bought either
     elif run.feeds.isdisjoint(rejected) and (run.operation.free or selection.may_buy(run.name)):
-        found.to_buy.append(run)
-        if not run.feeds.isdisjoint(undecided):
-            found.outlook[run.name] = Outlook.AFTER_REVIEW
+        waits = not run.feeds.isdisjoint(undecided)
+        if waits or run.name in selection.approvals:
             undecided.add(run.name)
-        elif run.name in selection.approvals:
-            undecided.add(run.name)
+        _to_buy(run, found, Outlook.AFTER_REVIEW if waits else None)
     else:
         found.outlook[run.name] = Outlook.NOT_BOUGHT
+
+
+def _note_same(name: str, order: Order, first: dict[str, str], found: Survey) -> None:
+    """Note that a run has an order, and whether it is the first that has it."""
+    if (same := first.setdefault(order.key, name)) != name:
+        found.same[name] = same
+
+
+def _to_buy(run: PlannedStep, found: Survey, outlook: Outlook | None = None) -> None:
+    """Note that a run is to be bought; of several with the same order the first is, and the others reuse its outputs."""
+    if run.name in found.same and found.outlook.get(found.same[run.name]) not in LOST:
+        found.outlook[run.name] = Outlook.REUSED
+        return
+    found.to_buy.append(run)
+    if outlook:
+        found.outlook[run.name] = outlook
 
 
 def waves(runs: Sequence[PlannedStep]) -> list[list[PlannedStep]]:
@@ -275,18 +292,26 @@ def check_apart(wishes: Mapping[str, Order]) -> None:
         raise InputError(faults)
 
 
-def first_orders(plan: Sequence[PlannedStep], payers: Mapping[str, Account]) -> dict[str, Order]:
-    """Return the order of each run before anything is bought; an input that does not exist yet is named by its source."""
+def first_orders(
+    plan: Sequence[PlannedStep], payers: Mapping[str, Account], same: Mapping[str, str] = MappingProxyType({})
+) -> dict[str, Order]:
+    """Return the order of each run before anything is bought; an input that does not exist yet is named by its source.
+
+    Args:
+        plan: The runs.
+        payers: The accounts that pay, by provider.
+        same: Runs that give the very same as another one, with the name of that: it counts as their source.
+    """
     found: dict[str, Order] = {}
     for run in plan:
-        inputs = [_named(source) if isinstance(source, PendingInput) else source for source in run.inputs]
+        inputs = [_named(source, same) if isinstance(source, PendingInput) else source for source in run.inputs]
         found[run.name] = order_for(run, inputs, payers[run.operation.provider], 1)
     return found
 
 
-def _named(source: PendingInput) -> ResolvedInput:
+def _named(source: PendingInput, same: Mapping[str, str]) -> ResolvedInput:
     """Stand-in for an input that does not exist yet; its source distinguishes it from all other inputs."""
-    name = f"{source.output} of step {source.run}"
+    name = f"{source.output} of step {same.get(source.run, source.run)}"
     return ResolvedInput(source.id, source.type, text=name, sha256=name, at=source.at)
 
 

@@ -4,6 +4,7 @@ import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from functools import cached_property
 
 from genmedia.campaign.brief import Measure
 from genmedia.campaign.executor import Survey, first_orders, inputs_of, survey
@@ -43,6 +44,7 @@ class Foresight:
     Attributes:
         planned: Its plan, each step being the one of its name that is bought or is there; with less where a budget is short.
         to_buy: The steps to buy or to make, with the inputs that are there.
+        same: Of steps that ask for the very same, the first, by the names of the others.
         stored: The steps whose files are all in the store, by their names: the order of each, and what answers for it.
         orders: Order of each step to buy whose inputs are all there, by its name.
         foreseen: Outlook of each step.
@@ -52,11 +54,17 @@ class Foresight:
 
     planned: Planned
     to_buy: Sequence[PlannedStep]
+    same: Mapping[str, str]
     stored: Mapping[str, tuple[Order, Stored]]
     orders: Mapping[str, Order]
     foreseen: Sequence[Foreseen]
     plans: Mapping[str, Plan]
     monthly: Mapping[str, Mapping[str, float]]
+
+    @cached_property
+    def over_budget(self) -> frozenset[str]:
+        """Names of the steps that are left to a later run."""
+        return frozenset(one.name for one in self.foreseen if one.outlook is Outlook.OVER_BUDGET)
 
     async def check_plans(self, journal: Journal) -> None:
         """Check that it can be paid for; see `genmedia.purchasing.budget.check_plans`."""
@@ -111,7 +119,13 @@ class Foresight:
         limits = [limit.at(part) for plan, client in plans for limit in await plan.limits(journal, client)]
         prices = {name: price for plan in self.plans.values() for name, price in plan.prices.items()}
         wanted = [
-            Wanted(run.name, run.operation.provider, prices.get(run.name, 0.0), planned.labels_of(run.name), run.feeds)
+            Wanted(
+                run.name,
+                run.operation.provider,
+                prices.get(run.name, 0.0),
+                planned.labels_of(run.name),
+                {self.same.get(name, name) for name in run.feeds},
+            )
             for run in self.to_buy
         ]
         if not (names := short(limits, wanted)):
@@ -185,7 +199,7 @@ async def foresee_as_planned(planned: Planned, journal: Journal, *, capped: bool
             [_cost(payer, operation) for operation in mine],
             under,
         )
-    return Foresight(planned, to_buy, found.stored, orders, foreseen, plans, monthly)
+    return Foresight(planned, to_buy, found.same, found.stored, orders, foreseen, plans, monthly)
 
 
 async def look(planned: Planned, journal: Journal) -> tuple[Planned, Survey]:
@@ -199,10 +213,12 @@ async def look(planned: Planned, journal: Journal) -> tuple[Planned, Survey]:
     found = await survey(planned.steps, at.accounts, at.brief.take, planned.selection, journal, at.store)
     chosen = {name: number - 1 for name, number in found.instead.items()}
     steps = [swapped(run, run.others[chosen[run.name]]) if run.name in chosen else run for run in planned.steps]
-    paused = planned.less.get("pause", ())
-    over = {run.name: Outlook.OVER_BUDGET for run in found.to_buy if run.name in paused}
-    to_buy = [run for run in found.to_buy if run.name not in paused]
-    return replace(planned, steps=steps), found._replace(to_buy=to_buy, outlook={**found.outlook, **over})
+    paused = planned.less.get("pause", frozenset())
+    later = {run.name for run in found.to_buy} & paused
+    later |= {name for name, first in found.same.items() if first in later}
+    to_buy = [run for run in found.to_buy if run.name not in later]
+    outlook = {**found.outlook, **dict.fromkeys(later, Outlook.OVER_BUDGET)}
+    return replace(planned, steps=steps), found._replace(to_buy=to_buy, outlook=outlook)
 
 
 async def has_more_to_buy(planned: Planned, journal: Journal) -> bool:

@@ -4,6 +4,7 @@ import hashlib
 from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
+from types import MappingProxyType
 
 from pydantic import BaseModel, ConfigDict
 
@@ -37,20 +38,24 @@ class Part(BaseModel):
         return f"part {self.number} of {self.of}"
 
 
-def cut(plan: Sequence[PlannedStep], size: int) -> list[list[PlannedStep]]:
-    """Cut a plan into parts of at most `size` steps, evenly where that can be. Steps that feed each other stay together, however many."""
+def cut(plan: Sequence[PlannedStep], size: int, keys: Mapping[str, str] = MappingProxyType({})) -> list[list[PlannedStep]]:
+    """Cut a plan into parts of at most `size` steps, evenly where that can be. Steps that belong together stay so, however many.
+
+    Those do that feed each other, or ask for the same, which is bought once: by `keys`, see `digest`.
+    """
     share = -(-len(plan) // -(-len(plan) // size)) if plan else size
     parts: list[list[PlannedStep]] = []
-    for group in _fed_by_each_other(plan):
+    for group in _together(plan, keys):
         if not parts or len(parts[-1]) + len(group) > share:
             parts.append([])
         parts[-1] += group
     return parts
 
 
-def _fed_by_each_other(plan: Sequence[PlannedStep]) -> Collection[list[PlannedStep]]:
+def _together(plan: Sequence[PlannedStep], keys: Mapping[str, str]) -> Collection[list[PlannedStep]]:
     """Return the steps in groups that have nothing to do with each other; both in the order of the plan, where feeders come first."""
     first: dict[str, str] = {}  # a step of the same group that comes before it; of the first one, itself
+    asked: dict[str, str] = {}  # the first step with a key
 
     def first_of(name: str) -> str:
         while first[name] != name:
@@ -59,8 +64,9 @@ def _fed_by_each_other(plan: Sequence[PlannedStep]) -> Collection[list[PlannedSt
 
     for step in plan:
         first[step.name] = step.name
-        for feeder in step.feeds:
-            first[first_of(step.name)] = first_of(feeder)
+        same = asked.setdefault(keys[step.name], step.name) if keys else step.name
+        for other in (*step.feeds, same):
+            first[first_of(step.name)] = first_of(other)
     groups = defaultdict[str, list[PlannedStep]](list)
     for step in plan:
         groups[first_of(step.name)].append(step)
@@ -100,7 +106,7 @@ def parts_to_buy(
     """
     if len(to_buy) <= size:
         return []
-    parts = cut(plan, size)
+    parts = cut(plan, size, keys)
     found: list[Part] = []
     for number, steps in enumerate(parts, 1):
         if mine := [step.name for step in steps if step.name in to_buy]:
@@ -125,7 +131,7 @@ def steps_of(part: Part, plan: Sequence[PlannedStep], keys: Mapping[str, str]) -
     Raises:
         InputError: The plan is not the one that was cut: a file, a template or a technique is another one now.
     """
-    parts = cut(plan, part.size)
+    parts = cut(plan, part.size, keys)
     if len(parts) == part.of and digest(steps := parts[part.number - 1], keys) == part.digest:
         return steps
     raise InputError([Fault(str(part), "what it was cut from has changed since; run the whole again")])

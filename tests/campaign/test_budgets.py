@@ -269,3 +269,30 @@ async def test_a_step_that_costs_no_less_is_not_taken_for_a_cheaper_one(flora: S
     prospect = await shop.plan()
 
     assert prospect.decided == ["the budget is short, pause: a later run buys cup (1 item)"]
+
+
+@pytest.mark.parametrize("feeder", ["hero", "copy"], ids=["of one step", "of two that ask for the same themselves"])
+async def test_what_several_steps_ask_for_alike_is_counted_once_also_behind_another_step(agency: Agency, feeder: str) -> None:
+    steps = HERO + HERO.replace("hero", "copy") + FED + FED.replace("page", "leaf").replace("hero", feeder)
+    file = agency.write(steps, rows=("a",), head="budget: {genova: 2}\n")
+
+    prospect = await agency.plan(file)
+    ended = await agency.apply(file)
+
+    assert (prospect.plans["genova"].cost, prospect.refused) == (2, "")
+    assert statuses(ended) == {"hero-a": "Bought", "copy-a": "Reused", "page-a": "Bought", "leaf-a": "Reused"}
+    assert len(agency.studio.jobs) == 2
+
+
+async def test_what_is_asked_for_alike_is_left_to_a_later_run_with_what_is_made_of_it(agency: Agency) -> None:
+    more = "  - {name: last, model: imagen4, prompt: y, references: [{step: leaf}]}\n"
+    head = "budget: {genova: 1, when_short: [pause]}\n"
+    file = agency.write(HERO + FED + FED.replace("page", "leaf") + more, rows=("a",), head=head)
+
+    prospect = await agency.plan(file)
+    ended = await agency.apply(file)
+
+    over = ["page-a", "leaf-a", "last-a"]
+    assert [one.name for one in prospect.foreseen if one.outlook == "over the budget"] == over
+    assert [one.name for one in ended.results if one.status == "Not bought"] == over
+    assert len(agency.studio.jobs) == 1

@@ -42,6 +42,12 @@ def test_steps_that_feed_each_other_stay_in_one_part() -> None:
     assert names(cut(plan, 6)) == ["acbdef"]
 
 
+def test_steps_that_ask_for_the_same_stay_in_one_part_which_has_the_money_for_it() -> None:
+    plan = [planned("a"), planned("b"), planned("c"), planned("d", "c")]
+
+    assert names(cut(plan, 2, {"a": "1", "b": "2", "c": "1", "d": "3"})) == ["acd", "b"]
+
+
 def test_steps_that_stand_alone_are_cut_evenly() -> None:
     assert [len(part) for part in cut([planned(f"s{number}") for number in range(501)], 500)] == [251, 250]
 
