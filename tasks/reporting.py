@@ -56,7 +56,7 @@ async def publish_plan(name: str, prospect: Prospect, marked: str, links: str) -
     for provider, plan in prospect.plans.items():
         fates = Counter(one.outlook for one in foreseen if one.provider == provider)
         later = fates[Outlook.AFTER_REVIEW]
-        left, cost = fates.pop(Outlook.TO_BUY, 0) + later, plan.told if plan.prices or plan.fallbacks else "-"
+        left, cost = fates.pop(Outlook.TO_BUY, 0) + later, plan.told if plan.may_cost else "-"
         others = ", ".join(f"{count} {fate}" for fate, count in fates.items())
         told = f"{left} to buy for {cost}" if left else "nothing to buy"
         get_run_logger().info("%s: %s", provider, "; ".join(filter(None, (told, others))))

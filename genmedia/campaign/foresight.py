@@ -19,7 +19,7 @@ from genmedia.campaign.shortage import Less, Wanted, beyond, short
 from genmedia.campaign.warnings import expiring
 from genmedia.campaign.workplace import Workplace
 from genmedia.journal import Journal, Label, Purpose, Share
-from genmedia.journal.order import Order
+from genmedia.journal.order import Doubt, Order
 from genmedia.journal.reviews import Opinion, Subject
 from genmedia.providers.offers import Credentials
 from genmedia.providers.registry import kinds
@@ -178,11 +178,17 @@ async def foresee_as_planned(planned: Planned, journal: Journal, *, capped: bool
     caps, monthly = await _caps(planned, to_buy, journal) if capped else _NO_CAPS
     orders = {run.name: planned.wish(run, inputs_of(run, {})) for run in to_buy if not run.feeds}
     foreseen = [_foreseen(run, orders.get(run.name), found.outlook.get(run.name)) for run in planned.steps]
-    fallbacks = [other.operation for run in to_buy for other in run.others if other.instead == FALLBACK]
+    may_fail = [*to_buy, *(run for run in planned.steps if found.outlook.get(run.name) is Outlook.UNDER_WAY)]
     plans: dict[str, Plan] = {}
     for provider, payer in at.payers.items():
         left = [one for one in foreseen if one.provider == provider and one.outlook in (Outlook.TO_BUY, Outlook.AFTER_REVIEW)]
-        mine = [operation for operation in fallbacks if operation.provider == provider]
+        cap, fallbacks, further = caps.get(provider), list[Operation](), list[Operation]()
+        for run in may_fail:
+            doubt = planned.policy_of(run.name).if_in_doubt or payer.if_in_doubt
+            tries = planned.tries_of(run.name) * (2 if doubt is Doubt.RESUBMIT and cap is not None else 1)
+            mine = [one.operation for one in run.others if one.instead == FALLBACK and one.operation.provider == provider]
+            fallbacks += mine
+            further += [*mine, *([run.operation] if run.operation.provider == provider else [])] * (tries - 1)
         costs = {one.name: payer.assumed_price if one.price is None else one.price for one in left}
         under: dict[Label, Share] = {}
         for one in left:
@@ -192,11 +198,12 @@ async def foresee_as_planned(planned: Planned, journal: Journal, *, capped: bool
                 under[its] = Share(most, together(under[its].cost if its in under else 0.0, costs[one.name]))
         plans[provider] = Plan(
             str(payer.payer),
-            next((one.unit for one in (*left, *mine)), ""),
+            next((one.unit for one in (*left, *fallbacks, *further)), ""),
             costs,
-            Purpose(at.brief.name, run=at.host.run, cap=caps.get(provider)),
+            Purpose(at.brief.name, run=at.host.run, cap=cap),
             [one.key for one in left if one.key],
-            [_cost(payer, operation) for operation in mine],
+            [_cost(payer, operation) for operation in fallbacks],
+            [_cost(payer, operation) for operation in further],
             under,
         )
     return Foresight(planned, to_buy, found.same, found.stored, orders, foreseen, plans, monthly)

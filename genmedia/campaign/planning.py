@@ -81,6 +81,12 @@ class Planned:
         """Return what is done about the purchases of a step, where it differs from the rest of the run."""
         return self.policies.get(name) or Policy()
 
+    def tries_of(self, name: str) -> int:
+        """Return the most purchases of a step: one for each attempt while its job fails, and one more for a file that is refused."""
+        policy, at = self.policy_of(name), self.at
+        again = (policy.if_refused or at.assets.if_refused) == "buy again"
+        return (policy.attempts or at.brief.attempts) + again
+
     def step_of(self, name: str) -> str:
         """Return the step that an item is of; empty where its form has no steps."""
         return next((str(one["value"]) for one in self.places[name] if one["name"] == "step"), "")

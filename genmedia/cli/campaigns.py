@@ -264,7 +264,7 @@ def told_of(file: str, values: Mapping[str, Any], prospect: "Prospect") -> dict[
             "items": len(plan.prices),
         }
         for name, plan in prospect.plans.items()
-        if plan.prices or plan.fallbacks
+        if plan.may_cost
     }
     return {
         PLAN_KEY: FORMAT,

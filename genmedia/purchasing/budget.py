@@ -173,6 +173,7 @@ class Plan:
         purpose: Purpose of the purchases; its cap is the run's own.
         keys: Submission keys of the purchases whose inputs are known already.
         fallbacks: Price of each fallback at the account, which may be bought beside that; None if it is unknown.
+        further: Price of each further purchase of what fails, or whose file is refused or lost, as far as that may be bought again.
         shares: The part of it under the budget for a month of each label.
     """
 
@@ -182,6 +183,7 @@ class Plan:
     purpose: Purpose
     keys: Collection[str] = ()
     fallbacks: Sequence[float | None] = ()
+    further: Sequence[float | None] = ()
     shares: Mapping[Label, Share] = field(default_factory=dict[Label, Share])
 
     @property
@@ -201,19 +203,28 @@ class Plan:
 
     @property
     def most(self) -> float | None:
-        """The same with every fallback, the upper end of the cost; None if it is unknown.
+        """The same with every fallback and further purchase, the upper end of the cost within the run's cap; None if it is unknown.
 
-        Only what is planned itself is held to budgets before the first purchase, and a fallback when it is bought.
+        Only what is planned itself is held to budgets before the first purchase, and what is bought beside it when that is bought.
         """
-        prices = [*self.prices.values(), *self.fallbacks]
-        return None if None in prices else sum(price or 0 for price in prices)
+        prices, cap = [*self.prices.values(), *self.fallbacks, *self.further], self.purpose.cap
+        if None in prices:
+            return cap
+        whole = sum(price or 0 for price in prices)
+        return whole if cap is None else min(whole, max(cap, self.cost))
+
+    @property
+    def may_cost(self) -> bool:
+        """True if anything may be bought."""
+        return bool(self.prices or self.fallbacks or self.further)
 
     @property
     def told(self) -> str:
         """Cost of the plan, for people."""
         if self.known and self.most != self.cost:
             most = "what nobody names" if self.most is None else f"at most {priced(self.most, self.unit)}"
-            return f"{priced(self.cost, self.unit)}, and {most} with every fallback"
+            beside = [word for word, some in (("fallback", self.fallbacks), ("further attempt", self.further)) if some]
+            return f"{priced(self.cost, self.unit)}, and {most} with every {' and '.join(beside)}"
         if self.known:
             return f"at most {priced(self.cost, self.unit)}" if self.cost else priced(0, self.unit)
         unknown = sum(price is None for price in self.prices.values())

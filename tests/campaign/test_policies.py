@@ -268,3 +268,34 @@ async def test_an_item_that_would_be_run_for_each_of_several_outputs_is_refused_
         f"{shop.file.name}:4:5, step blur: is run once for each output of what feeds it; name the output that it takes, in a step for each"
     ]
     assert shop.jobs("flora") == []
+
+
+async def test_the_upper_end_of_a_plan_is_what_its_run_may_spend_at_most_with_all_attempts(shop: Shop) -> None:
+    shop.write(f"{{name: cup, {PICTURE}, attempts: 2, if_refused: buy again, fallback: {{model: imagen4}}}}")
+    shop.fault("genova", "wrong_bytes", times=1)
+    shop.fault("genova", "fail", times=4, after=1)
+
+    prospect = await shop.plan()
+    await shop.apply()
+
+    genova = prospect.plans["genova"]
+    assert (genova.cost, genova.most) == (1, 6)
+    assert genova.told == "1 credit, and at most 6 credits with every fallback and further attempt"
+    assert len(shop.jobs("genova")) == 5, "the file of the fallback's first job would have to be refused as well"
+
+
+async def test_the_upper_end_of_a_plan_is_within_the_cap_of_its_run(shop: Shop) -> None:
+    shop.write(f"{{name: cup, {PICTURE}, attempts: 5}}", head="budget: {genova: 3}\n")
+
+    assert (await shop.plan()).plans["genova"].told == "1 credit, and at most 3 credits with every further attempt"
+
+
+async def test_the_upper_end_of_a_plan_has_the_further_attempts_at_a_job_that_is_under_way(shop: Shop) -> None:
+    shop.fault("genova", "stuck", times=1)
+    shop.write(f"{{name: cup, {PICTURE}, deadline: 0.02, attempts: 3, fallback: {{model: imagen4}}}}")
+    await shop.apply()
+
+    genova = (await shop.plan()).plans["genova"]
+
+    assert (genova.cost, genova.most) == (0, 5), "two further attempts at it, and three at its fallback"
+    assert genova.told == "0 credits, and at most 5 credits with every fallback and further attempt"
