@@ -77,6 +77,13 @@ class PartRuns:
         self.parts: Sequence[Part] = _PARTS.validate_json(told) if isinstance(told, str) else ()
         self.complete = False
 
+    async def runs(self) -> Collection[str]:
+        """Return the ids of all runs that were begun for the parts of this one."""
+        if self._run.labels.keys().isdisjoint((PARTS, ROUND)):
+            return ()
+        async with get_client() as client:
+            return {str(one.id) for one in await _runs_of(client, self._run.id)}
+
     async def carry_out(self, parts: Sequence[Part]) -> Collection[str]:
         """Begin the runs, or find them, and suspend this one until all have ended; returns their ids once they have.
 
@@ -148,6 +155,10 @@ async def begin_again(client: PrefectClient, run: FlowRun) -> None:
     await client.set_flow_run_state(run.id, AwaitingRetry())
 
 
+async def _runs_of(client: PrefectClient, whole: UUID) -> list[FlowRun]:
+    return await read_runs(client, FlowRunFilter(parent_flow_run_id=FlowRunFilterParentFlowRunId(any_=[whole])))
+
+
 def _has_ended(run: FlowRun) -> bool:
     return run.state is not None and run.state.is_final()
 
@@ -171,7 +182,7 @@ async def look_after_wholes() -> None:
 
 async def _look_after(client: PrefectClient, whole: UUID) -> None:
     """Begin parts again whose process was killed; resume the run once all its parts have ended. A run that has ended is left as it is."""
-    parts = await read_runs(client, FlowRunFilter(parent_flow_run_id=FlowRunFilterParentFlowRunId(any_=[whole])))
+    parts = await _runs_of(client, whole)
     run = await client.read_flow_run(whole)
     if _has_ended(run) or (run.state and run.state.is_cancelling()) or not PartRuns(run).parts:
         return

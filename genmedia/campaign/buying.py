@@ -17,6 +17,7 @@ from genmedia.campaign.instead import aliased, called, in_turn, may_follow, said
 from genmedia.campaign.marks import REJECTED
 from genmedia.campaign.plan import explain
 from genmedia.campaign.planning import Planned
+from genmedia.campaign.recall import bought_before, of_the_whole_run
 from genmedia.campaign.shortage import OVER_BUDGET
 from genmedia.campaign.workplace import Workplace
 from genmedia.errors import ApiError, GenmediaError, JobError
@@ -62,7 +63,8 @@ async def buy(found: Foresight, staged: Sequence[PlannedStep], journal: Journal)
     purchases = _Purchases(planned.at, planned, found, journal)
     slotless = found.stored.keys() | found.over_budget | {run.name for run in staged if run.operation.free}
     failing_of: dict[str, OnFailure] = {name: one.on_failure for name, one in planned.policies.items() if one.on_failure}
-    return await run_plan(
+    before = await bought_before(planned, journal)
+    results = await run_plan(
         staged,
         purchases.perform,
         at_once=brief.at_once,
@@ -70,6 +72,7 @@ async def buy(found: Foresight, staged: Sequence[PlannedStep], journal: Journal)
         on_failure_of=failing_of,
         slotless=slotless,
     )
+    return [of_the_whole_run(one, before.get(one.name, ())) for one in results]
 
 
 @dataclass(frozen=True)

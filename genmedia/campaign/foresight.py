@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import cached_property
+from typing import NamedTuple
 
 from genmedia.campaign.brief import Measure
 from genmedia.campaign.executor import Survey, first_orders, inputs_of, survey
@@ -30,11 +31,17 @@ from genmedia.purchasing.reuse import Stored
 from genmedia.store.sidecar import Sidecar
 
 UNIT = "credits"
-_Caps = tuple[Mapping[str, float | None], Mapping[str, Mapping[str, float]]]
-_NO_CAPS: _Caps = ({}, {})
 _UNHEARD = logging.getLogger(f"{__name__}.unheard")
 """Log of a plan that is made again: what it warns of was told before."""
 _UNHEARD.disabled = True
+
+
+class _Caps(NamedTuple):
+    """By provider, in the unit of its prices: what is left of the cap of the run, None for no limit; budgets of labels; what is gone."""
+
+    run: Mapping[str, float | None]
+    monthly: Mapping[str, Mapping[str, float]]
+    gone: Mapping[str, float]
 
 
 @dataclass(frozen=True)
@@ -175,14 +182,14 @@ async def foresee_as_planned(planned: Planned, journal: Journal, *, capped: bool
     """
     planned, found = await look(planned, journal)
     at, to_buy = planned.at, found.to_buy
-    caps, monthly = await _caps(planned, to_buy, journal) if capped else _NO_CAPS
+    caps = await _caps(planned, to_buy, journal) if capped else _Caps({}, {}, {})
     orders = {run.name: planned.wish(run, inputs_of(run, {})) for run in to_buy if not run.feeds}
     foreseen = [_foreseen(run, orders.get(run.name), found.outlook.get(run.name)) for run in planned.steps]
     may_fail = [*to_buy, *(run for run in planned.steps if found.outlook.get(run.name) is Outlook.UNDER_WAY)]
     plans: dict[str, Plan] = {}
     for provider, payer in at.payers.items():
         left = [one for one in foreseen if one.provider == provider and one.outlook in (Outlook.TO_BUY, Outlook.AFTER_REVIEW)]
-        cap, fallbacks, further = caps.get(provider), list[Operation](), list[Operation]()
+        cap, fallbacks, further = caps.run.get(provider), list[Operation](), list[Operation]()
         for run in may_fail:
             doubt = planned.policy_of(run.name).if_in_doubt or payer.if_in_doubt
             tries = planned.tries_of(run.name) * (2 if doubt is Doubt.RESUBMIT and cap is not None else 1)
@@ -193,7 +200,7 @@ async def foresee_as_planned(planned: Planned, journal: Journal, *, capped: bool
         under: dict[Label, Share] = {}
         for one in left:
             labels = planned.labels_of(one.name)
-            for label, most in monthly.get(provider, {}).items():
+            for label, most in caps.monthly.get(provider, {}).items():
                 its = label, labels[label]
                 under[its] = Share(most, together(under[its].cost if its in under else 0.0, costs[one.name]))
         plans[provider] = Plan(
@@ -205,8 +212,9 @@ async def foresee_as_planned(planned: Planned, journal: Journal, *, capped: bool
             [_cost(payer, operation) for operation in fallbacks],
             [_cost(payer, operation) for operation in further],
             under,
+            caps.gone.get(provider, 0.0),
         )
-    return Foresight(planned, to_buy, found.same, found.stored, orders, foreseen, plans, monthly)
+    return Foresight(planned, to_buy, found.same, found.stored, orders, foreseen, plans, caps.monthly)
 
 
 async def look(planned: Planned, journal: Journal) -> tuple[Planned, Survey]:
@@ -260,14 +268,14 @@ async def decide_overdue(planned: Planned, journal: Journal, *, writing: bool) -
 
 
 async def _caps(planned: Planned, to_buy: Sequence[PlannedStep], journal: Journal) -> _Caps:
-    """Return the cap of the run at each provider, in the unit of its prices, None for no limit; and the budgets of labels by provider.
+    """Return the caps under which the run buys. What its parts have spent already, in earlier rounds, is taken off.
 
     Raises:
         BudgetError: A cap is in another unit than the prices, or all of it would cost more than one budget for all providers.
     """
     may_be_in_usd = {kind.provider for kind in kinds() if kind.in_usd}
     at, brief, budget = planned.at, planned.at.brief, planned.at.brief.max_credits
-    caps: dict[str, float | None] = {}
+    caps, gone = dict[str, float | None](), dict[str, float]()
     monthly: dict[str, dict[str, float]] = {}
     for provider in at.payers:
         units = {one.operation.unit for run in planned.steps for one in (run, *run.others) if one.operation.provider == provider}
@@ -275,6 +283,11 @@ async def _caps(planned: Planned, to_buy: Sequence[PlannedStep], journal: Journa
         most = budget.get(provider) if isinstance(budget, Mapping) else budget
         in_usd = brief.max_usd if provider in may_be_in_usd else None
         caps[provider] = run_cap(provider, units, most, in_usd, to_buy=may_buy)
+        spent = [
+            await journal.money.spent(str(at.payers[provider].payer), next(iter(units), UNIT), run)
+            for run in at.runs - {at.host.run}
+        ]
+        gone[provider] = sum(spent)
         monthly[provider] = {}
         for label, amounts in brief.monthly.items():
             in_usd = amounts.get("usd") if provider in may_be_in_usd else None
@@ -283,11 +296,13 @@ async def _caps(planned: Planned, to_buy: Sequence[PlannedStep], journal: Journa
     if part := at.host.part:
         caps = {provider: part.caps.get(provider) for provider in at.payers}
     elif not isinstance(budget, Mapping) and budget is not None:
-        caps |= await _shares(at, budget, to_buy, journal)
-    return caps, monthly
+        caps |= await _shares(at, budget, to_buy, gone, journal)
+    return _Caps({one: None if cap is None else max(cap - gone[one], 0.0) for one, cap in caps.items()}, monthly, gone)
 
 
-async def _shares(at: Workplace, budget: float, to_buy: Sequence[PlannedStep], journal: Journal) -> dict[str, float]:
+async def _shares(
+    at: Workplace, budget: float, to_buy: Sequence[PlannedStep], gone: Mapping[str, float], journal: Journal
+) -> dict[str, float]:
     """Return the share of each provider whose prices are in credits; see `shares`.
 
     Raises:
@@ -298,7 +313,7 @@ async def _shares(at: Workplace, budget: float, to_buy: Sequence[PlannedStep], j
         operations = [run.operation for run in to_buy if run.operation.provider == provider]
         if all(one.unit == UNIT for one in operations):
             costs[provider] = [_cost(payer, one) for one in operations]
-    spent = {one: await journal.money.spent(str(at.payers[one].payer), UNIT, at.host.run) for one in costs}
+    spent = {one: gone[one] + await journal.money.spent(str(at.payers[one].payer), UNIT, at.host.run) for one in costs}
     return shares(budget, costs, spent)
 
 

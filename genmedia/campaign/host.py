@@ -29,6 +29,10 @@ class Apart(Protocol):
         """True if all of them were carried out, and miss nothing."""
         ...
 
+    async def runs(self) -> Collection[str]:
+        """Return the ids of all further runs that were begun for this one, also for parts that are forgotten."""
+        ...
+
     async def carry_out(self, parts: Sequence[Part]) -> Collection[str]:
         """Have each part carried out by a run of its own, which is begun unless it was begun before.
 

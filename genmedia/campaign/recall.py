@@ -1,7 +1,9 @@
-"""Recall: what became of the steps of a plan that other runs have bought, by the journal."""
+"""Recall: what a run has bought before, or other runs have for it, by the journal."""
 
+from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
 from contextlib import suppress
+from dataclasses import replace
 from functools import reduce
 
 from genmedia.campaign.executor import Perform, RunResult, feed, outputs_of, run_plan, waves, whose
@@ -10,7 +12,7 @@ from genmedia.campaign.marks import REJECTED
 from genmedia.campaign.planning import Planned
 from genmedia.errors import GenmediaError
 from genmedia.journal import Attempt, AttemptState, Journal, StoredAsset
-from genmedia.journal.order import Order
+from genmedia.journal.order import FREE, Order
 from genmedia.providers.inputs import ResolvedInput
 from genmedia.providers.steps import PlannedStep
 from genmedia.purchasing.buy import Outcome
@@ -43,6 +45,30 @@ async def recall(planned: Planned, runs: Collection[str], journal: Journal) -> l
         told = await run_plan(wave, recalled, at_once=AT_ONCE, before=results)
         results |= {one.name: one for one in told}
     return [results[run.name] for run in planned.steps]
+
+
+async def bought_before(planned: Planned, journal: Journal) -> dict[str, list[Attempt]]:
+    """Return what a run has bought and made until now, which may have been begun before, by the name of the step."""
+    at, found = planned.at, defaultdict[str, list[Attempt]](list)
+    units = {one.operation.unit for run in planned.steps for one in (run, *run.others)}
+    for one in await journal.ended_of(at.runs, {str(account) for account in at.accounts.values()}, units):
+        found[one.purpose.step].append(one)
+    return found
+
+
+def of_the_whole_run(result: RunResult, before: Sequence[Attempt]) -> RunResult:
+    """Return the result of a step in this start of a run as that of the whole run.
+
+    Args:
+        result: The result.
+        before: What the run had bought for the step until this start; see `bought_before`.
+    """
+    stored = (one for one in before if one.state is AttemptState.STORED and one.remote_id == result.job_id)
+    if own := next(stored, None):
+        reused, made = result.status == Outcome.REUSED, Outcome.MADE if own.unit == FREE else Outcome.BOUGHT
+        result = replace(result, status=made if reused else result.status, charged=own.at_stake)
+    paid = tuple((one.provider, one.at_stake, one.unit) for one in before if one is not own and one.at_stake != 0)
+    return replace(result, before=(*paid, *result.before))
 
 
 def _recalled(

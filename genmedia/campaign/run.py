@@ -108,7 +108,7 @@ async def _carry_out(brief: Brief, host: Host[Any], assets: Assets) -> Ended | N
             if host.apart.complete and await has_more_to_buy(planned, journal):
                 await host.apart.renew()
                 return None
-            results = await recall(planned, {host.run, *runs}, journal)
+            results = await recall(planned, at.runs.union(runs), journal)
         await host.show_results(brief.name, results, assets, at.store)
         delivered = await _deliver(planned, results, journal)
         waiting = await _waiting(planned, results, journal)
@@ -145,7 +145,8 @@ async def plan_campaign(brief: Brief, host: Host[Any]) -> Prospect:
 
 
 async def _workplace(brief: Brief, host: Host[Any], assets: Assets, held: AsyncExitStack) -> Workplace:
-    return Workplace(brief, host, assets, await held.enter_async_context(assets.get_store()), held, NotingLog(host.log))
+    runs = frozenset([host.run, *(await host.apart.runs() if host.apart else ())])
+    return Workplace(brief, host, assets, await held.enter_async_context(assets.get_store()), held, NotingLog(host.log), runs)
 
 
 async def _price(planned: Planned, journal: Journal) -> Foresight:

@@ -46,6 +46,7 @@ class Workplace:
         store: The store, opened.
         held: What is open until it ends.
         log: Log of the run.
+        runs: Ids of all runs that it has: its own, and those of its parts.
         payers: Credentials of the accounts that pay, by provider: each is loaded when something is asked of its provider first.
         clients: Clients of these accounts.
     """
@@ -56,6 +57,7 @@ class Workplace:
     store: Store
     held: AsyncExitStack
     log: NotingLog
+    runs: frozenset[str]
     payers: dict[str, Credentials] = field(default_factory=dict[str, Credentials])
     clients: dict[str, ProviderClient] = field(default_factory=dict[str, ProviderClient])
 

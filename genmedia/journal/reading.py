@@ -94,6 +94,9 @@ class Standing:
     undecided: bool = False
 
 
+_OVER = (AttemptState.STORED, AttemptState.CONTENT_REFUSED, AttemptState.FAILED, AttemptState.CANCELLED)
+
+
 class Reading:
     """Queries of a journal; they change nothing.
 
@@ -190,6 +193,12 @@ class Reading:
             for one in sorted(await self._find_all(attempts.c.key.in_(some)), key=lambda one: one.number):
                 found[one.key].append(one)
         return dict(found)
+
+    async def ended_of(self, runs: Collection[str], accounts: Collection[str], units: Collection[str]) -> list[Attempt]:
+        """Return the attempts of these runs at some accounts that were bought or made and are over, the first one first."""
+        mine = attempts.c.account.in_(accounts), attempts.c.unit.in_(units), attempts.c.state.in_(_OVER)
+        found = [one for some in in_parts(sorted(runs)) for one in await self._find_all(attempts.c.run.in_(some), *mine)]
+        return sorted(found, key=lambda one: one.id)
 
     async def attempt(self, attempt_id: int) -> Attempt:
         """Return the attempt with this id.

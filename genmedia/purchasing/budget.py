@@ -175,6 +175,7 @@ class Plan:
         fallbacks: Price of each fallback at the account, which may be bought beside that; None if it is unknown.
         further: Price of each further purchase of what fails, or whose file is refused or lost, as far as that may be bought again.
         shares: The part of it under the budget for a month of each label.
+        gone: Amount that the parts of the run have spent already of its cap; that of `purpose` is what they have left.
     """
 
     account: str
@@ -185,6 +186,7 @@ class Plan:
     fallbacks: Sequence[float | None] = ()
     further: Sequence[float | None] = ()
     shares: Mapping[Label, Share] = field(default_factory=dict[Label, Share])
+    gone: float = 0.0
 
     @property
     def provider(self) -> str:
@@ -255,8 +257,9 @@ class Plan:
             shares = sorted(((price or 0, name) for name, price in self.prices.items()), key=lambda share: -share[0])
             told = ", ".join(f"{name} {price:g}" for price, name in shares[:TOLD])
             more = f", {len(shares) - TOLD} more" if len(shares) > TOLD else ""
+            allowed = f"that are left of {cap + self.gone:g} for this run" if self.gone else "allowed"
             raise BudgetError(
-                f"{self.provider}: what is not bought yet would cost {priced(self.cost, self.unit)}, more than the {cap:g} allowed",
+                f"{self.provider}: what is not bought yet would cost {priced(self.cost, self.unit)}, more than the {cap:g} {allowed}",
                 advice=f"The dearest: {told}{more}. {LESS}",
             )
 

@@ -60,10 +60,17 @@ class OneByOne:
         self.brief = brief
         self.parts: Sequence[Part] = ()
         self.ended: list[Ended] = []
+        self._runs: list[str] = []
+
+    async def runs(self) -> Collection[str]:
+        return self._runs
 
     async def carry_out(self, parts: Sequence[Part]) -> Collection[str]:
+        if parts == self.parts:
+            return self._runs[-len(parts) :]  # they were begun before
         self.parts = parts
         hosts = [host_of(self.studio) for _ in parts]
+        self._runs += [host.run for host in hosts]
         for host, part in zip(hosts, parts, strict=True):
             host.part = part
             self.ended.append(await run_campaign(self.brief, host))

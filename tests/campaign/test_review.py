@@ -16,10 +16,11 @@ from genmedia.campaign.marks import UNDECIDED_FEED, UNWANTED_FEED
 from genmedia.campaign.parts import Part
 from genmedia.campaign.review import Again, Answers, given
 from genmedia.campaign.run import Ended, Prospect, plan_campaign, run_campaign
-from genmedia.errors import InputError
+from genmedia.errors import BudgetError, InputError
 from genmedia.journal.reviews import Opinion
 from genmedia.journal.tables import wanted
 from genmedia.purchasing.calls import Assets
+from genmedia.purchasing.result import tell_spent
 from genmedia.store import Store
 from tests.campaign.test_parts import OneByOne
 from tests.studio import Studio
@@ -103,14 +104,15 @@ class InParts(OneByOne):
 
     def __init__(self, work: Work) -> None:
         super().__init__(work.studio, work.brief)
+        self.opinion = Opinion("keep", "Ann")
         self._work = work
 
     async def carry_out(self, parts: Sequence[Part]) -> Collection[str]:
         runs = await super().carry_out(parts)
         if len(self.ended) == len(parts):
             self._work.results = [result for one in self.ended for result in one.results]
-            await self._work.say("hero-M-1", Opinion("keep", "Ann"))
-            await self._work.say("hero-M-2", Opinion("keep", "Ben"))
+            await self._work.say("hero-M-1", self.opinion)
+            await self._work.say("hero-M-2", self.opinion)
         return runs
 
 
@@ -366,3 +368,47 @@ async def test_a_review_that_is_wrong_is_told_with_its_place(work: Work, review:
 
     assert any(fault.place.startswith(place) and what in str(fault) for fault in told.value.faults), str(told.value)
     assert work.studio.jobs == []
+
+
+async def test_a_run_that_goes_on_after_a_review_tells_of_all_that_it_has_bought_since_it_began(work: Work) -> None:
+    host = work.host()
+    await work.apply(host)
+    await work.say("hero-M-1", Opinion("keep", "Ann"))
+    await work.say("hero-M-2", Opinion("retake", "Ann", prompt="A vase with a handle"))
+    second = await work.apply(host)
+    await work.say("hero-M-2", Opinion("keep", "Ann"))
+
+    ended = await work.apply(host)
+    later = await work.apply()
+
+    assert second.waiting is not None
+    assert {one.name: one.status for one in ended.results} == {
+        **dict.fromkeys(("hero-M-1", "hero-M-2", "page-M-1", "page-M-2", "other-M-1", "other-M-2"), "Bought"),
+        **dict.fromkeys(("small-M-1", "small-M-2"), "Made"),
+    }
+    assert tell_spent(ended.results) == "charged: genova 7 credits"
+    assert len(work.studio.jobs) == 7
+    assert {one.status for one in later.results} == {"Reused"}
+    assert tell_spent(later.results) == "nothing charged"
+
+
+async def test_the_parts_of_all_rounds_tell_of_one_run_and_keep_to_one_cap(work: Work) -> None:
+    work.file.write_text(MUGS.partition("  - {name: other")[0])
+    host, apart = work.host(), InParts(work)
+    host.apart = apart
+
+    ended = await run_campaign(replace(work.brief, max_credits={"genova": 4}), host)
+
+    assert {one.status for one in ended.results} == {"Bought", "Made"}
+    assert tell_spent(ended.results) == "charged: genova 4 credits"
+
+
+async def test_what_earlier_rounds_have_spent_counts_in_the_cap_of_the_run(work: Work) -> None:
+    work.file.write_text(MUGS.partition("  - {name: other")[0])
+    host, apart = work.host(), InParts(work)
+    host.apart, apart.opinion = apart, Opinion("retake", "Ann")
+
+    with pytest.raises(BudgetError, match="would cost 4 credits, more than the 2 that are left of 4 for this run"):
+        await run_campaign(replace(work.brief, max_credits={"genova": 4}), host)
+
+    assert len(work.studio.jobs) == 2
