@@ -1,7 +1,7 @@
 """Running a plan: the inputs of each run once its feeders are done, the purchases that exist already, and the order of the runs."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, field, replace
 from time import monotonic
@@ -170,33 +170,33 @@ async def survey(
     feeders = {name for run in runs for name in run.feeds}
     found, outputs, faults = Survey([], {}, {}, {}, {}), dict[str, Outputs](), list[Fault]()
     first: dict[str, str] = {}  # the first run with an order, by its key
+    lost: dict[str, Outputs] = {}  # of runs whose files are not in the store any more, and come back as they were
     rejected: set[str] = set()
     undecided: set[str] = set()  # with what is made of them
     for wave in waves(runs):
-        asked: list[list[Option]] = []
-        for run in wave:
-            try:
-                fed = feed(run, outputs)
-            except InputError as error:
-                faults += error.faults
-                continue
+        asked: list[tuple[PlannedStep, list[Option]]] = []
+        for present, fed in _fed(wave, outputs, lost, faults):
             if fed.feeds:
                 (order,) = first_orders([fed], payers, found.same).values()
                 _note_same(fed.name, order, first, found)
-                _foresee_fed(fed, found, selection, rejected, undecided)
+                _foresee_fed(present, found, selection, rejected, undecided)
             else:
-                asked.append(options_of(fed, payers, take, selection))
-        answers = await journal.answers({key for options in asked for one in options for key in one.keys})
+                asked.append((present, options_of(fed, payers, take, selection)))
+        answers = await journal.answers({key for _, options in asked for one in options for key in one.keys})
         # One that is only intended counts as still to buy.
         bought = {key: one for key, one in answers.items() if one.state is not AttemptState.INTENDED}
         stored = await all_there(list(answers.values()), journal, store)
-        for options in asked:
-            run, order = _chosen(options, answers, found)
+        gone = await _gone([one for one in bought.values() if one.key not in stored], journal, store)
+        for present, options in asked:
+            run, order = _chosen(present, options, answers, found)
             rejected |= {run.name} if order.withheld == REJECTED else set()
             undecided |= {run.name} if selection.awaits(run.name, order) else set()
             _note_same(run.name, order, first, found)
-            attempt = bought.get(order.key)
-            known = outlook_of(attempt, order.withheld)
+            feeds = run.name in feeders and run.name not in rejected and run.name not in undecided
+            known = outlook_of(bought.get(order.key), order.withheld)
+            if order.key in gone:
+                known = Outlook.TO_BUY if order.free else Outlook.TO_FETCH
+                lost |= {run.name: aliased(run, gone[order.key])} if feeds else {}
             if known is Outlook.TO_BUY:
                 _to_buy(run, found)
                 continue
@@ -204,8 +204,8 @@ async def survey(
             found.outlook[run.name] = Outlook.TO_REVIEW if there and awaits else known
             if there:
                 found.stored[run.name] = order, there
-                if run.name in feeders - rejected - undecided:
-                    outputs[run.name] = aliased(run, await outputs_of(run.name, there.assets, store))
+            if there and feeds:
+                outputs[run.name] = aliased(run, await outputs_of(run.name, there.assets, store))
     places = {run.name: place for place, run in enumerate(runs)}
     found.to_buy.sort(key=lambda run: places[run.name])
     faults += await _unusable(found.to_buy, store)
@@ -214,13 +214,45 @@ async def survey(
     return found
 
 
-def _chosen(options: Sequence[Option], answers: Mapping[str, Attempt], found: Survey) -> tuple[PlannedStep, Order]:
-    """Return the run that is bought or there, of those of one name, with its order."""
+def _fed(
+    wave: Sequence[PlannedStep], outputs: Mapping[str, Outputs], lost: Mapping[str, Outputs], faults: list[Fault]
+) -> Iterator[tuple[PlannedStep, PlannedStep]]:
+    """Yield each run with the inputs that are there, and with those as well that come back; one that cannot be fed is among the faults."""
+    known = {**outputs, **lost}
+    for run in wave:
+        try:
+            yield feed(run, outputs), feed(run, known)
+        except InputError as error:
+            faults += error.faults
+
+
+async def _gone(attempts: Sequence[Attempt], journal: Journal, store: Store) -> dict[str, Outputs]:
+    """Return the outputs of those of these attempts that are stored, by key: their files are not there any more, and come back as they were.
+
+    A text is in its file alone, and is not known until then.
+    """
+    stored = {one.id: one for one in attempts if one.state is AttemptState.STORED}
+    files = await journal.assets_of(list(stored))
+    known = {of: [one for one in some if one.sidecar.output.kind != "text"] for of, some in files.items()}
+    return {one.key: await outputs_of(one.purpose.step, known[one.id], store) for one in stored.values()}
+
+
+def _chosen(
+    run: PlannedStep, options: Sequence[Option], answers: Mapping[str, Attempt], found: Survey
+) -> tuple[PlannedStep, Order]:
+    """Return the run that is bought or there, of a run and its others, with its order.
+
+    Args:
+        run: The run, with the inputs that are there.
+        options: It and its others, with all inputs, also those that come back.
+        answers: The attempts that answer for their orders, by key.
+        found: What is known; that it is one of the others is noted.
+    """
     option, *_ = in_turn(options, answers)
     if instead := options.index(option):
-        found.instead[option.run.name] = instead
-        return swapped(options[0].run, option.run), option.wish
-    return option.run, option.wish
+        found.instead[run.name] = instead
+        return swapped(run, run.others[instead - 1]), option.wish
+    return run, option.wish
 
 
 def _foresee_fed(run: PlannedStep, found: Survey, selection: Selection, rejected: Collection[str], undecided: set[str]) -> None:

@@ -17,10 +17,13 @@ if TYPE_CHECKING:  # `--help` should not wait for pydantic
     from genmedia.campaign.prospect import Prospect
 
 TO_DO = 10
-"""The exit code of a plan that has something to buy, or to make on this machine."""
+"""The exit code of a plan that has something to buy, to make on this machine, or to bring into the store."""
 
 _LEFT = ("to buy", "to make")
 """Outlooks of what a plan would do."""
+
+_OPEN = ("to fetch again", "under way")
+"""Outlooks of what it would bring to its end, and what is paid for already."""
 
 _LATER, _UNDECIDED = "after review", "to review"
 """Outlooks of what it would do once people have kept what that is made of, and of what they have to decide on."""
@@ -318,7 +321,7 @@ def show(console: Console, told: Mapping[str, Any], *, items: bool) -> None:
     fates = Counter(one["outlook"] for one in every)
     edition = f", edition {told['edition']}" if told["edition"] else ""
     console.print(f"{len(every)} items{edition}: {', '.join(f'{count} {fate}' for fate, count in fates.items())}", soft_wrap=True)
-    left = [one for one in every if one["outlook"] in (*_LEFT, _LATER, _UNDECIDED)]
+    left = [one for one in every if one["outlook"] in (*_LEFT, *_OPEN, _LATER, _UNDECIDED)]
     shown = every if items else left[:SHOWN]
     if shown:
         rows = [[one["name"], f"{one['provider']} {one['operation']}", _why(one), _price(one)] for one in shown]
@@ -380,7 +383,7 @@ def code_of(told: Mapping[str, Any]) -> int:
     if told["refused"]:
         return REFUSED
     outlooks = {one["outlook"] for one in _items(told)}
-    return TO_DO if outlooks & {*_LEFT} else WAITS if outlooks & {_LATER, _UNDECIDED} else 0
+    return TO_DO if outlooks & {*_LEFT, *_OPEN} else WAITS if outlooks & {_LATER, _UNDECIDED} else 0
 
 
 def _items(told: Mapping[str, Any]) -> Sequence[dict[str, Any]]:

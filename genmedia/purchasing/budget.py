@@ -92,6 +92,7 @@ class Outlook(StrEnum):
     TO_MAKE = "to make"
     UNDER_WAY = "under way"
     REUSED = "reused"
+    TO_FETCH = "to fetch again"
     IN_DOUBT = "in doubt"
     REFUSED = "refused before"
     NOT_BOUGHT = "not bought"

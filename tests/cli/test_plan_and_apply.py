@@ -117,6 +117,21 @@ def test_a_saved_plan_is_carried_out_as_it_is_also_a_second_time(desk: Desk) -> 
     assert "3 items: 3 reused" in second.stdout
 
 
+def test_a_file_that_somebody_took_out_of_the_store_is_fetched_again_and_nothing_is_bought(desk: Desk) -> None:
+    desk.type("plan", "--out", str(desk.file.with_name("plan.json")))
+    desk.type("apply", "--yes")
+    lost = next(one for one in desk.store.rglob("*.png") if "hero-M-1" in str(one) and ".genmedia" not in one.parts)
+    lost.unlink()
+
+    planned, applied = desk.type("plan"), desk.type("apply", "--yes", file="plan.json")
+
+    assert (planned.returncode, applied.returncode) == (10, 0), applied.stderr
+    assert "3 items: 1 to fetch again, 2 reused" in planned.stdout
+    assert "1 resumed, 2 reused; nothing charged." in applied.stdout
+    assert lost.exists()
+    assert desk.type("plan").returncode == 0
+
+
 def test_the_rest_of_a_saved_plan_goes_on_without_a_new_plan_where_a_part_of_it_failed(
     desk: Desk, sandbox: Sandbox, account: dict[str, Any]
 ) -> None:
