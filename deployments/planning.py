@@ -9,7 +9,7 @@ from blocks import AssetStore, credentials_of, load_block, load_store
 from blocks.credentials import ProviderCredentials
 from deployments.direct_run import payer_of, store_of
 from deployments.server import reach_server
-from genmedia.campaign.brief import Brief
+from genmedia.campaign.brief import Brief, Measure
 from genmedia.campaign.direct import Direct
 from genmedia.campaign.forms import campaign as form
 from genmedia.campaign.prospect import Prospect
@@ -17,18 +17,21 @@ from genmedia.campaign.run import plan_campaign
 from genmedia.errors import SettingsError
 
 
-def plan(file: str, variables: Mapping[str, Any], directly: Mapping[str, str] | None) -> Prospect:
+def plan(
+    file: str, variables: Mapping[str, Any], directly: Mapping[str, str] | None, less: Mapping[Measure, list[str]]
+) -> Prospect:
     """Return what applying a campaign's file would do; buys nothing.
 
     Args:
         file: Path of the file.
         variables: Values of its variables, by name.
         directly: `sandbox` and `folder` of a run without Prefect, as `run_directly` takes them; None for saved blocks.
+        less: What is done without from the beginning; see `Brief`.
 
     Raises:
         GenmediaError: It cannot be planned; the class says the cause.
     """
-    brief = form.campaign(campaign=file, variables=dict(variables))
+    brief = form.campaign(campaign=file, variables=dict(variables), less=dict(less))
     log = logging.Logger("genmedia plan", logging.ERROR)  # noqa: LOG001 # its warnings stand in the plan
     if directly is None:
         return asyncio.run(_plan_with_blocks(brief, log))

@@ -1,6 +1,6 @@
 """The brief of a campaign's run: its steps, or the form that becomes steps; the accounts that pay, the caps, and how it is carried out."""
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
 
@@ -36,6 +36,7 @@ class Brief:
             then by provider, in its credits, and by `usd`.
         when_short: What is done, one after the other, while it would cost more than budgets, caps or balances leave, each with the part of
             a budget from which on it is done; see `genmedia.campaign.shortage`. Where that is not enough, nothing is bought.
+        less: What is done without from the beginning, as a plan says that was made under a budget; see `genmedia.campaign.shortage`.
         labels: Labels of the purchases, such as the client they are for.
         take: Number of the take, from 1: a higher one buys the same again on purpose.
         marks: `journal` for the verdicts in the journal; or marks, or the path of a file of them; empty for none.
@@ -62,6 +63,7 @@ class Brief:
     max_usd: float | None = None
     monthly: Mapping[str, Mapping[str, float | None]] = field(default_factory=dict[str, "Mapping[str, float | None]"])
     when_short: Sequence[tuple[Measure, float]] = ()
+    less: Mapping[Measure, Collection[str]] = field(default_factory=dict[Measure, "Collection[str]"])
     labels: Mapping[str, str] = field(default_factory=dict[str, str])
     take: int = 1
     marks: str = ""

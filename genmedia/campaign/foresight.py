@@ -114,6 +114,7 @@ class Foresight:
             refused,
             handover.place.root if handover else "",
             {name: step for name in planned.places if (step := planned.step_of(name))},
+            planned.less,
             planned.decided,
             planned.keys,
             at.log.noted,

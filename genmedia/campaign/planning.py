@@ -131,7 +131,9 @@ async def make_plan(at: Workplace, less: Less, log: Log) -> Planned:
     for line in (*look_alike(asked), *cut_off(steps)):
         log.warning("%s", line)
     places = places or {run.name: placed(step=(number, run.name)) for number, run in enumerate(steps, 1)}
-    return Planned(at, steps, selection, keys, places, draft.labels, draft.policies, less, way.decided)
+    given = {measure: len(names) for measure, names in at.brief.less.items() if names}
+    told = [f"as its plan says, {measure}: {count} {'item' if count == 1 else 'items'}" for measure, count in given.items()]
+    return Planned(at, steps, selection, keys, places, draft.labels, draft.policies, less, [*told, *way.decided])
 
 
 @dataclass

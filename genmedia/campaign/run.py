@@ -16,6 +16,7 @@ from genmedia.campaign.planning import Planned, make_plan
 from genmedia.campaign.prospect import Prospect
 from genmedia.campaign.recall import recall
 from genmedia.campaign.review import Waiting
+from genmedia.campaign.shortage import less_of
 from genmedia.campaign.workplace import NotingLog, Workplace
 from genmedia.errors import NOTHING_BOUGHT, BudgetError, GenmediaError, StoreError, sentence
 from genmedia.journal import Journal
@@ -87,7 +88,7 @@ async def _carry_out(brief: Brief, host: Host[Any], assets: Assets) -> Ended | N
         held.enter_context(ranked(brief.priority + (0.5 if host.by_person else 0)))
         async with _naming_paid_work(brief.name, assets):
             at = await _workplace(brief, host, assets, held)
-            planned = await make_plan(at, {}, at.log)
+            planned = await make_plan(at, less_of(brief), at.log)
         await host.begin(brief.name, list(at.payers.values()))
         parts: Sequence[Part] = host.apart.parts if host.apart else ()
         found = None
@@ -126,7 +127,7 @@ async def plan_campaign(brief: Brief, host: Host[Any]) -> Prospect:
     assets = await host.load_store(brief.store)
     async with AsyncExitStack() as held:
         at = await _workplace(brief, host, assets, held)
-        planned = await make_plan(at, {}, at.log)
+        planned = await make_plan(at, less_of(brief), at.log)
         journal = await held.enter_async_context(assets.get_journal())
         planned = await decide_overdue(planned, journal, writing=False)
         await _check_delivery(at, writing=False)

@@ -5,7 +5,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from math import inf
 
-from genmedia.campaign.brief import Measure
+from genmedia.campaign.brief import Brief, Measure
 from genmedia.journal import TOLERANCE
 from genmedia.purchasing.budget import Limit
 
@@ -14,6 +14,11 @@ OVER_BUDGET = "over the budget; a later run buys it"
 
 Less = Mapping[Measure, frozenset[str]]
 """What a run does without because a budget is short: by measure, the names of the steps for which it was taken."""
+
+
+def less_of(brief: Brief) -> Less:
+    """Return what a run does without from its beginning."""
+    return {measure: frozenset(names) for measure, names in brief.less.items() if names}
 
 
 @dataclass(frozen=True)

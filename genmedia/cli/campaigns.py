@@ -71,7 +71,7 @@ def plan(
     if saved := _saved(file, typed):
         return _show_saved(project, file, saved, console, directly, as_json=as_json, items=items)
     values = values_of(typed)
-    told = told_of(file, values, _prospect(project, file, values, directly))
+    told = told_of(file, values, _prospect(project, file, values, directly, {}))
     if out:
         out.write_text(json.dumps(told, indent=1, ensure_ascii=False, allow_nan=False), encoding="utf-8")
     if as_json:
@@ -100,7 +100,8 @@ def apply(project: Project, file: str, console: Console, directly: Directly | No
     """
     saved = _saved(file, typed)
     written, values = (saved["file"], saved["variables"]) if saved else (file, values_of(typed))
-    told = told_of(written, values, _prospect(project, written, values, directly))
+    less: dict[str, Any] = saved.get("less", {}) if saved else {}
+    told = told_of(written, values, _prospect(project, written, values, directly, less))
     if saved and (faults := _stale(file, saved, told)):
         stale = Fault(file, f"is stale, and is not carried out; make it anew with genmedia plan {quote(str(written))}")
         raise InputError([stale, *faults])
@@ -110,7 +111,7 @@ def apply(project: Project, file: str, console: Console, directly: Directly | No
     if code == TO_DO and not yes and not _agrees(console, told):
         console.print("Nothing was bought.")
         return 1
-    parameters = {"campaign": str(Path(written).absolute()), "variables": dict(values)}
+    parameters = {"campaign": str(Path(written).absolute()), "variables": dict(values), "less": less}
     return carry_out(project, "campaign", parameters, console, directly)
 
 
@@ -127,7 +128,8 @@ def _show_saved(
     """Show a saved plan as it was made, and whether it would be carried out now; returns the exit code."""
     now: Mapping[str, Any] = saved
     try:
-        now = told_of(saved["file"], saved["variables"], _prospect(project, saved["file"], saved["variables"], directly))
+        prospect = _prospect(project, saved["file"], saved["variables"], directly, saved.get("less", {}))
+        now = told_of(saved["file"], saved["variables"], prospect)
         faults = _stale(file, saved, now)
     except InputError as error:
         faults = list(error.faults)
@@ -215,9 +217,11 @@ def file_of(file: str) -> Path:
     return path
 
 
-def _prospect(project: Project, file: str, values: Mapping[str, Any], directly: Directly | None) -> "Prospect":
+def _prospect(
+    project: Project, file: str, values: Mapping[str, Any], directly: Directly | None, less: Mapping[str, Any]
+) -> "Prospect":
     planning = project.module("deployments.planning")
-    return planning.plan(str(file_of(file)), values, directly and vars(directly))
+    return planning.plan(str(file_of(file)), values, directly and vars(directly), less)
 
 
 def _saved(file: str, typed: Sequence[str]) -> dict[str, Any] | None:
@@ -278,6 +282,7 @@ def told_of(file: str, values: Mapping[str, Any], prospect: "Prospect") -> dict[
             json.dumps([_wish(one) for one in items if one["outlook"] in (*_LEFT, _LATER)], allow_nan=False).encode()
         ).hexdigest(),
         "refused": prospect.refused,
+        "less": {measure: sorted(names) for measure, names in prospect.less.items()},
         "decided": list(prospect.decided),
         "warnings": list(prospect.warnings),
         "seconds": prospect.seconds,

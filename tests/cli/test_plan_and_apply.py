@@ -148,6 +148,31 @@ def test_the_rest_of_a_saved_plan_goes_on_without_a_new_plan_where_a_part_of_it_
     assert "2 bought" in second.stdout
 
 
+@pytest.mark.parametrize(
+    ("measure", "takes", "take", "budget", "planned"),
+    [
+        ("pause", "", "", 2, "3 items: 2 to buy, 1 over the budget"),
+        ("fewer takes", ", takes: 2", ", take: 1", 3, "3 items: 3 to buy"),
+    ],
+)
+def test_a_saved_plan_that_is_short_goes_on_with_as_much_less_after_an_interruption(
+    desk: Desk, sandbox: Sandbox, account: dict[str, Any], measure: str, takes: str, take: str, budget: int, planned: str
+) -> None:
+    file = MUGS.replace(' on oak"', f' on oak"{takes}').replace("row: all", f"row: all{take}")
+    desk.file.write_text(f"{file}budget: {{genova: {budget}, when_short: [{measure}]}}\n")
+    sandbox.fault(account, "capture_failure", times=1)
+
+    saved = desk.type("plan", "--out", str(desk.file.with_name("plan.json")))
+    first, second, third = (desk.type("apply", "--yes", file="plan.json") for _ in range(3))
+    shown = desk.type("plan", file="plan.json")
+
+    assert planned in saved.stdout
+    assert (saved.returncode, first.returncode, second.returncode, third.returncode) == (10, 1, 0, 0), second.stderr
+    assert f"As its plan says, {measure}: " in second.stdout
+    assert len(sandbox.jobs(account)) == budget + 1, "one failed; what the plan leaves out is left out"
+    assert "It was carried out: nothing of it is left to do." in shown.stdout
+
+
 def test_what_failed_before_its_first_purchase_is_applied_again_as_it_was(desk: Desk) -> None:
     store = desk.file.with_name("store")
     store.write_text("no folder")

@@ -83,7 +83,7 @@ _MATRIX: dict[str, Any] = {
 
 def schema() -> str:
     """Return the schema, as it stands in docs/campaign.schema.json."""
-    parameters = parameters_of(campaign, without=("campaign", "variables")).model_json_schema()
+    parameters = parameters_of(campaign, without=("campaign", "variables", "less")).model_json_schema()
     steps = TypeAdapter[Any](AnyStep).json_schema()
     deliver, variable, budget = Deliver.model_json_schema(), Variable.model_json_schema(), Budget.model_json_schema()
     filled = parameters.get("$defs", {})

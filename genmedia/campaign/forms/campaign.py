@@ -16,6 +16,7 @@ from genmedia.campaign.forms.parameters import (
     AtOnce,
     Attempts,
     BudgetInUsd,
+    DoneWithout,
     ItemsPerRun,
     Labels,
     Marks,
@@ -43,6 +44,7 @@ def campaign(
     photo: Photo = "",
     prompt: Words = "",
     variables: Variables = {},
+    less: DoneWithout = {},
     max_credits: Annotated[
         Caps, field("Budgets in credits", "Nothing is bought if a provider's part would cost more than this; empty for no limit.")
     ] = Caps(),
@@ -82,6 +84,7 @@ def campaign(
     given: dict[str, Any] = {
         "photo": photo,
         "prompt": prompt,
+        "less": less,
         "max_credits": max_credits,
         "max_usd": max_usd,
         "labels": labels,
@@ -104,7 +107,7 @@ def campaign(
         return _brief(given, name=campaign.name, steps=campaign.steps)
     file = read_file(campaign).given(variables)
     parameters, faults = _parameters(file)
-    own = {name: value for name, value in given.items() if value != _DEFAULTS[name]}
+    own = {name: value for name, value in given.items() if name in _OF_THE_FILE or value != _DEFAULTS[name]}
     labels = own.get("labels", parameters["labels"])
     budget, wrong = read_budget(file.source, labels)
     parameters |= budget | own
@@ -124,7 +127,7 @@ def read_file(written: str) -> CampaignFile:
     return read_campaign(written, _DEFAULTS.keys())
 
 
-_OF_THE_FILE = ("campaign", "variables")
+_OF_THE_FILE = ("campaign", "variables", "less")
 _DEFAULTS: Mapping[str, Any] = {
     name: one.default for name, one in inspect.signature(campaign).parameters.items() if name not in _OF_THE_FILE
 }

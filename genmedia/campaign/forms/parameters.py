@@ -2,7 +2,7 @@
 
 from typing import Annotated, Any
 
-from genmedia.campaign.brief import OnFailure
+from genmedia.campaign.brief import Measure, OnFailure
 from genmedia.forms.fields import field
 from genmedia.forms.names import Labels as AnyLabels
 from genmedia.forms.names import Name
@@ -33,6 +33,14 @@ Variables = Annotated[
         "Variables",
         "Values for the variables of a campaign's file, by name; those that are left out have their defaults.",
         example={"product": "cup"},
+    ),
+]
+DoneWithout = Annotated[
+    dict[Measure, list[str]],
+    field(
+        "Done without",
+        "By the measure of `when_short`, the items for which a saved plan takes it; `genmedia apply PLAN` fills that in.",
+        example={"pause": ["page-1"]},
     ),
 ]
 Budget = Annotated[
