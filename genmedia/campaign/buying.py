@@ -63,7 +63,7 @@ async def buy(found: Foresight, staged: Sequence[PlannedStep], journal: Journal)
     purchases = _Purchases(planned.at, planned, found, journal)
     slotless = found.stored.keys() | found.over_budget | {run.name for run in staged if run.operation.free}
     failing_of: dict[str, OnFailure] = {name: one.on_failure for name, one in planned.policies.items() if one.on_failure}
-    before = await bought_before(planned, journal)
+    before = await bought_before(planned, planned.at.runs, journal)
     results = await run_plan(
         staged,
         purchases.perform,

@@ -1,7 +1,7 @@
 """Recall: what a run has bought before, or other runs have for it, by the journal."""
 
 from collections import defaultdict
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from functools import reduce
@@ -29,10 +29,10 @@ async def recall(planned: Planned, runs: Collection[str], journal: Journal) -> l
 
     Args:
         planned: The plan.
-        runs: Ids of the runs that bought for this one: what they paid is reported, and what others paid is reused.
+        runs: Ids of the runs that bought for this one, and its own: what they paid is reported, and what others paid is reused.
         journal: The journal.
     """
-    results: dict[str, RunResult] = {}
+    results, before = dict[str, RunResult](), await bought_before(planned, runs, journal)
     for wave in waves(planned.steps):
         outputs = {name: one.outputs for name, one in results.items() if one.done}
         keys: set[str] = set()
@@ -41,17 +41,17 @@ async def recall(planned: Planned, runs: Collection[str], journal: Journal) -> l
                 keys |= {key for one in planned.options(feed(run, outputs)) for key in one.keys}
         tries = await journal.tried(keys)
         stored = [some[-1].id for some in tries.values() if some[-1].state is AttemptState.STORED]
-        recalled = _recalled(planned, tries, await journal.assets_of(stored), runs)
+        recalled = _recalled(planned, tries, await journal.assets_of(stored), runs, before)
         told = await run_plan(wave, recalled, at_once=AT_ONCE, before=results)
         results |= {one.name: one for one in told}
     return [results[run.name] for run in planned.steps]
 
 
-async def bought_before(planned: Planned, journal: Journal) -> dict[str, list[Attempt]]:
-    """Return what a run has bought and made until now, which may have been begun before, by the name of the step."""
+async def bought_before(planned: Planned, runs: Collection[str], journal: Journal) -> Mapping[str, Sequence[Attempt]]:
+    """Return what runs have bought and made until now, by the name of the step."""
     at, found = planned.at, defaultdict[str, list[Attempt]](list)
     units = {one.operation.unit for run in planned.steps for one in (run, *run.others)}
-    for one in await journal.ended_of(at.runs, {str(account) for account in at.accounts.values()}, units):
+    for one in await journal.ended_of(runs, {str(account) for account in at.accounts.values()}, units):
         found[one.purpose.step].append(one)
     return found
 
@@ -67,12 +67,19 @@ def of_the_whole_run(result: RunResult, before: Sequence[Attempt]) -> RunResult:
     if own := next(stored, None):
         reused, made = result.status == Outcome.REUSED, Outcome.MADE if own.unit == FREE else Outcome.BOUGHT
         result = replace(result, status=made if reused else result.status, charged=own.at_stake)
-    paid = tuple((one.provider, one.at_stake, one.unit) for one in before if one is not own and one.at_stake != 0)
-    return replace(result, before=(*paid, *result.before))
+    return replace(result, before=(*_paid(one for one in before if one is not own), *result.before))
+
+
+def _paid(attempts: Iterable[Attempt]) -> tuple[tuple[str, float | None, str], ...]:
+    return tuple((one.provider, one.at_stake, one.unit) for one in attempts if one.at_stake != 0)
 
 
 def _recalled(
-    planned: Planned, tries: Mapping[str, Sequence[Attempt]], stored: Mapping[int, Sequence[StoredAsset]], runs: Collection[str]
+    planned: Planned,
+    tries: Mapping[str, Sequence[Attempt]],
+    stored: Mapping[int, Sequence[StoredAsset]],
+    runs: Collection[str],
+    before: Mapping[str, Sequence[Attempt]],
 ) -> Perform:
     """Return what tells the result of a step, by all attempts at its order and the files of those that are stored."""
 
@@ -81,13 +88,14 @@ def _recalled(
         last_of = {key: some[-1] for key, some in tries.items() if some[-1].state.live}
         run, _, order = in_turn(planned.options(run), last_of)[0]
         mine = tries.get(order.key, ())
-        paid = [one.at_stake for one in mine if one.run in runs and one.state is not AttemptState.REFUSED]
+        own = [one for one in mine if one.run in runs and one.purpose.step == run.name]  # of equal orders, one step has bought it
+        paid = [one.at_stake for one in own if one.state is not AttemptState.REFUSED]
         last = mine[-1] if mine else None
         is_stored = last is not None and last.state is AttemptState.STORED
         assets = tuple(stored[last.id]) if last and is_stored else ()
         return RunResult(
             **whose(run),
-            status=_status_of(last, order, runs),
+            status=_status_of(last, order, bought=last in own),
             job_id=(last and last.remote_id) or "",
             charged=reduce(together, paid, 0.0),
             assets=assets,
@@ -96,17 +104,18 @@ def _recalled(
             rejected=order.withheld == REJECTED,
             undecided=bool(assets) and planned.selection.awaits(run.name, order),
             note=said_of(run),
+            before=_paid(one for one in before.get(run.name, ()) if one.key != order.key),
         )
 
     return recalled
 
 
-def _status_of(last: Attempt | None, order: Order, runs: Collection[str]) -> str:
+def _status_of(last: Attempt | None, order: Order, *, bought: bool) -> str:
     """Return the status of a step by its last attempt."""
     if last is None:
         return Outcome.NOT_BOUGHT if order.withheld else FAILED
     if last.state is AttemptState.STORED:
-        return Outcome.REUSED if last.run not in runs else Outcome.MADE if order.free else Outcome.BOUGHT
+        return Outcome.REUSED if not bought else Outcome.MADE if order.free else Outcome.BOUGHT
     return REFUSED if last.state is AttemptState.CONTENT_REFUSED else FAILED
 
 

@@ -403,6 +403,21 @@ async def test_the_parts_of_all_rounds_tell_of_one_run_and_keep_to_one_cap(work:
     assert tell_spent(ended.results) == "charged: genova 4 credits"
 
 
+async def test_what_is_bought_again_in_a_later_round_is_told_with_what_was_bought_before(work: Work) -> None:
+    alike = "  - {name: same, model: imagen4, prompt: Alike}\n  - {name: other, model: imagen4, prompt: Alike}\n"
+    work.file.write_text(MUGS.partition("  - {name: other")[0] + alike)
+    host, apart = work.host(), InParts(work)
+    host.apart, apart.opinion = apart, Opinion("retake", "Ann")
+
+    ended = await run_campaign(work.brief, host)
+
+    assert ended.waiting is not None
+    told = {one.name: (one.status, one.charged) for one in ended.results if one.name in ("same", "other", "hero-M-1")}
+    assert told == {"hero-M-1": ("Bought", 1), "same": ("Bought", 1), "other": ("Reused", 0)}
+    assert tell_spent(ended.results) == "charged: genova 5 credits"
+    assert len(work.studio.jobs) == 5
+
+
 async def test_what_earlier_rounds_have_spent_counts_in_the_cap_of_the_run(work: Work) -> None:
     work.file.write_text(MUGS.partition("  - {name: other")[0])
     host, apart = work.host(), InParts(work)
