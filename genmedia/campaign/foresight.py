@@ -114,10 +114,10 @@ class Foresight:
             refused,
             handover.place.root if handover else "",
             {name: step for name in planned.places if (step := planned.step_of(name))},
-            planned.less,
             planned.decided,
             planned.keys,
             at.log.noted,
+            planned.less,
         )
 
     async def save(self, measure: Measure, part: float, journal: Journal) -> tuple[Less, str] | None:

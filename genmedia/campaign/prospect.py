@@ -1,7 +1,7 @@
 """The prospect of a campaign's run: what it would do, why, at what cost and in what time."""
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from genmedia.campaign.brief import Measure
 from genmedia.purchasing.budget import Foreseen, Plan
@@ -21,10 +21,10 @@ class Prospect:
         refused: Why it cannot be paid for; empty if it can.
         place: Address of the place that it would deliver to; empty where it delivers nothing.
         steps: The step of the campaign that each item is of, by the item's name; none of those whose form has no steps.
-        less: What is done without, because a budget is short: by the measure, the names of the items.
         decided: Sentences about what is done because a budget is short, or a provider cannot be reached.
         asks: What each item asks for, by its name, as a hash; an input that is not there yet counts by the item that gives it.
         warnings: Sentences about what a person should look at before it is bought.
+        less: What is done without, because a budget is short: by the measure, the names of the items.
     """
 
     foreseen: Sequence[Foreseen]
@@ -36,7 +36,7 @@ class Prospect:
     refused: str
     place: str
     steps: Mapping[str, str]
-    less: Mapping[Measure, Collection[str]]
     decided: Sequence[str]
     asks: Mapping[str, str]
     warnings: Sequence[str]
+    less: Mapping[Measure, Collection[str]] = field(default_factory=dict[Measure, "Collection[str]"])
