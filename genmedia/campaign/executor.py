@@ -143,12 +143,14 @@ class Survey(NamedTuple):
         outlook: The outlook of the others, and of those that are bought only after a review, by their names.
         stored: The runs whose files are all in the store, by their names: the order of each, and what answers for it.
         instead: Place among the others of a run of the one that is bought, or is there, instead of it, from 1, by its name.
+        left: Why each of those is left out that is, by its name.
     """
 
     to_buy: list[PlannedStep]
     outlook: dict[str, Outlook]
     stored: dict[str, tuple[Order, Stored]]
     instead: dict[str, int]
+    left: dict[str, str]
 
 
 async def survey(
@@ -166,7 +168,7 @@ async def survey(
         StoreError: The store cannot be read.
     """
     feeders = {name for run in runs for name in run.feeds}
-    found, outputs, faults = Survey([], {}, {}, {}), dict[str, Outputs](), list[Fault]()
+    found, outputs, faults = Survey([], {}, {}, {}, {}), dict[str, Outputs](), list[Fault]()
     wished: set[str] = set()
     rejected: set[str] = set()
     undecided: set[str] = set()  # with what is made of them
@@ -198,7 +200,9 @@ async def survey(
             there, awaits = stored.get(order.key), run.name in undecided
             # Of two runs with the same order, the second reuses the outputs of the first.
             known = Outlook.REUSED if order.key in wished else outlook_of(attempt, order.withheld)
+            known = Outlook.REJECTED if there and run.name in rejected else known
             found.outlook[run.name] = Outlook.TO_REVIEW if there and awaits else known
+            found.left.update({run.name: order.withheld} if known is Outlook.LEFT_OUT else {})
             if there:
                 found.stored[run.name] = order, there
                 if run.name in feeders - rejected - undecided:
@@ -224,6 +228,7 @@ def _foresee_fed(run: PlannedStep, found: Survey, selection: Selection, rejected
     """Tell what will become of a run whose inputs are still to be made, or are rejected or undecided."""
     if lost := next((one for name in run.feeds if (one := found.outlook.get(name)) in LOST), None):
         found.outlook[run.name] = lost  # without its input it cannot be bought either
+        found.left[run.name] = UNMARKED_FEED
     elif run.feeds.isdisjoint(rejected) and (run.operation.free or selection.may_buy(run.name)):
         found.to_buy.append(run)
         if not run.feeds.isdisjoint(undecided):
@@ -232,7 +237,8 @@ def _foresee_fed(run: PlannedStep, found: Survey, selection: Selection, rejected
         elif run.name in selection.approvals:
             undecided.add(run.name)
     else:
-        found.outlook[run.name] = Outlook.NOT_BOUGHT
+        found.outlook[run.name] = Outlook.LEFT_OUT
+        found.left[run.name] = UNMARKED_FEED if run.feeds.isdisjoint(rejected) else UNWANTED_FEED
 
 
 def waves(runs: Sequence[PlannedStep]) -> list[list[PlannedStep]]:
