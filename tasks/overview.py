@@ -42,12 +42,13 @@ _OTHERS = (RUNS, WAITS, REVIEW, FAILED, LEFT)
 
 _AT_FIRST: Mapping[Outlook, str] = {
     Outlook.REUSED: DONE,
+    Outlook.REJECTED: DONE,
     Outlook.TO_REVIEW: REVIEW,
     Outlook.IN_DOUBT: FAILED,
     Outlook.REFUSED: FAILED,
-    Outlook.NOT_BOUGHT: LEFT,
+    Outlook.LEFT_OUT: LEFT,
 }
-_NOT_NOW = (Outlook.REUSED, Outlook.TO_REVIEW, Outlook.AFTER_REVIEW)
+_NOT_NOW = (Outlook.REUSED, Outlook.REJECTED, Outlook.TO_REVIEW, Outlook.AFTER_REVIEW)
 """Outlooks of items that this run does not wait for."""
 
 _ENDED = {

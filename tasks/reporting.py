@@ -20,11 +20,15 @@ from genmedia.errors import StoreError
 from genmedia.forms.prompts import prompt_of
 from genmedia.gallery.contact_sheet import MOST_TILES, columns_of, make_contact_sheet
 from genmedia.jobs.job import priced
+from genmedia.journal import StoredAsset
 from genmedia.journal.order import FREE
 from genmedia.purchasing.budget import Outlook
 from genmedia.purchasing.result import Result
 from genmedia.store import Store
 from genmedia.text.plain import for_markdown
+
+FORM = "Resume, in the menu ⋮ of the run's page, opens a form"
+"""Where people find the form in which they decide."""
 
 PLANNED = 200
 """Most steps of a plan that are shown."""
@@ -155,45 +159,45 @@ async def publish_results(
     shown = [(result, asset) for result in results for asset in result.assets if asset.forgotten_at is None]
     found = "1 result" if len(shown) == 1 else f"{len(shown)} results"
     told = f"# {for_markdown(name)}\n\n{found} in {for_markdown(store.label)}. {link}"
-    if sheet := await _sheet_of(results, store):
+    if sheet := await sheet_of([(one.name, one.assets) for one in results], store):
         await acreate_markdown_artifact(
             markdown=f"{told}\n\n{sheet}\n", key=f"{key}-contact-sheet", description="Every result of the last run"
         )
 
 
-async def publish_waiting(waiting: Waiting, assets: AssetStore, store: Store) -> None:
-    """Publish the pictures on which people have to decide, with their names and prompts, and a link to the gallery, while one is served."""
+async def publish_waiting(waiting: Waiting, assets: AssetStore, sheet: str) -> None:
+    """Publish what people have to decide on, with its prompts, its contact sheet, and a link to the gallery, while one is served."""
     name = waiting.campaign
     gallery = assets.in_gallery(campaign=name)
     rows = [[one.name, prompt_of(one.assets[0].sidecar.request) or "-"] for one in waiting.items[:PLANNED]]
     parts = [
         f"# {for_markdown(name)}: {for_markdown(waiting.told)}",
-        "Decide with Resume, which opens a form" + (f", or [in the gallery]({gallery})." if gallery else "."),
-        f"What is made of them waits: {waiting.held} items." if waiting.held else "",
-        await _sheet_of(waiting.items, store),
+        f"To decide: {FORM}{f'; or do it [in the gallery]({gallery})' if gallery else ''}.",
+        f"{waiting.held} items that are made of them wait for that." if waiting.held else "",
+        sheet,
         _table(["item", "prompt"], rows),
     ]
     text = "\n\n".join(filter(None, parts))
     await acreate_markdown_artifact(markdown=text, key=f"{key_of(name)}-review", description="What waits for review")
 
 
-async def _sheet_of(results: Sequence[Result], store: Store) -> str:
-    """Return a contact sheet of all files of results, as Markdown; empty if there is none."""
+async def sheet_of(items: Iterable[tuple[str, Sequence[StoredAsset]]], store: Store) -> str:
+    """Return a contact sheet of the files of items, each with the item's name, as Markdown; empty if there is none."""
     try:
-        shown = [(result, asset) for result in results for asset in result.assets if asset.forgotten_at is None]
+        shown = [(name, some, asset) for name, some in items for asset in some if asset.forgotten_at is None]
         pictures = [
             (
-                result.name if len(result.assets) == 1 else f"{result.name} · {asset.output}",
+                name if len(some) == 1 else f"{name} · {asset.output}",
                 await store.thumbnail(asset.sha256) if number <= MOST_TILES else None,
             )
-            for number, (result, asset) in enumerate(shown, 1)
+            for number, (name, some, asset) in enumerate(shown, 1)
         ]
     except (StoreError, OSError) as error:
         get_run_logger().warning("There is no contact sheet: %s", error)
         return ""
     if not pictures:
         return ""
-    columns = columns_of([asset.sidecar.place for _, asset in shown])
+    columns = columns_of([asset.sidecar.place for *_, asset in shown])
     sheet = base64.b64encode(await asyncio.to_thread(make_contact_sheet, pictures, columns=columns)).decode()
     return f"![Contact sheet](data:image/webp;base64,{sheet})"
 

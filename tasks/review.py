@@ -8,7 +8,7 @@ import json
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from http.client import NOT_FOUND
-from typing import Literal, NoReturn
+from typing import Annotated, Any, Literal, NoReturn
 from uuid import uuid4
 
 from prefect.client.orchestration import get_client
@@ -20,11 +20,11 @@ from prefect.input.run_input import keyset_from_base_key
 from prefect.logging import get_run_logger
 from prefect.states import Paused
 from prefect.utilities.engine import propose_state
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, WithJsonSchema, create_model
 
 from blocks import AssetStore
 from genmedia.campaign.review import Again, Answers, Waiting, given
-from genmedia.errors import GenmediaError, InputError
+from genmedia.errors import Fault, GenmediaError, InputError
 from genmedia.journal import Journal, StoredAsset
 from genmedia.progress import Log
 from genmedia.purchasing.result import WAITING
@@ -32,7 +32,7 @@ from genmedia.text.plain import for_markdown
 from tasks.events import tell_of_review
 from tasks.lost_runs import read_runs
 from tasks.parts import PartRuns
-from tasks.reporting import publish_waiting
+from tasks.reporting import FORM, publish_waiting, sheet_of
 
 REVIEW = "genmedia.review"
 """Label of a run that waits for people, or has waited: what it waits for, as JSON."""
@@ -41,7 +41,10 @@ QUIET = timedelta(seconds=30)
 """Time without a further verdict after which a run goes on though some items are left: whoever decides on one may be about to on the next."""
 
 NAMED = 40
-"""Most items that the form names."""
+"""Most items that the text above the form names."""
+
+CHOICES = 500
+"""Most items that the form offers to choose from; the names of more are typed."""
 
 
 class _Held(BaseModel):
@@ -75,22 +78,36 @@ class Retake(BaseModel):
     """An item that is to be bought again."""
 
     item: str = Field(title="Item")
-    prompt: str = Field(default="", title="Prompt", description="The one that there was, where it is left empty.")
+    prompt: str = Field(
+        default="", title="Prompt", description="What the new one is to show; left empty, the words stay as they are."
+    )
 
 
 class Decision(RunInput):
     """A person's verdicts on what waits."""
 
-    name: str = Field(default="", title="Your name", description="It stands beside each verdict.")
-    keep: list[str] = Field(default=[], title="Keep", description="Names of items that go on.")
-    reject: list[str] = Field(default=[], title="Reject", description="Names of items of which nothing is made.")
+    name: str = Field(default="", title="Your name", description="Please fill it in: it stands beside each of your decisions.")
+    keep: list[str] = Field(default=[], title="Keep", description="These are good: what is made of them is bought now.")
+    reject: list[str] = Field(default=[], title="Reject", description="These are not used, and nothing is made of them.")
     retake: list[Retake] = Field(
-        default=[], title="Retake", description="Items that are bought again, and wait for review again."
+        default=[], title="Make again", description="These are bought once more, and you are asked about the new ones."
     )
     rest: Literal["decide later", "keep", "reject"] = Field(
-        default="decide later", title="All others", description="What becomes of the items that are not named above."
+        default="decide later", title="All others", description="What becomes of all that you have not named above."
     )
-    why: str = Field(default="", title="Why", description="A reason, for all who look at it.")
+    why: str = Field(default="", title="Why", description="A reason, for all who look at it later. May be left empty.")
+
+    @classmethod
+    def about(cls, names: Sequence[str]) -> "type[Decision]":
+        """Return the form in which these names are chosen and not typed, unless they are too many; Prefect takes no others then."""
+        if not 0 < len(names) <= CHOICES:
+            return cls
+        one: Any = Annotated[str, WithJsonSchema({"type": "string", "enum": list(names)})]
+        own = cls.model_fields
+        again: Any = create_model("Retake", __base__=Retake, item=(one, Retake.model_fields["item"]))
+        lists: dict[str, Any] = {"keep": list[one], "reject": list[one], "retake": list[again]}
+        fields: Any = {name: (kind, own[name]) for name, kind in lists.items()}
+        return create_model("Decision", __base__=cls, **fields)
 
     @property
     def answers(self) -> Answers:
@@ -108,8 +125,10 @@ async def wait_for_review(run: FlowRun, store: str, waiting: Waiting, assets: As
         waiting: What waits for people.
         assets: The store.
     """
+    items = {one.name: one.assets for one in waiting.items}
     async with assets.get_store() as opened:
-        await publish_waiting(waiting, assets, opened)
+        sheet = await sheet_of(items.items(), opened)
+    await publish_waiting(waiting, assets, sheet)
     async with get_client() as client:
         before = _held_by(await client.read_flow_run(run.id))
     if before is None or waiting.since > before.since:
@@ -121,7 +140,7 @@ async def wait_for_review(run: FlowRun, store: str, waiting: Waiting, assets: As
         since=waiting.since,
         until=waiting.until,
     )
-    await _suspend(run, held, [one.name for one in waiting.items])
+    await _suspend(run, held, list(items), _question(held, list(items), sheet, assets))
 
 
 async def hear(run: FlowRun, find: Callable[[str], Awaitable[AssetStore]]) -> None:
@@ -143,14 +162,17 @@ async def hear(run: FlowRun, find: Callable[[str], Awaitable[AssetStore]]) -> No
                 raise
             return  # it was resumed without an answer: people have decided elsewhere
     answers = Decision(**told).answers
-    async with (await find(held.store)).get_journal() as journal:
+    assets = await find(held.store)
+    async with assets.get_journal() as journal:
         items, undecided = await _items(journal, held.campaign)
         try:
             said = given(answers, items, undecided)
             await journal.reviews.give(said)
         except InputError as error:
             get_run_logger().warning("the answer of %s cannot be used: %s", answers.name or "somebody", error)
-            await _suspend(run, held, undecided, [str(fault) for fault in error.faults])
+            async with assets.get_store() as opened:
+                sheet = await sheet_of([(name, items[name]) for name in undecided], opened)
+            await _suspend(run, held, undecided, _question(held, undecided, sheet, assets, error.faults))
     get_run_logger().info("%s has decided on %d files", answers.name, len(said))
     async with get_client() as client:
         await client.delete_flow_run_input(run.id, key)
@@ -164,8 +186,14 @@ async def _items(journal: Journal, campaign: str) -> tuple[Mapping[str, Sequence
     return {one.step: files[one.attempt.id] for one in found}, [one.step for one in found if one.undecided]
 
 
-async def _suspend(run: FlowRun, held: _Held, names: Sequence[str], faults: Sequence[str] = ()) -> NoReturn:
+async def _suspend(run: FlowRun, held: _Held, names: Sequence[str], question: str) -> NoReturn:
     """Suspend the current run, as `prefect.flow_runs.suspend_flow_run` does, under a name that says for what it waits.
+
+    Args:
+        run: The run.
+        held: What it waits for.
+        names: Names of the items that wait.
+        question: Text above its form, as Markdown.
 
     Raises:
         Pause: Always; it ends the process of the run.
@@ -179,25 +207,28 @@ async def _suspend(run: FlowRun, held: _Held, names: Sequence[str], faults: Sequ
     async with get_client() as client:
         await client.update_flow_run_labels(run.id, {REVIEW: held.model_dump_json()})
         suspended = await propose_state(client, state, flow_run_id=run.id)
-        await Decision.with_initial_data(description=_question(held, names, faults)).asave(keys, run.id)
+        await Decision.about(names).with_initial_data(description=question).asave(keys, run.id)
     raise Pause(state=suspended)
 
 
 def _told(names: Sequence[str]) -> str:
-    return f"{len(names)} {'item waits' if len(names) == 1 else 'items wait'} for review; Resume opens a form"
+    return f"{len(names)} {'item waits' if len(names) == 1 else 'items wait'} for review; {FORM}"
 
 
-def _question(held: _Held, names: Sequence[str], faults: Sequence[str]) -> str:
-    """Text above the form, as Markdown."""
+def _question(held: _Held, names: Sequence[str], sheet: str, assets: AssetStore, faults: Sequence[Fault] = ()) -> str:
+    """Text above the form, as Markdown: what was wrong with the last answer, what waits, and its pictures."""
     shown = ", ".join(for_markdown(name) for name in names[:NAMED])
     more = f" and {len(names) - NAMED} more" if len(names) > NAMED else ""
     end = f" Where nobody decides by {held.until:%Y-%m-%d %H:%M} UTC, the default counts." if held.until else ""
-    return "\n\n".join(
-        [
-            *[f"**{for_markdown(fault)}**" for fault in faults],
-            f"These wait for review: {shown}{more}. Their pictures are among the artifacts of the run.{end}",
-        ]
-    )
+    gallery = assets.in_gallery(campaign=held.campaign)
+    wrong = ["Nothing was decided yet, as the last answer cannot be used:", *(f"**{for_markdown(str(one))}**" for one in faults)]
+    parts = [
+        *(wrong if faults else ()),
+        f"These wait for review: {shown}{more}. Choose below what becomes of each.{end} The artifacts of the run show them too.",
+        f"[See them larger in the gallery]({gallery})." if gallery else "",
+        sheet,
+    ]
+    return "\n\n".join(filter(None, parts))
 
 
 async def look_after_reviews(find: Callable[[str], Awaitable[AssetStore]], log: Log, quiet: timedelta = QUIET) -> None:

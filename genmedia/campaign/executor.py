@@ -144,6 +144,7 @@ class Survey(NamedTuple):
         stored: The runs whose files are all in the store, by their names: the order of each, and what answers for it.
         instead: Place among the others of a run of the one that is bought, or is there, instead of it, from 1, by its name.
         same: Name of the first of several runs that ask for the very same, by the names of the others: it is bought once.
+        left: Why each of those is left out that is, by its name.
     """
 
     to_buy: list[PlannedStep]
@@ -151,6 +152,7 @@ class Survey(NamedTuple):
     stored: dict[str, tuple[Order, Stored]]
     instead: dict[str, int]
     same: dict[str, str]
+    left: dict[str, str]
 
 
 async def survey(
@@ -168,7 +170,7 @@ async def survey(
         StoreError: The store cannot be read.
     """
     feeders = {name for run in runs for name in run.feeds}
-    found, outputs, faults = Survey([], {}, {}, {}, {}), dict[str, Outputs](), list[Fault]()
+    found, outputs, faults = Survey([], {}, {}, {}, {}, {}), dict[str, Outputs](), list[Fault]()
     first: dict[str, str] = {}  # the first run with an order, by its key
     lost: dict[str, Outputs] = {}  # of runs whose files are not in the store any more, and come back as they were
     rejected: set[str] = set()
@@ -201,7 +203,9 @@ async def survey(
                 _to_buy(run, found)
                 continue
             there, awaits = stored.get(order.key), run.name in undecided
+            known = Outlook.REJECTED if there and run.name in rejected else known
             found.outlook[run.name] = Outlook.TO_REVIEW if there and awaits else known
+            found.left.update({run.name: order.withheld} if known is Outlook.LEFT_OUT else {})
             if there:
                 found.stored[run.name] = order, there
             if there and feeds:
@@ -259,13 +263,15 @@ def _foresee_fed(run: PlannedStep, found: Survey, selection: Selection, rejected
     """Tell what will become of a run whose inputs are still to be made, or are rejected or undecided."""
     if lost := next((one for name in run.feeds if (one := found.outlook.get(name)) in LOST), None):
         found.outlook[run.name] = lost  # without its input it cannot be bought either
+        found.left[run.name] = UNMARKED_FEED
     elif run.feeds.isdisjoint(rejected) and (run.operation.free or selection.may_buy(run.name)):
         waits = not run.feeds.isdisjoint(undecided)
         if waits or run.name in selection.approvals:
             undecided.add(run.name)
         _to_buy(run, found, Outlook.AFTER_REVIEW if waits else None)
     else:
-        found.outlook[run.name] = Outlook.NOT_BOUGHT
+        found.outlook[run.name] = Outlook.LEFT_OUT
+        found.left[run.name] = UNMARKED_FEED if run.feeds.isdisjoint(rejected) else UNWANTED_FEED
 
 
 def _note_same(name: str, order: Order, first: dict[str, str], found: Survey) -> None:

@@ -54,6 +54,7 @@ class Foresight:
         same: Of steps that ask for the very same, the first, by the names of the others.
         stored: The steps whose files are all in the store, by their names: the order of each, and what answers for it.
         orders: Order of each step to buy whose inputs are all there, by its name.
+        left: Why each of those is left out that is, by its name.
         foreseen: Outlook of each step.
         plans: What it would buy, by provider.
         monthly: The most that all runs may spend in a month for the value of a label: by provider, and by the label's name.
@@ -64,6 +65,7 @@ class Foresight:
     same: Mapping[str, str]
     stored: Mapping[str, tuple[Order, Stored]]
     orders: Mapping[str, Order]
+    left: Mapping[str, str]
     foreseen: Sequence[Foreseen]
     plans: Mapping[str, Plan]
     monthly: Mapping[str, Mapping[str, float]]
@@ -89,7 +91,8 @@ class Foresight:
         at, planned, to_buy = self.planned.at, self.planned, self.to_buy
         before = await journal.asked(at.brief.name) if to_buy else {}
         why = {run.name: reason(self.orders.get(run.name), before.get(run.name)) for run in to_buy}
-        why |= {one.name: UNDECIDED for one in self.foreseen if one.outlook is Outlook.TO_REVIEW}
+        why |= {one.name: UNDECIDED for one in self.foreseen if one.outlook is Outlook.TO_REVIEW} | dict(self.left)
+        why |= {name: "; ".join(filter(None, (told, why.get(name)))) for name, told in (await self._decided(journal)).items()}
         known = first_orders(to_buy, at.accounts)
         works = {one.work for one in known.values() if not one.free}
         usual = {work: (await journal.running_times.of(work)).p50 for work in works}
@@ -119,6 +122,14 @@ class Foresight:
             at.log.noted,
             planned.less,
         )
+
+    async def _decided(self, journal: Journal) -> dict[str, str]:
+        """Return what people decided on items, by their names, where whoever reads the plan may wonder otherwise."""
+        if not self.planned.selection.marks:
+            return {}
+        keys = {**self.planned.keys, **{name: order.key for name, (order, _) in self.stored.items()}}
+        decided = await journal.reviews.decided(set(keys.values()), self.planned.at.brief.name)
+        return {name: one.in_words for name, key in keys.items() if (one := decided.get(key)) and one.is_news}
 
     async def save(self, measure: Measure, part: float, journal: Journal) -> tuple[Less, str] | None:
         """Return what is done without if a measure is taken for a part of the budget, and a sentence about it; None for nothing more."""
@@ -215,18 +226,27 @@ async def foresee_as_planned(planned: Planned, journal: Journal, *, capped: bool
             under,
             caps.gone.get(provider, 0.0),
         )
-    return Foresight(planned, to_buy, found.same, found.stored, orders, foreseen, plans, caps.monthly)
+    return Foresight(planned, to_buy, found.same, found.stored, orders, found.left, foreseen, plans, caps.monthly)
 
 
 async def look(planned: Planned, journal: Journal) -> tuple[Planned, Survey]:
     """Return what the journal and the store tell of a plan, and the plan with the step of each name that is bought or is there.
+
+    A verdict counts also where another campaign, which has asked for the same, has it.
 
     Raises:
         InputError: A stored video ends before the picture that is asked for, or a file of the store was changed or removed for good.
         StoreError: The store cannot be read.
     """
     at = planned.at
-    found = await survey(planned.steps, at.accounts, at.brief.take, planned.selection, journal, at.store)
+    while True:
+        found = await survey(planned.steps, at.accounts, at.brief.take, planned.selection, journal, at.store)
+        waits = {order.key for name, (order, _) in found.stored.items() if found.outlook[name] is Outlook.TO_REVIEW}
+        said = [one for some in (await journal.reviews.standing(waits)).values() for one in some]
+        if not said:
+            break
+        selection = planned.selection.with_verdicts((one.subject, one.opinion) for one in said)
+        planned = replace(planned, selection=selection)
     chosen = {name: number - 1 for name, number in found.instead.items()}
     steps = [swapped(run, run.others[chosen[run.name]]) if run.name in chosen else run for run in planned.steps]
     paused = planned.less.get("pause", frozenset())

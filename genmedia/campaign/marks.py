@@ -23,11 +23,11 @@ from genmedia.store.named_files import local_path
 IN_THE_JOURNAL = "journal"
 """The marks of a run that goes by the verdicts in the journal; a file of that name is `./journal`."""
 
-UNMARKED = "neither stored nor marked retake (buy_unmarked buys it as well)"
-UNMARKED_FEED = "made from what is not bought"
-UNWANTED_FEED = "made from what is marked reject"
-UNDECIDED_FEED = "made from what waits for review"
-REJECTED = "marked reject"
+UNMARKED = "not made before, and nobody asked for a retake of it (buy_unmarked buys it as well)"
+UNMARKED_FEED = "made of something that is left out"
+UNWANTED_FEED = "made of something that was rejected"
+UNDECIDED_FEED = "made of something that waits for review"
+REJECTED = "rejected"
 OTHER_MARKS = "are others than the verdicts in the journal, by which a campaign with a `review` goes; leave them out"
 SAME_AGAIN = (
     "{path} was made with the seed {seed}, which gives the same again: nothing is bought for it; give its mark another seed, in the gallery "

@@ -97,8 +97,10 @@ def given(
         *((one.item, Opinion("retake", who, why, one.prompt)) for one in answers.retake),
     ]
     named = Counter(name for name, _ in said)
-    faults = [Fault(name, "has two verdicts") for name, times in named.items() if times > 1]
-    faults += [Fault(name or "an item", _strange(name, items)) for name in named if name not in items]
+    faults = [
+        Fault(name, "is named more than once; keep it, reject it or make it again") for name, times in named.items() if times > 1
+    ]
+    faults += [Fault(name or "an item without a name", _strange(name, items)) for name in named if name not in items]
     if answers.rest:
         said += [(name, Opinion(answers.rest, who, why)) for name in undecided if name not in named]
     if said and not who.strip():

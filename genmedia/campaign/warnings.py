@@ -26,9 +26,8 @@ def cut_off(plan: Sequence[PlannedStep]) -> list[str]:
         for source in step.inputs:
             given = shapes.get(source.run) if isinstance(source, PendingInput) else source.ratio
             if source.type == "image" and given and abs(given / asked - 1) > ALIKE:
-                told.append(
-                    f"{step.name}: {_called(source)} is {given:.2f} times as wide as high, the video {asked:.2f} times: it will be cropped"
-                )
+                shapes_of_both = f"it is {given:.2f} times as wide as high, the video {asked:.2f} times"
+                told.append(f"{step.name}: the edges of {_called(source)} will be cut off: {shapes_of_both}")
     return told
 
 
@@ -45,8 +44,11 @@ def expiring(plan: Sequence[PlannedStep], begun: datetime, seconds: float | None
         source.url for step in plan for source in step.inputs if not isinstance(source, PendingInput) and source.url
     )
     ends = {url: until for url in urls if (until := expires_at(url)) and until < end}
-    return [f"{bare_url(url)} works until {until:%Y-%m-%d %H:%M} UTC only" for url, until in ends.items()]
+    return [
+        f"{bare_url(url)}: this link works until {until:%Y-%m-%d %H:%M} UTC, which may be too short"
+        for url, until in ends.items()
+    ]
 
 
 def _called(source: Input) -> str:
-    return f"what {source.run} gives" if isinstance(source, PendingInput) else source.source
+    return f"the picture of {source.run}" if isinstance(source, PendingInput) else source.source

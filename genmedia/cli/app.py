@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 from cyclopts import App, Parameter
 
 from genmedia import __version__
+from genmedia.cli import exit_codes
 from genmedia.cli.output import Output
 from genmedia.cli.printing import Console, complain
 from genmedia.errors import ApiError, BudgetError, Fault, GenmediaError, InputError, JournalError, SettingsError
@@ -25,14 +26,6 @@ if TYPE_CHECKING:
     from genmedia.cli.project import Project
     from genmedia.cli.where import Where
 
-EXIT_CODES = {
-    0: "done",
-    1: "part of the work failed, or a check did",
-    2: "wrong usage, input or settings",
-    3: "a provider or a server cannot be reached, or refuses",
-    130: "ended by Ctrl-C",
-}
-
 _EXTRAS = {"prefect": "prefect", "uvicorn": "sandbox", "httptools": "sandbox"}
 """Modules that some commands need, each with the extra of genmedia that installs it."""
 
@@ -41,7 +34,7 @@ app = App(
     version=__version__,
     help="Buy pictures, videos and 3D models: paid once, never lost, always seen.",
     help_format="plaintext",  # Markdown's parser would take a third of the time that help takes
-    help_epilogue=f"Exit codes: {'; '.join(f'{code} {meaning}' for code, meaning in EXIT_CODES.items())}.",
+    help_epilogue=exit_codes.EVERY,
     suppress_keyboard_interrupt=False,
 )
 
@@ -242,7 +235,7 @@ def init(
     write_first(find_project(project), given, out, Console())
 
 
-@app.command
+@app.command(help_epilogue=exit_codes.tell_codes(exit_codes.OF_PLAN))
 def plan(
     file: str,
     /,
@@ -258,8 +251,6 @@ def plan(
     project: ProjectFolder = None,
 ) -> int:
     """Show what a campaign's file would make, why, and what it costs; buys nothing.
-
-    The exit code is 0 where nothing is to buy, 10 where something is, and 2 where it is wrong or cannot be paid for.
 
     Args:
         file: A campaign, as YAML or JSON.
@@ -286,7 +277,7 @@ def plan(
     return campaigns.plan(_project(project), file, Console(), directly, typed=variables, out=out, as_json=json, items=items)
 
 
-@app.command
+@app.command(help_epilogue=exit_codes.tell_codes(exit_codes.OF_APPLY))
 def apply(
     file: str,
     /,
@@ -576,6 +567,8 @@ def _give(
     from genmedia.cli.reviewing import give_verdict, own_name  # noqa: PLC0415
     from genmedia.journal.reviews import Opinion  # noqa: PLC0415
 
+    if verdict != "keep" and not why.strip():
+        raise InputError([Fault("--why", f"is empty; say why, for all who look at it: genmedia {verdict} ITEM --why TEXT")])
     give_verdict(where.find(), items, Opinion(verdict, who or own_name(), why, prompt, seed), Console())
 
 
@@ -642,7 +635,10 @@ def deliver(
     ] = None,
     marks: Annotated[
         str,
-        Parameter(help="A file of marks out of the gallery: what is marked reject or retake is left out.", show_default=False),
+        Parameter(
+            help="A file of marks out of the gallery, by which reject and retake are left out; else the verdicts in the journal.",
+            show_default=False,
+        ),
     ] = "",
     zip: Annotated[bool, Parameter(negative=(), help="All of it in one zip as well.", show_default=False)] = False,  # noqa: A002 # the option's name
     prune: Annotated[
@@ -821,6 +817,10 @@ def completion(shell: Annotated[Literal["bash", "zsh", "fish"] | None, Parameter
         raise SettingsError("which shell this is cannot be told", advice="Name it: bash, zsh or fish.") from None
 
 
+for _command in app.resolved_commands().values():
+    _command.help_epilogue = _command.help_epilogue or exit_codes.tell_codes()
+
+
 def _project(folder: Path | None) -> "Project":
     from genmedia.cli.project import find_project  # noqa: PLC0415
 
@@ -858,7 +858,7 @@ def main() -> None:
     except SystemExit as ended:
         if fault := Output.fault():
             sys.stderr.write(f"genmedia: the output could not be written: {fault}\n")
-            sys.exit(ended.code or 1)
+            sys.exit(ended.code or exit_codes.FAILED)
         raise
 
 
@@ -873,7 +873,7 @@ def _run_command() -> None:
         sys.exit(_exit_code(error))
     except KeyboardInterrupt:
         sys.stderr.write("\ngenmedia: stopped. What was bought is in the journal; run the same command again to go on.\n")
-        sys.exit(130)
+        sys.exit(exit_codes.STOPPED)
     except ModuleNotFoundError as error:
         sys.exit(_tell_missing(error))
     except Exception as error:  # noqa: BLE001 # unforeseen errors are told in a line as well
@@ -886,7 +886,7 @@ def _tell_missing(error: ModuleNotFoundError) -> int:
     if module not in _EXTRAS:
         return _tell_unforeseen(error)
     complain(f"genmedia: {module} is not installed, which this command needs. Run: pip install 'genmedia[{_EXTRAS[module]}]'")
-    return 2
+    return exit_codes.WRONG
 
 
 def _tell_unforeseen(error: Exception) -> int:
@@ -896,16 +896,16 @@ def _tell_unforeseen(error: Exception) -> int:
 
     if os.environ.get("GENMEDIA_TRACEBACK"):
         complain(redact("".join(format_exception(error))))
-        return 1
+        return exit_codes.FAILED
     what = redact(f"{type(error).__name__}: {error}").partition("\n")[0]
     if isinstance(error, HTTPError):  # an error of a provider would be an ApiError
         complain(f"genmedia: the Prefect server does not answer as it should ({what}). Run again once it does.")
-        return 3
+        return exit_codes.UNREACHABLE
     complain(f"genmedia: {what}\nThis is a fault of genmedia; with GENMEDIA_TRACEBACK=1 it says where.")
-    return 1
+    return exit_codes.FAILED
 
 
 def _exit_code(error: GenmediaError) -> int:
     if isinstance(error, InputError | SettingsError | BudgetError | JournalError):
-        return 2
-    return 3 if isinstance(error, ApiError) else 1
+        return exit_codes.WRONG
+    return exit_codes.UNREACHABLE if isinstance(error, ApiError) else exit_codes.FAILED

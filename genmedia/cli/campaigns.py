@@ -8,16 +8,14 @@ from pathlib import Path
 from shlex import quote
 from typing import TYPE_CHECKING, Any, cast
 
-from genmedia.cli.flow_runs import WAITS, Directly, carry_out
+from genmedia.cli.exit_codes import DONE, FAILED, TO_DO, WAITS, WRONG
+from genmedia.cli.flow_runs import Directly, carry_out
 from genmedia.cli.printing import Console, print_json, print_table
 from genmedia.cli.project import Project
 from genmedia.errors import Fault, InputError, sentence
 
 if TYPE_CHECKING:  # `--help` should not wait for pydantic
     from genmedia.campaign.prospect import Prospect
-
-TO_DO = 10
-"""The exit code of a plan that has something to buy, to make on this machine, or to bring into the store."""
 
 _LEFT = ("to buy", "to make")
 """Outlooks of what a plan would do."""
@@ -27,9 +25,6 @@ _OPEN = ("to fetch again", "under way")
 
 _LATER, _UNDECIDED = "after review", "to review"
 """Outlooks of what it would do once people have kept what that is made of, and of what they have to decide on."""
-
-REFUSED = 2
-"""The exit code of a plan that is wrong, or cannot be paid for."""
 
 FORMAT = 2
 """Version of saved plans."""
@@ -73,7 +68,10 @@ def plan(
     values = values_of(typed)
     told = told_of(file, values, _prospect(project, file, values, directly, {}))
     if out:
-        out.write_text(json.dumps(told, indent=1, ensure_ascii=False, allow_nan=False), encoding="utf-8")
+        try:
+            out.write_text(json.dumps(told, indent=1, ensure_ascii=False, allow_nan=False), encoding="utf-8")
+        except OSError as error:
+            raise InputError([Fault(f"--out {out}", f"cannot be written: {error.strerror}")]) from None
     if as_json:
         print_json(told)
     else:
@@ -106,11 +104,11 @@ def apply(project: Project, file: str, console: Console, directly: Directly | No
         stale = Fault(file, f"is stale, and is not carried out; make it anew with genmedia plan {quote(str(written))}")
         raise InputError([stale, *faults])
     show(console, told, items=False)
-    if (code := code_of(told)) == REFUSED or not (code or told["delivers_to"]):
+    if (code := code_of(told)) == WRONG or not (code or told["delivers_to"]):
         return code
     if code == TO_DO and not yes and not _agrees(console, told):
         console.print("Nothing was bought.")
-        return 1
+        return FAILED
     parameters = {"campaign": str(Path(written).absolute()), "variables": dict(values), "less": less}
     return carry_out(project, "campaign", parameters, console, directly)
 
@@ -133,7 +131,7 @@ def _show_saved(
         faults = _stale(file, saved, now)
     except InputError as error:
         faults = list(error.faults)
-    code = REFUSED if faults else code_of(now)
+    code = WRONG if faults else code_of(now)
     if as_json:
         print_json({**saved, "stale": [f"{one.place}: {one.what}" for one in faults]})
         return code
@@ -141,10 +139,10 @@ def _show_saved(
     for one in faults:
         console.print(f"{one.place}: {one.what}", style="red", soft_wrap=True)
     ended = {
-        0: "It was carried out: nothing of it is left to do.",
+        DONE: "It was carried out: nothing of it is left to do.",
         WAITS: "It was carried out as far as it can be before people decide.",
         TO_DO: f"It is as it was made: genmedia apply {quote(str(file))}",
-        REFUSED: f"It cannot be carried out now: make it anew with genmedia plan {quote(saved['file'])}",
+        WRONG: f"It cannot be carried out now: make it anew with genmedia plan {quote(saved['file'])}",
     }
     console.print(ended[code], soft_wrap=True)
     return code
@@ -326,7 +324,7 @@ def show(console: Console, told: Mapping[str, Any], *, items: bool) -> None:
     fates = Counter(one["outlook"] for one in every)
     edition = f", edition {told['edition']}" if told["edition"] else ""
     console.print(f"{len(every)} items{edition}: {', '.join(f'{count} {fate}' for fate, count in fates.items())}", soft_wrap=True)
-    left = [one for one in every if one["outlook"] in (*_LEFT, *_OPEN, _LATER, _UNDECIDED)]
+    left = [one for one in every if one["outlook"] in (*_LEFT, *_OPEN, _LATER, _UNDECIDED) or one["why"]]
     shown = every if items else left[:SHOWN]
     if shown:
         rows = [[one["name"], f"{one['provider']} {one['operation']}", _why(one), _price(one)] for one in shown]
@@ -344,7 +342,7 @@ def show(console: Console, told: Mapping[str, Any], *, items: bool) -> None:
         console.print(f"It cannot be bought so: {told['refused']}", style="red", soft_wrap=True)
     elif code_of(told) == WAITS:
         console.print("Nothing is to buy until people have decided: genmedia review shows what waits for them.", soft_wrap=True)
-    elif not left:
+    elif code_of(told) == DONE:
         console.print("Nothing is to buy.", soft_wrap=True)
     if told["delivers_to"]:
         console.print(f"Its files are delivered to {told['delivers_to']}.", soft_wrap=True)
@@ -386,9 +384,9 @@ def cost_of(told: Mapping[str, Any]) -> str:
 def code_of(told: Mapping[str, Any]) -> int:
     """Return the exit code of a plan."""
     if told["refused"]:
-        return REFUSED
+        return WRONG
     outlooks = {one["outlook"] for one in _items(told)}
-    return TO_DO if outlooks & {*_LEFT, *_OPEN} else WAITS if outlooks & {_LATER, _UNDECIDED} else 0
+    return TO_DO if outlooks & {*_LEFT, *_OPEN} else WAITS if outlooks & {_LATER, _UNDECIDED} else DONE
 
 
 def _items(told: Mapping[str, Any]) -> Sequence[dict[str, Any]]:

@@ -11,10 +11,11 @@ from genmedia.campaign.delivery.naming import MANIFEST, PAGE, names_of, package_
 from genmedia.campaign.delivery.place import SETTINGS, place_from
 from genmedia.campaign.delivery.stored import stored_items
 from genmedia.campaign.delivery.wish import AS_STORED, NAMES, Item
-from genmedia.campaign.marks import read_marks
+from genmedia.campaign.marks import Marks, marks_of, read_marks
 from genmedia.cli.printing import Console, complain, print_json
 from genmedia.cli.where import Where
 from genmedia.errors import Fault, InputError, StoreDeniedError, StoreError
+from genmedia.journal import is_made
 from genmedia.media.conversion import LARGEST_SIDE
 from genmedia.media.facts import SUFFIXES
 from genmedia.provenance.labels import SOURCES
@@ -38,7 +39,7 @@ class Asked:
         max_side: Most pixels of a picture's longer side; None for as many as each has.
         title: Template of the titles; empty for none.
         source_type: One of IPTC's words; empty for the usual one.
-        marks: A file of marks, or the marks themselves; empty for none.
+        marks: A file of marks, or the marks themselves; empty for the verdicts in the store's journal.
     """
 
     campaign: str
@@ -85,7 +86,7 @@ async def _delivered(where: Where, asked: Asked, *, prune: bool, dry_run: bool) 
         package=asked.package,
     )
     async with where.open() as store:
-        marks = read_marks(asked.marks) if asked.marks else None
+        marks = read_marks(asked.marks) if asked.marks else await _verdicts(where, asked.campaign)
         contents = await read_assets(store)
         for one in contents.left_out:
             complain(f"genmedia: {one.path} is passed over: {one.why}.")
@@ -100,6 +101,15 @@ async def _delivered(where: Where, asked: Asked, *, prune: bool, dry_run: bool) 
         except StoreError as error:
             error.advice = _advice(error)
             raise
+
+
+async def _verdicts(where: Where, campaign: str) -> Marks | None:
+    """Return what people decided on the files of a campaign, as marks; None where the store has no journal."""
+    keeper = await where.keeper()
+    if not is_made(keeper.journal_url):
+        return None
+    async with keeper.get_journal() as journal:
+        return marks_of(await journal.reviews.standing_in(campaign))
 
 
 def _titled(items: Sequence[Item], asked: Asked) -> list[Item]:

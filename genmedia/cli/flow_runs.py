@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 from cyclopts import App, CycloptsError, Group
 from rich.text import Text
 
+from genmedia.cli.exit_codes import DONE, FAILED, OF_RUN, STOPPED, WAITS, tell_codes
 from genmedia.cli.printing import Console, print_table
 from genmedia.cli.project import Deployment, Project
 from genmedia.cli.terminal import showing_progress
@@ -25,12 +26,6 @@ from genmedia.gallery.address import gallery_address
 if TYPE_CHECKING:  # the list of flows should not wait for the database that results are kept in
     from genmedia.purchasing.result import Result
     from genmedia.store import Place
-
-CANCELLED = 130
-"""The exit code after Ctrl-C."""
-
-WAITS = 4
-"""The exit code where nothing is missing, and people have to decide before the rest is bought."""
 
 WARNING_CHARACTERS = 160
 """Most characters of a warning that are shown; the table of results in Prefect, and the gallery, have all of it."""
@@ -69,7 +64,7 @@ def run(project: Project, words: Sequence[str], console: Console, directly: Dire
         name="genmedia run",
         help="Run a flow, or a preset of one from prefect.yaml, with its progress on this terminal.",
         help_epilogue="Put --help after a name to see its parameters. With --without-prefect a flow that buys runs here alone, "
-        "paid at --sandbox ADDRESS or by the keys in the environment; --folder STORE takes the files.",
+        f"paid at --sandbox ADDRESS or by the keys in the environment; --folder STORE takes the files.\n{tell_codes(OF_RUN)}",
         help_format="plaintext",
         version_flags=(),
         console=console,
@@ -83,7 +78,8 @@ def run(project: Project, words: Sequence[str], console: Console, directly: Dire
         if list(words[:1]) == [name]:
             from genmedia.cli.parameters import Parameters, Reading  # noqa: PLC0415 # nor for pydantic
 
-            command.help_epilogue = "TEXT... may be given several times. YAML may be JSON, or stand in a file: @FILE."
+            how = "TEXT... may be given several times. YAML may be JSON, or stand in a file: @FILE."
+            command.help_epilogue = f"{how}\n{tell_codes(OF_RUN)}"
             entrypoint, form = one.entrypoint, project.form(one.entrypoint)
             flow = None if form else project.load(entrypoint)
             parameters, reading = Parameters(form or flow.fn, one.parameters), Reading()
@@ -99,7 +95,7 @@ def run(project: Project, words: Sequence[str], console: Console, directly: Dire
         raise InputError([Fault("genmedia run", str(error).strip())]) from None
     if parameters is None or command is not bind:
         command(*bound.args, **bound.kwargs)  # help
-        return 0
+        return DONE
     values = parameters.read(bound.arguments, strays, reading)
     for written, name in reading.renamed.items() if reading else ():
         console.print(f"{written!r} is kept under the name {name}", soft_wrap=True)
@@ -162,7 +158,7 @@ class _Run:
         if ended.name == "Cancelled":
             self.console.print("Cancelled, with all jobs that still could be; the others stay bought: run it again to go on.")
             _print_page(self.console, page)
-            return CANCELLED
+            return STOPPED
         marked = bool(self.parameters.get("marks"))
         served = gallery_address(self.parameters.get("store", "default")) if store and not self.directly else ""
         return report(self.console, [ended], monotonic() - begun, store=store, gallery=served, page=page, marked=marked)
@@ -192,7 +188,7 @@ class _Run:
 
         def end_at_once(*_: Any) -> None:
             self.console.show_cursor()
-            os._exit(CANCELLED)
+            os._exit(STOPPED)
 
         def cancel() -> None:
             stop.set()
@@ -292,7 +288,7 @@ def report(
         where = f" --folder {quote(str(store.folder or store.root))}" if store and not gallery else ""
         told = f"{waiting}. Decide with genmedia review{where} or genmedia keep{where}, then run it again."
         console.print(told, soft_wrap=True)
-    return 1 if not whole else WAITS if waiting else 0
+    return FAILED if not whole else WAITS if waiting else DONE
 
 
 def _print_results(console: Console, results: "Sequence[Result]") -> None:

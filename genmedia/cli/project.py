@@ -8,8 +8,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from genmedia.errors import SettingsError
 
 FORMS = "genmedia.campaign.forms"
@@ -55,6 +53,8 @@ class Project:
         return [self.folder / one for one in self._read().get("campaigns", [])]
 
     def _read(self) -> dict[str, Any]:
+        import yaml  # noqa: PLC0415 # most commands do not read it
+
         return yaml.safe_load((self.folder / "prefect.yaml").read_text(encoding="utf-8"))
 
     def _declared(self, *lists: str) -> list[Deployment]:

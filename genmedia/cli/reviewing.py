@@ -3,6 +3,7 @@
 import asyncio
 import getpass
 from collections.abc import Collection, Sequence
+from difflib import get_close_matches
 
 from genmedia.cli.printing import Console, print_json, print_table
 from genmedia.cli.where import Where
@@ -11,6 +12,10 @@ from genmedia.journal import Journal
 from genmedia.journal.reviews import Opinion, Review
 from genmedia.provenance.reading import Asset, read_assets
 from genmedia.store.named_files import path_below
+from genmedia.store.sidecar import Sidecar
+
+NEAR = 3
+"""Most names that are proposed for one that is not there."""
 
 
 def own_name() -> str:
@@ -44,9 +49,8 @@ def give_verdict(where: Where, items: Sequence[str], opinion: Opinion, console: 
             assets = [one for one in (await read_assets(store)).assets if one.present]
             wanted = await journal.reviews.undecided()
             meant = {item: _meant(path_below(item, store), assets, wanted) for item in items}
-            faults = [
-                Fault(item, "is neither an asset of the store nor CAMPAIGN/STEP") for item, found in meant.items() if not found
-            ]
+            names = {f"{campaign}/{step}" for one in assets for campaign, step in one.sidecar.used_by}
+            faults = [Fault(item, _strange(item, names)) for item, found in meant.items() if not found]
             faults += [
                 Fault(item, f"waits for review more than once, such as in two editions; name the file: {_paths(found)}")
                 for item, found in meant.items()
@@ -58,10 +62,25 @@ def give_verdict(where: Where, items: Sequence[str], opinion: Opinion, console: 
             await journal.reviews.give([(opinion, path, sidecar) for path, sidecar in chosen.items()])
         if where.reviews:
             await where.reviews.resume_decided()
-        return list(chosen)
+        return [f"{path}{_also(told, items)}" for path, told in chosen.items()]
 
-    for path in asyncio.run(give()):
-        console.print(f"{opinion.verdict}  {path}", soft_wrap=True)
+    for told in asyncio.run(give()):
+        console.print(f"{opinion.verdict}  {told}", soft_wrap=True)
+
+
+def _also(told: Sidecar, typed: Collection[str]) -> str:
+    """Return what a file is called besides the name that was typed, which may be an old one, or that of one of several campaigns."""
+    names = [f"{campaign}/{step}" for campaign, step in told.used_by]
+    others = [name for name in names if name not in typed]
+    return f" (also {', '.join(others)})" if others and len(others) < len(names) else ""
+
+
+def _strange(item: str, names: Collection[str]) -> str:
+    """Return what is wrong with an item that is not there: it may lack its campaign, or be spelt otherwise."""
+    of_campaigns = sorted(name for name in names if name.rpartition("/")[2] == item)
+    near = of_campaigns or get_close_matches(item, names, n=NEAR)
+    told = "is neither an asset of the store nor CAMPAIGN/STEP"
+    return f"{told}; did you mean {' or '.join(near)}?" if near else told
 
 
 def _paths(assets: Sequence[Asset]) -> str:

@@ -19,7 +19,7 @@ from genmedia.journal.reading import Standing
 SECONDS = 1.0
 """Pause between two readings with `--watch`, in seconds."""
 
-DONE, RUNNING, WAITING, TO_REVIEW = "stored", "running", "waiting", "to review"
+DONE, RUNNING, WAITING, TO_REVIEW, REJECTED = "stored", "running", "waiting", "to review", "rejected"
 _SHOWN = 60
 """Most items that are listed."""
 
@@ -57,7 +57,7 @@ def show_status(where: Where, campaign: str, *, watch: bool, as_json: bool, cons
             console.print(_shown(found, campaign))
 
     where.work(look)
-    return 1 if any(_fate(one) not in (DONE, RUNNING, WAITING, TO_REVIEW) for one in found) else 0
+    return 1 if any(_fate(one) not in (DONE, RUNNING, WAITING, TO_REVIEW, REJECTED) for one in found) else 0
 
 
 def _is_open(standings: Iterable[Standing]) -> bool:
@@ -68,7 +68,7 @@ def _fate(standing: Standing) -> str:
     """Return what became of an item, in a word."""
     attempt = standing.attempt
     if attempt.state is AttemptState.STORED:
-        return TO_REVIEW if standing.undecided else DONE
+        return TO_REVIEW if standing.undecided else REJECTED if standing.decided and standing.decided.is_rejected else DONE
     if attempt.state is AttemptState.BOUND:
         seen = attempt.sight and attempt.sight.job
         return WAITING if seen is None or seen.status is JobStatus.QUEUED else RUNNING
@@ -93,7 +93,7 @@ def _campaigns(standings: Sequence[Standing]) -> RenderableType:
 
 
 def _items(standings: Sequence[Standing]) -> RenderableType:
-    left = [one for one in standings if _fate(one) != DONE]
+    left = [one for one in standings if _fate(one) != DONE or _seen(one)]
     rows = [[one.step, f"{one.attempt.provider} {one.attempt.operation}", _fate(one), _seen(one)] for one in left[:_SHOWN]]
     parts: list[RenderableType] = [table_of(["item", "operation", "", ""], rows)] if rows else []
     if len(left) > _SHOWN:
@@ -109,7 +109,9 @@ def _seen(one: Standing) -> str:
     if attempt.state is AttemptState.BOUND and attempt.sight:
         return attempt.sight.in_words
     if attempt.state is AttemptState.STORED:
-        return "people's verdict, in genmedia review" if one.undecided else ""
+        if one.undecided:
+            return "people's verdict, in genmedia review"
+        return one.decided.in_words if one.decided and one.decided.is_news else ""
     return attempt.reason or ("its slot at the account" if attempt.state is AttemptState.INTENDED else "")
 
 
@@ -118,11 +120,9 @@ def _counted(standings: Iterable[Standing]) -> str:
 
 
 def _money(standings: Iterable[Standing]) -> str:
-    """Return what was charged, and what open items may still cost, at each provider."""
-    return (
-        "; ".join(filter(None, (_sum(standings, _charged, "charged"), _sum(standings, _reserved, "reserved"))))
-        or "nothing charged"
-    )
+    """Return what was charged, and what open items may still cost, at each provider: once for several that share a purchase."""
+    bought = list({one.attempt.key: one for one in standings}.values())
+    return "; ".join(filter(None, (_sum(bought, _charged, "charged"), _sum(bought, _reserved, "reserved")))) or "nothing charged"
 
 
 def _charged(one: Standing) -> float:
@@ -160,6 +160,7 @@ def _told(one: Standing) -> Mapping[str, Any]:
         "reserved": attempt.reserved,
         "unit": attempt.unit,
         "reason": attempt.reason,
+        "verdict": one.decided.in_words if one.decided else "",
         "job": attempt.remote_id,
         "key": attempt.key,
         "since": attempt.intended_at.isoformat(),

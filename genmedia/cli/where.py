@@ -8,15 +8,17 @@ from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontext
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Protocol, TypeVar, cast
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar, cast
 
 from genmedia.cli.printing import complain
 from genmedia.cli.project import find_project
 from genmedia.errors import GenmediaError, JournalUnreachableError, SettingsError
 from genmedia.journal import Journal
-from genmedia.providers.offers import Saved
-from genmedia.providers.webhooks import Webhook
 from genmedia.store import Place, Store
+
+if TYPE_CHECKING:  # whoever reads a journal should not wait for the providers' clients
+    from genmedia.providers.offers import Saved
+    from genmedia.providers.webhooks import Webhook
 
 PATIENCE = 20.0
 """Longest wait for a journal, in seconds; after it the journal counts as unreachable."""
@@ -147,7 +149,7 @@ class Where:
         faults = {name: block for name, block in saved.items() if isinstance(block, GenmediaError)}
         return {name: cast("_Keeper", saved[name].below(project.folder)) for name in saved if name not in faults}, faults
 
-    async def accounts(self) -> list[Saved]:
+    async def accounts(self) -> "list[Saved]":
         """The accounts that are saved in Prefect.
 
         Raises:
@@ -156,7 +158,7 @@ class Where:
         """
         return await find_project(self.project).module("deployments.server").saved_credentials()
 
-    async def webhooks(self) -> list[Webhook]:
+    async def webhooks(self) -> "list[Webhook]":
         """Return the webhooks of the saved accounts that have a secret; with a folder, of the accounts whose keys the environment has.
 
         Raises:

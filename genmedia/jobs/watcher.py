@@ -21,8 +21,7 @@ from genmedia import errors
 from genmedia.concurrency import end_task, every, set_within
 from genmedia.jobs.durations import GROWING, OVERDUE, Schedule
 from genmedia.jobs.job import Job, JobStatus
-from genmedia.transport.pace import ANSWER_SECONDS
-from genmedia.transport.session import LONGEST_HOLD, asking_once
+from genmedia.transport.pace import ANSWER_SECONDS, LONGEST_HOLD, asking_once
 
 ABSENCES = 4
 """Number of complete looks in a row that must miss a job before it counts as vanished."""

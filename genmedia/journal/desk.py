@@ -21,8 +21,7 @@ from genmedia.journal.looks import TICK_SECONDS, Looks, R
 from genmedia.journal.records import AttemptState
 from genmedia.journal.spending import written
 from genmedia.journal.tables import OPEN, attempts, limits, line, requests
-from genmedia.transport.pace import ANSWER_SECONDS, WINDOW_SECONDS, Pace, own_rank
-from genmedia.transport.session import LONGEST_HOLD
+from genmedia.transport.pace import ANSWER_SECONDS, LONGEST_HOLD, WINDOW_SECONDS, Pace, own_rank
 
 CHUNKS = 50
 """Number of chunks in which an account's requests are taken: one at a time for a small plan, several for a large one.

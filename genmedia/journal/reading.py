@@ -4,7 +4,7 @@ import json
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -24,10 +24,11 @@ from genmedia.journal.records import (
     Attempt,
     AttemptState,
     Duplicate,
+    Sight,
     StoredAsset,
     Waiter,
 )
-from genmedia.journal.reviews import Reviews
+from genmedia.journal.reviews import Decided, Reviews
 from genmedia.journal.rows import as_asset, has_content, in_parts, read_attempts, read_live_attempt
 from genmedia.journal.spending import Money, cost_of, written
 from genmedia.journal.tables import LIVE, OPEN, assets, attempts, submissions, uses, waiters
@@ -78,6 +79,43 @@ class Asked:
 
 
 @dataclass(frozen=True)
+class LastAttempt:
+    """What of the last attempt at a submission tells how that stands; see `Attempt`, which takes longer to read."""
+
+    id: int
+    key: str
+    account: str
+    operation: str
+    state: AttemptState
+    remote_id: str | None
+    reserved: float | None
+    charged: float | None
+    unit: str
+    reason: str
+    intended_at: datetime
+    seen: str | None
+
+    @property
+    def provider(self) -> str:
+        """Provider that is paid."""
+        return self.account.partition("|")[0]
+
+    @property
+    def sight(self) -> Sight | None:
+        """What the last look saw of its job; None if it was not looked at yet."""
+        return Sight.read(self.seen)
+
+
+_LAST_ATTEMPTS = (
+    sa.select(
+        *((submissions if name == "operation" else attempts).c[name] for name in LastAttempt.__dataclass_fields__), cost_of()
+    )
+    .join(submissions)
+    .order_by(attempts.c.number)
+)
+
+
+@dataclass(frozen=True)
 class Standing:
     """How a step of a campaign stands, by the last attempt at what it asked for last.
 
@@ -85,13 +123,15 @@ class Standing:
         attempt: That attempt.
         charged: What all attempts at it that are over were charged; what is unknown counts as it was reserved.
         undecided: True if people have to decide on what it gave.
+        decided: What they have decided; None where they have not, and where all campaigns are asked about.
     """
 
     campaign: str
     step: str
-    attempt: Attempt
+    attempt: LastAttempt
     charged: float = 0.0
     undecided: bool = False
+    decided: Decided | None = None
 
 
 _OVER = (AttemptState.STORED, AttemptState.CONTENT_REFUSED, AttemptState.FAILED, AttemptState.CANCELLED)
@@ -332,25 +372,30 @@ class Reading:
         They are in the order in which the campaigns, and in each its steps, asked for it.
         """
         rows = await self._uses_of(campaign)
-        last = {(row.campaign, row.step): row.key for row in rows}
-        found, undecided = await self.latest(set(last.values())), await self.reviews.undecided(campaign)
-        charged = await self._charged_of(found.keys())
+        asked = {(row.campaign, row.step): row.key for row in rows}
+        found, charged = await self._last_attempts(campaign)
+        undecided = await self.reviews.undecided(campaign)
+        decided = await self.reviews.decided(found.keys(), campaign) if campaign else {}
         return [
-            Standing(*whose, found[key], charged.get(key, 0.0), key in undecided) for whose, key in last.items() if key in found
+            Standing(*whose, found[key], charged[key], key in undecided, decided.get(key))
+            for whose, key in asked.items()
+            if key in found
         ]
 
     @retry_while_unreachable
-    async def _charged_of(self, keys: Collection[str]) -> dict[str, float]:
-        """Return what all attempts at these submissions that are over were charged, by key; see `Standing`."""
-        found: dict[str, float] = {}
+    async def _last_attempts(self, campaign: str) -> tuple[dict[str, LastAttempt], dict[str, float]]:
+        """Return the last attempt at each submission of a campaign, by key, and what all that are over were charged; see `Standing`."""
+        used = sa.select(uses.c.key).where(uses.c.campaign == campaign)
+        query = _LAST_ATTEMPTS.where(attempts.c.key.in_(used)) if campaign else _LAST_ATTEMPTS
+        found, charged = dict[str, LastAttempt](), defaultdict[str, float](float)
         async with self._database.transaction(reading=True) as connection:
-            for some in in_parts(sorted(keys)):
-                over = attempts.c.state.not_in([AttemptState.REFUSED, AttemptState.INTENDED, AttemptState.BOUND])
-                query = sa.select(attempts.c.key, sa.func.coalesce(sa.func.sum(cost_of()), 0.0)).where(
-                    attempts.c.key.in_(some), over
-                )
-                found |= {row[0]: row[1] for row in await connection.execute(query.group_by(attempts.c.key))}
-        return found
+            for *values, cost in await connection.execute(query):
+                last = LastAttempt(*values)
+                last = replace(last, state=AttemptState(last.state), intended_at=datetime.fromisoformat(str(last.intended_at)))
+                found[last.key] = last
+                over = last.state not in (AttemptState.REFUSED, AttemptState.INTENDED, AttemptState.BOUND)
+                charged[last.key] += (cost or 0.0) if over else 0.0
+        return found, charged
 
     @retry_while_unreachable
     async def _uses_of(self, campaign: str) -> Sequence[sa.Row[Any, Any, Any]]:

@@ -72,8 +72,8 @@ class Opinion:
     Attributes:
         verdict: The verdict; None for a comment, which decides nothing.
         who: Name of the person.
-        why: Reason, or the comment; may be empty with a verdict.
-        prompt: Prompt of a retake; empty for the one that there was.
+        why: Reason, or the comment; may be blank with a verdict.
+        prompt: Prompt of a retake; blank for the one that there was.
         seed: Seed of a retake; None for none.
     """
 
@@ -84,29 +84,29 @@ class Opinion:
     seed: int | None = None
 
     def cleaned(self) -> "Opinion":
-        """Return the same with its texts in one form, and the name in one line."""
-        why, prompt = (text and clean(text) for text in (self.why, self.prompt))
+        """Return the same with its texts in one form, blank ones empty, and the name in one line."""
+        why, prompt = (text.strip() and clean(text) for text in (self.why, self.prompt))
         return replace(self, who=" ".join(clean(self.who).split()), why=why, prompt=prompt)
 
     def faults(self, told: Sidecar) -> list[str]:
         """Return everything that is wrong with it as an opinion on a file with this sidecar."""
-        retake = self.verdict == "retake"
+        retake, why, prompt = self.verdict == "retake", self.why.strip(), self.prompt.strip()
         faults = [
             what
             for what, is_so in (
                 ("nobody decides on what a person put into the store", told.is_upload),
                 (f"there is no verdict {self.verdict!r}", self.verdict is not None and self.verdict not in VERDICTS),
-                ("there is neither a verdict nor a comment", self.verdict is None and not self.why),
-                ("a prompt is for a retake", bool(self.prompt) and not retake),
-                ("its request has no prompt, or several texts", bool(self.prompt) and prompt_of(told.request) is None),
+                ("there is neither a verdict nor a comment", self.verdict is None and not why),
+                ("a prompt is for a retake", bool(prompt) and not retake),
+                ("its request has no prompt, or several texts", bool(prompt) and prompt_of(told.request) is None),
                 ("a seed is for a retake", self.seed is not None and not retake),
                 ("its request has no seed", self.seed is not None and seed_of(told.request) is None),
                 ("the seed is too large", self.seed is not None and abs(self.seed) > LARGEST_SEED),
             )
             if is_so
         ]
-        texts = (("the name", self.who, NAME_CHARACTERS), ("the reason", self.why, WHY_CHARACTERS))
-        for name, text, most in (*texts, ("the prompt", self.prompt, PROMPT_CHARACTERS)):
+        texts = (("the name", self.who, NAME_CHARACTERS), ("the reason", why, WHY_CHARACTERS))
+        for name, text, most in (*texts, ("the prompt", prompt, PROMPT_CHARACTERS)):
             try:
                 if text or name == "the name":
                     clean(text)
@@ -132,6 +132,41 @@ class Review:
     subject: Subject
     opinion: Opinion
     at: datetime
+
+
+_DECISIVE = {"retake": "another take is wanted by", "reject": "rejected by", "keep": "kept by"}
+"""Verdicts in words. Of those on several outputs of a submission the first of these decides."""
+
+
+@dataclass(frozen=True)
+class Decided:
+    """What people have decided on what a submission gave.
+
+    Attributes:
+        review: The verdict that decides.
+        others: The other campaigns that use the same, and have the verdict in common.
+    """
+
+    review: Review
+    others: Sequence[str] = ()
+
+    @property
+    def is_rejected(self) -> bool:
+        """True if it is not to be used."""
+        return self.review.opinion.verdict == "reject"
+
+    @property
+    def is_news(self) -> bool:
+        """True if whoever looks at the campaign should be told: it is rejected, or was decided on for another campaign as well."""
+        return self.is_rejected or bool(self.others)
+
+    @property
+    def in_words(self) -> str:
+        """A sentence about it: `rejected by Ann: too dark (shared with the campaign spring)`."""
+        opinion = self.review.opinion
+        told = f"{_DECISIVE[opinion.verdict or '']} {opinion.who}{f': {opinion.why}' if opinion.why else ''}"
+        whose = f"the campaign{'s' if len(self.others) > 1 else ''} {', '.join(self.others)}"
+        return f"{told} (shared with {whose})" if self.others else told
 
 
 _SUBJECT, _OPINION = tuple(Subject.__dataclass_fields__), tuple(Opinion.__dataclass_fields__)
@@ -186,6 +221,26 @@ class Reviews:
             campaign: Name of the campaign; empty for all of the journal.
         """
         return await self._standing(*_is_in(campaign))
+
+    async def decided(self, keys: Collection[str], campaign: str) -> dict[str, Decided]:
+        """Return what people have decided on what these submissions of a campaign gave, by key."""
+        said = await self.standing(keys)
+        others, order = await self._others(said, campaign), list(_DECISIVE)
+        return {
+            key: Decided(min(some, key=lambda one: order.index(one.opinion.verdict or "")), others.get(key, ()))
+            for key, some in said.items()
+        }
+
+    @retry_while_unreachable
+    async def _others(self, keys: Collection[str], campaign: str) -> dict[str, Sequence[str]]:
+        """Return the other campaigns that use each of these submissions, where there are some."""
+        found = defaultdict[str, list[str]](list)
+        async with self._database.transaction(reading=True) as connection:
+            for some in in_parts(sorted(keys)):
+                query = sa.select(uses.c.key, uses.c.campaign).distinct().where(uses.c.key.in_(some), uses.c.campaign != campaign)
+                for row in await connection.execute(query.order_by(uses.c.campaign)):
+                    found[row.key].append(row.campaign)
+        return dict(found)
 
     @retry_while_unreachable
     async def _standing(self, *where: sa.ColumnElement[bool]) -> list[Review]:

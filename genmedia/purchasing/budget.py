@@ -93,15 +93,16 @@ class Outlook(StrEnum):
     UNDER_WAY = "under way"
     REUSED = "reused"
     TO_FETCH = "to fetch again"
+    REJECTED = "rejected"
     IN_DOUBT = "in doubt"
     REFUSED = "refused before"
-    NOT_BOUGHT = "not bought"
+    LEFT_OUT = "left out"
     TO_REVIEW = "to review"
     AFTER_REVIEW = "after review"
     OVER_BUDGET = "over the budget"
 
 
-LOST = (Outlook.REFUSED, Outlook.NOT_BOUGHT, Outlook.OVER_BUDGET)
+LOST = (Outlook.REFUSED, Outlook.LEFT_OUT, Outlook.OVER_BUDGET)
 """Outlooks of parts that give no file: a part that needs one of them is not made either."""
 
 _ANSWERED = {
@@ -121,7 +122,7 @@ def outlook_of(attempt: Attempt | None, withheld: str) -> Outlook:
     """
     if attempt is not None:
         return _ANSWERED.get(attempt.state, Outlook.TO_BUY)
-    return Outlook.NOT_BOUGHT if withheld else Outlook.TO_BUY
+    return Outlook.LEFT_OUT if withheld else Outlook.TO_BUY
 
 
 @dataclass(frozen=True)

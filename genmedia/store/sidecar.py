@@ -56,8 +56,8 @@ Text = Annotated[str, _Clean()]
 
 
 class _Record(BaseModel):
-    # An infinite number would break the JSON of everything made of sidecars.
-    model_config = ConfigDict(allow_inf_nan=False, use_attribute_docstrings=True, frozen=True)
+    # An infinite number would break the JSON of everything made of sidecars. Who reads no sidecar should not wait for their models.
+    model_config = ConfigDict(allow_inf_nan=False, use_attribute_docstrings=True, frozen=True, defer_build=True)
 
 
 class Input(_Record):

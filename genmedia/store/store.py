@@ -25,7 +25,7 @@ from genmedia.store.location import Place
 from genmedia.store.naming import DEFAULT_TEMPLATE, check_template, fill_in, is_own, safe
 from genmedia.store.private import make_folder
 from genmedia.store.sidecar import Bought, Evidence, Sidecar
-from genmedia.transport.session import DOWNLOAD_BYTES
+from genmedia.transport.pace import DOWNLOAD_BYTES
 
 ORPHAN_SECONDS = 24 * 3600.0
 READ_AT_ONCE = 32

@@ -1,25 +1,17 @@
-"""Reads answers of providers safely: one layer of compression at most, bounded sizes, valid characters, no secrets."""
+"""Reads answers of providers safely: bounded sizes, valid characters, no secrets. See `unpacking` for how they come."""
 
 import json
 import re
-import zlib
-from collections.abc import AsyncGenerator, Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from math import isfinite
 from typing import Annotated, Any, cast
 
-import httpx
 from pydantic import AfterValidator, StringConstraints
 
 from genmedia.text.plain import cut
 from genmedia.transport.redaction import hide
-
-ACCEPTED = {"accept-encoding": "identity"}
-"""Request header that asks for an answer without compression."""
-
-PIECE_BYTES = 2**20
-"""Most bytes of a compressed answer that are unpacked at once."""
 
 ID_CHARACTERS = 200
 """Longest id that is accepted, in characters. A longer one makes its answer unreadable: cut, it would name another thing."""
@@ -50,7 +42,6 @@ RemoteId = Annotated[Id, AfterValidator(_check_asked_by)]
 """Id by which a job or a file is asked for: printable, not blank, and unaltered."""
 
 _UNFIT = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff]")
-_FORMS = {"gzip": 16 + zlib.MAX_WBITS, "x-gzip": 16 + zlib.MAX_WBITS, "deflate": zlib.MAX_WBITS}
 
 
 def clean_text(text: str, secrets: Iterable[str] = ()) -> str:
@@ -110,49 +101,3 @@ def read_number(text: str) -> float | None:
     except ValueError:
         return None
     return number if isfinite(number) and number >= 0 else None
-
-
-async def pieces_of(response: httpx.Response) -> AsyncGenerator[bytes]:
-    """Yield the content of an answer in pieces. One layer of gzip or deflate, which may come though it was not asked for, is unpacked.
-
-    Raises:
-        httpx.DecodingError: It is compressed in another way or several times, or the compressed data is broken or cut.
-        httpx.HTTPError: The transfer broke off.
-    """
-    packed = ",".join(response.headers.get_list("content-encoding")).strip().lower()
-    if packed in ("", "identity"):
-        async for raw in response.aiter_raw():
-            yield raw
-        return
-    if packed not in _FORMS:
-        raise httpx.DecodingError("the answer is packed in a way that was not asked for")
-    unpacker = zlib.decompressobj(_FORMS[packed])
-    try:
-        async for raw in response.aiter_raw():
-            left = raw
-            while left:
-                if unpacker.eof:
-                    raise httpx.DecodingError("the packed answer goes on after its end")
-                yield unpacker.decompress(left, PIECE_BYTES)
-                left = unpacker.unconsumed_tail or unpacker.unused_data
-        yield unpacker.flush()  # a few kB at most: what did not fit into the last piece
-    except zlib.error as error:
-        raise httpx.DecodingError(f"the packed answer is broken: {error}") from None
-    if not unpacker.eof:
-        raise httpx.DecodingError("the packed answer is cut")
-
-
-async def read_whole(response: httpx.Response, limit: int, too_much: Callable[[], Exception]) -> bytes:
-    """Return the whole content of an answer, unpacked.
-
-    Args:
-        response: The answer.
-        limit: Most bytes that it may hold, unpacked.
-        too_much: Makes the error that is raised for an answer that holds more.
-    """
-    body = bytearray()
-    async for piece in pieces_of(response):
-        body += piece
-        if len(body) > limit:
-            raise too_much()
-    return bytes(body)

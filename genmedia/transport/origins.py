@@ -6,10 +6,12 @@ import socket
 from collections.abc import Callable
 from contextlib import suppress
 from functools import lru_cache
-
-import httpx
+from typing import TYPE_CHECKING
 
 from genmedia.errors import ForbiddenAddressError, SettingsError
+
+if TYPE_CHECKING:
+    import httpx
 
 _NAT64 = ipaddress.ip_network("64:ff9b::/96")
 """Addresses by which a network without IPv4 reaches IPv4 hosts; the last four bytes are the IPv4 address."""
@@ -17,19 +19,25 @@ _NAT64 = ipaddress.ip_network("64:ff9b::/96")
 _UNICAST = ipaddress.ip_network("2000::/3")
 """The only part of IPv6 that public hosts are in."""
 
-_parse = lru_cache(maxsize=256)(httpx.URL)
-"""Returns the parts of an address; those of a provider are asked for with each request."""
-
 _RESERVED = tuple(map(ipaddress.ip_network, ("192.0.0.0/24", "192.88.99.0/24", "3fff::/20")))
 """Networks for protocols, for tunnels to IPv6 and for examples in documents; not every supported Python knows them as reserved."""
 
 
-def read_url(url: str) -> httpx.URL:
+@lru_cache(maxsize=256)  # those of a provider are asked for with each request
+def _parse(url: str) -> "httpx.URL":
+    import httpx  # noqa: PLC0415 # whoever only reads a journal or a store should not wait for it
+
+    return httpx.URL(url)
+
+
+def read_url(url: str) -> "httpx.URL":
     """Return the parts of an address, each of which can be read.
 
     Raises:
         ForbiddenAddressError: It is not an address, or its port is out of range.
     """
+    import httpx  # noqa: PLC0415 # as above
+
     try:
         parts = _parse(url)
         _ = parts.host, parts.netloc.decode("ascii")  # httpx decodes a host when it is asked for, and may fail then
@@ -47,6 +55,8 @@ def join_url(base: str, link: str) -> str:
     Raises:
         ForbiddenAddressError: One of the two is not an address.
     """
+    import httpx  # noqa: PLC0415 # as above
+
     try:
         return str(read_url(base).join(link))
     except (httpx.InvalidURL, ValueError, TypeError):
@@ -80,10 +90,15 @@ def check_base_url(url: str) -> str:
     try:
         parts = read_url(url)
     except ForbiddenAddressError:
-        parts = httpx.URL("")
-    if not parts.host or parts.userinfo or not (parts.scheme == "https" or (parts.scheme == "http" and is_loopback(url))):
+        parts = None
+    if (
+        not parts
+        or not parts.host
+        or parts.userinfo
+        or not (parts.scheme == "https" or (parts.scheme == "http" and is_loopback(url)))
+    ):
         raise SettingsError(
-            f"{origin_of(url) if parts.host else 'what is given'} cannot be a base URL",
+            f"{origin_of(url) if parts and parts.host else 'what is given'} cannot be a base URL",
             advice="Use the https address of the provider, or the http address of a sandbox on this machine.",
         )
     return url.rstrip("/")
@@ -127,7 +142,7 @@ def _named(url: str) -> str:
     )
 
 
-def _nothing(_: httpx.URL) -> bool:
+def _nothing(_: "httpx.URL") -> bool:
     return False
 
 
@@ -146,7 +161,7 @@ class Origins:
         SettingsError: An entry of `named` is not an origin.
     """
 
-    def __init__(self, base_url: str, named: tuple[str, ...] = (), documented: Callable[[httpx.URL], bool] = _nothing) -> None:
+    def __init__(self, base_url: str, named: tuple[str, ...] = (), documented: "Callable[[httpx.URL], bool]" = _nothing) -> None:
         self._sandbox = is_loopback(base_url)
         self._own = origin_of(base_url)
         self._documented = documented

@@ -1,4 +1,7 @@
-"""The requests that an account may send in a minute. The limit is kept here, so that the provider never has to refuse."""
+"""The requests that an account may send in a minute. The limit is kept here, so that the provider never has to refuse.
+
+Whoever only reads a journal or a store needs this, and no HTTP client, which takes long to import.
+"""
 
 import os
 from collections import Counter, deque
@@ -18,6 +21,25 @@ ANSWER_SECONDS = float(os.environ.get("GENMEDIA_ANSWER_SECONDS", "60"))
 
 PAGES = 1000
 """Most pages of one list that are read; a longer list is endless, or would take too long."""
+
+DOWNLOAD_BYTES = 512 * 2**20
+"""Most bytes of a file that is fetched."""
+
+LONGEST_HOLD = 600.0
+"""Longest time for which one answer holds back all calls, in seconds, whatever it says."""
+
+once: ContextVar[bool] = ContextVar("once", default=False)
+"""True where no call is sent again; see `asking_once`."""
+
+
+@contextmanager
+def asking_once() -> Generator[None]:
+    """Send no call again in this block: a watcher of many jobs looks again later, and one job must not delay the others."""
+    token = once.set(True)
+    try:
+        yield
+    finally:
+        once.reset(token)
 
 
 URGENT = 1e6

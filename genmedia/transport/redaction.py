@@ -5,8 +5,6 @@ import re
 from collections.abc import Iterable
 from urllib.parse import quote
 
-import httpx
-
 HIDDEN = "[hidden]"
 
 LIKE_A_WORD = 12
@@ -41,6 +39,8 @@ def spellings(secret: str) -> list[str]:
 
 def bare_url(url: str) -> str:
     """Return `url` without user, query and fragment, which may hold keys and signatures."""
+    import httpx  # noqa: PLC0415 # whoever only reads a journal or a store should not wait for it
+
     try:
         return str(httpx.URL(url).copy_with(username=None, password=None, query=None, fragment=None))
     except (httpx.InvalidURL, ValueError, TypeError):
@@ -51,6 +51,8 @@ class _BareUrls(logging.Filter):
     """Cuts the query off every URL that httpx logs."""
 
     def filter(self, record: logging.LogRecord) -> bool:
+        import httpx  # noqa: PLC0415 # its own logger asks
+
         if isinstance(record.args, tuple):
             record.args = tuple(bare_url(str(arg)) if isinstance(arg, httpx.URL) else arg for arg in record.args)
         return True

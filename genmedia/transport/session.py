@@ -23,18 +23,18 @@ from pydantic import BaseModel, ValidationError
 
 from genmedia import errors
 from genmedia.text.plain import cut
-from genmedia.transport.answers import ACCEPTED, parse, pieces_of, read_date, read_number, read_whole
+from genmedia.transport.answers import parse, read_date, read_number
 from genmedia.transport.connections import OutwardTransport, trusted
 from genmedia.transport.origins import Origins, is_loopback, join_url, origin_of
-from genmedia.transport.pace import ANSWER_SECONDS, Pace
+from genmedia.transport.pace import ANSWER_SECONDS, DOWNLOAD_BYTES, LONGEST_HOLD, Pace, once
 from genmedia.transport.redaction import bare_url, redact, spellings
 from genmedia.transport.refusals import refuses_content
+from genmedia.transport.unpacking import ACCEPTED, pieces_of, read_whole
 
 IN_FLIGHT = 4
 """Most requests at once. httpx is slower with more: 4 in flight gave 1,124 requests a second, 50 gave 391 (measured)."""
 
 ANSWER_BYTES = 8 * 2**20
-DOWNLOAD_BYTES = 512 * 2**20
 DOWNLOAD_SECONDS = 1800.0
 ATTEMPTS = 5
 HOPS = 3
@@ -44,9 +44,6 @@ WAIT_SECONDS = 600.0
 
 LONGEST_PAUSE = 30.0
 """Longest pause between two of those requests, in seconds, where the provider does not say how long to wait."""
-
-LONGEST_HOLD = 600.0
-"""Longest time for which one answer holds back all calls, in seconds, whatever it says."""
 
 SLOWEST_UPLOAD = 50_000
 """Slowest upload of a call's body, in bytes a second, before the wait for its answer: a model is sent to Generio within a call."""
@@ -76,7 +73,6 @@ _NO_HTTP = (httpx.InvalidURL, ValueError, OverflowError)
 M = TypeVar("M", bound=BaseModel)
 R = TypeVar("R")
 Gate = Callable[[], AbstractAsyncContextManager[None]]
-_once: ContextVar[bool] = ContextVar("_once", default=False)
 Explained = tuple[str, str] | tuple[str, str, type[errors.ApiError]]
 
 
@@ -87,16 +83,6 @@ class Answer:
     status: int
     headers: Mapping[str, str]
     body: Any
-
-
-@contextmanager
-def asking_once() -> Generator[None]:
-    """Send no call again in this block: a watcher of many jobs looks again later, and one job must not delay the others."""
-    token = _once.set(True)
-    try:
-        yield
-    finally:
-        _once.reset(token)
 
 
 class _Patience:
@@ -237,7 +223,7 @@ class Session:
         """
 
         async def ask() -> Answer:
-            async for attempt in self._retrying(_nothing if _once.get() else _transient if repeatable else _never_sent):
+            async for attempt in self._retrying(_nothing if once.get() else _transient if repeatable else _never_sent):
                 with attempt:
                     async with self.pace.turn(urgent=urgent), self._slots:
                         ready = self._build(method, path, request)
@@ -251,7 +237,7 @@ class Session:
 
     async def _wait_out(self, ask: Callable[[], Awaitable[R]]) -> R:
         """Ask, and ask again while the answer is "too many": that answer accepted nothing, and does not count as a try."""
-        if _once.get():
+        if once.get():
             return await ask()
         patience = _patience.get() or _Patience(WAIT_SECONDS, _untold)
         for asked in count():

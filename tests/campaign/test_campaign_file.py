@@ -111,7 +111,7 @@ async def test_each_edition_is_made_once_however_often_it_is_fired(work: Work) -
     assert len(work.studio.jobs) == 16
     again = await work.plan(datetime(2026, 12, 14, tzinfo=UTC))
     assert again.edition == "2026-W51"
-    assert again.why["hero-M-1"] == "edition 2026-W51"
+    assert again.why["hero-M-1"] == "new in edition 2026-W51"
 
 
 async def test_a_plan_says_why_each_item_is_bought(work: Work) -> None:
@@ -122,10 +122,10 @@ async def test_a_plan_says_why_each_item_is_bought(work: Work) -> None:
 
     assert planned["hero-M-1"] == "prompt: “oak” became “walnut”"
     assert planned["hero-M-1-take-3"] == "new"
-    assert planned["page-M-1-de"] == "what it is made of is made anew"
+    assert planned["page-M-1-de"] == "what it is made of is new"
 
     work.file.write_text(MUGS.replace("imagen4", "nano_banana_pro"))
-    assert (await work.outlooks())["page-M-2-en"] == "image imagen4 became image nano_banana_pro"
+    assert (await work.outlooks())["page-M-2-en"] == "made with image nano_banana_pro now, and not with image imagen4"
 
 
 async def test_a_plan_tells_the_same_as_the_run_does(work: Work) -> None:

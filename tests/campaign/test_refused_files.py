@@ -123,7 +123,7 @@ async def test_what_is_marked_retake_is_bought_as_the_next_take_once_and_nothing
     assert [result.status for ended in again for result in ended.result] == ["Reused", "Reused", "Not bought", "Reused", "Reused"]
     assert {ended.name for ended in (*retaken, *again)} == {"Completed"}
     assert "2 retakes, 1 of them known here" in retaken[0].message
-    assert "not bought: 1 neither stored nor marked retake" in retaken[0].message
+    assert "not bought: 1 not made before, and nobody asked for a retake of it" in retaken[0].message
     assert (len(genova.jobs), len(flora.jobs)) == (3, 3)
 
 

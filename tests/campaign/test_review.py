@@ -167,7 +167,7 @@ async def test_the_plan_tells_what_is_to_review_and_what_comes_after_and_counts_
         "page-M-1": "after review",
         "other-M-1": "reused",
     }
-    assert waits.why["hero-M-1"] == "nobody has decided on it yet"
+    assert waits.why["hero-M-1"] == "nobody has decided yet"
     assert waits.plans["genova"].cost == 2
 
     await work.say("hero-M-1", Opinion("keep", "Ann"))
@@ -277,7 +277,7 @@ async def test_the_default_counts_once_the_deadline_is_over(work: Work, default:
 
     await let_pass(work, "2020-01-01T00:00:00+00:00")
     planned = await work.outlooks()
-    assert planned["small-M-1"] == ("to make" if default == "keep" else "not bought"), "the plan tells what the run does"
+    assert planned["small-M-1"] == ("to make" if default == "keep" else "left out"), "the plan tells what the run does"
     over = await work.apply()
 
     assert over.waiting is None
@@ -338,7 +338,7 @@ async def test_one_answer_to_all_that_waits_becomes_verdicts_or_is_refused_with_
     with pytest.raises(InputError) as told:
         given(Answers(" ", keep=["hero-M-1", "page-M-1"], reject=["hero-M-1"]), items, list(items))
     assert [str(fault) for fault in told.value.faults] == [
-        "hero-M-1: has two verdicts",
+        "hero-M-1: is named more than once; keep it, reject it or make it again",
         "page-M-1: is no item that waits for review; did you mean hero-M-1?",
         "Your name: is missing: it stands beside each verdict",
     ]

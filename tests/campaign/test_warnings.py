@@ -32,13 +32,13 @@ def test_a_picture_that_becomes_a_video_of_another_shape_is_told() -> None:
     stills = [run("still", fed[0], picture(ratio=0.75), model="nano_banana2")]
 
     assert cut_off([hero, wide, any_shape, *films, *photos, *stills]) == [
-        "film-hero: what hero gives is 1.00 times as wide as high, the video 1.78 times: it will be cropped",
-        "tall: mug.jpg is 0.75 times as wide as high, the video 1.78 times: it will be cropped",
+        "film-hero: the edges of the picture of hero will be cut off: it is 1.00 times as wide as high, the video 1.78 times",
+        "tall: the edges of mug.jpg will be cut off: it is 0.75 times as wide as high, the video 1.78 times",
     ]
 
 
 def test_an_address_that_may_not_work_any_more_when_it_is_read_is_told_once_and_without_its_signature() -> None:
     plan = [run("a", picture(url=SIGNED)), run("b", picture(url=SIGNED)), run("c", picture(url="https://example.com/a.jpg"))]
-    told = ["https://bucket.example.com/mug.jpg works until 2026-12-01 04:00 UTC only"]
+    told = ["https://bucket.example.com/mug.jpg: this link works until 2026-12-01 04:00 UTC, which may be too short"]
 
     assert [expiring(plan, NOW, seconds) for seconds in (None, 3000, 4000)] == [[], [], told]

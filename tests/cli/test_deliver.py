@@ -55,6 +55,18 @@ def test_files_are_named_and_what_was_done_is_told(folder: Path) -> None:
     }
 
 
+def test_what_people_rejected_is_not_delivered(folder: Path) -> None:
+    told = genmedia("reject", "mugs/hero", "--why", "no handle", "--folder", str(folder), "--as", "Ann")
+
+    done = deliver(folder, "--names", "{step}.{ext}")
+
+    assert (told.returncode, done.returncode) == (0, 0), told.stderr + done.stderr
+    assert [line for line in done.stdout.splitlines() if line.startswith("copied")] == [
+        "copied     ground.png",
+        "copied     words.txt",
+    ]
+
+
 def test_a_dry_run_writes_nothing_and_json_tells_all(folder: Path) -> None:
     foreseen = deliver(folder, "--dry-run", "--format", "jpg", "--format", "webp", "--max-side", "48", "--step", "hero")
     assert "would be copied   hero-1-1.jpg\nwould be copied   hero-1-1.webp\n" in foreseen.stdout

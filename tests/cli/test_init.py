@@ -78,3 +78,16 @@ def test_what_cannot_be_begun_with_is_told_and_nothing_is_written(tmp_path: Path
     assert done.returncode == 2
     assert told in done.stderr
     assert not (tmp_path / "campaign.yaml").exists()
+
+
+def test_a_file_with_a_space_in_its_name_in_a_folder_that_is_not_there_yet_is_written_with_commands_that_can_be_typed(
+    tmp_path: Path,
+) -> None:
+    (tmp_path / "mugs.csv").write_text("sku\nM-1\n")
+
+    made = genmedia("init", "mugs.csv", "--out", "new/our mugs.yaml", "--project", str(PROJECT), cwd=tmp_path)
+
+    written = (tmp_path / "new" / "our mugs.yaml").read_text(encoding="utf-8")
+    assert made.stdout.startswith("Wrote new/our mugs.yaml of 1 row."), made.stderr
+    assert "genmedia plan 'new/our mugs.yaml' --set light=evening" in written
+    assert yaml.safe_load(written)["rows"] == "../mugs.csv"

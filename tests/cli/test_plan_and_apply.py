@@ -132,6 +132,13 @@ def test_a_file_that_somebody_took_out_of_the_store_is_fetched_again_and_nothing
     assert desk.type("plan").returncode == 0
 
 
+def test_a_plan_that_cannot_be_saved_says_so_in_a_line(desk: Desk) -> None:
+    done = desk.type("plan", "--out", str(desk.file.parent / "nowhere" / "plan.json"))
+
+    assert done.returncode == 2
+    assert "nowhere/plan.json: cannot be written: No such file or directory" in done.stderr
+
+
 def test_the_rest_of_a_saved_plan_goes_on_without_a_new_plan_where_a_part_of_it_failed(
     desk: Desk, sandbox: Sandbox, account: dict[str, Any]
 ) -> None:
@@ -278,6 +285,66 @@ def test_a_campaign_with_a_review_goes_on_when_it_is_applied_again_after_a_verdi
     assert "4 items: 1 reused, 2 to buy, 1 after review" in after.stdout
     assert "1 item waits for review: hero-M-2" in again.stdout
     assert "3 items: 2 stored, 1 to review" in left.stdout
+
+
+def test_a_verdict_that_campaigns_share_is_told_where_it_was_not_given(desk: Desk) -> None:
+    reviewed = MUGS.replace('on oak"', 'on oak", review: true').replace("{step: hero, row: all}", "{step: hero}")
+    desk.file.write_text(reviewed)
+    desk.type("apply", "--yes")
+    desk.look("reject", "mugs/hero-M-1", "--why", "no handle", "--as", "Ann")
+    desk.look("keep", "mugs/hero-M-2", "--as", "Ben")
+    desk.file.with_name("autumn.yaml").write_text(reviewed.replace("campaign: mugs", "campaign: autumn"))
+
+    planned, as_json = desk.type("plan", file="autumn.yaml"), desk.type("plan", "--json", file="autumn.yaml")
+    own = desk.type("plan")
+    desk.type("apply", "--yes", file="autumn.yaml")
+    standing, first = desk.look("status", "autumn"), desk.look("status", "mugs")
+
+    assert planned.returncode == 10
+    assert "4 items: 1 rejected, 1 reused, 1 left out, 1 to buy" in planned.stdout
+    rejected, kept = "rejected by Ann: no handle (shared with the campaign mugs)", "kept by Ben (shared with the campaign mugs)"
+    assert rejected in planned.stdout
+    assert {one["name"]: one["why"] for one in json.loads(as_json.stdout)["items"]} == {
+        "hero-M-1": rejected,
+        "hero-M-2": kept,
+        "page-M-1": "made of something that was rejected",
+        "page-M-2": "new",
+    }
+    assert "rejected by Ann: no handle" in own.stdout
+    assert "shared" not in own.stdout, "nobody else has asked for it yet"
+    assert "3 items: 1 rejected, 2 stored" in standing.stdout
+    assert rejected in standing.stdout
+    assert kept in standing.stdout
+    assert "rejected by Ann: no handle (shared with the campaign autumn)" in first.stdout
+    assert [standing.returncode, first.returncode] == [0, 0]
+
+
+def test_a_verdict_on_an_old_name_says_what_the_item_is_called_now_and_its_price_is_counted_once(desk: Desk) -> None:
+    desk.file.write_text(MUGS.replace('on oak"', 'on oak", review: true').replace("{step: hero, row: all}", "{step: hero}"))
+    desk.type("apply", "--yes")
+    desk.file.write_text(desk.file.read_text().replace("hero", "still"))
+    desk.type("apply", "--yes")
+
+    done = desk.look("reject", "mugs/hero-M-1", "--why", "no handle", "--as", "Ann")
+    standing = desk.look("status", "mugs")
+
+    assert done.stdout.startswith("reject  mugs/hero-M-1/")
+    assert done.stdout.endswith(" (also mugs/still-M-1)\n")
+    assert "charged: genova 2 credits" in standing.stdout
+    assert "still-M-1" in desk.type("plan").stdout
+
+
+def test_a_retakes_prompt_is_plain_text_whatever_braces_it_has(desk: Desk, sandbox: Sandbox, account: dict[str, Any]) -> None:
+    desk.file.write_text(MUGS.replace('on oak"', 'on oak", review: true').replace("{step: hero, row: all}", "{step: hero}"))
+    desk.type("apply", "--yes")
+    braces = "A {{ row.product }} on {elm}, {prompt} {% if %} %s {0}"
+    desk.look("retake", "mugs/hero-M-1", "--prompt", braces, "--why", "no oak", "--as", "Ann")
+
+    done = desk.type("apply", "--yes")
+
+    assert done.returncode == 4, done.stderr
+    jobs = sandbox.jobs(account)
+    assert [job["request"]["prompt"] for job in jobs if job["request"]["prompt"].startswith("A {")] == [braces]
 
 
 def test_a_saved_plan_is_carried_out_further_once_people_have_decided(desk: Desk) -> None:

@@ -87,19 +87,35 @@ def test_verdicts_are_given_by_path_by_file_and_by_the_name_that_the_gallery_sho
 
 def test_all_that_is_wrong_with_items_is_told_at_once_and_nothing_is_said(folder: Path) -> None:
     here = "--folder", str(folder)
-    done = genmedia("retake", "mugs/hero/1.png", "nowhere", "Mugs & more/cup", "--why", "x", *here)
+    done = genmedia("retake", "mugs/hero/1.png", "nowhere", "hero", "Mugs & more/heroe", "--why", "x", *here)
     wrong = genmedia("retake", "mugs/hero/1.png", "--seed", "3", "--why", "x" * 2_001, *here)
 
     assert (done.returncode, wrong.returncode) == (2, 2)
     assert [line.strip() for line in done.stderr.splitlines()[1:]] == [
         "nowhere: is neither an asset of the store nor CAMPAIGN/STEP",
-        "Mugs & more/cup: is neither an asset of the store nor CAMPAIGN/STEP",
+        "hero: is neither an asset of the store nor CAMPAIGN/STEP; did you mean Mugs & more/hero?",
+        "Mugs & more/heroe: is neither an asset of the store nor CAMPAIGN/STEP; did you mean Mugs & more/hero?",
     ]
     assert [line.strip() for line in wrong.stderr.splitlines()[1:]] == [
         "mugs/hero/1.png: its request has no seed",
         "mugs/hero/1.png: the reason is longer than 2,000 characters",
     ]
     assert genmedia("verdicts", *here).stdout == "nothing is decided yet\n"
+
+
+@pytest.mark.parametrize("why", ["", "   "])
+def test_a_reason_that_is_empty_is_asked_for_and_one_that_nobody_has_to_give_is_none(folder: Path, why: str) -> None:
+    here = "--folder", str(folder), "--as", "Ann"
+    refused = [genmedia(verdict, "mugs/hero/1.png", "--why", why, *here) for verdict in ("reject", "retake")]
+    kept = genmedia("keep", "mugs/hero/1.png", "--why", why, *here)
+    again = genmedia("retake", "mugs/hero/2.png", "--why", "too dark", "--prompt", why, *here)
+
+    assert [(one.returncode, one.stderr.count("--why: is empty; say why")) for one in refused] == [(2, 1)] * 2
+    assert (kept.returncode, again.returncode) == (0, 0), kept.stderr + again.stderr
+    assert [(one.opinion.verdict, one.opinion.why, one.opinion.prompt) for one in standing(folder)] == [
+        ("keep", "", ""),
+        ("retake", "too dark", ""),
+    ]
 
 
 @pytest.mark.parametrize(

@@ -36,8 +36,7 @@ from genmedia.providers.inputs import ResolvedInput
 from genmedia.providers.steps import Operation
 from genmedia.store import Place, Store
 from genmedia.store.named_files import Files, NamedFile
-from genmedia.transport.pace import ANSWER_SECONDS
-from genmedia.transport.session import asking_once
+from genmedia.transport.pace import ANSWER_SECONDS, asking_once
 from tests.contract import CancellingContract
 from tests.example_assets import picture
 from tests.listening import listening, response

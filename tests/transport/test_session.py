@@ -29,8 +29,9 @@ from genmedia.media.probe import inspect_files
 from genmedia.providers.flora.client import FloraClient, Run, RunInput
 from genmedia.providers.genova.client import GenovaClient
 from genmedia.transport.connections import trusted
+from genmedia.transport.pace import asking_once
 from genmedia.transport.redaction import HIDDEN
-from genmedia.transport.session import HOPS, Fetched, asking_once, waiting_out
+from genmedia.transport.session import HOPS, Fetched, waiting_out
 from tests.listening import listening, response
 from tests.sandboxes import Sandbox
 
@@ -738,7 +739,7 @@ async def test_what_is_packed_otherwise_than_once_and_whole_is_a_broken_download
 async def test_what_is_packed_once_is_unpacked_piece_by_piece(
     client: FloraClient, monkeypatch: pytest.MonkeyPatch, encoding: str, pack: Callable[[bytes], bytes]
 ) -> None:
-    monkeypatch.setattr("genmedia.transport.answers.PIECE_BYTES", 100)
+    monkeypatch.setattr("genmedia.transport.unpacking.PIECE_BYTES", 100)
     content = PHOTO.read_bytes() + bytes(100_000)
     async with listening(response("200 OK", pack(content), f"content-encoding: {encoding}")) as (url, _):
         assert (await fetch(client, f"{url}/a.png"))[0] == content

@@ -6,6 +6,7 @@ import os
 from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
+from shlex import quote
 
 from genmedia.campaign.file.rows import NAMES, read_rows
 from genmedia.campaign.file.source import Source
@@ -100,10 +101,10 @@ def first_file(given: Path, out: Path, schema: str) -> First:
     """
     folder = out.absolute().parent
     path = os.path.relpath(given.absolute(), folder)
-    rows = _of_table(path, folder) if given.suffix.lower() in TABLES else _of_photos(given, path)
+    rows = (_of_table if given.suffix.lower() in TABLES else _of_photos)(given, path)
     text = _FILE.format(
         schema=schema,
-        name=out,
+        name=quote(str(out)),
         campaign=as_name(given.absolute().stem) or "first",
         rows=rows.written,
         about=rows.about,
@@ -124,7 +125,7 @@ def _of_photos(given: Path, path: str) -> _Rows:
     (most, number), *others = Counter(found).most_common()
     left = f", without {', '.join(f'{count} {suffix}' for suffix, count in others)}" if others else ""
     return _Rows(
-        told=f"{number} photos{left}",
+        told=f"{'1 photo' if number == 1 else f'{number} photos'}{left}",
         number=number,
         written=f"{{files: {_quoted(f'{glob.escape(path)}/*{most}')}}}",
         about="# A row for each photo; row.name, row.file, row.stem and row.folder can stand in the templates below.\n",
@@ -133,14 +134,14 @@ def _of_photos(given: Path, path: str) -> _Rows:
     )
 
 
-def _of_table(path: str, folder: Path) -> _Rows:
+def _of_table(given: Path, path: str) -> _Rows:
     """Return rows for each line of a table; its columns stand in the prompt, those that name a row only where there is no other."""
-    rows = read_rows(Source(path, folder, {"rows": path}, {(): (1, 1)}))
+    rows = read_rows(Source(given.name, given.absolute().parent, {"rows": given.name}, {(): (1, 1)}))
     columns = [one for one in rows[0].values if one != "name"]
     telling = [one for one in columns if one not in NAMES and all(str(row.values[one]).strip() for row in rows)]
     words = ", ".join(f"{{{{ {_read(one)} }}}}" for one in telling[:IN_PROMPT] or ["name"])
     return _Rows(
-        told=f"{len(rows)} rows",
+        told="1 row" if len(rows) == 1 else f"{len(rows)} rows",
         number=len(rows),
         written=_quoted(path),
         about=f"# A row for each line; {', '.join(map(_read, ['name', *columns]))} can stand in the templates below.\n",

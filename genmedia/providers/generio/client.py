@@ -32,10 +32,11 @@ from genmedia.errors import Fault
 from genmedia.jobs.job import Account, Buyer, Job, JobStatus, Number, Output
 from genmedia.jobs.watcher import Look, Watcher, look_at_each
 from genmedia.providers.terms import Terms
-from genmedia.transport.answers import PIECE_BYTES, RemoteId, parse
+from genmedia.transport.answers import RemoteId, parse
 from genmedia.transport.origins import Origins, check_base_url
 from genmedia.transport.pace import ANSWER_SECONDS
 from genmedia.transport.session import Fetched, Gate, Session
+from genmedia.transport.unpacking import PIECE_BYTES
 
 if TYPE_CHECKING:  # it loads a database library, which reading this provider's answers does not need
     from genmedia.journal import Attempt, Journal

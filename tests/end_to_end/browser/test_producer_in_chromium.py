@@ -1,21 +1,16 @@
 """A week of a producer who does not program: a form, a review by two people, a delivered folder, and the next edition."""
 
 import shutil
-from collections import Counter
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
 
-import httpx
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from tests.checkouts import make_checkout
 from tests.commands import PROJECT, genmedia_anew
-from tests.end_to_end.project.test_up import answered, up, wait_for
+from tests.end_to_end.browser.offices import Office, open_office
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(900)]
 
@@ -30,58 +25,13 @@ JUG = {"JUG-8/hero-landscape.png", "JUG-8/banner-landscape-de.png", "JUG-8/banne
 REJECTED = {"JUG-8/hero-square.png", "JUG-8/banner-square-de.png", "JUG-8/banner-square-en.png"}
 
 
-@dataclass(frozen=True)
-class Office:
-    """A machine with `make up`, and the folders of a producer on it."""
-
-    addresses: dict[str, str]
-    checkout: Path
-    folder: Path
-
-    @property
-    def delivered(self) -> Path:
-        return self.folder / "delivered"
-
-    def ask(self, path: str, body: Any) -> Any:
-        user, _, password = self.addresses["Password"].partition(":")
-        address = f"{self.addresses['Prefect']}/api{path}"
-        return httpx.post(address, json=body, auth=(user, password), timeout=60).raise_for_status().json()
-
-    def wait(self, run: str, *names: str) -> dict[str, Any]:
-        """Wait until a run is in a state of one of these names; returns the state."""
-
-        def state() -> dict[str, Any] | None:
-            address = f"{self.addresses['Prefect']}/api/flow_runs/{run}"
-            found = answered("GET", address, self.addresses["Password"])["state"]
-            assert found["type"] not in ("FAILED", "CRASHED"), found
-            return found if found["name"] in names else None
-
-        return wait_for(f"{' or '.join(names)} of the run", 240, state)
-
-    @property
-    def prompts(self) -> Counter[str]:
-        """The prompts of all that was bought."""
-        jobs = httpx.get(f"{self.addresses['Sandbox']}/jobs?provider=genova", timeout=60).raise_for_status().json()
-        return Counter(job["request"]["prompt"] for job in jobs)
-
-    def files_of(self, edition: str) -> set[str]:
-        """What is in the delivery of an edition, without its lists."""
-        place = self.delivered / edition
-        return {
-            str(file.relative_to(place)) for file in place.glob("*/*") if file.is_file() and not file.parts[-2].startswith(".")
-        }
-
-
 @pytest.fixture
 def office(tmp_path: Path) -> Generator[Office]:
-    checkout = make_checkout(tmp_path / "checkout")
     (tmp_path / "photos").mkdir()
     shutil.copy(PROJECT / "photos" / "coffee.jpg", tmp_path / "photos" / "mug.jpg")
     (tmp_path / "table.csv").write_text(TABLE)
-    with up(checkout, tmp_path / "log") as (_, addresses):
-        quick = {"provider": "genova", "account": "default", "settings": {"queue": [0, 0], "run": [0.5, 0.5]}}
-        httpx.post(f"{addresses['Sandbox']}/accounts", json=quick, timeout=60).raise_for_status()
-        yield Office(addresses, checkout, tmp_path)
+    with open_office(tmp_path) as office:
+        yield office
 
 
 @contextmanager
@@ -110,10 +60,7 @@ def person(chromium: Browser, office: Office, name: str) -> Generator[Callable[[
 
 def fill_in(page: Page, office: Office, deployment: str) -> None:
     """Start the product set from its form."""
-    page.goto(f"{office.addresses['Prefect']}/v2/deployments")
-    page.locator("input[type=password]").fill(office.addresses["Password"])
-    page.keyboard.press("Enter")
-    expect(page.get_by_role("link", name="product-set", exact=True)).to_be_visible(timeout=60_000)
+    office.sign_in(page)
     page.goto(f"{office.addresses['Prefect']}/v2/deployments/deployment/{deployment}/run", wait_until="networkidle")
     for label, value in (
         ("Table of products", office.folder / "table.csv"),

@@ -103,7 +103,7 @@ def events_of(api: str, name: str) -> list[dict[str, Any]]:
 
 
 async def test_a_run_waits_without_a_process_and_goes_on_by_verdicts_that_were_given_elsewhere(work: Work, prefect: str) -> None:
-    assert work.run.message == "2 items wait for review; Resume opens a form"
+    assert work.run.message == "2 items wait for review; Resume, in the menu ⋮ of the run's page, opens a form"
     assert work.prompts == ["A mug on oak", "A vase on oak"]
     await until(lambda: any(one["payload"]["campaign"] == work.studio.name for one in events_of(prefect, REVIEW_WANTED)))
     (told,) = [one for one in events_of(prefect, REVIEW_WANTED) if one["payload"]["campaign"] == work.studio.name]
@@ -118,7 +118,7 @@ async def test_a_run_waits_without_a_process_and_goes_on_by_verdicts_that_were_g
     await work.look()
     await until(lambda: work.prompts == ["A mug on oak", "A page", "A vase on elm", "A vase on oak"])
     await until(lambda: work.run.state == WAITING)
-    assert work.run.message == "1 item waits for review; Resume opens a form"
+    assert work.run.message == "1 item waits for review; Resume, in the menu ⋮ of the run's page, opens a form"
 
     hero = f"{work.studio.name}/hero-M-2"
     typed = "reject", hero, "--why", "no elm", "--as", "Ben", "--store", work.studio.name
@@ -133,14 +133,14 @@ async def test_a_run_waits_without_a_process_and_goes_on_by_verdicts_that_were_g
 async def test_the_form_asks_again_where_the_answer_is_wrong_and_its_answer_is_a_verdict_of_the_person(work: Work) -> None:
     assert "These wait for review: hero-M-1, hero-M-2." in await work.question()
 
-    wrong = {"name": "Ann", "keep": ["hero-M-1", "hero-M-9"], "reject": ["hero-M-1"]}
-    assert await work.answer(wrong) == "ACCEPT"
+    assert await work.answer({"keep": "all"}) == "REJECT", "what is no answer at all is refused by Prefect itself"
+    assert await work.answer({"name": "Ann", "keep": ["hero-M-9"]}) == "REJECT", "names are chosen from those that wait"
+    assert await work.answer({"keep": ["hero-M-1"], "reject": ["hero-M-1"]}) == "ACCEPT"
     await until(lambda: work.run.starts == 2 and work.run.state == WAITING)
     again = await work.question()
-    assert "**hero-M-1: has two verdicts**" in again
-    assert "**hero-M-9: is no item that waits for review; did you mean hero-M-" in again
+    assert "**hero-M-1: is named more than once; keep it, reject it or make it again**" in again
+    assert "**Your name: is missing" in again
     assert await work.verdicts() == []
-    assert await work.answer({"keep": "all"}) == "REJECT", "what is no answer at all is refused by Prefect itself"
 
     right = {"name": "Ann", "retake": [{"item": "hero-M-2", "prompt": "A vase on elm"}], "rest": "keep", "why": "too dark"}
     assert await work.answer(right) == "ACCEPT"
