@@ -178,7 +178,7 @@ def render_path(template: str, values: Mapping[str, Any]) -> str:
     Raises:
         WrongTemplateError: See `render`; or it begins with a slash, or a part of it is empty or `..`, or it is too long.
     """
-    path = _filled(_PATHS, _NAME.sub(r"{{ \1 }}", template), values)
+    path = _filled(_PATHS, path_template(template), values)
     parts = [portable(part) for part in path.split("/")]
     if "" in parts:
         part = path.split("/")[parts.index("")]
@@ -187,6 +187,11 @@ def render_path(template: str, values: Mapping[str, Any]) -> str:
     if len(name) > PATH_LENGTH:
         raise WrongTemplateError(f"gives a path of {len(name)} characters, more than {PATH_LENGTH}")
     return name
+
+
+def path_template(written: str) -> str:
+    """Return the path of a file, as `render_path` takes it, as a template like any other."""
+    return _NAME.sub(r"{{ \1 }}", written)
 
 
 def flat(values: Mapping[str, Any], above: str = "") -> Iterator[tuple[str, Any]]:

@@ -56,7 +56,7 @@ def test_a_rehearsal_saves_no_plan(tmp_path: Path) -> None:
     done = genmedia("plan", "mugs.yaml", "--rehearse", "--out", str(tmp_path / "plan.json"), "--project", str(PROJECT))
 
     assert done.returncode == 2
-    assert "goes with --set, --folder and --without-prefect alone" in done.stderr
+    assert "goes with --set, --row, --folder and --without-prefect alone" in done.stderr
 
 
 def test_a_store_is_no_folder_for_a_rehearsal(tmp_path: Path) -> None:

@@ -4,8 +4,9 @@ import csv
 import io
 import json
 import os
+import re
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
@@ -13,6 +14,7 @@ from typing import Any, cast
 from genmedia.campaign.file.source import Source, Way
 from genmedia.errors import Fault, InputError
 from genmedia.forms.names import as_name
+from genmedia.text.plain import cut
 
 MOST = 100_000
 """Most rows of a campaign."""
@@ -22,6 +24,12 @@ LARGEST = 64 * 2**20
 
 LONGEST_CELL = 20_000
 """Most characters of a cell."""
+
+LONGEST_TITLE = 40
+"""Most characters of what looks like the name of a column."""
+
+_HEADING = "the first line of a table names its columns: if it is a row here, put a line such as sku,product above it"
+_VALUE = re.compile(r"[-+]?\d[\d.,:/ -]*|.*\.\w{2,4}|https?:.*|[A-Za-z]+-\d+\w*")
 
 NAMES = ("name", "sku", "id")
 """Columns that name a row where the campaign does not say which one does; the first column where there is none of them."""
@@ -46,6 +54,20 @@ class Row:
     place: str
 
 
+class _AnyColumn(dict[str, Any]):
+    """Values of a row that could not be read: whatever column is asked for is there, and empty."""
+
+    def __contains__(self, column: object) -> bool:
+        return True
+
+    def __missing__(self, column: str) -> str:
+        return ""
+
+
+STAND_IN = Row("x", 1, _AnyColumn(), "")
+"""Stands in for rows that could not be read, so that the faults of other parts of the file can be told as well."""
+
+
 @dataclass(frozen=True)
 class _Written:
     """A row as it is written: its place, for faults, and its values."""
@@ -54,8 +76,12 @@ class _Written:
     values: dict[str, Any]
 
 
-def read_rows(source: Source) -> list[Row]:
+def read_rows(source: Source, asked_for: Collection[str] = ()) -> list[Row]:
     """Return the rows of a campaign, in their order; none if it has none.
+
+    Args:
+        source: The campaign's file.
+        asked_for: Columns that its templates read, by which a table is known that has no line with their names.
 
     Raises:
         InputError: Everything that is wrong with them, each with its file and line.
@@ -68,9 +94,9 @@ def read_rows(source: Source) -> list[Row]:
     if isinstance(asked, list):
         written = _inline(source, cast("list[Any]", asked))
     elif isinstance(asked, str):
-        written = _of_file(source, asked, way)
+        written = _of_file(source, asked, way, asked_for)
     elif isinstance(fields.get("file"), str):
-        written = _of_file(source, fields["file"], (*way, "file"))
+        written = _of_file(source, fields["file"], (*way, "file"), asked_for)
     elif isinstance(fields.get("files"), str):
         written = _of_files(source, fields["files"], (*way, "files"))
     else:
@@ -126,7 +152,7 @@ def _of_files(source: Source, pattern: str, way: Way) -> list[_Written]:
     ]
 
 
-def _of_file(source: Source, name: str, way: Way) -> list[_Written]:
+def _of_file(source: Source, name: str, way: Way, asked_for: Collection[str]) -> list[_Written]:
     path = source.folder / Path(name).expanduser()
     try:
         with path.open("rb") as file:
@@ -143,7 +169,7 @@ def _of_file(source: Source, name: str, way: Way) -> list[_Written]:
         raise InputError([Fault(f"{name}:{line}", what)]) from None
     if path.suffix.lower() in (".jsonl", ".ndjson"):
         return _of_jsonl(name, text)
-    return _of_csv(name, text)
+    return _of_csv(name, text, asked_for)
 
 
 def _of_jsonl(name: str, text: str) -> list[_Written]:
@@ -168,7 +194,7 @@ def _of_jsonl(name: str, text: str) -> list[_Written]:
     return rows
 
 
-def _of_csv(name: str, text: str) -> list[_Written]:
+def _of_csv(name: str, text: str, asked_for: Collection[str]) -> list[_Written]:
     """Return the rows of a CSV file, whatever its separator: a comma, a semicolon or a tab."""
     heading = text.partition("\n")[0]
     separator = max(",;\t", key=heading.count)
@@ -179,6 +205,7 @@ def _of_csv(name: str, text: str) -> list[_Written]:
     try:
         columns = [one.strip() for one in next(reader, list[str]())]
         faults += _columns(name, columns)
+        nameless = set[int]()
         for cells in reader:
             place = f"{name}:{reader.line_num}"
             if not any(cell.strip() for cell in cells):
@@ -191,9 +218,22 @@ def _of_csv(name: str, text: str) -> list[_Written]:
                     )
                 )
             padded = [*cells, *[""] * (len(columns) - len(cells))]
+            nameless |= {
+                at for at, (column, cell) in enumerate(zip(columns, padded, strict=False)) if cell.strip() and not column
+            }
             rows.append(_Written(place, {column: cell.strip() for column, cell in zip(columns, padded, strict=False) if column}))
             if len(rows) > MOST:
                 break
+        if any(columns):
+            faults += [
+                Fault(f"{name}:1", f"has no name for column {at + 1}, which has values; {_HEADING}") for at in sorted(nameless)
+            ]
+        if not (rows or faults):
+            faults.append(Fault(f"{name}:1", "has no rows below its first line, which names the columns"))
+        lacking = sorted({*asked_for} - {*columns, "name"})
+        if lacking and not faults and _is_like_a_row(columns, rows):
+            told = f"has no column {lacking[0]}, for which a template asks, and looks like a row: {cut(', '.join(columns), 80)}"
+            faults.append(Fault(f"{name}:1", f"{told}; {_HEADING}"))
     except csv.Error as error:
         what = f"a cell has more than {LONGEST_CELL} characters" if "field larger" in str(error) else f"cannot be read: {error}"
         faults.append(Fault(f"{name}:{reader.line_num}", what))
@@ -206,7 +246,13 @@ def _columns(name: str, columns: Sequence[str]) -> list[Fault]:
     if not any(columns):
         return [Fault(f"{name}:1", "has no names of columns in its first line")]
     twice = [one for one, number in Counter(filter(None, columns)).items() if number > 1]
-    return [Fault(f"{name}:1", f"has two columns {one}") for one in twice]
+    return [Fault(f"{name}:1", f"has two columns {one}; {_HEADING}") for one in twice]
+
+
+def _is_like_a_row(columns: Sequence[str], rows: Sequence[_Written]) -> bool:
+    """True if the names of columns look like values: numbers, names of files, long texts, or what a later row has in that column."""
+    values = any(_VALUE.fullmatch(one) or len(one) > LONGEST_TITLE for one in columns)
+    return values or any(one.values[column] == column for one in rows for column in columns if column)
 
 
 def _named(source: Source, written: Sequence[_Written], named_by: Any) -> list[Row]:

@@ -35,6 +35,14 @@ Variables = Annotated[
         example={"product": "cup"},
     ),
 ]
+OnlyRows = Annotated[
+    list[str],
+    field(
+        "Rows",
+        "Names of the rows of a campaign's file that are made now, with what they are made of; empty for all of them.",
+        example=["MUG-01"],
+    ),
+]
 Budget = Annotated[
     float | None,
     field(

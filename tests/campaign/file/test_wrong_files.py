@@ -221,6 +221,25 @@ WRONG = {
         "mugs.yaml:3:27, deliver, names",
         "give a.ext to 2 items",
     ),
+    "a name by rows of a step without rows": (
+        steps(
+            HERO.replace("A cup", "'{{ row.sku }}'"),
+            "{name: page, model: imagen4, prompt: x}",
+            head=ROWS + "deliver: {to: out, names: '{row.sku}/{step}.{ext}'}\n",
+        ),
+        "mugs.yaml:3:27, deliver, names, step page",
+        "between {% if row is defined %} and {% endif %}, as not every step is repeated for it, or deliver others alone: steps: [hero]",
+    ),
+    "a condition that is neither yes nor no": (
+        steps(HERO.replace("}", ", if: Nein}")),
+        "mugs.yaml:3:53, step hero, if",
+        "is 'Nein', and should be yes or no",
+    ),
+    "a condition by a column of texts": (
+        steps(HERO.replace("}", ", if: '{{ row.product }}'}"), head=ROWS),
+        "mugs.yaml:4:53, step hero, 2 items, first row a, if",
+        "is 'cup', and should be yes or no (true, false, 1, 0, or nothing); whether there is a text is asked by {{ row.photo != '' }}",
+    ),
     "a tab": (steps(HERO).replace("  - ", "\t- "), "mugs.yaml:3:1", "begins with a tab; YAML is indented by spaces"),
     "a bomb of aliases": (
         "campaign: mugs\na: &a [x, x, x, x, x, x, x, x, x, x]\n"
@@ -296,6 +315,57 @@ async def test_faults_of_the_file_of_its_parameters_and_of_its_steps_are_told_at
         "mugs.yaml:5:66, step hero, 2 items, first row a, ratio",
         "mugs.yaml:6:5, step page, input reference 1",
     ]
+
+
+@pytest.mark.parametrize(
+    ("text", "places"),
+    [
+        (
+            steps(
+                "{name: hero, model: imagen5, prompt: '{{ row.skuu }}', ratio: round, attempts: 50}",
+                "{name: page, model: imagen4, prompt: x, promt: y, references: [{step: heros}, {step: hero, row: c}]}",
+                "{name: film, model: imagen6, prompt: '{{ wek }}', references: [{step: page}]}",
+                head=ROWS,
+            ),
+            [
+                "mugs.yaml:4:42, step hero",
+                "mugs.yaml:4:84, step hero, attempts",
+                "mugs.yaml:5:75, step page",
+                "mugs.yaml:5:101, step page",
+                "mugs.yaml:6:42, step film",
+                "mugs.yaml:4:25, step hero, 2 items, first row a, model",
+                "mugs.yaml:4:67, step hero, 2 items, first row a, ratio",
+                "mugs.yaml:5:52, step page, promt",
+                "mugs.yaml:6:25, step film, model",
+            ],
+        ),
+        (
+            steps(
+                "{name: hero, model: imagen5, prompt: '{{ row.sku }}'}",
+                "{name: logo, model: imagen6, prompt: '{{ ratio }}'}",
+                "{name: page, model: imagen7, prompt: x}",
+                head="rows: gone.csv\nmatrix: {ratio: []}\ncolour: red\ntake: 0\nedition: '{{ wek }}'\n",
+            ),
+            [
+                "mugs.yaml:5:7, take",
+                "mugs.yaml:4:9",
+                "mugs.yaml:6:10",
+                "mugs.yaml:2:7",
+                "mugs.yaml:3:17",
+                "mugs.yaml:10:25, step page, model",
+            ],
+        ),
+    ],
+)
+async def test_no_fault_of_a_file_keeps_another_one_from_being_told(
+    studio: Studio, tmp_path: Path, text: str, places: list[str]
+) -> None:
+    (tmp_path / "mugs.yaml").write_text(text)
+
+    with pytest.raises(InputError) as told:
+        await run_campaign(campaign(campaign=str(tmp_path / "mugs.yaml")), host_of(studio))
+
+    assert [fault.place for fault in told.value.faults] == places
 
 
 async def test_a_million_rows_are_refused(studio: Studio, tmp_path: Path) -> None:
