@@ -1,5 +1,6 @@
 """A campaign's file as a whole: its fields, and the items that a run at some time makes of it."""
 
+from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
@@ -138,7 +139,11 @@ class CampaignFile:
         for sentence in (*items.notes, *unused):
             drafting.log.warning("%s", sentence)
         if items.left_out:
-            drafting.log.info("%d items are left out: their `if` is not met, or that of what they are made of", items.left_out)
+            tell, one = drafting.log.info if steps else drafting.log.warning, items.left_out == 1
+            what = "1 item is left out: its" if one else f"{items.left_out} items are left out: their"
+            tell("%s `if` is not met, or that of what %s made of", what, "it is" if one else "they are")
+        elif only and not steps:
+            drafting.log.warning("no step is repeated for rows, so that nothing is made for %s alone", ", ".join(only_rows))
         templates = {name: text for name, text in labels.items() if name in self._of_items and text == self._labels_written[name]}
         asked = set[str]() if unsure else {step.name for step in steps}
         own = self._labels(labels, templates, items.values, items.where, asked, faults)
@@ -332,7 +337,7 @@ def _matrix(source: Source, taken: set[str], unsure: set[str], faults: list[Faul
             for number, one in enumerate(some)
             if not isinstance(one, str | int | float) or isinstance(one, bool) or not str(one).strip()
         ]
-        twice = sorted({str(one) for one in some if [str(other) for other in some].count(str(one)) > 1})
+        twice = sorted(one for one, number in Counter(map(str, some)).items() if number > 1)
         faults += [Fault(place, f"{name} has {one} twice") for one in twice]
         faults += [
             Fault(place, f"{name} cannot have the value {one}, which references use") for one in (ALL, PREVIOUS) if one in some

@@ -1,7 +1,7 @@
 """The part of a campaign's file that says where its files go, under which names and in which forms."""
 
 import os
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal
@@ -23,6 +23,9 @@ from genmedia.store import Place
 from genmedia.text.templates import WrongTemplateError, names_in, path_template, render, render_path
 
 DELIVER = "deliver"
+
+MOST_TOLD = 5
+"""Most faults of names, and of titles, that are told one by one."""
 
 
 class Deliver(Written):
@@ -131,7 +134,9 @@ def read_delivery(
 def _place(source: Source, to: str, known: Mapping[str, Any], faults: list[Fault]) -> Place | None:
     where = source.place((DELIVER, "to"), DELIVER)
     try:
-        return place_from(os.environ, render(to, known), source.folder)
+        if address := render(to, known).strip():
+            return place_from(os.environ, address, source.folder)
+        faults.append(Fault(where, "is empty; name a folder or an address"))
     except WrongTemplateError as error:
         faults.append(Fault(where, f"{error}; what differs from file to file belongs into names"))
     except SettingsError as error:
@@ -159,7 +164,11 @@ def _wrong_names(
             wrong["title", str(error)] |= {str(one["step"]): one} if item in items else {}
     every = dict.fromkeys(str(one["step"]) for one in values.values())
     faults: list[Fault] = []
+    told = Counter[str]()
     for (which, what), steps in wrong.items():
+        told[which] += bool(steps)
+        if told[which] > MOST_TOLD:
+            continue
         text = path_template(asked.names) if which == "names" else asked.title
         place = source.place((DELIVER, which), DELIVER, which, f"{'step' if len(steps) == 1 else 'steps'} {', '.join(steps)}")
         faults += (
@@ -167,6 +176,10 @@ def _wrong_names(
             if steps
             else []
         )
+    more = {which: number - MOST_TOLD for which, number in told.items() if number > MOST_TOLD}
+    faults += [
+        Fault(source.place((DELIVER, one), DELIVER, one), f"has {number} more such faults") for one, number in more.items()
+    ]
     return [*faults, *(Fault(source.place((DELIVER, "names"), DELIVER, "names"), what) for what in clashes_of(names))]
 
 

@@ -231,13 +231,19 @@ class _Expansion:
                 self._fault(chain, way, f"step {number + 1}", "should be fields with values, such as {name: hero, …}")
                 continue
             fields = cast("dict[str, Any]", written)
-            called = as_name(str(fields.get("name") or ""))
+            named = fields.get("name")
+            called = as_name(str(named)) if isinstance(named, str | int | float) and not isinstance(named, bool) else ""
             name = as_name(f"{chain.prefix}{called}")
             place = f"step {name if called else number + 1}"
             if not called:
-                self._fault(chain, way, place, "has no name")
+                told = (
+                    "has no name"
+                    if named in (None, "")
+                    else f"has the name {named!r}, which should be a text with letters or digits"
+                )
+                self._fault(chain, (*way, "name"), place, told)
                 continue
-            if is_template(str(fields["name"])):
+            if is_template(str(named)):
                 what = "has a template as its name; the names of its rows are added to it"
                 self._fault(chain, (*way, "name"), f"step {number + 1}", what)
                 continue
@@ -539,6 +545,7 @@ class _Expansion:
     def _choices(self, other: _Step, name: str, said: Any, cell: Cell, values: Mapping[str, Any]) -> Sequence[Choice]:
         if name == TAKE:
             number = cell[TAKE].number if said is None and TAKE in cell else said
+            number = int(number) if str(number).isdecimal() else number
             takes = range(1, other.takes + 1)
             wanted = list(takes) if number in (None, ALL) else [number]
             if any(one not in takes for one in wanted):

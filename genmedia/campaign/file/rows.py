@@ -3,10 +3,11 @@
 import csv
 import io
 import json
+import math
 import os
 import re
 from collections import Counter
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
@@ -86,10 +87,12 @@ def read_rows(source: Source, asked_for: Collection[str] = ()) -> list[Row]:
     Raises:
         InputError: Everything that is wrong with them, each with its file and line.
     """
-    if (asked := source.value.get("rows")) is None:
+    if "rows" not in source.value:
         return []
-    way: Way = ("rows",)
+    asked, way = source.value["rows"], ("rows",)
     fields: dict[str, Any] = cast("dict[str, Any]", asked) if isinstance(asked, dict) else {}
+    if strange := [one for one in fields if not isinstance(fields[one], str)]:
+        raise InputError([Fault(source.place((*way, one)), f"{one} should be a text") for one in strange])
     named_by = fields.get("name")
     if isinstance(asked, list):
         written = _inline(source, cast("list[Any]", asked))
@@ -116,7 +119,19 @@ def _inline(source: Source, rows: Sequence[Any]) -> list[_Written]:
     if strange:
         what = "should be fields with values, such as {sku: M-1, product: mug}"
         raise InputError([Fault(source.place(("rows", number), f"row {number + 1}"), what) for number in strange])
+    endless = [number for number, row in enumerate(rows) if not _is_json(row)]
+    if endless:
+        what = "has a number without an end, which nothing can be made of"
+        raise InputError([Fault(source.place(("rows", number), f"row {number + 1}"), what) for number in endless])
     return [_Written(source.place(("rows", number), f"row {number + 1}"), row) for number, row in enumerate(rows)]
+
+
+def _is_json(row: Any) -> bool:
+    try:
+        json.dumps(row, allow_nan=False)
+    except ValueError:
+        return False
+    return True
 
 
 def _of_files(source: Source, pattern: str, way: Way) -> list[_Written]:
@@ -124,15 +139,23 @@ def _of_files(source: Source, pattern: str, way: Way) -> list[_Written]:
 
     The suffix may be in small or capital letters, as cameras write both. A pattern that is no whole path begins in the campaign's folder.
     """
-    path = Path(pattern).expanduser()
-    head, dot, suffix = path.name.rpartition(".")
-    either = "".join(f"[{letter.lower()}{letter.upper()}]" if letter.isalpha() else letter for letter in suffix)
-    name = f"{head}.{either}" if dot and suffix.isalnum() else path.name
-    root = Path(path.anchor) if path.is_absolute() else source.folder
-    wanted = (path.relative_to(root) if path.is_absolute() else path).with_name(name) if path.name else path
+    if not pattern.strip():
+        raise InputError([Fault(source.place(way), "is empty; write a pattern such as photos/*.jpg")])
     try:
+        path = Path(pattern).expanduser()
+        head, dot, suffix = path.name.rpartition(".")
+        either = "".join(f"[{letter.lower()}{letter.upper()}]" if letter.isalpha() else letter for letter in suffix)
+        name = f"{head}.{either}" if dot and suffix.isalnum() else path.name
+        root = Path(path.anchor) if path.is_absolute() else source.folder
+        wanted = (path.relative_to(root) if path.is_absolute() else path).with_name(name) if path.name else path
         found = sorted(one for one in root.glob(str(wanted)) if one.is_file() and not one.name.startswith("."))[: MOST + 1]
-    except (OSError, ValueError, NotImplementedError) as error:
+    except (
+        OSError,
+        ValueError,
+        IndexError,
+        NotImplementedError,
+        RuntimeError,
+    ) as error:  # such as of a pattern `.`, or of nobody's home
         raise InputError([Fault(source.place(way), f"finds nothing: {error}")]) from None
     if not found:
         raise InputError([Fault(source.place(way), f"finds no file {pattern} in {source.folder}")])
@@ -153,12 +176,14 @@ def _of_files(source: Source, pattern: str, way: Way) -> list[_Written]:
 
 
 def _of_file(source: Source, name: str, way: Way, asked_for: Collection[str]) -> list[_Written]:
-    path = source.folder / Path(name).expanduser()
+    path = source.folder / name
     try:
+        path = source.folder / Path(name).expanduser()
         with path.open("rb") as file:
             content = file.read(LARGEST + 1)
-    except OSError as error:
-        raise InputError([Fault(source.place(way), f"{name} cannot be read: {error.strerror}")]) from None
+    except (OSError, ValueError, RuntimeError) as error:
+        why = error.strerror if isinstance(error, OSError) else error
+        raise InputError([Fault(source.place(way), f"{name} cannot be read: {why}")]) from None
     if len(content) > LARGEST:
         raise InputError([Fault(source.place(way), f"{name} has more than {LARGEST // 2**20} MB")])
     try:
@@ -169,6 +194,10 @@ def _of_file(source: Source, name: str, way: Way, asked_for: Collection[str]) ->
         raise InputError([Fault(f"{name}:{line}", what)]) from None
     if path.suffix.lower() in (".jsonl", ".ndjson"):
         return _of_jsonl(name, text)
+    if text.lstrip()[:1] in ("[", "{"):
+        raise InputError(
+            [Fault(f"{name}:1", "is JSON; write a row in each line, in braces, into a file whose name ends with .jsonl")]
+        )
     return _of_csv(name, text, asked_for)
 
 
@@ -179,7 +208,7 @@ def _of_jsonl(name: str, text: str) -> list[_Written]:
         if not line.strip():
             continue
         try:
-            values = json.loads(line)
+            values = json.loads(line, parse_float=_finite, parse_constant=_finite)
         except (ValueError, RecursionError) as error:
             faults.append(Fault(f"{name}:{number}", f"is no JSON: {error}"))
             continue
@@ -194,6 +223,13 @@ def _of_jsonl(name: str, text: str) -> list[_Written]:
     return rows
 
 
+def _finite(written: str) -> float:
+    number = float(written)
+    if not math.isfinite(number):
+        raise ValueError(f"{written} is no number with an end")
+    return number
+
+
 def _of_csv(name: str, text: str, asked_for: Collection[str]) -> list[_Written]:
     """Return the rows of a CSV file, whatever its separator: a comma, a semicolon or a tab."""
     heading = text.partition("\n")[0]
@@ -202,51 +238,52 @@ def _of_csv(name: str, text: str, asked_for: Collection[str]) -> list[_Written]:
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=separator, strict=True)
     rows: list[_Written] = []
     faults: list[Fault] = []
+    columns: list[str] = []
+    filled = set[int]()  # columns that have a value in some row
     try:
         columns = [one.strip() for one in next(reader, list[str]())]
-        faults += _columns(name, columns)
-        nameless = set[int]()
-        for cells in reader:
+        for cells in reader if any(columns) else ():
             place = f"{name}:{reader.line_num}"
             if not any(cell.strip() for cell in cells):
                 continue
             if len(cells) > len(columns) and any(cell.strip() for cell in cells[len(columns) :]):
-                faults.append(
-                    Fault(
-                        place,
-                        f"has {len(cells)} cells, and there are {len(columns)} columns; put a text with {separator!r} in quotes",
-                    )
-                )
+                told = f"has {len(cells)} cells, and there are {len(columns)} columns; put a text with {separator!r} in quotes"
+                faults.append(Fault(place, told))
             padded = [*cells, *[""] * (len(columns) - len(cells))]
-            nameless |= {
-                at for at, (column, cell) in enumerate(zip(columns, padded, strict=False)) if cell.strip() and not column
-            }
+            filled.update(number for number, cell in enumerate(padded, 1) if cell.strip())
             rows.append(_Written(place, {column: cell.strip() for column, cell in zip(columns, padded, strict=False) if column}))
             if len(rows) > MOST:
                 break
-        if any(columns):
-            faults += [
-                Fault(f"{name}:1", f"has no name for column {at + 1}, which has values; {_HEADING}") for at in sorted(nameless)
-            ]
-        if not (rows or faults):
-            faults.append(Fault(f"{name}:1", "has no rows below its first line, which names the columns"))
-        lacking = sorted({*asked_for} - {*columns, "name"})
-        if lacking and not faults and _is_like_a_row(columns, rows):
-            told = f"has no column {lacking[0]}, for which a template asks, and looks like a row: {cut(', '.join(columns), 80)}"
-            faults.append(Fault(f"{name}:1", f"{told}; {_HEADING}"))
     except csv.Error as error:
-        what = f"a cell has more than {LONGEST_CELL} characters" if "field larger" in str(error) else f"cannot be read: {error}"
-        faults.append(Fault(f"{name}:{reader.line_num}", what))
+        faults.append(Fault(f"{name}:{reader.line_num}", _unreadable(error)))
+    faults = [*(Fault(f"{name}:1", what) for what in _wrong_heading(columns, filled, empty=not (rows or faults))), *faults]
+    lacking = sorted({*asked_for} - {*columns, "name"})
+    if lacking and not faults and _is_like_a_row(columns, rows):
+        told = f"has no column {lacking[0]}, for which a template asks, and looks like a row: {cut(', '.join(columns), 80)}"
+        faults.append(Fault(f"{name}:1", f"{told}; {_HEADING}"))
     if faults:
         raise InputError(faults)
     return rows
 
 
-def _columns(name: str, columns: Sequence[str]) -> list[Fault]:
+def _unreadable(error: csv.Error) -> str:
+    if "field larger" in str(error):
+        return f"a cell has more than {LONGEST_CELL} characters"
+    if "unexpected end" in str(error):
+        return "has a quote that is not closed, in this line or one above it"
+    return f"cannot be read: {error}"
+
+
+def _wrong_heading(columns: Sequence[str], filled: Collection[int], *, empty: bool) -> Iterator[str]:
+    """Yield what is wrong with the first line of a table, of which these columns have values in some row, or which has no rows."""
     if not any(columns):
-        return [Fault(f"{name}:1", "has no names of columns in its first line")]
-    twice = [one for one, number in Counter(filter(None, columns)).items() if number > 1]
-    return [Fault(f"{name}:1", f"has two columns {one}; {_HEADING}") for one in twice]
+        yield "has no names of columns in its first line"
+        return
+    yield from (f"has two columns {one}; {_HEADING}" for one, number in Counter(filter(None, columns)).items() if number > 1)
+    nameless = [number for number, one in enumerate(columns, 1) if not one and number in filled]
+    yield from (f"has no name for column {number}, which has values; {_HEADING}" for number in nameless)
+    if empty:
+        yield "has no rows below its first line, which names the columns"
 
 
 def _is_like_a_row(columns: Sequence[str], rows: Sequence[_Written]) -> bool:
@@ -257,6 +294,8 @@ def _is_like_a_row(columns: Sequence[str], rows: Sequence[_Written]) -> bool:
 
 def _named(source: Source, written: Sequence[_Written], named_by: Any) -> list[Row]:
     columns = dict.fromkeys(column for one in written for column in one.values)
+    if not columns:
+        raise InputError([Fault(written[0].place, "has no fields; give it some, such as {sku: M-1, product: mug}")])
     chosen = named_by or next((one for one in NAMES if one in columns), next(iter(columns), ""))
     if chosen not in columns:
         raise InputError([Fault(source.place(("rows", "name")), f"names no column; there are {', '.join(columns)}")])
@@ -264,7 +303,8 @@ def _named(source: Source, written: Sequence[_Written], named_by: Any) -> list[R
     faults: list[Fault] = []
     first: dict[str, _Written] = {}
     for number, one in enumerate(written, 1):
-        told = str(one.values.get(chosen, "")).strip()
+        value = one.values.get(chosen)
+        told = "" if value is None else str(value).strip()
         name = as_name(told)
         if not name:
             faults.append(

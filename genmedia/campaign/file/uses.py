@@ -173,10 +173,13 @@ def _read(above: Chain, written: str) -> tuple[Source, Path]:
     """Return a file that another one uses, and its whole path.
 
     Raises:
-        WrongTemplateError: It uses itself, or too many use each other.
+        WrongTemplateError: It is no path, it uses itself, or too many use each other.
         InputError: It cannot be read.
     """
-    path = (above.source.folder / Path(written.strip()).expanduser()).resolve()
+    try:
+        path = (above.source.folder / Path(written.strip()).expanduser()).resolve()
+    except (OSError, ValueError, RuntimeError) as error:
+        raise WrongTemplateError(f"is no path of a file: {error}") from None
     if path in above.above:
         raise WrongTemplateError(f"uses {written}, by which it is used itself")
     if len(above.above) >= DEEPEST:
