@@ -149,6 +149,7 @@ def _readings(way: str, stage: Stage, plan: Plan, items: int, customer: Customer
         sys.exit("nothing was bought")
     took = max(job["ended_at"] for job in jobs) - min(job["created_at"] for job in jobs)
     limits = PLANS[plan]
+    lists, sockets = customer.asked("/api/jobs"), servers.sockets(customer.url, "genova") - opened
     by_slots = math.ceil(items / limits.open_jobs) * RUN
     by_rate = (math.ceil(items * NEEDED / limits.per_minute) - 1) * 60
     return {
@@ -156,9 +157,10 @@ def _readings(way: str, stage: Stage, plan: Plan, items: int, customer: Customer
             "share": 100 * max(by_slots, by_rate) / took,
             "answers of 429": customer.refused,
             "failed": items - stored,
-            "lists": customer.asked("/api/jobs"),
+            "lists": lists,
             "requests": customer.requests.total() / items,
-            "sockets": servers.sockets(customer.url, "genova") - opened,
+            "sockets": sockets,
+            "lists without a new socket": max(0, lists - sockets),
         }
     }
 
@@ -252,7 +254,8 @@ BENCHMARK = Benchmark(
     wait when they are refused. Each job runs {RUN:g} s by the sandbox's clock, which is {_told(SCALES)} times
     as fast as the world's: a second that this machine loses counts as so many. The share is what the plan allows, the longer of the
     time by open jobs and that by requests ({NEEDED} an item), over the time from the first job's beginning to the last one's end at
-    the provider. Each process that looks at the jobs opens a socket, and the next one does when it has ended.""",
+    the provider. Each process that looks at the jobs opens a socket, and the next one does when it has ended; news in between would be
+    lost, so it lists the jobs once.""",
     figures=(
         Figure(
             "share",
@@ -266,6 +269,7 @@ BENCHMARK = Benchmark(
         Figure("lists", "requests"),
         Figure("requests", "an item"),
         Figure("sockets", "opened one after the other"),
+        Figure("lists without a new socket", "requests", dict.fromkeys(_ALONE, Goal(0))),
     ),
     programs={_way(*one): _program(*one) for one in _COMBINATIONS} | {LOOPS: _loops(LOOPS, "Pro", 3)},
     in_quick=(_way("Pro", "SQLite", 3), LOOPS),

@@ -10,6 +10,9 @@ from genmedia.providers.steps import PlannedStep
 REQUESTS = 2.0
 """Requests for each purchase: one that buys it, and one that learns where its file is."""
 
+MADE_AT_ONCE = 4
+"""Most steps under way at once that this machine does: it works on fewer, and each holds a task run and a file."""
+
 LOCAL_SECONDS = 0.5
 """Time that a step on this machine takes, as of a picture; a video takes longer."""
 

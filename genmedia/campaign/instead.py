@@ -90,6 +90,11 @@ def stands_in(run: PlannedStep) -> str:
     return called(first) if first else "what could not be asked for"
 
 
+def said_of(run: PlannedStep) -> str:
+    """Return the words about a step that is bought in the place of another; empty for any other."""
+    return f"{'a fallback' if run.instead == FALLBACK else 'a cheaper step'} in place of {stands_in(run)}" if run.instead else ""
+
+
 class Option(NamedTuple):
     """A step that may be bought, with its order: as it is asked for, and as the marks change it."""
 

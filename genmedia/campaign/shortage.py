@@ -5,11 +5,15 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from math import inf
 
+from genmedia.campaign.brief import Measure
 from genmedia.journal import TOLERANCE
 from genmedia.purchasing.budget import Limit
 
 OVER_BUDGET = "over the budget; a later run buys it"
 """Why something is left to a later run."""
+
+Less = Mapping[Measure, frozenset[str]]
+"""What a run does without because a budget is short: by measure, the names of the steps for which it was taken."""
 
 
 @dataclass(frozen=True)

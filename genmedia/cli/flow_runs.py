@@ -14,10 +14,9 @@ from time import monotonic
 from typing import TYPE_CHECKING, Any
 
 from cyclopts import App, CycloptsError, Group
-from rich.table import Table
 from rich.text import Text
 
-from genmedia.cli.printing import Console
+from genmedia.cli.printing import Console, print_table
 from genmedia.cli.project import Deployment, Project
 from genmedia.cli.terminal import showing_progress
 from genmedia.errors import Fault, GenmediaError, InputError
@@ -299,15 +298,19 @@ def report(
 def _print_results(console: Console, results: "Sequence[Result]") -> None:
     from genmedia.jobs.job import priced  # noqa: PLC0415 # nor for pydantic
 
-    table = Table(box=None, header_style="dim", padding=(0, 2, 0, 0))
-    for title in ("step", "operation", "status", "seconds", "charged", "files"):
-        table.add_column(title, no_wrap=title not in ("step", "operation"), overflow="fold")
-    for result in results:
-        took = "" if result.seconds is None else f"{result.seconds:.1f}"
-        table.add_row(
-            result.name, result.operation, result.status, took, priced(result.charged, result.unit), str(len(result.assets))
-        )
-    console.print(table)
+    titles = ["step", "operation", "status", "seconds", "charged", "files"]
+    rows = [
+        [
+            one.name,
+            one.operation,
+            one.status,
+            "" if one.seconds is None else f"{one.seconds:.1f}",
+            priced(one.charged, one.unit),
+            str(len(one.assets)),
+        ]
+        for one in results
+    ]
+    print_table(console, titles, rows, titles[3:])
     for result in results:
         if result.error and not result.left:
             console.print(f"{result.name}: {result.error}", style="red", soft_wrap=True)

@@ -2,6 +2,7 @@
 
 import csv
 import json
+import os
 import sys
 from collections.abc import Collection, Iterable, Sequence
 from typing import Any
@@ -12,12 +13,17 @@ from rich.table import Table
 
 from genmedia.text.plain import for_cell, for_json, for_screen
 
+PIPE_WIDTH = 1000
+"""Longest line that is written where no terminal says how long one may be, in characters."""
+
 
 class Console(rich.console.Console):
-    """A terminal that shows text as it is; only `style` sets colours."""
+    """A terminal that shows text as it is; only `style` sets colours. What is no terminal, such as a pipe, gets lines of any length."""
 
     def __init__(self, **options: Any) -> None:
         super().__init__(markup=False, emoji=False, highlight=False, **options)
+        if not (self.is_terminal or "width" in options or "COLUMNS" in os.environ):
+            self.width = PIPE_WIDTH
 
     def render(self, *args: Any, **options: Any) -> Iterable[Segment]:
         """Render an object without the characters in its texts that would control the terminal."""
@@ -55,12 +61,15 @@ def table_of(titles: Sequence[str], rows: Sequence[Sequence[str]], numbers: Coll
     Args:
         titles: Titles of its columns.
         rows: Rows with a cell for each title.
-        numbers: Titles of columns that are right-aligned and never broken: a narrow terminal breaks the others.
+        numbers: Titles of columns that are right-aligned and never broken: a narrow terminal breaks the others, but for a first column of
+            names, which people copy.
     """
     table = Table(box=None, header_style="dim", padding=(0, 2, 0, 0))
-    for title in titles:
+    named = not any(" " in row[0] for row in rows)
+    for place, title in enumerate(titles):
         counts = title in numbers
-        table.add_column(title, overflow="fold", justify="right" if counts else "left", no_wrap=counts)
+        whole = counts or (place == 0 and named)
+        table.add_column(title, overflow="fold", justify="right" if counts else "left", no_wrap=whole)
     for row in rows:
         table.add_row(*row)
     return table

@@ -78,6 +78,7 @@ def _run_up(project: Project, own: Path, notice: TextIO) -> int:
 
 _NEXT = """\
 In another terminal, in this folder:
+  .venv/bin/genmedia plan deployments/campaigns/products.yaml   what a campaign would make; apply makes it; init writes a first file
   .venv/bin/genmedia run coffee   a chain, with its progress; run --help lists all that can be run
   .venv/bin/genmedia providers    what there is to buy, and what it costs
   .venv/bin/genmedia ledger       what was spent; gallery, lineage and the others of --help need nothing more either

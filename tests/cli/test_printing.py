@@ -57,6 +57,24 @@ def test_a_narrow_terminal_breaks_no_number_and_no_title_of_one() -> None:
     assert {"overcharged", "unknown", "12345678901", "credits"} <= set(shown.getvalue().split())
 
 
+def test_a_narrow_terminal_breaks_no_name_in_the_first_column() -> None:
+    shown = io.StringIO()
+    row = ["hero-MUG-01-landscape-take-2", "genova image nano_banana2", "new, after review", "1 credit"]
+
+    print_table(Console(file=shown, width=60), ("item", "operation", "why", "price"), [row], ["price"])
+
+    assert row[0] in shown.getvalue()
+
+
+def test_a_pipe_gets_each_line_whole() -> None:
+    shown = io.StringIO()
+    row = ["hero", "a reason as long as reasons can be, " * 8, "1 credit"]
+
+    print_table(Console(file=shown), ("item", "why", "price"), [row], ["price"])
+
+    assert len(shown.getvalue().splitlines()) == 2
+
+
 def test_a_terminal_gets_colours_of_ours_and_none_of_others() -> None:
     shown = io.StringIO()
     console = Console(file=shown, width=400, force_terminal=True, color_system="standard", legacy_windows=False)
