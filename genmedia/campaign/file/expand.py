@@ -545,12 +545,11 @@ class _Expansion:
     def _choices(self, other: _Step, name: str, said: Any, cell: Cell, values: Mapping[str, Any]) -> Sequence[Choice]:
         if name == TAKE:
             number = cell[TAKE].number if said is None and TAKE in cell else said
-            number = int(number) if str(number).isdecimal() else number
-            takes = range(1, other.takes + 1)
-            wanted = list(takes) if number in (None, ALL) else [number]
-            if any(one not in takes for one in wanted):
+            takes = [Choice("", one, one, str(one)) for one in range(1, other.takes + 1)]
+            wanted = takes if number in (None, ALL) else [one for one in takes if one.told == str(number)]
+            if not wanted:
                 raise WrongTemplateError(f"names take {said!r} of step {other.name}, which has {len(takes)}")
-            return [Choice("", one, one, str(one)) for one in wanted]
+            return wanted
         offered = self._lists[name]
         if said is None:
             return [cell[name]]
