@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from blocks import AssetStore, credentials_of, load_block, load_store
@@ -18,20 +18,25 @@ from genmedia.errors import SettingsError
 
 
 def plan(
-    file: str, variables: Mapping[str, Any], directly: Mapping[str, str] | None, less: Mapping[Measure, list[str]]
+    file: str,
+    variables: Mapping[str, Any],
+    rows: Sequence[str],
+    directly: Mapping[str, str] | None,
+    less: Mapping[Measure, list[str]],
 ) -> Prospect:
     """Return what applying a campaign's file would do; buys nothing.
 
     Args:
         file: Path of the file.
         variables: Values of its variables, by name.
+        rows: Names of the rows that are asked for; empty for all.
         directly: `sandbox` and `folder` of a run without Prefect, as `run_directly` takes them; None for saved blocks.
         less: What is done without from the beginning; see `Brief`.
 
     Raises:
         GenmediaError: It cannot be planned; the class says the cause.
     """
-    brief = form.campaign(campaign=file, variables=dict(variables), less=dict(less))
+    brief = form.campaign(campaign=file, variables=dict(variables), only_rows=list(rows), less=dict(less))
     log = logging.Logger("genmedia plan", logging.ERROR)  # noqa: LOG001 # its warnings stand in the plan
     if directly is None:
         return asyncio.run(_plan_with_blocks(brief, log))

@@ -2,7 +2,7 @@
 
 import asyncio
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -53,12 +53,15 @@ class Rehearsed:
     store: Place
 
 
-def rehearse(file: str, variables: Mapping[str, Any], folder: Path, log: Log, *, without_prefect: bool) -> Rehearsed:
+def rehearse(
+    file: str, variables: Mapping[str, Any], rows: Sequence[str], folder: Path, log: Log, *, without_prefect: bool
+) -> Rehearsed:
     """Carry out a campaign's file in a sandbox that is started for it.
 
     Args:
         file: Path of the file.
         variables: Values of its variables, by name.
+        rows: Names of the rows that are asked for; empty for all.
         folder: Folder for the stand-ins, and for what is delivered of them.
         log: Log of the run, for the person who started it.
         without_prefect: True to know the plans of the accounts from the environment, and not from saved blocks.
@@ -68,7 +71,7 @@ def rehearse(file: str, variables: Mapping[str, Any], folder: Path, log: Log, *,
     """
     if (folder / ".genmedia").exists():
         raise SettingsError(f"{folder} is a store", money="", advice="Rehearse into a folder of its own: --folder NAME.")
-    brief = form.campaign(campaign=file, variables=dict(variables))
+    brief = form.campaign(campaign=file, variables=dict(variables), only_rows=list(rows))
     sandbox = sandbox_service(folder / ".sandbox", "--clock-scale", str(SLOWEST), "--size", "512")
     with running([sandbox]):
         open_accounts(sandbox.url)

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 from genmedia.campaign.brief import OnFailure
 from genmedia.campaign.instead import Option, aliased, in_turn, swapped
-from genmedia.campaign.marks import REJECTED, UNDECIDED_FEED, UNMARKED_FEED, UNWANTED_FEED, Selection
+from genmedia.campaign.marks import NONE_LEFT, REJECTED, UNDECIDED_FEED, UNMARKED_FEED, UNWANTED_FEED, Selection
 from genmedia.concurrency import every
 from genmedia.errors import Fault, GenmediaError, InputError, MissingOutputError, contained
 from genmedia.jobs.job import Account, Job
@@ -89,6 +89,26 @@ def feed(run: PlannedStep, outputs: Mapping[str, Outputs]) -> PlannedStep:
         error.money = "Nothing was bought for this step."
         raise error
     return fed
+
+
+def without_rejected(run: PlannedStep, rejected: Collection[str]) -> PlannedStep:
+    """Return the run without those of its inputs that a person rejected and that it takes as one of many, unless none of these is left.
+
+    Args:
+        run: The run.
+        rejected: Names of the runs that are rejected, or are not made, as what they are made of is.
+    """
+    many = [one for one in run.inputs if isinstance(one, PendingInput) and one.one_of]
+    left = {one.one_of for one in many if one.run not in rejected}
+    out = [one for one in many if one.run in rejected and one.one_of in left]
+    if not (out or run.others):
+        return run
+    return replace(
+        run,
+        inputs=tuple(one for one in run.inputs if one not in out),
+        others=tuple(without_rejected(other, rejected) for other in run.others),
+        left_out=tuple(dict.fromkeys([*run.left_out, *(one.run for one in out)])),
+    )
 
 
 def _feed(source: PendingInput, outputs: Mapping[str, Outputs]) -> Input:
@@ -177,7 +197,7 @@ async def survey(
     undecided: set[str] = set()  # with what is made of them
     for wave in waves(runs):
         asked: list[tuple[PlannedStep, list[Option]]] = []
-        for present, fed in _fed(wave, outputs, lost, faults):
+        for present, fed in _fed([without_rejected(run, rejected) for run in wave], outputs, lost, faults):
             if fed.feeds:
                 (order,) = first_orders([fed], payers, found.same).values()
                 _note_same(fed.name, order, first, found)
@@ -259,19 +279,28 @@ def _chosen(
     return run, option.wish
 
 
-def _foresee_fed(run: PlannedStep, found: Survey, selection: Selection, rejected: Collection[str], undecided: set[str]) -> None:
+def _foresee_fed(run: PlannedStep, found: Survey, selection: Selection, rejected: set[str], undecided: set[str]) -> None:
     """Tell what will become of a run whose inputs are still to be made, or are rejected or undecided."""
-    if lost := next((one for name in run.feeds if (one := found.outlook.get(name)) in LOST), None):
+    if unwanted := run.feeds & rejected:
+        found.outlook[run.name] = Outlook.LEFT_OUT
+        found.left[run.name] = _why_unwanted(unwanted, run.feeds)
+        rejected.add(run.name)
+    elif lost := next((one for name in run.feeds if (one := found.outlook.get(name)) in LOST), None):
         found.outlook[run.name] = lost  # without its input it cannot be bought either
         found.left[run.name] = UNMARKED_FEED
-    elif run.feeds.isdisjoint(rejected) and (run.operation.free or selection.may_buy(run.name)):
+    elif run.operation.free or selection.may_buy(run.name):
         waits = not run.feeds.isdisjoint(undecided)
         if waits or run.name in selection.approvals:
             undecided.add(run.name)
         _to_buy(run, found, Outlook.AFTER_REVIEW if waits else None)
     else:
         found.outlook[run.name] = Outlook.LEFT_OUT
-        found.left[run.name] = UNMARKED_FEED if run.feeds.isdisjoint(rejected) else UNWANTED_FEED
+        found.left[run.name] = UNMARKED_FEED
+
+
+def _why_unwanted(rejected: Collection[str], feeds: Collection[str]) -> str:
+    """Return why nothing is made of what was rejected of a run's feeds."""
+    return NONE_LEFT if len(rejected) == len(feeds) > 1 else UNWANTED_FEED
 
 
 def _note_same(name: str, order: Order, first: dict[str, str], found: Survey) -> None:
@@ -358,17 +387,20 @@ class RunResult(Result):
     """Result of one planned run, with its outputs for the runs after it.
 
     Attributes:
-        rejected: True if it is marked reject: nothing is made from what there is of it.
+        rejected: True if it is marked reject, or not made as what it would be made of is: nothing is made from it.
+        left_out: Names of the steps of which it is not made, as a person rejected what they gave.
     """
 
     outputs: Outputs = field(default_factory=dict[str, ResolvedInput])
     rejected: bool = False
+    left_out: Sequence[str] = ()
 
 
 def whose(run: PlannedStep) -> dict[str, Any]:
     """Return the fields of a run's result that tell what it is."""
     operation = run.operation
-    return {"name": run.name, "operation": operation.name, "provider": operation.provider, "unit": operation.unit}
+    told = {"name": run.name, "operation": operation.name, "provider": operation.provider, "unit": operation.unit}
+    return {**told, "left_out": run.left_out}
 
 
 Perform = Callable[[PlannedStep, list[ResolvedInput]], Awaitable[RunResult]]
@@ -402,9 +434,12 @@ async def run_plan(
     async def follow(run: PlannedStep) -> RunResult:
         nonlocal stopped
         fed_by = {name: before[name] if name in before else await started[name] for name in run.feeds}
+        run = without_rejected(run, {name for name, result in fed_by.items() if result.rejected})
+        fed_by = {name: result for name, result in fed_by.items() if name in run.feeds}
         async with nullcontext() if run.name in slotless else slots:
-            if any(result.rejected for result in fed_by.values()):
-                return RunResult(**whose(run), status=Outcome.NOT_BOUGHT, error=UNWANTED_FEED)
+            if unwanted := [name for name, result in fed_by.items() if result.rejected]:
+                why = _why_unwanted(unwanted, fed_by)
+                return RunResult(**whose(run), status=Outcome.NOT_BOUGHT, error=why, rejected=True)
             if any(result.undecided or result.status == WAITING for result in fed_by.values()):
                 return RunResult(**whose(run), status=WAITING, error=UNDECIDED_FEED)
             if any(result.left for result in fed_by.values()):

@@ -90,7 +90,7 @@ class Foresight:
         """Return the same for people, with the reason why it cannot be paid for; that is empty if it can."""
         at, planned, to_buy = self.planned.at, self.planned, self.to_buy
         before = await journal.asked(at.brief.name) if to_buy else {}
-        why = {run.name: reason(self.orders.get(run.name), before.get(run.name)) for run in to_buy}
+        why = {run.name: reason(self.orders.get(run.name), before.get(run.name), run.left_out) for run in to_buy}
         why |= {one.name: UNDECIDED for one in self.foreseen if one.outlook is Outlook.TO_REVIEW} | dict(self.left)
         why |= {name: "; ".join(filter(None, (told, why.get(name)))) for name, told in (await self._decided(journal)).items()}
         known = first_orders(to_buy, at.accounts)

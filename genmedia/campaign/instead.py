@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, NamedTuple
 
+from genmedia.campaign.reasons import made_without
 from genmedia.errors import ApiError, Fault, GenmediaError, InDoubtError, InputError, JobCancelledError, JobError
 from genmedia.journal import Attempt, AttemptState
 from genmedia.journal.order import Order
@@ -91,8 +92,9 @@ def stands_in(run: PlannedStep) -> str:
 
 
 def said_of(run: PlannedStep) -> str:
-    """Return the words about a step that is bought in the place of another; empty for any other."""
-    return f"{'a fallback' if run.instead == FALLBACK else 'a cheaper step'} in place of {stands_in(run)}" if run.instead else ""
+    """Return the words about a step that is bought in the place of another, or is made without some; empty for any other."""
+    what = "a fallback" if run.instead == FALLBACK else "a cheaper step"
+    return "; ".join(filter(None, (f"{what} in place of {stands_in(run)}" if run.instead else "", made_without(run.left_out))))
 
 
 class Option(NamedTuple):

@@ -223,6 +223,17 @@ class _Planner:
         ]
 
 
+def gathering_all(plan: Sequence[PlannedStep], gathers: Mapping[str, Mapping[str, str]]) -> list[PlannedStep]:
+    """Return the plan with its inputs marked that are taken as one of all; see `genmedia.providers.drafts.Draft.gathers`."""
+
+    def marked(run: PlannedStep) -> PlannedStep:
+        of = gathers[run.name]
+        inputs = (replace(one, one_of=of.get(one.run, "")) if isinstance(one, PendingInput) else one for one in run.inputs)
+        return replace(run, inputs=tuple(inputs), others=tuple(map(marked, run.others)))
+
+    return [marked(run) if run.name in gathers else run for run in plan]
+
+
 async def explain(plan: Sequence[PlannedStep], clients: Mapping[str, Any], store: Store) -> list[str]:
     """Return a sentence for each input of a plan on how it will get to the provider.
 

@@ -10,7 +10,7 @@ from genmedia.campaign.executor import check_apart, first_orders, options_of, or
 from genmedia.campaign.instead import CHEAPER, FALLBACK, Option, beside, joined, swapped
 from genmedia.campaign.marks import IN_THE_JOURNAL, OTHER_MARKS, Selection, marks_of, read_marks
 from genmedia.campaign.parts import steps_of
-from genmedia.campaign.plan import named_files, plan_steps
+from genmedia.campaign.plan import gathering_all, named_files, plan_steps
 from genmedia.campaign.shortage import Less
 from genmedia.campaign.steps import AnyStep
 from genmedia.campaign.variables import stand_in
@@ -113,7 +113,7 @@ async def make_plan(at: Workplace, less: Less, log: Log) -> Planned:
     accounts, part = at.accounts, at.host.part
     if draft.repeats:
         _check_items(planned, {one.name for one in draft.steps} | way.others.keys(), way.where)
-    plan = joined([replace(one, edition=draft.edition) for one in planned], way.where)
+    plan = gathering_all(joined([replace(one, edition=draft.edition) for one in planned], way.where), draft.gathers)
     plan = [replace(one, instead=FALLBACK) if one.name in way.away else one for one in plan]
     plan, places = [_at_its_price(one, less.get("cheaper model", ())) for one in plan], draft.places
     if selection.marks:

@@ -16,13 +16,23 @@ _WORD = re.compile("(?<=[a-z])([A-Z])|_")
 NEW, FED_ANEW, UNDECIDED = "new", "what it is made of is new", "nobody has decided yet"
 
 
-def reason(order: Order | None, before: Asked | None) -> str:
+def reason(order: Order | None, before: Asked | None, left_out: Sequence[str] = ()) -> str:
     """Return why something is bought.
 
     Args:
         order: Its order; None while what it is made of is not there.
         before: What the campaign asked for last under the same name; None if it never did.
+        left_out: Names of the steps of which it is not made, as a person rejected what they gave.
     """
+    return "; ".join(filter(None, (_change_since(order, before), made_without(left_out))))
+
+
+def made_without(left_out: Sequence[str]) -> str:
+    """Return the words about a step that is not made of some that a person rejected; empty where it is made of all."""
+    return f"made without {', '.join(left_out)}, marked reject" if left_out else ""
+
+
+def _change_since(order: Order | None, before: Asked | None) -> str:
     if before is None or order is None:
         return NEW if before is None else FED_ANEW
     if str(order.account) != before.account:

@@ -6,7 +6,7 @@ from contextlib import suppress
 from dataclasses import replace
 from functools import reduce
 
-from genmedia.campaign.executor import Perform, RunResult, feed, outputs_of, run_plan, waves, whose
+from genmedia.campaign.executor import Perform, RunResult, feed, outputs_of, run_plan, waves, whose, without_rejected
 from genmedia.campaign.instead import aliased, in_turn, said_of
 from genmedia.campaign.marks import REJECTED
 from genmedia.campaign.planning import Planned
@@ -35,10 +35,11 @@ async def recall(planned: Planned, runs: Collection[str], journal: Journal) -> l
     results, before = dict[str, RunResult](), await bought_before(planned, runs, journal)
     for wave in waves(planned.steps):
         outputs = {name: one.outputs for name, one in results.items() if one.done}
+        rejected = {name for name, one in results.items() if one.rejected}
         keys: set[str] = set()
         for run in wave:
             with suppress(GenmediaError):  # its result tells why it has no order
-                keys |= {key for one in planned.options(feed(run, outputs)) for key in one.keys}
+                keys |= {key for one in planned.options(feed(without_rejected(run, rejected), outputs)) for key in one.keys}
         tries = await journal.tried(keys)
         stored = [some[-1].id for some in tries.values() if some[-1].state is AttemptState.STORED]
         recalled = _recalled(planned, tries, await journal.assets_of(stored), runs, before)

@@ -14,6 +14,7 @@ from genmedia.campaign.host import Host
 from genmedia.campaign.parts import Part
 from genmedia.campaign.planning import Planned, make_plan
 from genmedia.campaign.prospect import Prospect
+from genmedia.campaign.reasons import made_without
 from genmedia.campaign.recall import recall
 from genmedia.campaign.review import Waiting
 from genmedia.campaign.shortage import less_of
@@ -244,7 +245,10 @@ async def _deliver(planned: Planned, results: Sequence[RunResult], journal: Jour
     wanted = handover.items(one for one in items if one.verdict not in ("reject", "retake"))
     try:
         async with Store.lease(handover.place) as place:
-            wish = replace(handover.wish, notes=planned.decided)
+            without = [
+                f"{one.name}: {made_without(one.left_out)}" for one in results if one.left_out and one.name in handover.steps
+            ]
+            wish = replace(handover.wish, notes=[*planned.decided, *without])
             report = await deliver(wanted, wish, at.store, place, prune=handover.prune)
     except GenmediaError as error:
         error.bought_nothing = False

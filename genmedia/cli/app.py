@@ -43,6 +43,7 @@ SandboxAddress = Annotated[
     str, Parameter(help="Address of a running sandbox, such as http://127.0.0.1:4280.", show_default=False)
 ]
 Variables = Annotated[tuple[str, ...], Parameter(name="--set", negative=(), show_default=False)]
+Rows = Annotated[tuple[str, ...], Parameter(name="--row", negative=(), show_default=False)]
 AsJson = Annotated[bool, Parameter(name="--json", negative=(), help="Print JSON.", show_default=False)]
 
 SourceType = Literal[
@@ -241,6 +242,7 @@ def plan(
     /,
     *,
     variables: Variables = (),
+    rows: Rows = (),
     out: Annotated[Path | None, Parameter(show_default=False)] = None,
     items: Annotated[bool, Parameter(negative=())] = False,
     json: AsJson = False,
@@ -255,6 +257,7 @@ def plan(
     Args:
         file: A campaign, as YAML or JSON.
         variables: A value of a variable of the file, such as product=cup; may be given several times.
+        rows: Name of a row: only its items are meant, and what they are made of; may be given several times.
         out: A file for the plan, which `genmedia apply` carries out as it is.
         items: List every item, also what is there already.
         json: Print JSON.
@@ -270,11 +273,13 @@ def plan(
         from genmedia.cli.rehearsal import rehearse as rehearse_file  # noqa: PLC0415
 
         if out or json or items or sandbox:
-            raise InputError([Fault("genmedia plan --rehearse", "goes with --set, --folder and --without-prefect alone")])
+            raise InputError([Fault("genmedia plan --rehearse", "goes with --set, --row, --folder and --without-prefect alone")])
         values = campaigns.values_of(variables)
-        return rehearse_file(_project(project), file, values, Console(), folder, without_prefect=without_prefect)
+        return rehearse_file(_project(project), file, values, rows, Console(), folder, without_prefect=without_prefect)
     directly = _directly("plan", sandbox, folder, without_prefect=without_prefect)
-    return campaigns.plan(_project(project), file, Console(), directly, typed=variables, out=out, as_json=json, items=items)
+    return campaigns.plan(
+        _project(project), file, Console(), directly, typed=variables, rows=rows, out=out, as_json=json, items=items
+    )
 
 
 @app.command(help_epilogue=exit_codes.tell_codes(exit_codes.OF_APPLY))
@@ -283,6 +288,7 @@ def apply(
     /,
     *,
     variables: Variables = (),
+    rows: Rows = (),
     yes: Annotated[bool, Parameter(negative=())] = False,
     without_prefect: Annotated[bool, Parameter(negative=())] = False,
     sandbox: SandboxAddress = "",
@@ -294,6 +300,7 @@ def apply(
     Args:
         file: A campaign, as YAML or JSON; or a plan that `genmedia plan --out` saved: it is carried out as it is, or refused as stale.
         variables: A value of a variable of the file, such as product=cup; may be given several times.
+        rows: Name of a row: only its items are made, and what they are made of; may be given several times.
         yes: Ask nothing.
         without_prefect: Run it in this process alone, with no server; the keys in the environment pay.
         sandbox: Without Prefect: the sandbox at this address is paid instead.
@@ -303,7 +310,7 @@ def apply(
     from genmedia.cli import campaigns  # noqa: PLC0415
 
     directly = _directly("apply", sandbox, folder, without_prefect=without_prefect)
-    return campaigns.apply(_project(project), file, Console(), directly, typed=variables, yes=yes)
+    return campaigns.apply(_project(project), file, Console(), directly, typed=variables, rows=rows, yes=yes)
 
 
 @app.command

@@ -5,7 +5,7 @@ import json
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from shlex import quote
+from shlex import join, quote
 from typing import TYPE_CHECKING, Any, cast
 
 from genmedia.cli.exit_codes import DONE, FAILED, TO_DO, WAITS, WRONG
@@ -26,11 +26,14 @@ _OPEN = ("to fetch again", "under way")
 _LATER, _UNDECIDED = "after review", "to review"
 """Outlooks of what it would do once people have kept what that is made of, and of what they have to decide on."""
 
-FORMAT = 2
+FORMAT = 3
 """Version of saved plans."""
 
 WARNINGS = 10
 """Most warnings that are shown, unless all items are asked for."""
+
+ROWS = 8
+"""Most rows that a plan names above its items."""
 
 PLAN_KEY = "genmedia_plan"
 SHOWN = 40
@@ -44,6 +47,7 @@ def plan(
     directly: Directly | None,
     *,
     typed: Sequence[str],
+    rows: Sequence[str],
     out: Path | None,
     as_json: bool,
     items: bool,
@@ -56,6 +60,7 @@ def plan(
         console: Where it is shown.
         directly: Options of a run without Prefect; None to plan with the blocks that are saved in Prefect.
         typed: Values of the file's variables, as they are typed: `NAME=VALUE`.
+        rows: Names of the rows that are asked for; empty for all.
         out: File for the plan, which `apply` carries out as it is; None for none.
         as_json: True to print one JSON value instead.
         items: True to list every item.
@@ -63,10 +68,10 @@ def plan(
     Raises:
         GenmediaError: It cannot be planned; the class says the cause.
     """
-    if saved := _saved(file, typed):
+    if saved := _saved(file, typed, rows):
         return _show_saved(project, file, saved, console, directly, as_json=as_json, items=items)
     values = values_of(typed)
-    told = told_of(file, values, _prospect(project, file, values, directly, {}))
+    told = told_of(file, values, rows, _prospect(project, file, values, rows, directly, {}))
     if out:
         try:
             out.write_text(json.dumps(told, indent=1, ensure_ascii=False, allow_nan=False), encoding="utf-8")
@@ -81,7 +86,16 @@ def plan(
     return code_of(told)
 
 
-def apply(project: Project, file: str, console: Console, directly: Directly | None, *, typed: Sequence[str], yes: bool) -> int:
+def apply(
+    project: Project,
+    file: str,
+    console: Console,
+    directly: Directly | None,
+    *,
+    typed: Sequence[str],
+    rows: Sequence[str],
+    yes: bool,
+) -> int:
     """Show the plan of a campaign's file, or of a saved plan, ask, and carry it out; returns the exit code.
 
     Args:
@@ -90,18 +104,20 @@ def apply(project: Project, file: str, console: Console, directly: Directly | No
         console: Where it is shown.
         directly: See `plan`.
         typed: See `plan`; a saved plan has its own.
+        rows: See `plan`; a saved plan has its own.
         yes: True to ask nothing.
 
     Raises:
         InputError: The saved plan is stale: what it would do now is something else.
         GenmediaError: It cannot be planned or carried out; the class says the cause.
     """
-    saved = _saved(file, typed)
+    saved = _saved(file, typed, rows)
     written, values = (saved["file"], saved["variables"]) if saved else (file, values_of(typed))
+    rows = saved["rows"] if saved else rows
     less: dict[str, Any] = saved.get("less", {}) if saved else {}
-    told = told_of(written, values, _prospect(project, written, values, directly, less))
+    told = told_of(written, values, rows, _prospect(project, written, values, rows, directly, less))
     if saved and (faults := _stale(file, saved, told)):
-        stale = Fault(file, f"is stale, and is not carried out; make it anew with genmedia plan {quote(str(written))}")
+        stale = Fault(file, f"is stale, and is not carried out; make it anew with {_anew(saved)}")
         raise InputError([stale, *faults])
     show(console, told, items=False)
     if (code := code_of(told)) == WRONG or not (code or told["delivers_to"]):
@@ -109,7 +125,12 @@ def apply(project: Project, file: str, console: Console, directly: Directly | No
     if code == TO_DO and not yes and not _agrees(console, told):
         console.print("Nothing was bought.")
         return FAILED
-    parameters = {"campaign": str(Path(written).absolute()), "variables": dict(values), "less": less}
+    parameters = {
+        "campaign": str(Path(written).absolute()),
+        "variables": dict(values),
+        "only_rows": list(rows),
+        "less": less,
+    }
     return carry_out(project, "campaign", parameters, console, directly)
 
 
@@ -126,8 +147,8 @@ def _show_saved(
     """Show a saved plan as it was made, and whether it would be carried out now; returns the exit code."""
     now: Mapping[str, Any] = saved
     try:
-        prospect = _prospect(project, saved["file"], saved["variables"], directly, saved.get("less", {}))
-        now = told_of(saved["file"], saved["variables"], prospect)
+        asked = saved["file"], saved["variables"], saved["rows"]
+        now = told_of(*asked, _prospect(project, *asked, directly, saved.get("less", {})))
         faults = _stale(file, saved, now)
     except InputError as error:
         faults = list(error.faults)
@@ -142,7 +163,7 @@ def _show_saved(
         DONE: "It was carried out: nothing of it is left to do.",
         WAITS: "It was carried out as far as it can be before people decide.",
         TO_DO: f"It is as it was made: genmedia apply {quote(str(file))}",
-        WRONG: f"It cannot be carried out now: make it anew with genmedia plan {quote(saved['file'])}",
+        WRONG: f"It cannot be carried out now: make it anew with {_anew(saved)}",
     }
     console.print(ended[code], soft_wrap=True)
     return code
@@ -216,17 +237,29 @@ def file_of(file: str) -> Path:
 
 
 def _prospect(
-    project: Project, file: str, values: Mapping[str, Any], directly: Directly | None, less: Mapping[str, Any]
+    project: Project,
+    file: str,
+    values: Mapping[str, Any],
+    rows: Sequence[str],
+    directly: Directly | None,
+    less: Mapping[str, Any],
 ) -> "Prospect":
     planning = project.module("deployments.planning")
-    return planning.plan(str(file_of(file)), values, directly and vars(directly), less)
+    return planning.plan(str(file_of(file)), values, rows, directly and vars(directly), less)
 
 
-def _saved(file: str, typed: Sequence[str]) -> dict[str, Any] | None:
+def _anew(saved: Mapping[str, Any]) -> str:
+    """Return the command that makes a saved plan anew."""
+    words = [word for name, value in saved["variables"].items() for word in ("--set", f"{name}={value}")]
+    words += [word for row in saved["rows"] for word in ("--row", row)]
+    return join(["genmedia", "plan", saved["file"], *words])
+
+
+def _saved(file: str, typed: Sequence[str], rows: Sequence[str]) -> dict[str, Any] | None:
     """Return a saved plan; None for another file.
 
     Raises:
-        InputError: It is of another version, or values are typed for it.
+        InputError: It is of another version, or values or rows are typed for it.
     """
     try:
         told = json.loads(Path(file).expanduser().read_bytes())
@@ -239,10 +272,12 @@ def _saved(file: str, typed: Sequence[str]) -> dict[str, Any] | None:
         raise InputError([Fault(file, f"is a plan of version {plan[PLAN_KEY]}; this genmedia reads {FORMAT}: make it anew")])
     if typed:
         raise InputError([Fault("--set", "is for a campaign's file; a saved plan has the values that it was made with")])
+    if rows:
+        raise InputError([Fault("--row", "is for a campaign's file; a saved plan has the rows that it was made with")])
     return plan
 
 
-def told_of(file: str, values: Mapping[str, Any], prospect: "Prospect") -> dict[str, Any]:
+def told_of(file: str, values: Mapping[str, Any], rows: Sequence[str], prospect: "Prospect") -> dict[str, Any]:
     """Return a plan as JSON has it."""
     prices = {name: price for plan in prospect.plans.values() for name, price in plan.prices.items()}
     items = [
@@ -275,6 +310,7 @@ def told_of(file: str, values: Mapping[str, Any], prospect: "Prospect") -> dict[
         PLAN_KEY: FORMAT,
         "file": str(Path(file).absolute()),
         "variables": dict(values),
+        "rows": list(rows),
         "edition": prospect.edition,
         "hash": hashlib.sha256(
             json.dumps([_wish(one) for one in items if one["outlook"] in (*_LEFT, _LATER)], allow_nan=False).encode()
@@ -323,7 +359,9 @@ def show(console: Console, told: Mapping[str, Any], *, items: bool) -> None:
     every: list[dict[str, Any]] = told["items"]
     fates = Counter(one["outlook"] for one in every)
     edition = f", edition {told['edition']}" if told["edition"] else ""
-    console.print(f"{len(every)} items{edition}: {', '.join(f'{count} {fate}' for fate, count in fates.items())}", soft_wrap=True)
+    told_fates = ", ".join(f"{count} {fate}" for fate, count in fates.items())
+    count = "1 item" if len(every) == 1 else f"{len(every)} items"
+    console.print(f"{count}{edition}{_of_rows(told['rows'])}: {told_fates or 'nothing is asked for'}", soft_wrap=True)
     left = [one for one in every if one["outlook"] in (*_LEFT, *_OPEN, _LATER, _UNDECIDED) or one["why"]]
     shown = every if items else left[:SHOWN]
     if shown:
@@ -346,6 +384,11 @@ def show(console: Console, told: Mapping[str, Any], *, items: bool) -> None:
         console.print("Nothing is to buy.", soft_wrap=True)
     if told["delivers_to"]:
         console.print(f"Its files are delivered to {told['delivers_to']}.", soft_wrap=True)
+
+
+def _of_rows(rows: Sequence[str]) -> str:
+    more = f" and {len(rows) - ROWS} more" if len(rows) > ROWS else ""
+    return f", of the {'row' if len(rows) == 1 else 'rows'} {', '.join(rows[:ROWS])}{more}" if rows else ""
 
 
 def _time(told: Mapping[str, Any]) -> str:

@@ -18,12 +18,15 @@ from genmedia.providers.offers import Saved, asked, with_two_keys
 T = TypeVar("T")
 
 REASON = "a person held it"
+OF_LABELS = (
+    "Budgets by label stand in the files of campaigns (budget: per); `genmedia ledger --by client` tells what was spent for each."
+)
 COLUMNS = ("jobs", "spent", "reserved", "in_doubt", "overcharged", "unknown")
 _NUMBERS = {*(name.replace("_", " ") for name in COLUMNS), *Scope}
 
 
 def show_caps(where: Where, *, as_json: bool, console: Console) -> int:
-    """Print the caps of every account that has any; returns 3 when a journal could not be asked, else 0."""
+    """Print the caps of every account that has any, and where those of labels are; returns 3 when a journal could not be asked, else 0."""
 
     async def look(journal: Journal) -> tuple[dict[str, dict[Scope, float]], dict[str, str]]:
         return await journal.money.caps(), await journal.money.cap_units()
@@ -48,6 +51,8 @@ def show_caps(where: Where, *, as_json: bool, console: Console) -> int:
             for account, one in caps.items()
         ]
         print_table(console, ["account", *scopes, "unit"], rows, _NUMBERS)
+    if not as_json:
+        console.print(OF_LABELS, soft_wrap=True)
     return code
 
 

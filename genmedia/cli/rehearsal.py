@@ -1,6 +1,6 @@
 """`genmedia plan --rehearse`: a campaign's file carried out in a sandbox, up to a gallery of stand-ins."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from tempfile import mkdtemp
 from time import monotonic
@@ -14,7 +14,14 @@ from genmedia.cli.terminal import showing_progress
 
 
 def rehearse(
-    project: Project, file: str, values: Mapping[str, Any], console: Console, folder: str, *, without_prefect: bool
+    project: Project,
+    file: str,
+    values: Mapping[str, Any],
+    rows: Sequence[str],
+    console: Console,
+    folder: str,
+    *,
+    without_prefect: bool,
 ) -> int:
     """Carry out a campaign's file in a sandbox, and show what it would have cost and how long it would have taken; returns the exit code.
 
@@ -22,6 +29,7 @@ def rehearse(
         project: The checkout.
         file: Path of the file.
         values: Values of its variables.
+        rows: Names of the rows that are asked for; empty for all.
         console: Where it is shown.
         folder: Folder for the stand-ins; empty for a temporary one.
         without_prefect: See `deployments.rehearsal.rehearse`.
@@ -35,8 +43,8 @@ def rehearse(
     rehearsal = project.module("deployments.rehearsal")
     place = Path(folder or mkdtemp(prefix=f"rehearsal-{path.stem}-")).absolute()
     with showing_progress(console):
-        done = rehearsal.rehearse(str(path), values, place, log_of(console), without_prefect=without_prefect)
-    told = told_of(file, values, done.prospect)
+        done = rehearsal.rehearse(str(path), values, rows, place, log_of(console), without_prefect=without_prefect)
+    told = told_of(file, values, rows, done.prospect)
     if done.ended is None:
         show(console, told, items=False)
         return code_of(told)

@@ -121,6 +121,8 @@ class Draft:
         approvals: What has to be kept by a person before anything is made of it, by the step's name.
         labels: Labels of the purchases of steps that have others than the run, by the step's name.
         policies: What is done about the purchases of steps that have a policy of their own, by the step's name.
+        gathers: By the name of a step that takes all that there is of something: what each step that it takes so is of, by their names. Those
+            that a person rejects are left out of it.
     """
 
     steps: Sequence[Any]
@@ -132,3 +134,4 @@ class Draft:
     approvals: Mapping[str, Approval] = field(default_factory=dict[str, Approval])
     labels: Mapping[str, Mapping[str, str]] = field(default_factory=dict[str, "Mapping[str, str]"])
     policies: Mapping[str, Policy] = field(default_factory=dict[str, Policy])
+    gathers: Mapping[str, Mapping[str, str]] = field(default_factory=dict[str, "Mapping[str, str]"])

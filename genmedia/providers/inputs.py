@@ -67,13 +67,18 @@ class ResolvedInput:
 
 @dataclass(frozen=True)
 class PendingInput:
-    """An input that is an output of another planned step."""
+    """An input that is an output of another planned step.
+
+    Attributes:
+        one_of: What it is one of, where all that there is of that is taken, except what a person rejected; empty where it is taken itself.
+    """
 
     id: str
     type: str
     run: str
     output: str
     at: At | None = None
+    one_of: str = ""
 
 
 Input = ResolvedInput | PendingInput

@@ -118,6 +118,7 @@ class PlannedStep:
         instead: `fallback` or `cheaper` where it may be bought in the place of another step of its name; empty for the step itself.
         others: The steps that may be bought in its place; their outputs are named as its own.
         aliases: Its own names of the outputs that the step in whose place it is bought names otherwise.
+        left_out: Names of the steps of which it is not made, as a person rejected what they gave.
     """
 
     name: str
@@ -129,6 +130,7 @@ class PlannedStep:
     instead: str = ""
     others: tuple["PlannedStep", ...] = ()
     aliases: Mapping[str, str] = field(default_factory=dict[str, str])
+    left_out: tuple[str, ...] = ()
 
     @property
     def feeds(self) -> set[str]:

@@ -30,6 +30,9 @@ VALUE_LENGTH = 80
 
 _NAME = re.compile(r"(?<!\{)\{([A-Za-z_]\w*(?:\.[A-Za-z_]\w*)*)\}(?!\})")
 
+_JINJA = re.compile(r"\{\{.*?\}\}|\{%.*?%\}|\{#.*?#\}", re.DOTALL)
+_BRACE = re.compile(r"\{[^{}]*\}?|\}")
+
 _FILTERS = (
     *("abs", "capitalize", "default", "first", "float", "int", "join", "last", "length", "lower", "replace", "round", "title"),
     *("trim", "truncate", "upper"),
@@ -83,6 +86,13 @@ class _Environment(ImmutableSandboxedEnvironment):
 
 
 def _plain(value: Any) -> Any:
+    if isinstance(value, Mapping | list):
+        mend = (
+            "name one of its parts, as in {{ row.sku }}"
+            if isinstance(value, Mapping)
+            else "join them, as in {{ row.tags|join(', ') }}"
+        )
+        raise WrongTemplateError(f"reads several values where a text is made; {mend}")
     return "" if value is None else value
 
 
@@ -109,7 +119,8 @@ def names_in(text: str) -> frozenset[tuple[str, ...]]:
     try:
         given = meta.find_undeclared_variables(tree)
     except TemplateError as error:  # such as a filter that is not there
-        raise WrongTemplateError(f"is no template: {error}") from None
+        filters = f" There are the filters {', '.join(_FILTERS)}." if "filter" in str(error.message) else ""
+        raise WrongTemplateError(f"is no template: {error.message}{filters}") from None
     with_parts = {
         (one.node.name, part)
         for one in tree.find_all((nodes.Getattr, nodes.Getitem))
@@ -176,9 +187,14 @@ def render_path(template: str, values: Mapping[str, Any]) -> str:
         values: As `render` takes them.
 
     Raises:
-        WrongTemplateError: See `render`; or it begins with a slash, or a part of it is empty or `..`, or it is too long.
+        WrongTemplateError: See `render`; or it begins with a slash, or a part of it is empty or `..`, or it is too long; or there is a brace
+            that begins no name.
     """
-    path = _filled(_PATHS, _NAME.sub(r"{{ \1 }}", template), values)
+    if stray := _BRACE.search(_JINJA.sub("", path_template(template))):
+        raise WrongTemplateError(
+            f"has {stray[0]!r}, which is no name; one is written {{row.sku}}, and more than a name {{{{ row.sku|lower }}}}"
+        )
+    path = _filled(_PATHS, path_template(template), values)
     parts = [portable(part) for part in path.split("/")]
     if "" in parts:
         part = path.split("/")[parts.index("")]
@@ -187,6 +203,11 @@ def render_path(template: str, values: Mapping[str, Any]) -> str:
     if len(name) > PATH_LENGTH:
         raise WrongTemplateError(f"gives a path of {len(name)} characters, more than {PATH_LENGTH}")
     return name
+
+
+def path_template(written: str) -> str:
+    """Return the path of a file, as `render_path` takes it, as a template like any other."""
+    return _NAME.sub(r"{{ \1 }}", written)
 
 
 def flat(values: Mapping[str, Any], above: str = "") -> Iterator[tuple[str, Any]]:

@@ -1,6 +1,7 @@
 """A campaign's file that says where its files go: what is delivered, and what is told before anything is bought."""
 
 import csv
+import json
 from pathlib import Path
 
 import pytest
@@ -37,11 +38,12 @@ class Work:
         self.folder = folder
         self.place = folder / "handed" / "acme" / "2026-W48"
 
-    async def apply(self, text: str = MUGS) -> Ended:
+    async def apply(self, text: str = MUGS, *only_rows: str) -> Ended:
         file = self.folder / "mugs.yaml"
         file.write_text(text)
         return await run_campaign(
-            campaign(campaign=str(file)), Direct(self.studio.store, lambda _provider, _name: self.studio.credentials)
+            campaign(campaign=str(file), only_rows=list(only_rows)),
+            Direct(self.studio.store, lambda _provider, _name: self.studio.credentials),
         )
 
     @property
@@ -127,3 +129,46 @@ async def test_the_page_tells_of_each_file_what_not_all_of_them_have(work: Work)
     page = (work.place / "index.html").read_text()
     assert "hero · M-1 · mug · " in page
     assert "2026-W48" not in page
+
+
+async def test_a_run_for_some_rows_delivers_these_and_leaves_what_there_is_of_others(work: Work) -> None:
+    first = await work.apply(MUGS, "M-2")
+    whole = await work.apply()
+    before = (work.place / "manifest.json").read_text()
+    second = await work.apply(MUGS + "  prune: true\n", "M-1")
+
+    assert first.delivered == f"1 copied: {work.place}"
+    assert whole.delivered == f"1 copied, 1 left as they are: {work.place}"
+    assert second.delivered == f"1 left as they are: {work.place}"
+    assert work.delivered == ["M-1/hero.png", "M-2/hero.png"]
+    assert (work.place / "manifest.json").read_text() == before
+    assert len(work.studio.jobs) == 3
+
+
+async def test_a_run_for_some_rows_withdraws_and_prunes_only_what_is_of_these(work: Work) -> None:
+    ended = await work.apply()
+    results = {result.name: result for result in ended.results}
+    async with work.studio.store.get_journal() as journal:
+        for name in ("hero-M-1", "hero-M-2"):
+            (asset,) = results[name].assets
+            await journal.reviews.give([(Opinion("reject", "ada", "too dark"), asset.path, asset.sidecar)])
+
+    left = await work.apply(MUGS, "M-2")
+    gone = await work.apply(MUGS + "  prune: true\n", "M-2")
+    manifest = json.loads((work.place / "manifest.json").read_text())
+
+    assert left.delivered == f"1 withdrawn: {work.place}"
+    assert gone.delivered == f"1 withdrawn: {work.place}"  # a delivery knows no row of what is withdrawn already
+    assert [one["name"] for one in manifest["files"]] == ["M-1/hero.png"]
+    assert manifest["withdrawn"] == ["M-2/hero.png"]
+    assert work.delivered == ["M-1/hero.png", "M-2/hero.png"]
+    assert (await work.apply(MUGS + "  prune: true\n")).delivered == f"2 pruned: {work.place}"
+
+
+async def test_with_prune_a_run_for_some_rows_removes_what_it_withdraws(work: Work) -> None:
+    await work.apply()
+
+    ended = await work.apply(MUGS.replace("{row.sku}/", "{row.sku}/new-") + "  prune: true\n", "M-2")
+
+    assert ended.delivered == f"1 copied, 1 pruned: {work.place}"
+    assert work.delivered == ["M-1/hero.png", "M-2/new-hero.png"]

@@ -1,5 +1,6 @@
 """A step with `review` in a campaign's file: what is made of it waits, item by item, until people have decided."""
 
+import json
 from collections.abc import Collection, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -12,7 +13,7 @@ from genmedia.campaign.brief import Brief
 from genmedia.campaign.direct import Direct
 from genmedia.campaign.executor import RunResult
 from genmedia.campaign.forms.campaign import campaign
-from genmedia.campaign.marks import UNDECIDED_FEED, UNWANTED_FEED
+from genmedia.campaign.marks import NONE_LEFT, UNDECIDED_FEED, UNWANTED_FEED
 from genmedia.campaign.parts import Part
 from genmedia.campaign.review import Again, Answers, given
 from genmedia.campaign.run import Ended, Prospect, plan_campaign, run_campaign
@@ -22,7 +23,7 @@ from genmedia.journal.tables import wanted
 from genmedia.purchasing.calls import Assets
 from genmedia.purchasing.result import tell_spent
 from genmedia.store import Store
-from tests.campaign.test_parts import OneByOne
+from tests.campaign.test_parts import OneByOne, run_apart
 from tests.studio import Studio
 
 MUGS = """\
@@ -427,3 +428,85 @@ async def test_what_earlier_rounds_have_spent_counts_in_the_cap_of_the_run(work:
         await run_campaign(replace(work.brief, max_credits={"genova": 4}), host)
 
     assert len(work.studio.jobs) == 2
+
+
+SHEET = """\
+campaign: mugs
+rows: [{sku: M-1}, {sku: M-2}, {sku: M-3}]
+steps:
+  - {name: hero, model: nano_banana2, prompt: "{{ row.sku }}", review: true}
+  - {name: small, local: resize, input: {step: hero}, width: 64}
+  - {name: sheet, local: contact-sheet, inputs: [{step: small, row: all}]}
+  - {name: page, model: imagen4, prompt: A page, references: [{step: hero, row: all}]}
+  - {name: film, model: imagen4, prompt: A film, references: [{step: sheet}]}
+deliver: {to: handed, names: "all/{step}.{ext}", steps: [sheet]}
+"""
+OUT = "made without {}-M-2, marked reject"
+
+
+async def test_a_step_over_all_rows_takes_what_is_kept_waits_for_the_undecided_and_leaves_out_what_is_rejected(
+    work: Work,
+) -> None:
+    work.file.write_text(SHEET)
+    await work.apply()
+    await work.say("hero-M-1", Opinion("keep", "Ann"))
+    await work.say("hero-M-2", Opinion("reject", "Ann", "blurred"))
+
+    waits = await work.apply()
+    waiting = work.statuses("small-M-2", "sheet", "page", "film")
+    await work.say("hero-M-3", Opinion("keep", "Ann"))
+    planned = await work.plan()
+    made = await work.apply()
+    notes = {one.name: one.note for one in made.results}
+    statuses = work.statuses("sheet", "page", "film")
+    again = await work.apply()
+
+    assert waits.waiting is not None
+    assert waiting == ["Not bought", "Waiting for review", "Waiting for review", "Waiting for review"]
+    assert planned.why["page"] == "new; made without hero-M-2, marked reject"
+    assert planned.why["sheet"] == "new; made without small-M-2, marked reject"
+    assert statuses == ["Made", "Bought", "Bought"]
+    assert (notes["sheet"], notes["page"]) == (OUT.format("small"), OUT.format("hero"))
+    assert len(work.studio.jobs) == 5
+    references = [job["request"]["settings"].get("referenceImages", {"images": []})["images"] for job in work.studio.jobs]
+    assert sorted(map(len, references)) == [0, 0, 0, 1, 2]
+    assert work.statuses("sheet", "page", "film") == ["Reused", "Reused", "Reused"]
+    manifest = json.loads((work.folder / "handed" / "manifest.json").read_text())
+    assert manifest["notes"] == [f"sheet: {OUT.format('small')}"]
+    assert again.waiting is None
+
+
+async def test_a_step_over_all_rows_of_which_nothing_is_kept_is_withheld(work: Work) -> None:
+    work.file.write_text(SHEET)
+    await work.apply()
+    for name in ("hero-M-1", "hero-M-2", "hero-M-3"):
+        await work.say(name, Opinion("reject", "Ann"))
+
+    outlooks, ended = await work.outlooks(), await work.apply()
+
+    assert [outlooks[name] for name in ("sheet", "page", "film")] == ["not bought"] * 3
+    assert work.statuses("sheet", "page", "film") == ["Not bought"] * 3
+    assert {one.name: one.error for one in ended.results if one.name in ("sheet", "page", "film")} == {
+        "sheet": NONE_LEFT,
+        "page": NONE_LEFT,
+        "film": UNWANTED_FEED,
+    }
+    assert ended.waiting is None
+
+
+async def test_a_step_over_all_rows_is_recalled_from_its_part_as_it_was_made(work: Work) -> None:
+    work.file.write_text(SHEET)
+    await work.apply()
+    await work.say("hero-M-1", Opinion("keep", "Ann"))
+    await work.say("hero-M-2", Opinion("reject", "Ann"))
+    await work.say("hero-M-3", Opinion("keep", "Ann"))
+
+    work.file.write_text(SHEET.replace("deliver:", '  - {name: other, model: imagen4, prompt: "No {{ row.sku }}"}\ndeliver:'))
+    whole, apart = await run_apart(work.studio, work.brief)
+
+    assert len(apart.ended) == 4
+    assert {one.name: one.status for one in whole.results if one.name in ("sheet", "page", "film")} == {
+        "sheet": "Made",
+        "page": "Bought",
+        "film": "Bought",
+    }

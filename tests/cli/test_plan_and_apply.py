@@ -409,3 +409,34 @@ def test_a_place_that_holds_another_campaigns_delivery_is_told_by_the_plan_and_b
         assert "jugs" in done.stderr
         assert "Traceback" not in done.stderr
     assert "The journal knows no campaign" in desk.look("status").stdout
+
+
+def test_only_the_rows_that_are_named_are_planned_and_bought_and_all_later_reuses_them(desk: Desk) -> None:
+    planned, applied = desk.type("plan", "--row", "M-2"), desk.type("apply", "--yes", "--row", "M-2", "--row", "M-2")
+    unknown, all_later = desk.type("plan", "--row", "M-22"), desk.type("apply", "--yes")
+
+    assert (planned.returncode, applied.returncode, unknown.returncode, all_later.returncode) == (10, 0, 2, 0), applied.stderr
+    assert "1 item, of the row M-2: 1 to buy" in planned.stdout
+    assert "hero-M-1" not in planned.stdout
+    assert "1 bought; charged: genova 1 credit." in applied.stdout
+    assert "row M-22: is none of this campaign; there are M-2, M-1" in unknown.stderr
+    assert "3 items: 2 to buy, 1 reused" in all_later.stdout
+
+
+def test_a_saved_plan_is_for_the_rows_that_it_was_made_with(desk: Desk) -> None:
+    plan = str(desk.file.with_name("plan.json"))
+    desk.type("plan", "--row", "M-1", "--out", plan)
+
+    shown, other = desk.type("plan", file="plan.json"), desk.type("apply", "--yes", "--row", "M-2", file="plan.json")
+    applied, again = desk.type("apply", "--yes", file="plan.json"), desk.type("plan", file="plan.json")
+    desk.file.write_text(MUGS.replace("sku: M-1", "sku: M-3"))
+    gone = desk.type("apply", "--yes", file="plan.json")
+
+    assert json.loads(Path(plan).read_text())["rows"] == ["M-1"]
+    assert "1 item, of the row M-1: 1 to buy" in shown.stdout
+    assert other.returncode == 2
+    assert "--row: is for a campaign's file; a saved plan has the rows that it was made with" in other.stderr
+    assert "1 bought" in applied.stdout
+    assert again.returncode == 0
+    assert gone.returncode == 2
+    assert "row M-1: is none of this campaign" in gone.stderr

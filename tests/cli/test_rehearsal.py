@@ -52,11 +52,22 @@ def test_a_rehearsal_of_what_cannot_be_paid_for_says_so(tmp_path: Path) -> None:
     assert "It cannot be bought so: genova: what is not bought yet would cost" in done.stdout
 
 
+def test_some_of_the_rows_can_be_rehearsed(tmp_path: Path) -> None:
+    (tmp_path / "mugs.yaml").write_text(MUGS)
+
+    words = ("plan", str(tmp_path / "mugs.yaml"), "--rehearse", "--without-prefect", "--project", str(PROJECT), "--row", "M-1")
+    done = genmedia(*words, "--folder", str(tmp_path / "try"))
+
+    assert done.returncode == 0, done.stderr
+    assert "1 bought" in done.stdout
+    assert "M-1-hero.png" in {one.name for one in (tmp_path / "try" / "delivery").iterdir()}
+
+
 def test_a_rehearsal_saves_no_plan(tmp_path: Path) -> None:
     done = genmedia("plan", "mugs.yaml", "--rehearse", "--out", str(tmp_path / "plan.json"), "--project", str(PROJECT))
 
     assert done.returncode == 2
-    assert "goes with --set, --folder and --without-prefect alone" in done.stderr
+    assert "goes with --set, --row, --folder and --without-prefect alone" in done.stderr
 
 
 def test_a_store_is_no_folder_for_a_rehearsal(tmp_path: Path) -> None:

@@ -15,6 +15,7 @@ from genmedia.campaign.delivery.manifest import (
     Begun,
     Entry,
     Manifest,
+    as_json,
     make_entry,
     make_sheet,
     read_begun,
@@ -191,6 +192,7 @@ class _Delivery:
         self._earlier, self._known, self._there, self._begun = earlier, known, there, begun is not None
         self._entries = {one.name: one for one in (*earlier.files, *(begun.files if begun else ())) if one.name in there}
         self._left_over = {one.name for one in begun.files} if begun else set[str]()
+        self._others = self._of_others()
         self._noted = 0.0
         self._new: dict[str, Entry] = {}
         self._slots = asyncio.Semaphore(AT_ONCE)
@@ -205,7 +207,8 @@ class _Delivery:
             names = report.left if self._is_there(one) else report.changed if one.name in self._entries else report.copied
             names.append(one.name)
         with_zip = {self._package} if self._wish.package or not (report.changed or report.copied) else set[str]()
-        (report.pruned if prune else report.withdrawn).extend(self._withdrawn(with_zip | {one.name for one in self._copies}))
+        report.withdrawn = self._withdrawn({*with_zip, *self._others, *(one.name for one in self._copies)})
+        report.pruned, report.withdrawn = self._parted(report.withdrawn) if prune else ([], report.withdrawn)
 
     async def run(self, *, prune: bool) -> None:
         """Send what is not there as it should be, then write what goes with it.
@@ -251,6 +254,23 @@ class _Delivery:
         """Names of files of deliveries that are there and not among these. Where upper and lower case are one, both are one file."""
         lower = {name.lower() for name in names}
         return sorted(name for name in self._known if name in self._there and name.lower() not in lower)
+
+    def _of_others(self) -> dict[str, Entry]:
+        """Return what is there of items that the run is not for, and stays there, by its name; nothing where it is for everything."""
+        if self._wish.of is None:
+            return {}
+        taken = {one.name.lower() for one in self._copies}
+        mine = [as_json(one).items() for one in self._wish.of]
+        return {
+            name: entry
+            for name, entry in self._entries.items()
+            if name.lower() not in taken and not any(values <= entry.values.items() for values in mine)
+        }
+
+    def _parted(self, withdrawn: Sequence[str]) -> tuple[list[str], list[str]]:
+        """Return what of the withdrawn can be removed, and what stays, as nobody knows whether the run is for it."""
+        known = withdrawn if self._wish.of is None else {*self._entries, self._package}
+        return [name for name in withdrawn if name in known], [name for name in withdrawn if name not in known]
 
     async def _send_or_tell(self, copy: Copy) -> None:
         async with self._slots:
@@ -343,11 +363,14 @@ class _Delivery:
         """
         report, earlier = self.report, self._earlier
         failed = {fault.place for fault in report.faults}
-        files = [entry for entry in map(self._entry, self._copies) if entry]
-        for one in files:
+        mine = {entry.name: entry for entry in map(self._entry, self._copies) if entry}
+        for one in mine.values():
             moved = report.changed if one.name in self._entries else report.copied
             if one.name not in failed:
                 (moved if one.name in self._new else report.left).append(one.name)
+        # Where the run is not for everything, the files keep their order, and new ones are the last.
+        before = {name: entry for name, entry in self._entries.items() if self._others and name in {**self._others, **mine}}
+        files = list({**before, **mine}.values())
         manifest = Manifest(campaign=self._wish.campaign, files=tuple(files))
         if manifest != earlier.bare() or not {PAGE, SHEET} <= self._there.keys():
             await self._begin()
@@ -363,9 +386,9 @@ class _Delivery:
             package = await pack(self._place, manifest, self._package)
         report.withdrawn = self._withdrawn({one.name for one in files} | ({package.name} if package else set()))
         if prune:
-            for name in report.withdrawn:
+            report.pruned, report.withdrawn = self._parted(report.withdrawn)
+            for name in report.pruned:
                 await self._place.files.remove(name)
-            report.pruned, report.withdrawn = report.withdrawn, []
         told = {"withdrawn": tuple(report.withdrawn), "package": package, "notes": tuple(self._wish.notes)}
         manifest = manifest.model_copy(update=told)
         if manifest != earlier or MANIFEST not in self._there:

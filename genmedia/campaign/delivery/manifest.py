@@ -174,7 +174,7 @@ def make_entry(copy: Copy, sha256: str, size: int, sides: tuple[int | None, int 
     return Entry(
         name=copy.name,
         step=item.step,
-        values=_as_json(item.values),
+        values=as_json(item.values),
         title=item.title,
         prompt=told.prompt,
         provider=told.provider,
@@ -247,7 +247,7 @@ def _cell(value: Any) -> str | float | None:
     return json.dumps(value, ensure_ascii=False, allow_nan=False)
 
 
-def _as_json(values: Mapping[str, Any]) -> dict[str, Any]:
+def as_json(values: Mapping[str, Any]) -> dict[str, Any]:
     """Return values as plain JSON: what is no text, number, list or mapping becomes the text that it has in a name."""
     return json.loads(json.dumps(dict(values), ensure_ascii=False, allow_nan=False, default=_plain).encode(errors="replace"))
 

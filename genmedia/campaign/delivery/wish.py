@@ -64,6 +64,8 @@ class Wish:
         source: Address of their digital source type. Empty for `MADE_BY_MACHINE`, where a file names no other and a provider made it.
         package: True to have all of it in one zip as well.
         notes: Sentences that the manifest tells about the run, such as what was left out because the budget was short.
+        of: What the run was for, where that is less than the campaign: values of its items, such as those of their row. What was delivered
+            before of items without one of them stays as it is. None where the run was for everything.
     """
 
     campaign: str
@@ -74,6 +76,7 @@ class Wish:
     source: str = ""
     package: bool = False
     notes: Sequence[str] = ()
+    of: Sequence[Mapping[str, Any]] | None = None
 
     def source_of(self, item: Item) -> str:
         """Address of the digital source type of an item's file; empty for none."""

@@ -1,26 +1,28 @@
 """A campaign's file as a whole: its fields, and the items that a run at some time makes of it."""
 
+from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from difflib import get_close_matches
 from typing import Any, cast
 
 from pydantic import TypeAdapter, ValidationError
 
 from genmedia.campaign.file.budget import BUDGET
 from genmedia.campaign.file.delivery import DELIVER, Deliver, Handover, read_delivery
-from genmedia.campaign.file.expand import ALL, PREVIOUS, ROW, TAKE, expand
+from genmedia.campaign.file.expand import ALL, PREVIOUS, ROW, TAKE, expand, texts
 from genmedia.campaign.file.routine import NOTIFY, OVERLAP, SCHEDULE
-from genmedia.campaign.file.rows import Row, read_rows
+from genmedia.campaign.file.rows import STAND_IN, Row, read_rows
 from genmedia.campaign.file.source import Source, Way, read
 from genmedia.campaign.file.variables import VARIABLES, Value, Variable, filled, read_variables, values_of
 from genmedia.campaign.variables import stand_in
 from genmedia.errors import Fault, InputError, gathering
-from genmedia.forms.names import LabelText, Name
+from genmedia.forms.names import LabelText, Name, as_name
 from genmedia.forms.validation import faults_in
 from genmedia.providers.drafts import Draft, Drafting, Policy
-from genmedia.text.templates import WrongTemplateError, is_name, is_template, names_in, render, unknown
+from genmedia.text.templates import WrongTemplateError, is_name, is_template, names_in, path_template, render, unknown
 
 OWN = ("campaign", VARIABLES, "steps", "rows", "matrix", "edition", BUDGET, DELIVER, SCHEDULE, OVERLAP, NOTIFY)
 """Fields of a file beside the parameters that every run of a campaign has."""
@@ -38,6 +40,9 @@ _FILLED: Sequence[Way] = [("matrix",), *((DELIVER, one) for one in Deliver.model
 
 _LABELS = "labels"
 
+TOLD = 8
+"""Most rows that a fault names."""
+
 _NAME: TypeAdapter[str] = TypeAdapter(Name)
 _LABEL: TypeAdapter[str] = TypeAdapter(LabelText)
 
@@ -51,12 +56,14 @@ class CampaignFile:
         name: Name of the campaign.
         parameters: The parameters of its run that it gives.
         variables: What each run may give another value, by name.
+        faults: What is wrong with it as a whole, and does not keep its steps from being read: they are told with those of the steps.
     """
 
     source: Source
     name: str
     parameters: Mapping[str, Any]
     variables: Mapping[str, Variable]
+    faults: Sequence[Fault]
     _steps: Sequence[Any]
     _base: Way
     _values: Mapping[str, Value] = field(default_factory=dict[str, Value])
@@ -71,15 +78,15 @@ class CampaignFile:
         Raises:
             InputError: Everything that is wrong with them, and with what reads them in the parameters.
         """
-        faults: list[Fault] = []
+        faults = list(self.faults)
         chosen = values_of(self.source, self.variables, values, faults)
-        if faults:
+        if len(faults) > len(self.faults):
             raise InputError(faults)
         known, of_items = {"campaign": self.name, **chosen}, self._labels_of_items({"campaign", *chosen})
         ways: list[Way] = [(one,) for one in (*self.parameters, BUDGET) if one != _LABELS]
         labels = [(_LABELS, one) for one in self._labels_written if one not in of_items]
         source = filled(self.source, [*ways, *labels], known, faults)
-        if faults:
+        if len(faults) > len(self.faults):
             raise InputError(faults)
         parameters = {one: source.value[one] for one in self.parameters}
         return replace(self, source=source, parameters=parameters, _values=chosen, _of_items=of_items)
@@ -99,7 +106,7 @@ class CampaignFile:
         return frozenset(found)
 
     async def draft(
-        self, drafting: Drafting, *, photo: str, prompt: str, labels: Mapping[str, str]
+        self, drafting: Drafting, *, photo: str, prompt: str, labels: Mapping[str, str], only_rows: Sequence[str] = ()
     ) -> tuple[Draft, Handover | None]:
         """Return its items at the time of the run, and what is to be delivered of them; None where nothing is.
 
@@ -108,33 +115,44 @@ class CampaignFile:
             photo: Value of `{photo}` in the steps; empty for none.
             prompt: Value of `{prompt}` in the steps; empty for none.
             labels: Labels of its purchases; those that the file writes as templates are filled in for each item.
+            only_rows: Names of the rows whose items are asked for; empty for everything.
         """
-        faults: list[Fault] = []
+        faults = list(self.faults)
         known = {**_known(self.name, drafting.begun), **self._values}
         edition = self._edition(known, faults)
         inline = isinstance(self.source.value.get("rows"), list)  # then they are data, as those of a CSV file
         source = filled(self.source, _FILLED if inline else [*_FILLED, ("rows",)], known, faults)
-        rows: list[Row] = []
+        rows, unsure, before = list[Row](), set[str](), len(faults)
         with gathering(faults):
-            rows = read_rows(source)
+            rows = read_rows(source, () if inline else _columns_read(source))
+        if len(faults) > before:
+            rows, unsure = [STAND_IN], {ROW}
         faults += [
             Fault(row.place, f"cannot be called {row.name}, which references use") for row in rows if row.name in (ALL, PREVIOUS)
         ]
-        matrix = _matrix(source, {*known, *_TAKEN}, faults)
-        if faults:
-            return Draft((), {}, faults=faults), None
-        items, faults = expand(source, self._steps, self._base, rows, matrix, {**known, "edition": edition}, drafting.without)
+        matrix = _matrix(source, {*known, *_TAKEN}, unsure, faults)
+        only = frozenset[str]() if ROW in unsure else _chosen(rows, only_rows, faults)
+        told = {**known, "edition": edition}
+        items, wrong = expand(source, self._steps, self._base, rows, matrix, told, drafting.without, only, unsure)
+        faults += wrong
         steps, unused = stand_in(items.steps, photo=photo, prompt=prompt)
         for sentence in (*items.notes, *unused):
             drafting.log.warning("%s", sentence)
         if items.left_out:
-            drafting.log.info("%d items are left out: their `if` is not met, or that of what they are made of", items.left_out)
+            tell, one = drafting.log.info if steps else drafting.log.warning, items.left_out == 1
+            what = "1 item is left out: its" if one else f"{items.left_out} items are left out: their"
+            tell("%s `if` is not met, or that of what %s made of", what, "it is" if one else "they are")
+        elif only and not steps:
+            drafting.log.warning("no step is repeated for rows, so that nothing is made for %s alone", ", ".join(only_rows))
         templates = {name: text for name, text in labels.items() if name in self._of_items and text == self._labels_written[name]}
-        own = self._labels(labels, templates, items.values, items.where, faults)
+        asked = set[str]() if unsure else {step.name for step in steps}
+        own = self._labels(labels, templates, items.values, items.where, asked, faults)
         same = {name: text for name, text in labels.items() if name not in templates}
-        told = {**same, **known, "edition": edition}
         values = {one: {**(own.get(one) or labels), **some} for one, some in items.values.items()}
-        handover = read_delivery(source, self.name, told, values, items.names, faults)
+        handover = read_delivery(source, self.name, {**same, **told}, values, items.names, asked, faults)
+        if handover and only:
+            of = [{ROW: row.values} for row in rows if row.name in only]
+            handover = replace(handover, wish=replace(handover.wish, of=of))
         made = Draft(
             steps,
             items.places,
@@ -145,6 +163,7 @@ class CampaignFile:
             approvals=items.approvals,
             labels=own,
             policies=_filled(items.policies, photo, prompt),
+            gathers=items.gathers,
         )
         return made, handover
 
@@ -154,9 +173,13 @@ class CampaignFile:
         templates: Mapping[str, str],
         values: Mapping[str, Mapping[str, Any]],
         where: Mapping[str, str],
+        asked: Collection[str],
         faults: list[Fault],
     ) -> dict[str, dict[str, str]]:
-        """Return the labels of each item, by its name, with these templates filled in; none where all items have the same."""
+        """Return the labels of each item, by its name, with these templates filled in; none where all items have the same.
+
+        Faults are those of the items that are asked for.
+        """
         if not templates:
             return {}
         found: dict[str, dict[str, str]] = {}
@@ -172,7 +195,7 @@ class CampaignFile:
                     strange = [str(error)]
                 except ValidationError as error:
                     strange = [one.what for one in faults_in(error, text)]
-                for one in strange:
+                for one in strange if item in asked else ():
                     wrong.setdefault((name, one), item)
         for (name, told), item in wrong.items():
             faults.append(Fault(self.source.place(("labels", name), "labels", name, f"first for {where[item]}"), told))
@@ -206,7 +229,7 @@ def read_campaign(written: str, allowed: Collection[str]) -> CampaignFile:
         allowed: Names of the parameters of a run that it may give.
 
     Raises:
-        InputError: It cannot be read, or fields that it needs are missing or unknown, each with line and column.
+        InputError: It cannot be read, it has no steps, or its variables are wrong; with everything else that is wrong with it as a whole.
     """
     source = read(written)
     value: Mapping[str, Any] = source.value
@@ -236,13 +259,14 @@ def read_campaign(written: str, allowed: Collection[str]) -> CampaignFile:
         faults.append(Fault(source.place(("campaign",)), "has a template as its name, by which it is known in each run"))
     if named is None:
         faults.append(Fault(source.place(()), "has no name: write `campaign: NAME` in its first line"))
+    as_whole = len(faults)
     if not isinstance(steps, list) or not steps:
         faults.append(Fault(source.place(base), "has no steps" if not steps else "steps should be a list of steps"))
     variables = read_variables(source, {*_KNOWN, *_TAKEN}, faults)
-    if faults:
+    if len(faults) > as_whole:
         raise InputError(faults)
     parameters = {one: given for one, given in value.items() if one in allowed}
-    return CampaignFile(source, name, parameters, variables, cast("list[Any]", steps), base)
+    return CampaignFile(source, name, parameters, variables, faults, cast("list[Any]", steps), base)
 
 
 def _filled(policies: Mapping[str, Policy], photo: str, prompt: str) -> dict[str, Policy]:
@@ -256,13 +280,36 @@ def _filled(policies: Mapping[str, Policy], photo: str, prompt: str) -> dict[str
     }
 
 
+def _chosen(rows: Sequence[Row], wished: Sequence[str], faults: list[Fault]) -> frozenset[str]:
+    """Return the names of the rows that a run is for; a wish that none has is added to `faults`, with those that there are."""
+    names = [row.name for row in rows]
+    for one in wished:
+        if as_name(one) not in names:
+            offered = list(dict.fromkeys([*get_close_matches(as_name(one), names, n=TOLD), *names]))
+            more = f" and {len(offered) - TOLD} more" if len(offered) > TOLD else ""
+            faults.append(Fault(f"row {one}", f"is none of this campaign; there are {', '.join(offered[:TOLD]) or 'none'}{more}"))
+    return frozenset(map(as_name, wished))
+
+
 def _known(name: str, begun: datetime) -> dict[str, str]:
     """Return the texts that every template can read."""
     year, week, _ = begun.isocalendar()
     return {"campaign": name, "week": f"{year}-W{week:02}", "date": f"{begun:%Y-%m-%d}", "month": f"{begun:%Y-%m}"}
 
 
-def _matrix(source: Source, taken: set[str], faults: list[Fault]) -> dict[str, list[Any]]:
+def _columns_read(source: Source) -> set[str]:
+    """Return the columns of the rows that templates of the file read."""
+    found = set[str]()
+    for _, text in texts(source.value, ()):
+        with suppress(WrongTemplateError):  # which is told where it is filled in
+            found |= (
+                {name[1] for name in names_in(path_template(text)) if name[0] == ROW and len(name) > 1} if ROW in text else set()
+            )
+    return found
+
+
+def _matrix(source: Source, taken: set[str], unsure: set[str], faults: list[Fault]) -> dict[str, list[Any]]:
+    """Return the lists of the matrix; the name of one that is wrong, which has a value that stands in, is added to `unsure`."""
     written = source.value.get("matrix")
     if written is None:
         return {}
@@ -281,6 +328,8 @@ def _matrix(source: Source, taken: set[str], faults: list[Fault]) -> dict[str, l
             )
         if not isinstance(values, list) or not values:
             faults.append(Fault(place, f"{name} should be a list with at least one value"))
+            matrix[name] = ["x"]
+            unsure.add(name)
             continue
         some = cast("list[Any]", values)
         faults += [
@@ -288,11 +337,11 @@ def _matrix(source: Source, taken: set[str], faults: list[Fault]) -> dict[str, l
             for number, one in enumerate(some)
             if not isinstance(one, str | int | float) or isinstance(one, bool) or not str(one).strip()
         ]
-        twice = sorted({str(one) for one in some if [str(other) for other in some].count(str(one)) > 1})
+        twice = sorted(one for one, number in Counter(map(str, some)).items() if number > 1)
         faults += [Fault(place, f"{name} has {one} twice") for one in twice]
         faults += [
             Fault(place, f"{name} cannot have the value {one}, which references use") for one in (ALL, PREVIOUS) if one in some
         ]
-        if len(faults) == before:
-            matrix[name] = some
+        matrix[name] = some if len(faults) == before else ["x"]
+        unsure |= {name} if len(faults) > before else set()
     return matrix

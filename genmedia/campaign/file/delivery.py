@@ -1,7 +1,8 @@
 """The part of a campaign's file that says where its files go, under which names and in which forms."""
 
 import os
-from collections.abc import Iterable, Mapping, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
@@ -19,9 +20,12 @@ from genmedia.media.conversion import LARGEST_SIDE
 from genmedia.provenance.labels import SOURCES
 from genmedia.providers.sources import Written
 from genmedia.store import Place
-from genmedia.text.templates import WrongTemplateError, render, render_path
+from genmedia.text.templates import WrongTemplateError, names_in, path_template, render, render_path
 
 DELIVER = "deliver"
+
+MOST_TOLD = 5
+"""Most faults of names, and of titles, that are told one by one."""
 
 
 class Deliver(Written):
@@ -77,6 +81,7 @@ def read_delivery(
     known: Mapping[str, Any],
     values: Mapping[str, Mapping[str, Any]],
     names: Mapping[str, str],
+    items: Collection[str],
     faults: list[Fault],
 ) -> Handover | None:
     """Return what a campaign's file says of its delivery; None where it says nothing, or something wrong, which is added to `faults`.
@@ -85,8 +90,9 @@ def read_delivery(
         source: The file.
         name: Name of the campaign.
         known: What is the same for all items, such as `week` and labels.
-        values: Values of each item, by its name.
+        values: Values of each item of the file, by its name.
         names: Step that each name of a step stands for.
+        items: Names of the items that the run is for.
         faults: Everything that is wrong.
     """
     if (written := source.value.get(DELIVER)) is None:
@@ -109,7 +115,7 @@ def read_delivery(
         )
     mine = {item: one for item, one in values.items() if not wanted or one["step"] in wanted}
     place = _place(source, asked.to, known, faults)
-    faults += _wrong_names(source, name, asked, mine)
+    faults += _wrong_names(source, name, asked, mine, items)
     if len(faults) > before or place is None:
         return None
     forms = [Form(suffix, asked.max_side) for suffix in asked.formats] or [replace(AS_STORED, side=asked.max_side)]
@@ -122,13 +128,15 @@ def read_delivery(
         source=f"{SOURCES}{asked.source_type}" if asked.source_type else "",
         package=asked.zip,
     )
-    return Handover(place, wish, frozenset(mine), asked.prune, asked.title, values)
+    return Handover(place, wish, frozenset(mine).intersection(items), asked.prune, asked.title, values)
 
 
 def _place(source: Source, to: str, known: Mapping[str, Any], faults: list[Fault]) -> Place | None:
     where = source.place((DELIVER, "to"), DELIVER)
     try:
-        return place_from(os.environ, render(to, known), source.folder)
+        if address := render(to, known).strip():
+            return place_from(os.environ, address, source.folder)
+        faults.append(Fault(where, "is empty; name a folder or an address"))
     except WrongTemplateError as error:
         faults.append(Fault(where, f"{error}; what differs from file to file belongs into names"))
     except SettingsError as error:
@@ -136,18 +144,52 @@ def _place(source: Source, to: str, known: Mapping[str, Any], faults: list[Fault
     return None
 
 
-def _wrong_names(source: Source, name: str, asked: Deliver, values: Mapping[str, Mapping[str, Any]]) -> Sequence[Fault]:
-    """Return what is wrong with names and titles, as far as it can be known before there are files."""
+def _wrong_names(
+    source: Source, name: str, asked: Deliver, values: Mapping[str, Mapping[str, Any]], items: Collection[str]
+) -> Sequence[Fault]:
+    """Return what is wrong with names and titles, as far as it can be known before there are files.
+
+    One name for two items is wrong whichever of them the run is for, as the other is there already, or comes later.
+    """
     names: dict[str, str] = {}
-    wrong: dict[str, str] = {}
+    wrong: defaultdict[tuple[str, str], dict[str, Mapping[str, Any]]] = defaultdict(dict)  # values by step, by field and fault
     for item, one in values.items():
         try:
             names[item] = render_path(asked.names, {**stand_ins(name, item), **one})
         except WrongTemplateError as error:
-            wrong.setdefault(str(error), "names")
+            wrong["names", str(error)] |= {str(one["step"]): {**stand_ins(name, item), **one}} if item in items else {}
         try:
             render(asked.title, one)
         except WrongTemplateError as error:
-            wrong.setdefault(str(error), "title")
-    told = [Fault(source.place((DELIVER, which), DELIVER, which), what) for what, which in wrong.items()]
-    return [*told, *(Fault(source.place((DELIVER, "names"), DELIVER, "names"), what) for what in clashes_of(names))]
+            wrong["title", str(error)] |= {str(one["step"]): one} if item in items else {}
+    every = dict.fromkeys(str(one["step"]) for one in values.values())
+    faults: list[Fault] = []
+    told = Counter[str]()
+    for (which, what), steps in wrong.items():
+        told[which] += bool(steps)
+        if told[which] > MOST_TOLD:
+            continue
+        text = path_template(asked.names) if which == "names" else asked.title
+        place = source.place((DELIVER, which), DELIVER, which, f"{'step' if len(steps) == 1 else 'steps'} {', '.join(steps)}")
+        faults += (
+            [Fault(place, what + _mend(text, next(iter(steps.values())), [one for one in every if one not in steps]))]
+            if steps
+            else []
+        )
+    more = {which: number - MOST_TOLD for which, number in told.items() if number > MOST_TOLD}
+    faults += [
+        Fault(source.place((DELIVER, one), DELIVER, one), f"has {number} more such faults") for one, number in more.items()
+    ]
+    return [*faults, *(Fault(source.place((DELIVER, "names"), DELIVER, "names"), what) for what in clashes_of(names))]
+
+
+def _mend(text: str, values: Mapping[str, Any], others: Sequence[str]) -> str:
+    """Return what mends a template that reads something which a step does not have, and others have; empty for any other fault."""
+    try:
+        lacking = sorted({name[0] for name in names_in(text)} - values.keys())
+    except WrongTemplateError:
+        return ""
+    if not (lacking and others):
+        return ""
+    where = f"between {{% if {lacking[0]} is defined %}} and {{% endif %}}"
+    return f"; put it {where}, as not every step is repeated for it, or deliver others alone: steps: [{', '.join(others)}]"

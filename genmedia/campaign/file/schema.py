@@ -12,7 +12,7 @@ from genmedia.campaign.file.policies import policy_schema
 from genmedia.campaign.file.review import Review
 from genmedia.campaign.file.routine import NOTIFY, OVERLAP, SCHEDULE, Notify, Overlap, Schedule
 from genmedia.campaign.file.variables import Variable
-from genmedia.campaign.forms.campaign import campaign
+from genmedia.campaign.forms.campaign import OF_A_RUN, campaign
 from genmedia.campaign.steps import AnyStep
 from genmedia.forms.validation import parameters_of
 
@@ -21,7 +21,7 @@ _OR_TEMPLATE = {"$ref": "#/$defs/Template"}
 _OWN_OF_A_STEP: dict[str, Any] = {
     "if": {
         "title": "If",
-        "description": "Items for which this is empty, no, false or 0 are left out.",
+        "description": "Items are made for which this is yes, true or 1, and left out for which it is no, false, 0 or empty.",
         "type": ["string", "boolean"],
     },
     "takes": {
@@ -57,6 +57,7 @@ _USE: dict[str, Any] = {
             "type": "object",
             "additionalProperties": {"type": ["string", "number", "boolean", "object"]},
         },
+        "if": _OWN_OF_A_STEP["if"],
     },
 }
 _OF_ALL = {"type": ["string", "number"], "description": "A name, all, or previous; that of the item itself where it is left out."}
@@ -83,7 +84,7 @@ _MATRIX: dict[str, Any] = {
 
 def schema() -> str:
     """Return the schema, as it stands in docs/campaign.schema.json."""
-    parameters = parameters_of(campaign, without=("campaign", "variables", "less")).model_json_schema()
+    parameters = parameters_of(campaign, without=OF_A_RUN).model_json_schema()
     steps = TypeAdapter[Any](AnyStep).json_schema()
     deliver, variable, budget = Deliver.model_json_schema(), Variable.model_json_schema(), Budget.model_json_schema()
     filled = parameters.get("$defs", {})

@@ -70,12 +70,15 @@ def read(written: str) -> Source:
     """
     if "\n" in written.strip() or written.lstrip().startswith("{"):
         return _read(written, "campaign", Path.cwd())
-    path = Path(written.strip()).expanduser()
+    path = Path(written.strip())
     try:
+        path = path.expanduser()
         with path.open("rb") as file:
             content = file.read(LARGEST + 1)
-    except OSError as error:
-        raise InputError([Fault(str(path), f"cannot be read: {error.strerror}")]) from None
+    except (OSError, ValueError, RuntimeError) as error:
+        raise InputError(
+            [Fault(str(path), f"cannot be read: {error.strerror if isinstance(error, OSError) else error}")]
+        ) from None
     return _read(content, path.name, path.absolute().parent)
 
 
@@ -92,6 +95,9 @@ def _read(content: bytes | str, name: str, folder: Path) -> Source:
         mark = error.problem_mark or error.context_mark
         spot = f":{mark.line + 1}:{mark.column + 1}" if mark else ""
         raise InputError([Fault(f"{name}{spot}", _in_words(error, text))]) from None
+    except yaml.reader.ReaderError as error:
+        what = f"has the character U+{ord(text[error.position]):04X}, which YAML cannot have"
+        raise InputError([Fault(f"{name}:{text[: error.position].count(chr(10)) + 1}", what)]) from None
     except yaml.YAMLError as error:
         raise InputError([Fault(name, f"is neither YAML nor JSON: {error}")]) from None
     except RecursionError:

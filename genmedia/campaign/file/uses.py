@@ -12,7 +12,7 @@ from genmedia.errors import Fault, GenmediaError, InputError
 from genmedia.forms.names import as_name
 from genmedia.text.templates import WrongTemplateError, is_template, names_in, render, unknown
 
-USE, WITH = "use", "with"
+USE, WITH, IF = "use", "with", "if"
 OF_A_RUN = ("campaign", "edition", "week", "month", "date", "step")
 """Values that templates read in every file."""
 
@@ -32,6 +32,19 @@ class Given(dict[str, Any]):
 
 
 @dataclass(frozen=True)
+class Condition:
+    """What the `if` of a step asks of its items, and of those of the file that it uses: as it is written, and where."""
+
+    source: Source
+    way: Way
+    written: Any
+
+    def place(self, *rest: str) -> str:
+        """Return its place for people; see `Source.place`."""
+        return self.source.place(self.way, *rest)
+
+
+@dataclass(frozen=True)
 class Chain:
     """A file whose steps are read: that of the campaign, or one that a step uses.
 
@@ -40,6 +53,7 @@ class Chain:
         prefix: Beginning of the names of its steps.
         inputs: What its variables are given, as the campaign would write it; None for the campaign's own file.
         above: Paths of the files that use it, and its own.
+        conditions: What the steps that use it ask of all its items, by what faults call it.
         names: Names of the steps that were read, by the names that it calls them; the last is that of the step which is being read.
     """
 
@@ -47,6 +61,7 @@ class Chain:
     prefix: str = ""
     inputs: Mapping[str, Any] | None = None
     above: tuple[Path, ...] = ()
+    conditions: Mapping[str, Condition] = field(default_factory=dict[str, Condition])
     names: dict[str, str] = field(default_factory=dict[str, str])
 
     def meant(self, written: Any, way: Way, step: str, faults: list[Fault]) -> Any:
@@ -123,10 +138,12 @@ def chain_of(
         known: Values that the path may read.
         faults: Everything that is wrong.
     """
-    before, place = len(faults), f"step {step}"
-    for name in fields.keys() - {"name", USE, WITH}:
-        what = f"is no field of a step that uses a file; there are name, {USE}, {WITH}"
-        faults.append(Fault(above.source.place((*way, name), place, name), what))
+    place = f"step {step}"
+    for name in fields:
+        if name not in ("name", USE, WITH, IF):
+            what = f"is no field of a step that uses a file; there are name, {USE}, {WITH}, {IF}"
+            faults.append(Fault(above.source.place((*way, name), place, name), what))
+    before = len(faults)
     written, given = fields[USE], fields.get(WITH, {})
     if not isinstance(written, str) or not written.strip():
         faults.append(
@@ -146,17 +163,23 @@ def chain_of(
         return None
     variables = _variables(source, faults)
     inputs = _inputs(above.source, (*way, WITH), place, source.name, variables, cast("dict[str, Any]", given), faults)
-    return Chain(source, f"{step}-", inputs, (*above.above, path)) if len(faults) == before else None
+    if len(faults) > before:
+        return None
+    own = {f"{IF} of {step}": Condition(above.source, (*way, IF), fields[IF])} if IF in fields else {}
+    return Chain(source, f"{step}-", inputs, (*above.above, path), {**above.conditions, **own})
 
 
 def _read(above: Chain, written: str) -> tuple[Source, Path]:
     """Return a file that another one uses, and its whole path.
 
     Raises:
-        WrongTemplateError: It uses itself, or too many use each other.
+        WrongTemplateError: It is no path, it uses itself, or too many use each other.
         InputError: It cannot be read.
     """
-    path = (above.source.folder / Path(written.strip()).expanduser()).resolve()
+    try:
+        path = (above.source.folder / Path(written.strip()).expanduser()).resolve()
+    except (OSError, ValueError, RuntimeError) as error:
+        raise WrongTemplateError(f"is no path of a file: {error}") from None
     if path in above.above:
         raise WrongTemplateError(f"uses {written}, by which it is used itself")
     if len(above.above) >= DEEPEST:

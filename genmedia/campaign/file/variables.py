@@ -18,7 +18,7 @@ from genmedia.text.templates import WrongTemplateError, is_name, is_template, re
 VARIABLES = "variables"
 
 Value = str | int | float | bool
-_YES, _NO = ("yes", "true", "1"), ("no", "false", "0")
+YES, NO = ("yes", "true", "1"), ("no", "false", "0")
 
 
 class Variable(Written):
@@ -58,9 +58,9 @@ class Variable(Written):
     def _typed(self, given: Any) -> Value:
         if self.type == "yes_no":
             word = str(given).strip().lower()
-            if word not in (*_YES, *_NO):
+            if word not in (*YES, *NO):
                 raise ValueError(f"is {given!r}, and should be yes or no")
-            return word in _YES
+            return word in YES
         if isinstance(given, bool) or not isinstance(given, str | int | float):
             raise ValueError(f"is {given!r}, and should be a {self.type}")
         if self.type == "text":

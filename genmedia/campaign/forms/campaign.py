@@ -20,6 +20,7 @@ from genmedia.campaign.forms.parameters import (
     ItemsPerRun,
     Labels,
     Marks,
+    OnlyRows,
     Photo,
     Priority,
     QueueMinutes,
@@ -45,6 +46,7 @@ def campaign(
     prompt: Words = "",
     variables: Variables = {},
     less: DoneWithout = {},
+    only_rows: OnlyRows = [],
     max_credits: Annotated[
         Caps, field("Budgets in credits", "Nothing is bought if a provider's part would cost more than this; empty for no limit.")
     ] = Caps(),
@@ -102,12 +104,13 @@ def campaign(
         "run_minutes": run_minutes,
     }
     if isinstance(campaign, Campaign):
-        if variables:
-            raise InputError([Fault("variables", "are those of a campaign's file; steps have none")])
+        alien = [name for name, one in (("variables", variables), ("only_rows", only_rows)) if one]
+        if alien:
+            raise InputError([Fault(name, "are those of a campaign's file; steps have none") for name in alien])
         return _brief(given, name=campaign.name, steps=campaign.steps)
-    file = read_file(campaign).given(variables)
+    file = read_campaign(campaign, _DEFAULTS.keys()).given(variables)
     parameters, faults = _parameters(file)
-    own = {name: value for name, value in given.items() if name in _OF_THE_FILE or value != _DEFAULTS[name]}
+    own = {name: value for name, value in given.items() if name in OF_A_RUN or value != _DEFAULTS[name]}
     labels = own.get("labels", parameters["labels"])
     budget, wrong = read_budget(file.source, labels)
     parameters |= budget | own
@@ -116,20 +119,30 @@ def campaign(
 
     async def draft(drafting: Drafting) -> Draft:
         nonlocal handover
-        made, handover = await file.draft(drafting, photo=parameters["photo"], prompt=parameters["prompt"], labels=labels)
+        photo, prompt = parameters["photo"], parameters["prompt"]
+        made, handover = await file.draft(drafting, photo=photo, prompt=prompt, labels=labels, only_rows=only_rows)
         return replace(made, faults=[*faults, *wrong, *made.faults])
 
     return _brief(parameters, name=file.name, draft=draft, handover=lambda: handover)
 
 
 def read_file(written: str) -> CampaignFile:
-    """Read a campaign's file, by its path or its content; see `read_campaign`."""
-    return read_campaign(written, _DEFAULTS.keys())
+    """Read a campaign's file, by its path or its content; see `read_campaign`.
+
+    Raises:
+        InputError: Something is wrong with it as a whole.
+    """
+    file = read_campaign(written, _DEFAULTS.keys())
+    if file.faults:
+        raise InputError([*file.faults])
+    return file
 
 
-_OF_THE_FILE = ("campaign", "variables", "less")
+OF_A_RUN = ("campaign", "variables", "less", "only_rows")
+"""Parameters that say which file is meant, and what a run does with it: no file gives them."""
+
 _DEFAULTS: Mapping[str, Any] = {
-    name: one.default for name, one in inspect.signature(campaign).parameters.items() if name not in _OF_THE_FILE
+    name: one.default for name, one in inspect.signature(campaign).parameters.items() if name not in OF_A_RUN
 }
 
 
@@ -146,7 +159,7 @@ def _parameters(file: CampaignFile) -> tuple[dict[str, Any], list[Fault]]:
 
     Where it does not say how many jobs may be under way, the accounts' own limits do.
     """
-    model = parameters_of(campaign, without=_OF_THE_FILE)
+    model = parameters_of(campaign, without=OF_A_RUN)
     try:
         read = model.model_validate(file.parameters)
     except ValidationError as error:

@@ -43,6 +43,14 @@ DoneWithout = Annotated[
         example={"pause": ["page-1"]},
     ),
 ]
+OnlyRows = Annotated[
+    list[str],
+    field(
+        "Rows",
+        "Names of the rows of a campaign's file that are made now, with what they are made of; empty for all of them.",
+        example=["MUG-01"],
+    ),
+]
 Budget = Annotated[
     float | None,
     field(

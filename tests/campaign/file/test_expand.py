@@ -3,6 +3,7 @@
 from datetime import UTC, datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any
 
 import pytest
 
@@ -24,9 +25,9 @@ steps:
 HERO = '  - {name: hero, model: nano_banana2, prompt: "{{ row.product }}, {{ ratio }}", ratio: "{{ ratio }}"}\n'
 
 
-async def items_of(text: str, begun: datetime = MONDAY) -> Draft:
+async def items_of(text: str, begun: datetime = MONDAY, **parameters: Any) -> Draft:
     """Return the items of a file."""
-    draft = campaign(campaign=text).draft
+    draft = campaign(campaign=text, **parameters).draft
     assert draft
     with TemporaryDirectory() as folder:
         async with Store.lease(Place(folder)) as store:
@@ -187,3 +188,54 @@ async def test_a_fault_that_many_items_have_is_told_once_with_the_first_of_them(
     assert fault.place == "campaign:7:25, step hero, 4 items, first row M-1, ratio square, model"
     assert fault.what.startswith("is 'nano_bananas', and can be ")
     assert all(isinstance(step, Unreadable) and not step.faults for step in draft.steps)
+
+
+SHOTS = """\
+campaign: mugs
+rows: [{sku: a, film: "yes"}, {sku: b, film: "no"}, {sku: "Große Tasse", film: "yes"}, {sku: d, film: gone}]
+steps:
+  - {name: logo, model: imagen4, prompt: A logo}
+  - {name: hero, model: imagen4, prompt: "{{ row.sku }}", takes: 2, review: true}
+  - {name: shot, model: imagen4, prompt: "{{ row.sku }}", references: [{step: hero, take: 1}, {step: shot, row: previous}, {step: logo}]}
+  - {name: pair, model: imagen4, prompt: "{{ row.sku }}", fallback: {model: freepik}, references: [{step: hero, row: b, take: all}]}
+  - {name: film, model: veo3_fast, prompt: "{{ row.sku }}", ratio: landscape, if: "{{ row.film }}"}
+  - {name: sheet, model: imagen4, prompt: x, references: [{step: hero, row: all, take: 1}]}
+"""
+
+
+async def test_only_the_items_of_the_chosen_rows_are_made_and_what_they_are_made_of() -> None:
+    first, second, third = [await items_of(SHOTS, only_rows=one) for one in (["a"], ["b"], ["b", "Große Tasse"])]
+
+    assert not first.faults
+    assert names(first) == ["logo", "hero-a", "hero-a-take-2", "hero-b", "hero-b-take-2", "shot-a", "pair-a", "film-a"]
+    assert names(second) == ["logo", "hero-a", "hero-b", "hero-b-take-2", "shot-a", "shot-b", "pair-b"]
+    assert {"film-grosse-tasse", "shot-grosse-tasse", "pair-b"} <= {*names(third)}
+    assert first.approvals.keys() == {"hero-a", "hero-a-take-2", "hero-b", "hero-b-take-2"}
+    assert first.policies.keys() == {"pair-a"}
+    assert first.places.keys() == {*names(first)}
+
+
+async def test_items_of_chosen_rows_are_those_of_the_whole() -> None:
+    whole, part = await items_of(SHOTS.replace("film: gone", "film: 'no'")), await items_of(SHOTS, only_rows=["b"])
+
+    assert {step.name: step for step in part.steps}.items() <= {step.name: step for step in whole.steps}.items()
+
+
+async def test_faults_of_other_rows_keep_no_chosen_row_from_being_made() -> None:
+    assert (await items_of(SHOTS, only_rows=["d"])).faults
+    assert not (await items_of(SHOTS, only_rows=["a"])).faults
+
+
+async def test_a_row_that_is_not_there_is_told_with_those_that_are_the_closest_first() -> None:
+    rows = f"campaign: mugs\nrows: [{', '.join(f'{{sku: MUG-{number:02}}}' for number in range(1, 13))}]\n"
+
+    draft = await items_of(
+        f"{rows}steps:\n  - {{name: hero, model: imagen4, prompt: '{{{{ row.sku }}}}'}}\n", only_rows=["MUG-111"]
+    )
+    none = await items_of("campaign: mugs\nsteps: [{name: hero, model: imagen4, prompt: x}]\n", only_rows=["a"])
+
+    (fault,) = draft.faults
+    assert fault.place == "row MUG-111"
+    assert fault.what.startswith("is none of this campaign; there are MUG-11, ")
+    assert fault.what.endswith(" and 4 more")
+    assert [(one.place, one.what) for one in none.faults] == [("row a", "is none of this campaign; there are none")]

@@ -1,5 +1,6 @@
 """The rows of a campaign."""
 
+from collections.abc import Collection
 from pathlib import Path
 
 import pytest
@@ -9,14 +10,14 @@ from genmedia.campaign.file.source import read
 from genmedia.errors import InputError
 
 
-def rows_of(folder: Path, written: str, **files: str | bytes) -> list[Row]:
+def rows_of(folder: Path, written: str, asked_for: Collection[str] = (), **files: str | bytes) -> list[Row]:
     """Read the rows of a campaign whose folder has these files."""
     for name, content in files.items():
         path = folder / name.replace("__", "/").replace("_", ".")
         path.parent.mkdir(exist_ok=True)
         path.write_bytes(content if isinstance(content, bytes) else content.encode())
     (folder / "mugs.yaml").write_text(f"campaign: mugs\nrows: {written}\n")
-    return read_rows(read(str(folder / "mugs.yaml")))
+    return read_rows(read(str(folder / "mugs.yaml")), asked_for)
 
 
 @pytest.mark.parametrize(
@@ -80,9 +81,24 @@ def test_the_column_that_names_a_row_can_be_said(tmp_path: Path) -> None:
         ("p.csv", ",\na,b\n", [("p.csv:1", "has no names of columns in its first line")]),
         ("p.csv", "sku\na\n!\n\na\n", [("p.csv:3", "has no name: its sku is '!'"), ("p.csv:5", "has the sku a, as p.csv:2 has")]),
         ("p.csv", "sku,b\na,b,c\nd,e,f\n", [("p.csv:2", "has 3 cells, and there are 2"), ("p.csv:3", "has 3 cells")]),
-        ("p.csv", 'sku\n"a\n', [("p.csv:2", "cannot be read")]),
+        ("p.csv", 'sku\n"a\n', [("p.csv:2", "has a quote that is not closed")]),
         ("p.csv", "sku\n" + "x" * 30_000, [("p.csv:2", "a cell has more than 20000 characters")]),
-        ("p.csv", "sku,a\n", [("mugs.yaml:2:7", "has no rows")]),
+        ("p.csv", "sku,a\n", [("p.csv:1", "has no rows")]),
+        ("p.csv", '[{"sku": "a"}]', [("p.csv:1", "is JSON; write a row in each line")]),
+        (
+            "p.jsonl",
+            '{"a": NaN}\n{"a": 1e999}\n',
+            [("p.jsonl:1", "no number with an end"), ("p.jsonl:2", "no number with an end")],
+        ),
+        ("'~nobody-here/p.csv'", "", [("mugs.yaml:2:7", "cannot be read: Could not determine home directory")]),
+        ('"a\\0b.csv"', "", [("mugs.yaml:2:7", "cannot be read: embedded null byte")]),
+        ("{files: ''}", "", [("mugs.yaml:2:15", "is empty; write a pattern")]),
+        ("{files: '~nobody-here/*.jpg'}", "", [("mugs.yaml:2:15", "finds nothing")]),
+        ("{file: p.csv, name: [sku]}", "sku\na\n", [("mugs.yaml:2:27", "name should be a text")]),
+        ("[{sku: null}, {sku: b}]", "", [("mugs.yaml:2:8", "has no name: its sku is empty")]),
+        ("[{sku: a, n: 1e999}]", "", [("mugs.yaml:2:8", "has a number without an end")]),
+        ("[{}]", "", [("mugs.yaml:2:8", "has no fields; give it some")]),
+        ("", "", [("mugs.yaml:2:6", "should be a list of rows")]),
         ("p.csv", b"sku\nB\xfccher\n", [("p.csv:2", "is not in UTF-8")]),
         ("p.csv", "sku\n" + "\n".join(map(str, range(100_001))), [("mugs.yaml:2:7", "has more than 100000 rows")]),
         ("p.jsonl", '{"a": 1}\nx\n[1]\n', [("p.jsonl:2", "is no JSON"), ("p.jsonl:3", "should be fields with values")]),
@@ -105,3 +121,29 @@ def test_everything_that_is_wrong_with_rows_is_told_at_once_with_file_and_line(
     for fault, (place, what) in zip(told.value.faults, faults, strict=True):
         assert fault.place.startswith(place)
         assert what in fault.what
+
+
+@pytest.mark.parametrize(
+    ("content", "what"),
+    [
+        ("M-1,mug,12\nM-2,vase,9\n", "has no column product, for which a template asks, and looks like a row: M-1, mug, 12"),
+        ("cup,oak\njug,oak\n", "has no column product, for which a template asks, and looks like a row: cup, oak"),
+        ("mug,photos/mug.jpg\nvase,photos/vase.jpg\n", "and looks like a row: mug, photos/mug.jpg"),
+        ("mug,mug,oak\nvase,vase,ash\n", "has two columns mug"),
+        ("mug,,oak\nvase,yes,ash\n", "has no name for column 2, which has values"),
+        (",,\nvase,yes,ash\n", "has no names of columns in its first line"),
+        ("mug,oak\n", "has no rows below its first line, which names the columns"),
+    ],
+)
+def test_a_table_without_a_line_of_names_is_told_as_one(tmp_path: Path, content: str, what: str) -> None:
+    with pytest.raises(InputError) as told:
+        rows_of(tmp_path, "p.csv", {"product"}, p_csv=content)
+
+    assert [fault.place for fault in told.value.faults] == ["p.csv:1"]
+    assert what in told.value.faults[0].what
+
+
+def test_a_column_that_is_missing_in_a_table_with_names_is_not_told_as_a_table_without_them(tmp_path: Path) -> None:
+    rows = rows_of(tmp_path, "p.csv", {"prduct"}, p_csv="sku,product,film,\nM-1,mug,yes,\nM-2,vase,,\n")
+
+    assert [row.values["product"] for row in rows] == ["mug", "vase"]

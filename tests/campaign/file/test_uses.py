@@ -227,3 +227,42 @@ def test_an_editor_that_knows_the_schema_finds_nothing_wrong_in_variables_and_us
     text = MUGS.replace("campaign: mugs\n", 'campaign: mugs\nmax_credits: {genova: "{{ 3 }}"}\nat_once: "{{ 2 }}"\n')
 
     jsonschema.validate(yaml.safe_load(text), json.loads(schema()))
+
+
+async def test_all_steps_of_a_chain_are_left_out_where_the_if_of_the_step_that_uses_it_is_not_met(desk: Desk) -> None:
+    rows = MUGS.replace("{sku: a,", "{sku: a, film: 'yes',").replace("{sku: b,", "{sku: b, film: 'no',")
+    desk.write("mugs.yaml", rows.replace('"looks/{{ look }}.yaml"', '"looks/{{ look }}.yaml"\n    if: "{{ row.film }}"'))
+    desk.write("looks/film.yaml", FILM + "  - {name: poster, model: imagen4, prompt: A poster}\n")
+
+    draft, _ = await desk.read()
+
+    assert not draft.faults
+    assert [step.name for step in draft.steps if "look" in step.name] == [
+        *("look-still-a", "look-still-a-take-2", "look-grade-a", "look-poster-a"),
+    ]
+    assert [one.step for one in draft.steps[-1].references] == ["look-poster-a"]
+
+
+async def test_a_condition_of_a_chain_and_that_of_its_step_have_both_to_be_met(desk: Desk) -> None:
+    own = FILM.replace("references: [{step: still, take: 1}]}", "if: \"{{ mood == 'hard' }}\", references: [{step: still}]}")
+    desk.write("looks/film.yaml", own)
+    desk.write(
+        "mugs.yaml",
+        MUGS.replace("times: 2}", "times: 1}\n    if: \"{{ row.sku == 'a' }}\"").replace("step: look,", "step: hero,"),
+    )
+
+    draft, _ = await desk.read()
+
+    assert [step.name for step in draft.steps if "look" in step.name] == ["look-still-a"]
+
+
+async def test_a_condition_of_a_chain_that_is_neither_yes_nor_no_is_told_where_it_stands(desk: Desk) -> None:
+    desk.write("mugs.yaml", MUGS.replace("times: 2}", "times: 2}\n    if: Nein"))
+
+    draft, _ = await desk.read()
+
+    assert draft.faults
+    assert all(
+        fault.place.startswith("mugs.yaml:9:9, step look-") and fault.place.endswith("if of look") for fault in draft.faults
+    )
+    assert all(fault.what.startswith("is 'Nein', and should be yes or no") for fault in draft.faults)

@@ -149,7 +149,7 @@ def test_a_variable_that_is_declared_wrong_is_told_with_its_place(tmp_path: Path
 async def test_a_list_of_the_matrix_cannot_have_the_name_of_a_variable(tmp_path: Path) -> None:
     draft = await items_of(brief_of(tmp_path, MUGS.replace("tone: [", "look: ["), again=True))
 
-    assert [fault.place for fault in draft.faults] == ["mugs.yaml:11:16"]
+    assert [fault.place for fault in draft.faults] == ["mugs.yaml:11:16", "mugs.yaml:18:13, step hero"]
     assert "look cannot be the name of a list" in draft.faults[0].what
 
 

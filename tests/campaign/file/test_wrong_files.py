@@ -9,7 +9,7 @@ import pytest
 from blocks.credentials import ProviderCredentials
 from genmedia.campaign.direct import Direct
 from genmedia.campaign.forms.campaign import campaign
-from genmedia.campaign.run import run_campaign
+from genmedia.campaign.run import plan_campaign, run_campaign
 from genmedia.errors import GenmediaError, InputError, SettingsError
 from tests.sandboxes import Sandbox
 from tests.studio import Studio
@@ -221,6 +221,56 @@ WRONG = {
         "mugs.yaml:3:27, deliver, names",
         "give a.ext to 2 items",
     ),
+    "a name by rows of a step without rows": (
+        steps(
+            HERO.replace("A cup", "'{{ row.sku }}'"),
+            "{name: page, model: imagen4, prompt: x}",
+            head=ROWS + "deliver: {to: out, names: '{row.sku}/{step}.{ext}'}\n",
+        ),
+        "mugs.yaml:3:27, deliver, names, step page",
+        "between {% if row is defined %} and {% endif %}, as not every step is repeated for it, or deliver others alone: steps: [hero]",
+    ),
+    "a condition that is neither yes nor no": (
+        steps(HERO.replace("}", ", if: Nein}")),
+        "mugs.yaml:3:53, step hero, if",
+        "is 'Nein', and should be yes or no",
+    ),
+    "a condition by a column of texts": (
+        steps(HERO.replace("}", ", if: '{{ row.product }}'}"), head=ROWS),
+        "mugs.yaml:4:53, step hero, 2 items, first row a, if",
+        "is 'cup', and should be yes or no (true, false, 1, 0, or nothing); whether there is a text is asked by {{ row.photo != '' }}",
+    ),
+    "a name of a delivery with a filter in single braces": (
+        steps(HERO, head="deliver: {to: out, names: '{step|lower}.{ext}'}\n"),
+        "mugs.yaml:2:27, deliver, names, step hero",
+        "has '{step|lower}', which is no name; one is written {row.sku}, and more than a name {{ row.sku|lower }}",
+    ),
+    "an empty place of a delivery": (
+        steps(HERO, head="deliver: {to: '{{ campaign[:0] }}'}\n"),
+        "mugs.yaml:2:15, deliver",
+        "is empty; name a folder or an address",
+    ),
+    "a row where a text is": (
+        steps(HERO.replace("A cup", "'{{ row }}'"), head=ROWS),
+        "mugs.yaml:4:42, step hero, 2 items, first row a, prompt",
+        "reads several values where a text is made; name one of its parts, as in {{ row.sku }}",
+    ),
+    "a filter that is not there": (
+        steps(HERO.replace("A cup", "'{{ week|upcase }}'")),
+        "mugs.yaml:3:42, step hero",
+        "is no template: No filter named 'upcase'. There are the filters abs, capitalize,",
+    ),
+    "a name that is a list": (
+        steps(HERO.replace("hero", "[a]")),
+        "mugs.yaml:3:12, step 1",
+        "has the name ['a'], which should be",
+    ),
+    "a path of a chain that cannot be one": (
+        steps('{name: look, use: "a\\0b.yaml"}'),
+        "mugs.yaml:3:23, step look",
+        "is no path of a file: embedded null byte",
+    ),
+    "a character of no text": (steps(HERO) + "\0", "mugs.yaml:4", "has the character U+0000, which YAML cannot have"),
     "a tab": (steps(HERO).replace("  - ", "\t- "), "mugs.yaml:3:1", "begins with a tab; YAML is indented by spaces"),
     "a bomb of aliases": (
         "campaign: mugs\na: &a [x, x, x, x, x, x, x, x, x, x]\n"
@@ -296,6 +346,89 @@ async def test_faults_of_the_file_of_its_parameters_and_of_its_steps_are_told_at
         "mugs.yaml:5:66, step hero, 2 items, first row a, ratio",
         "mugs.yaml:6:5, step page, input reference 1",
     ]
+
+
+@pytest.mark.parametrize(
+    ("text", "places"),
+    [
+        (
+            steps(
+                "{name: hero, model: imagen5, prompt: '{{ row.skuu }}', ratio: round, attempts: 50}",
+                "{name: page, model: imagen4, prompt: x, promt: y, references: [{step: heros}, {step: hero, row: c}]}",
+                "{name: film, model: imagen6, prompt: '{{ wek }}', references: [{step: page}]}",
+                head=ROWS,
+            ),
+            [
+                "mugs.yaml:4:42, step hero",
+                "mugs.yaml:4:84, step hero, attempts",
+                "mugs.yaml:5:75, step page",
+                "mugs.yaml:5:101, step page",
+                "mugs.yaml:6:42, step film",
+                "mugs.yaml:4:25, step hero, 2 items, first row a, model",
+                "mugs.yaml:4:67, step hero, 2 items, first row a, ratio",
+                "mugs.yaml:5:52, step page, promt",
+                "mugs.yaml:6:25, step film, model",
+            ],
+        ),
+        (
+            steps(
+                "{name: hero, model: imagen5, prompt: '{{ row.sku }}'}",
+                "{name: logo, model: imagen6, prompt: '{{ ratio }}'}",
+                "{name: page, model: imagen7, prompt: x}",
+                head="rows: gone.csv\nmatrix: {ratio: []}\ncolour: red\ntake: 0\nedition: '{{ wek }}'\n",
+            ),
+            [
+                "mugs.yaml:5:7, take",
+                "mugs.yaml:4:9",
+                "mugs.yaml:6:10",
+                "mugs.yaml:2:7",
+                "mugs.yaml:3:17",
+                "mugs.yaml:10:25, step page, model",
+            ],
+        ),
+    ],
+)
+async def test_no_fault_of_a_file_keeps_another_one_from_being_told(
+    studio: Studio, tmp_path: Path, text: str, places: list[str]
+) -> None:
+    (tmp_path / "mugs.yaml").write_text(text)
+
+    with pytest.raises(InputError) as told:
+        await run_campaign(campaign(campaign=str(tmp_path / "mugs.yaml")), host_of(studio))
+
+    assert [fault.place for fault in told.value.faults] == places
+
+
+async def test_of_many_names_that_are_wrong_in_a_delivery_some_are_told(studio: Studio, tmp_path: Path) -> None:
+    rows = f"rows: [{', '.join(f'{{sku: r{number}}}' for number in range(300))}]\n"
+    written = steps(HERO.replace("A cup", "'{{ row.sku }}'"), head=rows + "deliver: {to: out, names: '../{row.sku}.{ext}'}\n")
+    (tmp_path / "mugs.yaml").write_text(written)
+
+    with pytest.raises(InputError) as told:
+        await run_campaign(campaign(campaign=str(tmp_path / "mugs.yaml")), host_of(studio))
+
+    assert len(told.value.faults) == 6
+    assert told.value.faults[-1].what == "has 295 more such faults"
+
+
+async def test_long_lists_of_a_matrix_are_read_at_once(studio: Studio, tmp_path: Path) -> None:
+    numbers = ", ".join(map(str, range(100_000)))
+    (tmp_path / "mugs.yaml").write_text(steps(HERO.replace("A cup", "'{{ n }}'"), head=f"matrix: {{n: [{numbers}]}}\n"))
+
+    with pytest.raises(InputError, match="has 100000 items \\(hero 100000\\), more than 50000"):
+        await run_campaign(campaign(campaign=str(tmp_path / "mugs.yaml")), host_of(studio))
+
+
+async def test_a_plan_in_which_every_item_is_left_out_says_so(studio: Studio, tmp_path: Path) -> None:
+    (tmp_path / "mugs.yaml").write_text(steps(HERO.replace("}", ", if: no}")))
+    (tmp_path / "rows.yaml").write_text(steps(HERO, head=ROWS))
+
+    none = await plan_campaign(campaign(campaign=str(tmp_path / "mugs.yaml")), host_of(studio))
+    chosen = await plan_campaign(campaign(campaign=str(tmp_path / "rows.yaml"), only_rows=["a"]), host_of(studio))
+
+    assert [*none.foreseen, *chosen.foreseen] == []
+    assert none.warnings == ["1 item is left out: its `if` is not met, or that of what it is made of"]
+    assert "no step is repeated for rows, so that nothing is made for a alone" in chosen.warnings
 
 
 async def test_a_million_rows_are_refused(studio: Studio, tmp_path: Path) -> None:
