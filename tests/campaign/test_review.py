@@ -484,7 +484,7 @@ async def test_a_step_over_all_rows_of_which_nothing_is_kept_is_withheld(work: W
 
     outlooks, ended = await work.outlooks(), await work.apply()
 
-    assert [outlooks[name] for name in ("sheet", "page", "film")] == ["not bought"] * 3
+    assert [outlooks[name] for name in ("sheet", "page", "film")] == ["left out"] * 3
     assert work.statuses("sheet", "page", "film") == ["Not bought"] * 3
     assert {one.name: one.error for one in ended.results if one.name in ("sheet", "page", "film")} == {
         "sheet": NONE_LEFT,
