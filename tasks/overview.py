@@ -47,6 +47,7 @@ _AT_FIRST: Mapping[Outlook, str] = {
     Outlook.IN_DOUBT: FAILED,
     Outlook.REFUSED: FAILED,
     Outlook.LEFT_OUT: LEFT,
+    Outlook.OVER_BUDGET: LEFT,
 }
 _NOT_NOW = (Outlook.REUSED, Outlook.REJECTED, Outlook.TO_REVIEW, Outlook.AFTER_REVIEW)
 """Outlooks of items that this run does not wait for."""
@@ -80,7 +81,7 @@ class Overview:
         self._prospect: Prospect | None = None
         self._items: dict[str, tuple[str, Foreseen]] = {}
         self._fates: dict[str, str] = {}
-        self._costs: dict[str, float | None] = {}
+        self._paid: dict[str, Sequence[Spent]] = {}
         self._key = self._about = ""
         self._begun = monotonic()
         self._has_begun = False
@@ -100,7 +101,7 @@ class Overview:
         self._key, self._about, self._prospect, self._begun = key, about, prospect, monotonic()
         self._items = {one.name: (prospect.steps.get(one.name) or one.operation, one) for one in prospect.foreseen}
         self._fates = {one.name: _AT_FIRST.get(one.outlook, WAITS) for one in prospect.foreseen}
-        self._costs = {}
+        self._paid = {}
         self._keeping = self._keeping or asyncio.create_task(self._keep())
 
     def hear(self, news: Progress) -> None:
@@ -108,7 +109,8 @@ class Overview:
         if news.step not in self._items or news.what == WAITING:
             return
         if news.what == Outcome.BOUGHT:
-            self._costs[news.step] = self._items[news.step][1].price
+            one = self._items[news.step][1]
+            self._paid[news.step] = [(one.provider, one.price, one.unit)]
         fate = LEFT if news.what == Outcome.NOT_BOUGHT else DONE if news.what in _ENDS else FAILED if news.over else RUNS
         if self._fates[news.step] != fate:
             self._fates[news.step] = fate
@@ -118,7 +120,7 @@ class Overview:
     def conclude(self, results: Sequence[result.Result]) -> None:
         """Take note of how the items ended, and what they cost."""
         self._fates |= {one.name: _fate(one) for one in results}
-        self._costs = {one.name: one.charged for one in results}
+        self._paid = {one.name: [*one.before, (one.provider, one.charged, one.unit)] for one in results}
         self._has_begun = True
         self._news.set()
 
@@ -172,10 +174,9 @@ class Overview:
         """Return the rows: one for each of the first steps, and one for all of them."""
         counts = defaultdict[str, Counter[str]](Counter)
         spent = defaultdict[str, list[Spent]](list)
-        for name, (step, one) in self._items.items():
+        for name, (step, _) in self._items.items():
             counts[step][self._fates[name]] += 1
-            if name in self._costs and one.unit != FREE:
-                spent[step].append((one.provider, self._costs[name], one.unit))
+            spent[step] += [one for one in self._paid.get(name, ()) if one[2] != FREE]
         whole = sum(counts.values(), Counter[str]())
         shown = [DONE, *(one for one in _OTHERS if whole[one])]  # more columns than are needed hide the last on a small screen
 
@@ -192,7 +193,7 @@ class Overview:
         for provider, plan in self._prospect.plans.items():
             mine, cap = [one for one in amounts if one[0] == provider], plan.purpose.cap
             if mine or plan.prices:
-                of = f" of {priced(cap, plan.unit)}" if cap is not None and plan.unit else ""
+                of = f" of {priced(cap + plan.gone, plan.unit)}" if cap is not None and plan.unit else ""
                 told.append(f"{add_amounts(mine) or f'{provider} nothing'}{of}")
         return "; ".join(told)
 

@@ -20,7 +20,7 @@ from genmedia.campaign.planning import Planned
 from genmedia.campaign.recall import bought_before, of_the_whole_run
 from genmedia.campaign.shortage import OVER_BUDGET
 from genmedia.campaign.workplace import Workplace
-from genmedia.errors import ApiError, GenmediaError, JobError
+from genmedia.errors import GenmediaError
 from genmedia.jobs.job import Job
 from genmedia.journal import Journal, Purpose
 from genmedia.journal.order import Order
@@ -101,7 +101,7 @@ class _Purchases:
             one = option if option is run else swapped(run, option)
             try:
                 result = await self._carry_out(await self._at_hand(run, one), inputs_of(one, {}), wish, None)
-            except (ApiError, JobError) as error:
+            except GenmediaError as error:
                 tried.append((one, error))
                 answer = (await self.journal.answers({wish.key})).get(wish.key)
                 if number < len(turn) and may_follow(error, answer):

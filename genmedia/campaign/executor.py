@@ -100,14 +100,14 @@ def without_rejected(run: PlannedStep, rejected: Collection[str]) -> PlannedStep
     """
     many = [one for one in run.inputs if isinstance(one, PendingInput) and one.one_of]
     left = {one.one_of for one in many if one.run not in rejected}
-    out = [one for one in many if one.run in rejected and one.one_of in left]
+    out = {id(one): one.run for one in many if one.run in rejected and one.one_of in left}
     if not (out or run.others):
         return run
     return replace(
         run,
-        inputs=tuple(one for one in run.inputs if one not in out),
+        inputs=tuple(one for one in run.inputs if id(one) not in out),
         others=tuple(without_rejected(other, rejected) for other in run.others),
-        left_out=tuple(dict.fromkeys([*run.left_out, *(one.run for one in out)])),
+        left_out=tuple(dict.fromkeys([*run.left_out, *out.values()])),
     )
 
 
@@ -197,11 +197,11 @@ async def survey(
     undecided: set[str] = set()  # with what is made of them
     for wave in waves(runs):
         asked: list[tuple[PlannedStep, list[Option]]] = []
-        for present, fed in _fed([without_rejected(run, rejected) for run in wave], outputs, lost, faults):
+        for run, present, fed in _fed([without_rejected(run, rejected) for run in wave], outputs, lost, faults):
             if fed.feeds:
                 (order,) = first_orders([fed], payers, found.same).values()
                 _note_same(fed.name, order, first, found)
-                _foresee_fed(present, found, selection, rejected, undecided)
+                _foresee_fed(present, run.feeds, found, selection, rejected, undecided)
             else:
                 asked.append((present, options_of(fed, payers, take, selection)))
         answers = await journal.answers({key for _, options in asked for one in options for key in one.keys})
@@ -240,12 +240,12 @@ async def survey(
 
 def _fed(
     wave: Sequence[PlannedStep], outputs: Mapping[str, Outputs], lost: Mapping[str, Outputs], faults: list[Fault]
-) -> Iterator[tuple[PlannedStep, PlannedStep]]:
-    """Yield each run with the inputs that are there, and with those as well that come back; one that cannot be fed is among the faults."""
+) -> Iterator[tuple[PlannedStep, PlannedStep, PlannedStep]]:
+    """Yield each run, the same with the inputs that are there, and with those as well that come back; faults of others are noted."""
     known = {**outputs, **lost}
     for run in wave:
         try:
-            yield feed(run, outputs), feed(run, known)
+            yield run, feed(run, outputs), feed(run, known)
         except InputError as error:
             faults += error.faults
 
@@ -279,15 +279,17 @@ def _chosen(
     return run, option.wish
 
 
-def _foresee_fed(run: PlannedStep, found: Survey, selection: Selection, rejected: set[str], undecided: set[str]) -> None:
-    """Tell what will become of a run whose inputs are still to be made, or are rejected or undecided."""
+def _foresee_fed(
+    run: PlannedStep, feeds: Collection[str], found: Survey, selection: Selection, rejected: set[str], undecided: set[str]
+) -> None:
+    """Tell what will become of a run whose inputs are still to be made, or are rejected or undecided; `feeds` are all that feed it."""
     if unwanted := run.feeds & rejected:
         found.outlook[run.name] = Outlook.LEFT_OUT
-        found.left[run.name] = _why_unwanted(unwanted, run.feeds)
+        found.left[run.name] = _why_unwanted(unwanted, feeds)
         rejected.add(run.name)
     elif lost := next((one for name in run.feeds if (one := found.outlook.get(name)) in LOST), None):
         found.outlook[run.name] = lost  # without its input it cannot be bought either
-        found.left[run.name] = UNMARKED_FEED
+        found.left.update({run.name: UNMARKED_FEED} if lost is Outlook.LEFT_OUT else {})
     elif run.operation.free or selection.may_buy(run.name):
         waits = not run.feeds.isdisjoint(undecided)
         if waits or run.name in selection.approvals:

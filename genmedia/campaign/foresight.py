@@ -37,11 +37,19 @@ _UNHEARD.disabled = True
 
 
 class _Caps(NamedTuple):
-    """By provider, in the unit of its prices: what is left of the cap of the run, None for no limit; budgets of labels; what is gone."""
+    """Caps by provider, in the unit of its prices.
+
+    Attributes:
+        run: What the parts of the run have left of its cap; None for no limit.
+        monthly: Budgets of labels for a month.
+        gone: What its parts have spent.
+        own: What it has spent itself.
+    """
 
     run: Mapping[str, float | None]
     monthly: Mapping[str, Mapping[str, float]]
     gone: Mapping[str, float]
+    own: Mapping[str, float]
 
 
 @dataclass(frozen=True)
@@ -153,7 +161,7 @@ class Foresight:
             case "fewer takes":
                 takes = {name: planned.take_of(name) for name in names}
                 highest = max(takes.values())
-                more = {name for name, take in takes.items() if take == highest > 1}
+                more = {name for name, take in takes.items() if take == highest > 1} - less.get(measure, frozenset())
                 told = f"without take {highest} of"
             case "cheaper model":
                 cheaper = {run.name for run in self.to_buy for one in run.others if one.instead == CHEAPER and _saves(run, one)}
@@ -194,7 +202,7 @@ async def foresee_as_planned(planned: Planned, journal: Journal, *, capped: bool
     """
     planned, found = await look(planned, journal)
     at, to_buy = planned.at, found.to_buy
-    caps = await _caps(planned, to_buy, journal) if capped else _Caps({}, {}, {})
+    caps = await _caps(planned, to_buy, journal) if capped else _Caps({}, {}, {}, {})
     orders = {run.name: planned.wish(run, inputs_of(run, {})) for run in to_buy if not run.feeds}
     foreseen = [_foreseen(run, orders.get(run.name), found.outlook.get(run.name)) for run in planned.steps]
     may_fail = [*to_buy, *(run for run in planned.steps if found.outlook.get(run.name) is Outlook.UNDER_WAY)]
@@ -225,6 +233,7 @@ async def foresee_as_planned(planned: Planned, journal: Journal, *, capped: bool
             [_cost(payer, operation) for operation in further],
             under,
             caps.gone.get(provider, 0.0),
+            caps.own.get(provider, 0.0),
         )
     return Foresight(planned, to_buy, found.same, found.stored, orders, found.left, foreseen, plans, caps.monthly)
 
@@ -296,7 +305,7 @@ async def _caps(planned: Planned, to_buy: Sequence[PlannedStep], journal: Journa
     """
     may_be_in_usd = {kind.provider for kind in kinds() if kind.in_usd}
     at, brief, budget = planned.at, planned.at.brief, planned.at.brief.max_credits
-    caps, gone = dict[str, float | None](), dict[str, float]()
+    caps, gone, own = dict[str, float | None](), dict[str, float](), dict[str, float]()
     monthly: dict[str, dict[str, float]] = {}
     for provider in at.payers:
         units = {one.operation.unit for run in planned.steps for one in (run, *run.others) if one.operation.provider == provider}
@@ -304,11 +313,10 @@ async def _caps(planned: Planned, to_buy: Sequence[PlannedStep], journal: Journa
         most = budget.get(provider) if isinstance(budget, Mapping) else budget
         in_usd = brief.max_usd if provider in may_be_in_usd else None
         caps[provider] = run_cap(provider, units, most, in_usd, to_buy=may_buy)
-        spent = [
-            await journal.money.spent(str(at.payers[provider].payer), next(iter(units), UNIT), run)
-            for run in at.runs - {at.host.run}
-        ]
-        gone[provider] = sum(spent)
+        account, unit = str(at.payers[provider].payer), next(iter(units), UNIT)
+        spent = {run: await journal.money.spent(account, unit, run) for run in at.runs}
+        own[provider] = spent.pop(at.host.run, 0.0)
+        gone[provider] = sum(spent.values())
         monthly[provider] = {}
         for label, amounts in brief.monthly.items():
             in_usd = amounts.get("usd") if provider in may_be_in_usd else None
@@ -318,7 +326,7 @@ async def _caps(planned: Planned, to_buy: Sequence[PlannedStep], journal: Journa
         caps = {provider: part.caps.get(provider) for provider in at.payers}
     elif not isinstance(budget, Mapping) and budget is not None:
         caps |= await _shares(at, budget, to_buy, gone, journal)
-    return _Caps({one: None if cap is None else max(cap - gone[one], 0.0) for one, cap in caps.items()}, monthly, gone)
+    return _Caps({one: None if cap is None else max(cap - gone[one], 0.0) for one, cap in caps.items()}, monthly, gone, own)
 
 
 async def _shares(

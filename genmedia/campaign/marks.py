@@ -1,6 +1,7 @@
 """People's marks on assets, from the journal or from what a gallery exports or copies, and the purchases that a run makes by them."""
 
 import json
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
@@ -167,7 +168,7 @@ class Selection:
             fed_step: Name of the step, if another one feeds it, else empty. Another take of its feeder makes its order a new one, which is
                 bought if an earlier output of the step is marked retake.
         """
-        asked_for = {key for key in self._retakes if self._was_made_for(fed_step, key)} if fed_step else set[str]()
+        asked_for = self._retaken_of.get(fed_step, set())
         self._found |= asked_for
         return self.marks is None or self.buy_unmarked or bool(asked_for)
 
@@ -235,17 +236,22 @@ class Selection:
         passed |= {one.key for one in marked}
         return marked[-1] if marked else None
 
-    def _was_made_for(self, step: str, key: str) -> bool:
-        """True if a submission was bought for this step of the campaign.
+    @cached_property
+    def _retaken_of(self) -> Mapping[str, set[str]]:
+        """Submissions that are marked retake, by the step of the campaign for which they were bought.
 
         Once the names of a form's items had their place before their words, such as `01-cup`: journals of that time still have such names.
         """
-        attempt = self.known.get(key)
-        if attempt is None or attempt.campaign != self.campaign:
-            return False
-        named, place = attempt.purpose.step, attempt.purpose.place
-        prefix = f"{place[0]['number']:02}-" if place and place[0]["name"] != "step" else ""
-        return step in (named, named.removeprefix(prefix))
+        found = defaultdict[str, set[str]](set)
+        for key in self._retakes:
+            attempt = self.known.get(key)
+            if attempt is None or attempt.campaign != self.campaign:
+                continue
+            named, place = attempt.purpose.step, attempt.purpose.place
+            prefix = f"{place[0]['number']:02}-" if place and place[0]["name"] != "step" else ""
+            for name in (named, named.removeprefix(prefix)):
+                found[name].add(key)
+        return dict(found)
 
     def _origin(self, key: str) -> tuple[str, str]:
         attempt = self.known.get(key)

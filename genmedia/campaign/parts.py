@@ -121,7 +121,7 @@ def _share(plan: Plan, names: Collection[str], share: float) -> float | None:
     if plan.purpose.cap is None:
         return None
     costs = {name: price or 0 for name, price in plan.prices.items()}
-    left = plan.purpose.cap - sum(costs.values())
+    left = plan.purpose.cap - plan.own - sum(costs.values())
     return sum(costs.get(name, 0) for name in names) + max(left, 0) * share
 
 

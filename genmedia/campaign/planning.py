@@ -6,7 +6,7 @@ from datetime import datetime
 from functools import cached_property
 from typing import Any
 
-from genmedia.campaign.executor import check_apart, first_orders, options_of, order_for
+from genmedia.campaign.executor import check_apart, first_orders, inputs_of, options_of, order_for
 from genmedia.campaign.instead import CHEAPER, FALLBACK, Option, beside, joined, swapped
 from genmedia.campaign.marks import IN_THE_JOURNAL, OTHER_MARKS, Selection, marks_of, read_marks
 from genmedia.campaign.parts import steps_of
@@ -113,10 +113,12 @@ async def make_plan(at: Workplace, less: Less, log: Log) -> Planned:
     accounts, part = at.accounts, at.host.part
     if draft.repeats:
         _check_items(planned, {one.name for one in draft.steps} | way.others.keys(), way.where)
-    plan = gathering_all(joined([replace(one, edition=draft.edition) for one in planned], way.where), draft.gathers)
+    # A take that is left out keeps its number: a retake does not become it.
+    planned = [replace(one, edition=draft.edition, takes=max(one.takes, draft.takes.get(one.name, 1))) for one in planned]
+    plan = gathering_all(joined(planned, way.where), draft.gathers)
     plan = [replace(one, instead=FALLBACK) if one.name in way.away else one for one in plan]
     plan, places = [_at_its_price(one, less.get("cheaper model", ())) for one in plan], draft.places
-    if selection.marks:
+    if selection.marks and not draft.repeats:  # items of a file have its names
         names = _named(plan, accounts, at.brief.take, selection)
         plan = [_renamed(one, names) for one in plan]
         places = {names[name]: place for name, place in places.items()}
@@ -343,7 +345,8 @@ def _named(plan: Sequence[PlannedStep], accounts: Mapping[str, Account], take: i
     named = {run.name: run.name for run in plan}
     for run in plan:
         if not run.feeds:
-            named[run.name] = run.operation.kind.name_of(run, options_of(run, accounts, take, selection)[0].wish)
+            order = order_for(run, inputs_of(run, {}), accounts[run.operation.provider], take)
+            named[run.name] = run.operation.kind.name_of(run, selection.choose(order, run.operation.kind.reword))
     return named
 
 

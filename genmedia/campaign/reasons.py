@@ -29,7 +29,7 @@ def reason(order: Order | None, before: Asked | None, left_out: Sequence[str] = 
 
 def made_without(left_out: Sequence[str]) -> str:
     """Return the words about a step that is not made of some that a person rejected; empty where it is made of all."""
-    return f"made without {', '.join(left_out)}, marked reject" if left_out else ""
+    return f"made without {', '.join(left_out)}, rejected" if left_out else ""
 
 
 def _change_since(order: Order | None, before: Asked | None) -> str:

@@ -83,10 +83,10 @@ def _recalled(
     before: Mapping[str, Sequence[Attempt]],
 ) -> Perform:
     """Return what tells the result of a step, by all attempts at its order and the files of those that are stored."""
+    last_of = {key: some[-1] for key, some in tries.items() if some[-1].state.live}
 
     async def recalled(run: PlannedStep, inputs: list[ResolvedInput]) -> RunResult:
         del inputs  # the orders of its options have them
-        last_of = {key: some[-1] for key, some in tries.items() if some[-1].state.live}
         run, _, order = in_turn(planned.options(run), last_of)[0]
         mine = tries.get(order.key, ())
         own = [one for one in mine if one.run in runs and one.purpose.step == run.name]  # of equal orders, one step has bought it

@@ -142,7 +142,7 @@ async def plan_campaign(brief: Brief, host: Host[Any]) -> Prospect:
             await found.check_plans(journal)
         except BudgetError as error:
             refused.append(error)
-        told = " ".join(part for error in refused for part in (sentence(error.what), error.advice) if part)
+        told = " ".join(dict.fromkeys(part for error in refused for part in (sentence(error.what), error.advice) if part))
         return await found.prospect(journal, told)
 
 

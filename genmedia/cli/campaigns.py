@@ -114,7 +114,7 @@ def apply(
     saved = _saved(file, typed, rows)
     written, values = (saved["file"], saved["variables"]) if saved else (file, values_of(typed))
     rows = saved["rows"] if saved else rows
-    less: dict[str, Any] = saved.get("less", {}) if saved else {}
+    less: dict[str, Any] = saved["less"] if saved else {}
     told = told_of(written, values, rows, _prospect(project, written, values, rows, directly, less))
     if saved and (faults := _stale(file, saved, told)):
         stale = Fault(file, f"is stale, and is not carried out; make it anew with {_anew(saved)}")
@@ -148,8 +148,10 @@ def _show_saved(
     now: Mapping[str, Any] = saved
     try:
         asked = saved["file"], saved["variables"], saved["rows"]
-        now = told_of(*asked, _prospect(project, *asked, directly, saved.get("less", {})))
+        now = told_of(*asked, _prospect(project, *asked, directly, saved["less"]))
         faults = _stale(file, saved, now)
+        if now["refused"] and not saved["refused"]:
+            faults.append(Fault(file, now["refused"]))
     except InputError as error:
         faults = list(error.faults)
     code = WRONG if faults else code_of(now)

@@ -196,10 +196,6 @@ class Reading:
         async with self._database.transaction(reading=True) as connection:
             return await read_live_attempt(connection, key)
 
-    async def bought(self, keys: Collection[str]) -> dict[str, Attempt]:
-        """Return the attempts that answer for these submissions, by key; one that is only intended is left out: it counts as still to buy."""
-        return {key: one for key, one in (await self.answers(keys)).items() if one.state is not AttemptState.INTENDED}
-
     async def answers(self, keys: Collection[str]) -> dict[str, Attempt]:
         """Return the attempts that answer for these submissions, by key, also those that are only intended."""
         found: dict[str, Attempt] = {}
@@ -375,7 +371,7 @@ class Reading:
         asked = {(row.campaign, row.step): row.key for row in rows}
         found, charged = await self._last_attempts(campaign)
         undecided = await self.reviews.undecided(campaign)
-        decided = await self.reviews.decided(found.keys(), campaign) if campaign else {}
+        decided = await self.reviews.decided(found.keys() & set(asked.values()), campaign) if campaign else {}
         return [
             Standing(*whose, found[key], charged[key], key in undecided, decided.get(key))
             for whose, key in asked.items()
@@ -394,7 +390,7 @@ class Reading:
                 last = replace(last, state=AttemptState(last.state), intended_at=datetime.fromisoformat(str(last.intended_at)))
                 found[last.key] = last
                 over = last.state not in (AttemptState.REFUSED, AttemptState.INTENDED, AttemptState.BOUND)
-                charged[last.key] += (cost or 0.0) if over else 0.0
+                charged[last.key] += (cost or 0.0) if over or last.charged is not None else 0.0
         return found, charged
 
     @retry_while_unreachable

@@ -123,6 +123,8 @@ class Draft:
         policies: What is done about the purchases of steps that have a policy of their own, by the step's name.
         gathers: By the name of a step that takes all that there is of something: what each step that it takes so is of, by their names. Those
             that a person rejects are left out of it.
+        takes: Number of takes that are asked for of steps that are one of several takes of the same, where it is more than the steps have, by
+            the step's name.
     """
 
     steps: Sequence[Any]
@@ -135,3 +137,4 @@ class Draft:
     labels: Mapping[str, Mapping[str, str]] = field(default_factory=dict[str, "Mapping[str, str]"])
     policies: Mapping[str, Policy] = field(default_factory=dict[str, Policy])
     gathers: Mapping[str, Mapping[str, str]] = field(default_factory=dict[str, "Mapping[str, str]"])
+    takes: Mapping[str, int] = field(default_factory=dict[str, int])

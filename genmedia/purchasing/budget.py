@@ -178,6 +178,7 @@ class Plan:
         further: Price of each further purchase of what fails, or whose file is refused or lost, as far as that may be bought again.
         shares: The part of it under the budget for a month of each label.
         gone: Amount that the parts of the run have spent already of its cap; that of `purpose` is what they have left.
+        own: Amount that the run itself has spent already, of the cap of `purpose`.
     """
 
     account: str
@@ -189,6 +190,7 @@ class Plan:
     further: Sequence[float | None] = ()
     shares: Mapping[Label, Share] = field(default_factory=dict[Label, Share])
     gone: float = 0.0
+    own: float = 0.0
 
     @property
     def provider(self) -> str:

@@ -43,7 +43,7 @@ async def make(assets: Assets, order: Order, output: str, produce: Produce) -> P
         JournalError: The journal cannot be read or written.
     """
     async with assets.get_store() as store, assets.get_journal() as journal:
-        known = await journal.bought({order.key})
+        known = await journal.answers({order.key})
         if there := (await all_there(list(known.values()), journal, store)).get(order.key):
             return (await reuse(order.purpose.step, order, there, journal, store)).purchase
         tell(order.purpose.step, "running")

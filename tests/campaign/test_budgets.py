@@ -13,6 +13,7 @@ from genmedia.campaign.forms.campaign import campaign
 from genmedia.campaign.run import Ended, Prospect, plan_campaign, run_campaign
 from genmedia.errors import BudgetError
 from genmedia.journal import add_up
+from genmedia.journal.reviews import Opinion
 from tests.sandboxes import Sandbox
 from tests.shops import Shop
 from tests.studio import Studio
@@ -182,6 +183,21 @@ async def test_takes_are_never_fewer_than_one_and_a_plan_that_is_short_then_is_r
     with pytest.raises(BudgetError, match="would cost 2 credits"):
         await agency.apply(file)
     assert agency.studio.jobs == []
+
+
+async def test_a_retake_does_not_get_the_number_of_a_take_that_is_left_out(agency: Agency) -> None:
+    steps, short = TAKES.replace("takes: 3", "takes: 3, review: true"), "budget: {{genova: {}, when_short: [fewer takes]}}\n"
+    file = agency.write(steps, rows=("a",), head=short.format(2))
+    first = await agency.apply(file)
+    async with agency.studio.store.get_journal() as journal:
+        await journal.reviews.give([(Opinion("retake", "Ann"), one.path, one.sidecar) for one in first.results[0].assets])
+    agency.write(steps, rows=("a",), head=short.format(1))
+    assert statuses(await agency.apply(file)) == {"hero-a": "Bought", "hero-a-take-2": "Reused"}
+
+    agency.write(steps, rows=("a",), head=short.format(5))
+
+    assert statuses(await agency.apply(file)) == {"hero-a": "Reused", "hero-a-take-2": "Reused", "hero-a-take-3": "Bought"}
+    assert len(agency.studio.jobs) == 4
 
 
 async def test_takes_that_are_stored_are_kept_when_the_budget_is_short_later(agency: Agency) -> None:

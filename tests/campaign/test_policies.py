@@ -199,6 +199,31 @@ async def test_where_all_fail_the_result_tells_each_reason_and_the_next_run_begi
     assert statuses(ended) == {"cup": "Bought", "page": "Bought"}
 
 
+async def test_what_a_step_has_cost_counts_also_where_the_file_of_its_fallback_is_refused(shop: Shop) -> None:
+    shop.fault("flora", "fail", times=1)
+    shop.fault("genova", "wrong_bytes", times=None)
+    shop.write(f"{{name: cup, {LOOK}, fallback: {{{PICTURE}}}}}")
+
+    cup = by_name(await shop.apply())["cup"]
+
+    assert (cup.status, cup.provider) == ("Failed", "genova")
+    assert [provider for provider, *_ in cup.before] == ["flora"]
+    assert "flora wonder-fy failed" in cup.note
+
+
+async def test_a_retake_with_another_seed_keeps_the_name_and_the_policy_of_its_item(shop: Shop) -> None:
+    shop.write(f"{{name: cup-seed-7, {SKETCH} cup, review: true, if_refused: go on}}")
+    (first,) = (await shop.apply()).results
+    async with shop.studios["flora"].store.get_journal() as journal:
+        said = Opinion("retake", "Ann", seed=8)
+        await journal.reviews.give([(said, one.path, one.sidecar) for one in first.assets])
+    shop.fault("algovera", "wrong_bytes", times=None)
+
+    (second,) = (await shop.apply()).results
+
+    assert (second.name, second.status) == ("cup-seed-7", "Quarantined")
+
+
 async def test_a_provider_that_cannot_be_reached_when_it_is_bought_of_is_replaced_by_the_fallback(shop: Shop) -> None:
     shop.away = {"genova"}
     fallback = f"fallback: {{{LOOK}}}"

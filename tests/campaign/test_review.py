@@ -441,7 +441,7 @@ steps:
   - {name: film, model: imagen4, prompt: A film, references: [{step: sheet}]}
 deliver: {to: handed, names: "all/{step}.{ext}", steps: [sheet]}
 """
-OUT = "made without {}-M-2, marked reject"
+OUT = "made without {}-M-2, rejected"
 
 
 async def test_a_step_over_all_rows_takes_what_is_kept_waits_for_the_undecided_and_leaves_out_what_is_rejected(
@@ -463,8 +463,8 @@ async def test_a_step_over_all_rows_takes_what_is_kept_waits_for_the_undecided_a
 
     assert waits.waiting is not None
     assert waiting == ["Not bought", "Waiting for review", "Waiting for review", "Waiting for review"]
-    assert planned.why["page"] == "new; made without hero-M-2, marked reject"
-    assert planned.why["sheet"] == "new; made without small-M-2, marked reject"
+    assert planned.why["page"] == "new; made without hero-M-2, rejected"
+    assert planned.why["sheet"] == "new; made without small-M-2, rejected"
     assert statuses == ["Made", "Bought", "Bought"]
     assert (notes["sheet"], notes["page"]) == (OUT.format("small"), OUT.format("hero"))
     assert len(work.studio.jobs) == 5

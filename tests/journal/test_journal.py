@@ -286,7 +286,7 @@ async def test_what_nobody_was_paid_for_is_found_by_its_order_and_is_in_no_sum(j
     await journal.keep(made, [stored_asset("coffee/hero/a.png")])
     await journal.keep(made, [stored_asset("coffee/hero/b.png")])
 
-    (attempt,) = (await journal.bought({made.key})).values()
+    (attempt,) = (await journal.answers({made.key})).values()
     assert (attempt.account, attempt.state, attempt.at_stake, attempt.run) == ("local||", AttemptState.STORED, 0, "run-1")
     assert [asset.path for asset in await journal.assets(attempt.id)] == ["coffee/hero/b.png"]
     assert [(use.campaign, use.step) for use in await journal.uses(made.key)] == [("coffee", "hero")]

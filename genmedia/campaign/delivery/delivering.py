@@ -369,7 +369,8 @@ class _Delivery:
             if one.name not in failed:
                 (moved if one.name in self._new else report.left).append(one.name)
         # Where the run is not for everything, the files keep their order, and new ones are the last.
-        before = {name: entry for name, entry in self._entries.items() if self._others and name in {**self._others, **mine}}
+        kept = self._others.keys() | mine.keys() if self._others else set[str]()
+        before = {name: entry for name, entry in self._entries.items() if name in kept}
         files = list({**before, **mine}.values())
         manifest = Manifest(campaign=self._wish.campaign, files=tuple(files))
         if manifest != earlier.bare() or not {PAGE, SHEET} <= self._there.keys():

@@ -164,6 +164,7 @@ class CampaignFile:
             labels=own,
             policies=_filled(items.policies, photo, prompt),
             gathers=items.gathers,
+            takes=items.takes,
         )
         return made, handover
 

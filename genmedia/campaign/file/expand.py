@@ -81,6 +81,7 @@ class Items:
         names: Step that each name stands for which the file's own steps have; of a step that uses a file, the last step of that.
         policies: What is done about the purchases of the items that have a policy of their own, by their names.
         gathers: By the name of an item that takes all that there is of another step: the step of each item that it takes so, by their names.
+        takes: Number of takes that are asked for of the items of which there are several, also where some are left out, by their names.
         left_out: Number of items that `if` leaves out, with those that they would feed.
         notes: Sentences about what the file has and does not use.
     """
@@ -93,6 +94,7 @@ class Items:
     names: dict[str, str]
     policies: dict[str, Policy]
     gathers: dict[str, dict[str, str]]
+    takes: dict[str, int]
     left_out: int
     notes: list[str]
 
@@ -193,7 +195,7 @@ class _Expansion:
         only: Collection[str],
         unsure: Collection[str],
     ) -> None:
-        self.items = Items([], {}, {}, {}, {}, {}, {}, {}, 0, [])
+        self.items = Items([], {}, {}, {}, {}, {}, {}, {}, {}, 0, [])
         self.faults: list[Fault] = []
         self.too_many = False
         self.source = source
@@ -431,6 +433,8 @@ class _Expansion:
             self.items.steps.append(Unreadable(name, ()) if isinstance(item, Unreadable) else item)
             if name in self._gathered:
                 self.items.gathers[name] = self._gathered[name]
+            if step.takes > 1:
+                self.items.takes[name] = step.takes
         for (name, place, _), (what, cells) in wrong.items():
             of = cells[0] if len(cells) == 1 else f"{len(cells)} items, first {cells[0]}" if cells[0] else ""
             self.faults.append(Fault(self._steps[name].place(place, of), what))
@@ -566,7 +570,8 @@ class _Expansion:
         if name in self._unsure:
             return self._lists[name][0]
         wanted = str(wished)
-        return next((one for one in self._lists[name] if wanted == one.told or as_name(wanted) == one.label), None)
+        label = as_name(wanted)
+        return next((one for one in self._lists[name] if one.told == wanted or one.label == label), None)
 
     def _fault(self, of: "_Step | Chain | _Expansion", way: Way, place: str, what: str) -> None:
         if isinstance(of, _Step):
