@@ -70,6 +70,8 @@ def plan(
     """
     if saved := _saved(file, typed, rows):
         return _show_saved(project, file, saved, console, directly, as_json=as_json, items=items)
+    if out and out.is_file() and _read(out) is None:
+        raise InputError([Fault(f"--out {out}", "is there and is no saved plan; name another file")])
     values = values_of(typed)
     told = told_of(file, values, rows, _prospect(project, file, values, rows, directly, {}))
     if out:
@@ -81,7 +83,9 @@ def plan(
         print_json(told)
     else:
         show(console, told, items=items)
-        if out:
+        if out and told["refused"]:
+            console.print(f"Saved in {out}; it cannot be carried out as it is.", soft_wrap=True)
+        elif out:
             console.print(f"Saved: genmedia apply {quote(str(out))}", soft_wrap=True)
     return code_of(told)
 
@@ -261,22 +265,31 @@ def _saved(file: str, typed: Sequence[str], rows: Sequence[str]) -> dict[str, An
     """Return a saved plan; None for another file.
 
     Raises:
-        InputError: It is of another version, or values or rows are typed for it.
+        InputError: It is of another version or damaged, or values or rows are typed for it.
     """
-    try:
-        told = json.loads(Path(file).expanduser().read_bytes())
-    except (OSError, ValueError, RecursionError):
+    from genmedia.cli.saved_plans import faults_of  # noqa: PLC0415 # see `_price`
+
+    plan = _read(Path(file).expanduser())
+    if plan is None:
         return None
-    if not isinstance(told, dict) or PLAN_KEY not in told:
-        return None
-    plan = cast("dict[str, Any]", told)
     if plan[PLAN_KEY] != FORMAT:
         raise InputError([Fault(file, f"is a plan of version {plan[PLAN_KEY]}; this genmedia reads {FORMAT}: make it anew")])
     if typed:
         raise InputError([Fault("--set", "is for a campaign's file; a saved plan has the values that it was made with")])
     if rows:
         raise InputError([Fault("--row", "is for a campaign's file; a saved plan has the rows that it was made with")])
+    if faults := faults_of(plan):
+        raise InputError([Fault(file, f"is damaged; make it anew with genmedia plan FILE --out {quote(file)}"), *faults])
     return plan
+
+
+def _read(path: Path) -> dict[str, Any] | None:
+    """Return what is in a saved plan of any version; None for another file."""
+    try:
+        told = json.loads(path.read_bytes())
+    except (OSError, ValueError, RecursionError):
+        return None
+    return cast("dict[str, Any]", told) if isinstance(told, dict) and PLAN_KEY in told else None
 
 
 def told_of(file: str, values: Mapping[str, Any], rows: Sequence[str], prospect: "Prospect") -> dict[str, Any]:

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from genmedia.cli.campaigns import FORMAT, PLAN_KEY
 from tests.commands import genmedia
 from tests.sandboxes import Sandbox
 
@@ -440,3 +441,54 @@ def test_a_saved_plan_is_for_the_rows_that_it_was_made_with(desk: Desk) -> None:
     assert again.returncode == 0
     assert gone.returncode == 2
     assert "row M-1: is none of this campaign" in gone.stderr
+
+
+@pytest.mark.parametrize("kept", ["mugs.yaml", "notes.json"])
+def test_a_plan_is_saved_over_a_saved_plan_and_over_no_other_file(desk: Desk, kept: str) -> None:
+    notes = desk.file.with_name("notes.json")
+    notes.write_text('{"notes": 1}')
+    plan, other = desk.file.with_name("plan.json"), desk.file.with_name(kept)
+    before = other.read_text()
+
+    refused = desk.type("plan", "--out", str(other))
+    saved = [desk.type("plan", "--out", str(plan)).returncode for _ in range(2)]
+
+    assert refused.returncode == 2
+    assert f"--out {other}: is there and is no saved plan; name another file" in refused.stderr
+    assert "3 items" not in refused.stdout
+    assert other.read_text() == before
+    assert saved == [10, 10]
+
+
+def test_a_plan_that_cannot_be_bought_is_not_announced_as_one_to_apply(desk: Desk) -> None:
+    desk.file.write_text(MUGS + "max_credits: {genova: 2}\n")
+    plan = str(desk.file.with_name("plan.json"))
+
+    done = desk.type("plan", "--out", plan)
+
+    assert done.returncode == 2
+    assert "genmedia apply" not in done.stdout
+    assert f"Saved in {plan}; it cannot be carried out as it is." in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("damaged", "faults"),
+    [
+        ({}, ["file: is missing", "items: is missing", "less: is missing"]),
+        ({"rows": 7, "costs": []}, ["rows: should be a list", "costs: should be names with values", "file: is missing"]),
+        ({"items": [{"name": "hero-M-1", "price": "dear"}]}, ["item 1 (hero-M-1), price: should be a number"]),
+    ],
+)
+def test_a_damaged_saved_plan_is_refused_with_everything_that_is_wrong_in_it(
+    desk: Desk, damaged: dict[str, Any], faults: list[str]
+) -> None:
+    plan = desk.file.with_name("plan.json")
+    plan.write_text(json.dumps({PLAN_KEY: FORMAT, **damaged}))
+
+    shown, applied = desk.type("plan", file="plan.json"), desk.type("apply", "--yes", file="plan.json")
+
+    for done in (shown, applied):
+        assert done.returncode == 2
+        assert "fault of genmedia" not in done.stderr
+        assert f"{plan}: is damaged; make it anew with genmedia plan FILE --out {plan}" in done.stderr
+        assert all(one in done.stderr for one in faults), done.stderr
