@@ -1,6 +1,7 @@
 """Running a plan: the inputs of each run once its feeders are done, the purchases that exist already, and the order of the runs."""
 
 import asyncio
+import textwrap
 from collections.abc import Awaitable, Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, field, replace
@@ -10,7 +11,16 @@ from typing import Any, NamedTuple
 
 from genmedia.campaign.brief import OnFailure
 from genmedia.campaign.instead import Option, aliased, in_turn, swapped
-from genmedia.campaign.marks import NONE_LEFT, REJECTED, UNDECIDED_FEED, UNMARKED_FEED, UNWANTED_FEED, Selection
+from genmedia.campaign.marks import (
+    DOUBTFUL_FEED,
+    NONE_LEFT,
+    REFUSED_FEED,
+    REJECTED,
+    UNDECIDED_FEED,
+    UNMARKED_FEED,
+    UNWANTED_FEED,
+    Selection,
+)
 from genmedia.concurrency import every
 from genmedia.errors import Fault, GenmediaError, InputError, MissingOutputError, contained
 from genmedia.jobs.job import Account, Job
@@ -19,11 +29,14 @@ from genmedia.journal.order import Order
 from genmedia.progress import tell
 from genmedia.providers.inputs import Input, PendingInput, ResolvedInput
 from genmedia.providers.steps import PlannedStep
-from genmedia.purchasing.budget import LOST, Outlook, outlook_of
+from genmedia.purchasing.budget import Outlook, outlook_of
 from genmedia.purchasing.buy import Outcome
 from genmedia.purchasing.result import FAILED, NOT_STARTED, WAITING, Result, missing
 from genmedia.purchasing.reuse import Stored, all_there
 from genmedia.store import Store
+
+SAID = 160
+"""Most characters that are told of what was said about a purchase that gives no file."""
 
 Outputs = Mapping[str, ResolvedInput]
 """Outputs of a run, by output id."""
@@ -164,7 +177,8 @@ class Survey(NamedTuple):
         stored: The runs whose files are all in the store, by their names: the order of each, and what answers for it.
         instead: Place among the others of a run of the one that is bought, or is there, instead of it, from 1, by its name.
         same: Name of the first of several runs that ask for the very same, by the names of the others: it is bought once.
-        left: Why each of those is left out that is, by its name.
+        left: Why each of those gives no file that is left out, was refused, or is in doubt until a person has spoken, by its name: what is
+            made of it gives none either.
     """
 
     to_buy: list[PlannedStep]
@@ -182,8 +196,19 @@ async def survey(
     selection: Selection,
     journal: Journal,
     store: Store,
+    *,
+    held: Callable[[PlannedStep], bool],
 ) -> Survey:
     """Tell what will become of the runs. Journal and store are asked about all runs at once that have the same number of feeders above them.
+
+    Args:
+        runs: The runs, in an order in which each comes after those that feed it.
+        payers: The accounts that pay, by provider.
+        take: Take of the whole campaign.
+        selection: The purchases that may be made.
+        journal: The journal.
+        store: The store.
+        held: Returns True for a run whose purchase waits for a person while it is in doubt.
 
     Raises:
         InputError: A stored video ends before the picture that is asked for, or a file of the store was changed or removed for good.
@@ -225,7 +250,7 @@ async def survey(
             there, awaits = stored.get(order.key), run.name in undecided
             known = Outlook.REJECTED if there and run.name in rejected else known
             found.outlook[run.name] = Outlook.TO_REVIEW if there and awaits else known
-            found.left.update({run.name: order.withheld} if known is Outlook.LEFT_OUT else {})
+            found.left.update(_why_lost(run, order.withheld, bought.get(order.key), held))
             if there:
                 found.stored[run.name] = order, there
             if there and feeds:
@@ -287,9 +312,9 @@ def _foresee_fed(
         found.outlook[run.name] = Outlook.LEFT_OUT
         found.left[run.name] = _why_unwanted(unwanted, feeds)
         rejected.add(run.name)
-    elif lost := next((one for name in run.feeds if (one := found.outlook.get(name)) in LOST), None):
+    elif lost := next((found.outlook[name] for name in run.feeds if name in found.left), None):
         found.outlook[run.name] = lost  # without its input it cannot be bought either
-        found.left.update({run.name: UNMARKED_FEED} if lost is Outlook.LEFT_OUT else {})
+        found.left[run.name] = _MADE_OF[lost]
     elif run.operation.free or selection.may_buy(run.name):
         waits = not run.feeds.isdisjoint(undecided)
         if waits or run.name in selection.approvals:
@@ -298,6 +323,19 @@ def _foresee_fed(
     else:
         found.outlook[run.name] = Outlook.LEFT_OUT
         found.left[run.name] = UNMARKED_FEED
+
+
+_MADE_OF = {Outlook.LEFT_OUT: UNMARKED_FEED, Outlook.REFUSED: REFUSED_FEED, Outlook.IN_DOUBT: DOUBTFUL_FEED}
+
+
+def _why_lost(run: PlannedStep, withheld: str, attempt: Attempt | None, held: Callable[[PlannedStep], bool]) -> dict[str, str]:
+    """Return why a run that is not bought gives no file, with its name; nothing for a run that gives one, or may."""
+    if attempt is None:
+        return {run.name: withheld}
+    said = textwrap.shorten(attempt.reason, SAID, placeholder="…")
+    if attempt.state is AttemptState.IN_DOUBT and held(run):
+        return {run.name: f"{said}; say what became of it: genmedia journal resolve {attempt.key[:12]}"}
+    return {run.name: said} if attempt.state is AttemptState.CONTENT_REFUSED else {}
 
 
 def _why_unwanted(rejected: Collection[str], feeds: Collection[str]) -> str:
@@ -313,7 +351,7 @@ def _note_same(name: str, order: Order, first: dict[str, str], found: Survey) ->
 
 def _to_buy(run: PlannedStep, found: Survey, outlook: Outlook | None = None) -> None:
     """Note that a run is to be bought; of several with the same order the first is, and the others reuse its outputs."""
-    if run.name in found.same and found.outlook.get(found.same[run.name]) not in LOST:
+    if run.name in found.same and found.same[run.name] not in found.left:
         found.outlook[run.name] = Outlook.REUSED
         return
     found.to_buy.append(run)

@@ -62,7 +62,7 @@ class Foresight:
         same: Of steps that ask for the very same, the first, by the names of the others.
         stored: The steps whose files are all in the store, by their names: the order of each, and what answers for it.
         orders: Order of each step to buy whose inputs are all there, by its name.
-        left: Why each of those is left out that is, by its name.
+        left: Why each of those gives no file that gives none; see `Survey`.
         foreseen: Outlook of each step.
         plans: What it would buy, by provider.
         monthly: The most that all runs may spend in a month for the value of a label: by provider, and by the label's name.
@@ -249,7 +249,7 @@ async def look(planned: Planned, journal: Journal) -> tuple[Planned, Survey]:
     """
     at = planned.at
     while True:
-        found = await survey(planned.steps, at.accounts, at.brief.take, planned.selection, journal, at.store)
+        found = await survey(planned.steps, at.accounts, at.brief.take, planned.selection, journal, at.store, held=planned.holds)
         waits = {order.key for name, (order, _) in found.stored.items() if found.outlook[name] is Outlook.TO_REVIEW}
         said = [one for some in (await journal.reviews.standing(waits)).values() for one in some]
         if not said:

@@ -20,7 +20,7 @@ from genmedia.errors import ApiError, Fault, InputError, NoAnswerError, ServerEr
 from genmedia.forms.names import Place, placed
 from genmedia.forms.prompts import look_alike
 from genmedia.jobs.job import Account
-from genmedia.journal.order import Order
+from genmedia.journal.order import Doubt, Order
 from genmedia.journal.spending import time_zone
 from genmedia.progress import Log
 from genmedia.providers.drafts import Approval, Draft, Policy
@@ -80,6 +80,11 @@ class Planned:
     def policy_of(self, name: str) -> Policy:
         """Return what is done about the purchases of a step, where it differs from the rest of the run."""
         return self.policies.get(name) or Policy()
+
+    def holds(self, run: PlannedStep) -> bool:
+        """True if a purchase of a step waits for a person while it is in doubt."""
+        payer = self.at.payers.get(run.operation.provider)
+        return (self.policy_of(run.name).if_in_doubt or (payer and payer.if_in_doubt)) is Doubt.HOLD
 
     def tries_of(self, name: str) -> int:
         """Return the most purchases of a step: one for each attempt while its job fails, and one more for a file that is refused."""

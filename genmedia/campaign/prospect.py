@@ -14,7 +14,7 @@ class Prospect:
     Attributes:
         foreseen: Outlook of each of its steps, in their order.
         plans: What it would buy, by provider.
-        why: Why each step that is bought is, by its name.
+        why: Why each step that is bought is, or gives no file, by its name.
         edition: Edition of the campaign; empty for none.
         seconds: How long it would take; None if nothing is to buy, or if it is not known how long one of the jobs runs.
         untimed: Names of the steps of which that is not known.

@@ -26,6 +26,9 @@ _OPEN = ("to fetch again", "under way")
 _LATER, _UNDECIDED = "after review", "to review"
 """Outlooks of what it would do once people have kept what that is made of, and of what they have to decide on."""
 
+_REFUSED, _DOUBTFUL = "refused before", "in doubt"
+"""Outlooks of what gives no file as the provider refused it, and of what gives none until it is known whether it was bought."""
+
 FORMAT = 3
 """Version of saved plans."""
 
@@ -369,6 +372,13 @@ def _stale(file: str, saved: Mapping[str, Any], now: Mapping[str, Any]) -> list[
     return faults
 
 
+_NOTHING = {
+    WAITS: "Nothing is to buy until people have decided: genmedia review shows what waits for them.",
+    DONE: "Nothing is to buy.",
+}
+"""Sentence about a plan that buys nothing now, by its exit code."""
+
+
 def show(console: Console, told: Mapping[str, Any], *, items: bool) -> None:
     """Show a plan."""
     every: list[dict[str, Any]] = told["items"]
@@ -377,7 +387,7 @@ def show(console: Console, told: Mapping[str, Any], *, items: bool) -> None:
     told_fates = ", ".join(f"{count} {fate}" for fate, count in fates.items())
     count = "1 item" if len(every) == 1 else f"{len(every)} items"
     console.print(f"{count}{edition}{_of_rows(told['rows'])}: {told_fates or 'nothing is asked for'}", soft_wrap=True)
-    left = [one for one in every if one["outlook"] in (*_LEFT, *_OPEN, _LATER, _UNDECIDED) or one["why"]]
+    left = [one for one in every if one["outlook"] in (*_LEFT, *_OPEN, _LATER, _UNDECIDED, _DOUBTFUL) or one["why"]]
     shown = every if items else left[:SHOWN]
     if shown:
         rows = [[one["name"], f"{one['provider']} {one['operation']}", _why(one), _price(one)] for one in shown]
@@ -393,12 +403,25 @@ def show(console: Console, told: Mapping[str, Any], *, items: bool) -> None:
         console.print(time, soft_wrap=True)
     if told["refused"]:
         console.print(f"It cannot be bought so: {told['refused']}", style="red", soft_wrap=True)
-    elif code_of(told) == WAITS:
-        console.print("Nothing is to buy until people have decided: genmedia review shows what waits for them.", soft_wrap=True)
-    elif code_of(told) == DONE:
-        console.print("Nothing is to buy.", soft_wrap=True)
+    elif nothing := _NOTHING.get(code_of(told)):
+        console.print(nothing, soft_wrap=True)
+    for line in _missing(fates):
+        console.print(line, soft_wrap=True)
     if told["delivers_to"]:
         console.print(f"Its files are delivered to {told['delivers_to']}.", soft_wrap=True)
+
+
+def _missing(fates: Mapping[str, int]) -> list[str]:
+    """Return a sentence about what was refused, and one about what is in doubt."""
+    told = {
+        _REFUSED: ("is missing", "are missing", "for good: refused by the provider, or made of something that was."),
+        _DOUBTFUL: ("waits", "wait", "for a word about what is in doubt: genmedia journal --in-doubt lists it."),
+    }
+    return [
+        f"1 item {one} {rest}" if fates[fate] == 1 else f"{fates[fate]} items {many} {rest}"
+        for fate, (one, many, rest) in told.items()
+        if fates.get(fate)
+    ]
 
 
 def _of_rows(rows: Sequence[str]) -> str:

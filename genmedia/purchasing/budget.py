@@ -102,9 +102,6 @@ class Outlook(StrEnum):
     OVER_BUDGET = "over the budget"
 
 
-LOST = (Outlook.REFUSED, Outlook.LEFT_OUT, Outlook.OVER_BUDGET)
-"""Outlooks of parts that give no file: a part that needs one of them is not made either."""
-
 _ANSWERED = {
     AttemptState.BOUND: Outlook.UNDER_WAY,
     AttemptState.STORED: Outlook.REUSED,

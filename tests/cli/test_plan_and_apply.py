@@ -492,3 +492,59 @@ def test_a_damaged_saved_plan_is_refused_with_everything_that_is_wrong_in_it(
         assert "fault of genmedia" not in done.stderr
         assert f"{plan}: is damaged; make it anew with genmedia plan FILE --out {plan}" in done.stderr
         assert all(one in done.stderr for one in faults), done.stderr
+
+
+def test_what_was_refused_is_listed_with_what_the_provider_said_and_what_is_made_of_it_as_missing(
+    desk: Desk, sandbox: Sandbox, account: dict[str, Any]
+) -> None:
+    sandbox.fault(account, "refused", times=1)
+    applied = desk.type("apply", "--yes")
+
+    planned, again = desk.type("plan"), desk.type("apply", "--yes")
+    told = {one["name"]: one for one in json.loads(desk.type("plan", "--json").stdout)["items"]}
+
+    assert applied.returncode == 1
+    assert (planned.returncode, again.returncode) == (0, 0)
+    refused = next(one for name, one in told.items() if name != "page" and one["outlook"] == "refused before")
+    assert "violates our content policy" in refused["why"]
+    assert told["page"]["why"] == "made of something that was refused"
+    for done in (planned, again):
+        assert refused["name"] in done.stdout
+        assert "Content policy violation" in done.stdout
+        assert "made of something that was refused" in done.stdout
+        assert (
+            "Nothing is to buy.\n2 items are missing for good: refused by the provider, or made of something that was."
+            in done.stdout
+        )
+
+
+def test_what_is_in_doubt_is_listed_with_what_to_do_and_nothing_is_made_of_it_where_a_person_has_to_speak_first(
+    tmp_path: Path, keys: dict[str, str], sandbox: Sandbox
+) -> None:
+    lossy = sandbox.new_account("algovera")
+    desk = Desk(tmp_path, {**keys, "ALGOVERA_API_KEY": lossy["api_key"], "ALGOVERA_BASE_URL": lossy["base_url"]})
+    head = "campaign: mugs\nsteps:\n"
+    hero = "  - {name: hero, base_model: stable, seed: 7, prompt: A mug}\n"
+    fed = "  - {name: page, model: imagen4, prompt: A page, references: [{step: hero}]}\n"
+    leaf = "  - {name: leaf, model: imagen4, prompt: A leaf, references: [{step: page}]}\n"
+    desk.file.write_text(head + hero)
+    sandbox.fault(lossy, "lose_answer", times=1)
+    desk.type("apply", "--yes")
+
+    desk.file.write_text(head + hero.replace("A mug", "A mug, if_in_doubt: abandon") + fed + leaf)
+    left_alone = desk.type("plan")
+    desk.file.write_text(head + hero + fed + leaf)
+    planned, applied = desk.type("plan"), desk.type("apply", "--yes")
+
+    assert left_alone.returncode == 10
+    assert "3 items: 1 in doubt, 2 to buy" in left_alone.stdout, "a run gives up the one, so that the next one makes all"
+    assert (planned.returncode, applied.returncode) == (0, 0)
+    assert "3 items: 3 in doubt" in planned.stdout
+    assert "genmedia journal resolve" in planned.stdout
+    assert planned.stdout.count("made of something that is in doubt") == 2
+    assert "genova:" not in planned.stdout
+    assert (
+        "Nothing is to buy.\n3 items wait for a word about what is in doubt: genmedia journal --in-doubt lists it."
+        in planned.stdout
+    )
+    assert applied.stdout == planned.stdout
