@@ -37,6 +37,8 @@ class Brief:
         when_short: What is done, one after the other, while it would cost more than budgets, caps or balances leave, each with the part of
             a budget from which on it is done; see `genmedia.campaign.shortage`. Where that is not enough, nothing is bought.
         less: What is done without from the beginning, as a plan says that was made under a budget; see `genmedia.campaign.shortage`.
+        approved: Fingerprint of the plan that a person has agreed to; see `genmedia.campaign.planning.Planned`. Nothing is bought if the
+            brief has another one by now. Empty where nobody was asked.
         labels: Labels of the purchases, such as the client they are for.
         take: Number of the take, from 1: a higher one buys the same again on purpose.
         marks: `journal` for the verdicts in the journal; or marks, or the path of a file of them; empty for none.
@@ -64,6 +66,7 @@ class Brief:
     monthly: Mapping[str, Mapping[str, float | None]] = field(default_factory=dict[str, "Mapping[str, float | None]"])
     when_short: Sequence[tuple[Measure, float]] = ()
     less: Mapping[Measure, Collection[str]] = field(default_factory=dict[Measure, "Collection[str]"])
+    approved: str = ""
     labels: Mapping[str, str] = field(default_factory=dict[str, str])
     take: int = 1
     marks: str = ""

@@ -4,6 +4,7 @@ import asyncio
 from collections import defaultdict
 from collections.abc import Sequence
 from contextlib import AsyncExitStack
+from copy import copy
 from dataclasses import dataclass, field, replace
 from functools import partial
 from time import monotonic
@@ -84,6 +85,7 @@ class _Purchases:
     found: Foresight
     journal: Journal
     _locks: defaultdict[str, asyncio.Lock] = field(default_factory=lambda: defaultdict(asyncio.Lock))
+    _failed: dict[str, GenmediaError] = field(default_factory=dict[str, GenmediaError])
     _making: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(MADE_AT_ONCE))
 
     async def perform(self, run: PlannedStep, inputs: list[ResolvedInput]) -> RunResult:
@@ -133,8 +135,18 @@ class _Purchases:
         if there:
             acquired = await reuse(run.name, order, there, self.journal, self.at.store)
         else:
-            async with self._locks[order.key]:  # equal inputs give two runs the same order: the second reuses
-                acquired, job = await self._acquire(run, inputs, order)
+            async with self._locks[
+                order.key
+            ]:  # equal inputs give two runs the same order: the second reuses, or fails as the first did
+                if failed := self._failed.get(order.key):
+                    error = copy(failed)
+                    error.charged = 0.0
+                    raise error
+                try:
+                    acquired, job = await self._acquire(run, inputs, order)
+                except GenmediaError as error:
+                    self._failed[order.key] = error
+                    raise
         if self.at.brief.delete_after and acquired.assets and isinstance(kind, PaidKind):
             await self._delete(kind, run.name, acquired.purchase.job_id)
         return RunResult(

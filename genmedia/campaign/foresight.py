@@ -129,6 +129,8 @@ class Foresight:
             planned.keys,
             at.log.noted,
             planned.less,
+            planned.fingerprint,
+            [name for name, order in self.orders.items() if planned.is_retake(name, order)],
         )
 
     async def _decided(self, journal: Journal) -> dict[str, str]:

@@ -4,8 +4,10 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import cached_property
+from hashlib import sha256
 from typing import Any
 
+from genmedia.campaign.brief import Brief
 from genmedia.campaign.executor import check_apart, first_orders, inputs_of, options_of, order_for
 from genmedia.campaign.instead import CHEAPER, FALLBACK, Option, beside, joined, swapped
 from genmedia.campaign.marks import IN_THE_JOURNAL, OTHER_MARKS, Selection, marks_of, read_marks
@@ -48,6 +50,8 @@ class Planned:
         policies: What is done about the purchases of steps that have a policy of their own, by the step's name.
         less: What is done without, because a budget is short.
         decided: Sentences about what is done because a budget is short, or a provider cannot be reached.
+        fingerprint: Hash of all that a person agrees to: what is asked for, its prices, how it is bought, paid for, reviewed and delivered.
+            What was bought meanwhile, and what people have decided on it, does not change it.
     """
 
     at: Workplace
@@ -59,6 +63,7 @@ class Planned:
     policies: Mapping[str, Policy]
     less: Less
     decided: Sequence[str]
+    fingerprint: str
 
     def options(self, run: PlannedStep) -> list[Option]:
         """Return a step, all of whose inputs are there, and those that may be bought in its place; see `options_of`."""
@@ -68,6 +73,14 @@ class Planned:
         """Return the order of a step, as the marks change it."""
         order = order_for(run, inputs, self.at.accounts[run.operation.provider], self.at.brief.take)
         return self.selection.choose(order, run.operation.kind.reword, run.name if run.name in self._fed else "")
+
+    def is_retake(self, name: str, order: Order) -> bool:
+        """True if an order of a step is not the one that the plan itself asks for, but what a person asked for in its place."""
+        return order.take >= self._first_takes[name] + order.stride
+
+    @cached_property
+    def _first_takes(self) -> Mapping[str, int]:
+        return {run.name: run.take + self.at.brief.take - 1 for run in self.steps}
 
     @cached_property
     def _fed(self) -> set[str]:
@@ -140,7 +153,8 @@ async def make_plan(at: Workplace, less: Less, log: Log) -> Planned:
     places = places or {run.name: placed(step=(number, run.name)) for number, run in enumerate(steps, 1)}
     given = {measure: len(names) for measure, names in at.brief.less.items() if names}
     told = [f"as its plan says, {measure}: {count} {'item' if count == 1 else 'items'}" for measure, count in given.items()]
-    return Planned(at, steps, selection, keys, places, draft.labels, draft.policies, less, [*told, *way.decided])
+    agreed = _fingerprint(at.brief, draft, plan, keys)
+    return Planned(at, steps, selection, keys, places, draft.labels, draft.policies, less, [*told, *way.decided], agreed)
 
 
 @dataclass
@@ -223,7 +237,7 @@ class _Way:
         faults = [*draft.faults, *await self._load_payers([*(self.at.brief.steps or draft.steps), *others])]
         selection = Selection()
         with gathering(faults):
-            selection = await _select(self.at, draft.approvals)
+            selection = await _select(self.at, draft.approvals, of_file=draft.repeats)
         return await self._plan([*draft.steps, *others], faults, draft.edition), selection
 
     async def _load_payers(self, steps: _Steps) -> list[Fault]:
@@ -309,14 +323,14 @@ class _Way:
         return self._operations
 
 
-async def _select(at: Workplace, approvals: Mapping[str, Approval]) -> Selection:
-    """Return what the run may buy: everything if there are no marks. A campaign with a review goes by the verdicts in the journal.
+async def _select(at: Workplace, approvals: Mapping[str, Approval], *, of_file: bool) -> Selection:
+    """Return what the run may buy: everything if there are no marks. A campaign's file goes by the verdicts in the journal then.
 
     Raises:
         InputError: They cannot be read, or are no marks; or there are others than the verdicts that a review goes by.
     """
     brief, marks = at.brief, at.brief.marks.strip()
-    if not (marks or approvals):
+    if not (marks or approvals or of_file):
         return Selection(brief.name)
     if approvals and marks not in ("", IN_THE_JOURNAL):
         raise InputError([Fault("marks", OTHER_MARKS)])
@@ -343,6 +357,19 @@ def _at_its_price(run: PlannedStep, cheaper: Collection[str]) -> PlannedStep:
     """Return the cheaper step in the place of one for which the budget does not suffice."""
     other = next((one for one in run.others if one.instead == CHEAPER), None) if run.name in cheaper else None
     return swapped(run, other) if other else run
+
+
+def _fingerprint(brief: Brief, draft: Draft, plan: Sequence[PlannedStep], keys: Mapping[str, str]) -> str:
+    """Return the hash of all that a person agrees to; see `Planned`."""
+    items = [
+        (run.name, keys[run.name], [(one.operation.price, one.operation.unit) for one in (run, *run.others)]) for run in plan
+    ]
+    of_items = [sorted(one.items()) for one in (draft.policies, draft.approvals, draft.labels)]
+    money = brief.max_credits, brief.max_usd, brief.monthly, brief.when_short, brief.labels
+    how = draft.edition, brief.attempts, brief.on_failure, brief.marks, brief.buy_unmarked, brief.delete_after
+    handover = brief.handover()
+    delivered = handover and (handover.place.root, handover.wish, sorted(handover.steps), handover.prune)
+    return sha256(repr((items, of_items, money, how, delivered)).encode()).hexdigest()
 
 
 def _named(plan: Sequence[PlannedStep], accounts: Mapping[str, Account], take: int, selection: Selection) -> dict[str, str]:

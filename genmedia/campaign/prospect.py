@@ -25,6 +25,8 @@ class Prospect:
         asks: What each item asks for, by its name, as a hash; an input that is not there yet counts by the item that gives it.
         warnings: Sentences about what a person should look at before it is bought.
         less: What is done without, because a budget is short: by the measure, the names of the items.
+        fingerprint: Hash of all that a person agrees to; see `genmedia.campaign.planning.Planned`.
+        retakes: Names of the items that are bought anew, as a person asked for a retake.
     """
 
     foreseen: Sequence[Foreseen]
@@ -40,3 +42,5 @@ class Prospect:
     asks: Mapping[str, str]
     warnings: Sequence[str]
     less: Mapping[Measure, Collection[str]] = field(default_factory=dict[Measure, "Collection[str]"])
+    fingerprint: str = ""
+    retakes: Collection[str] = ()

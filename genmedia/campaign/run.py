@@ -19,7 +19,7 @@ from genmedia.campaign.recall import recall
 from genmedia.campaign.review import Waiting
 from genmedia.campaign.shortage import less_of
 from genmedia.campaign.workplace import NotingLog, Workplace
-from genmedia.errors import NOTHING_BOUGHT, BudgetError, GenmediaError, StoreError, sentence
+from genmedia.errors import NOTHING_BOUGHT, BudgetError, Fault, GenmediaError, InputError, StoreError, sentence
 from genmedia.journal import Journal
 from genmedia.progress import Log, Progress, announce, listening_too, tell
 from genmedia.purchasing.buy import Outcome
@@ -28,6 +28,11 @@ from genmedia.purchasing.recover import work_under_way
 from genmedia.purchasing.result import WAITING
 from genmedia.store import Store
 from genmedia.transport.pace import ranked
+
+NOT_AGREED = (
+    "asks by now for something else than the plan that was agreed to: its file, a photo, a price or an account has changed meanwhile; look "
+    "at the plan again, with genmedia apply"
+)
 
 
 @dataclass(frozen=True)
@@ -90,6 +95,8 @@ async def _carry_out(brief: Brief, host: Host[Any], assets: Assets) -> Ended | N
         async with _naming_paid_work(brief.name, assets):
             at = await _workplace(brief, host, assets, held)
             planned = await make_plan(at, less_of(brief), at.log)
+            if brief.approved not in ("", planned.fingerprint) and not host.part:
+                raise InputError([Fault(brief.name, NOT_AGREED)])
         await host.begin(brief.name, list(at.payers.values()))
         parts: Sequence[Part] = host.apart.parts if host.apart else ()
         found = None
@@ -249,7 +256,9 @@ async def _deliver(planned: Planned, results: Sequence[RunResult], journal: Jour
                 f"{one.name}: {made_without(one.left_out)}" for one in results if one.left_out and one.name in handover.steps
             ]
             wish = replace(handover.wish, notes=[*planned.decided, *without])
-            report = await deliver(wanted, wish, at.store, place, prune=handover.prune)
+            # What is only missing for now, or asked for in fewer takes, stays with the people who have it.
+            whole = not planned.less and all((one.done and not one.undecided) or one.rejected for one in results)
+            report = await deliver(wanted, wish, at.store, place, prune=handover.prune and whole)
     except GenmediaError as error:
         error.bought_nothing = False
         error.money = "What was bought is in the store, and nothing is bought again for a delivery."

@@ -1,6 +1,5 @@
 """A campaign's file on the command line: `genmedia plan` tells what it would do and cost, `apply` does it, `deploy` has Prefect do it."""
 
-import hashlib
 import json
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -136,7 +135,8 @@ def apply(
         "campaign": str(Path(written).absolute()),
         "variables": dict(values),
         "only_rows": list(rows),
-        "less": less,
+        "less": told["less"],
+        "approved": told["hash"],
     }
     return carry_out(project, "campaign", parameters, console, directly)
 
@@ -330,9 +330,8 @@ def told_of(file: str, values: Mapping[str, Any], rows: Sequence[str], prospect:
         "variables": dict(values),
         "rows": list(rows),
         "edition": prospect.edition,
-        "hash": hashlib.sha256(
-            json.dumps([_wish(one) for one in items if one["outlook"] in (*_LEFT, _LATER)], allow_nan=False).encode()
-        ).hexdigest(),
+        "hash": prospect.fingerprint,
+        "retakes": list(prospect.retakes),
         "refused": prospect.refused,
         "less": {measure: sorted(names) for measure, names in prospect.less.items()},
         "decided": list(prospect.decided),
@@ -343,11 +342,6 @@ def told_of(file: str, values: Mapping[str, Any], rows: Sequence[str], prospect:
         "costs": costs,
         "items": items,
     }
-
-
-def _wish(item: Mapping[str, Any]) -> list[Any]:
-    """Return what is agreed to by whoever agrees to an item."""
-    return [item["name"], item["asks"], item["price"], item["unit"]]
 
 
 def _stale(file: str, saved: Mapping[str, Any], now: Mapping[str, Any]) -> list[Fault]:
@@ -369,6 +363,11 @@ def _stale(file: str, saved: Mapping[str, Any], now: Mapping[str, Any]) -> list[
             faults.append(Fault(name, f"asks for something else now: {new['why']}"))
         elif (old["price"] or 0) < (new["price"] or 0):
             faults.append(Fault(name, f"costs {new['price']:g} {new['unit']} now, not {old['price'] or 0:g}"))
+    known = {one.place for one in faults}
+    told = "is asked for anew by a person, of which the plan knew nothing"
+    faults += [Fault(name, told) for name in now["retakes"] if name not in {*saved["retakes"], *known}]
+    if not faults and saved["hash"] != now["hash"]:
+        faults.append(Fault(file, "is otherwise by now in how it is bought, paid for, reviewed or delivered"))
     return faults
 
 

@@ -3,6 +3,7 @@
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
+from functools import reduce
 
 from genmedia.errors import (
     BudgetError,
@@ -121,9 +122,11 @@ class _Tries:
         try:
             return await submit()
         except BudgetError:
-            if self.failures:
-                raise self.failures[-1] from None
-            raise
+            if not self.failures:
+                raise
+            *earlier, last = self.failures
+            self.charged = reduce(together, (one.charged for one in earlier), 0.0)  # the last one's own is in itself
+            raise last from None
 
     def repeat(self, purchase: Purchase, error: JobFailedError) -> None:
         """Go on to the next attempt.

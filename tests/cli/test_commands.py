@@ -116,7 +116,14 @@ def test_the_help_lists_every_command_and_the_exit_codes_and_needs_neither_prefe
 @pytest.mark.parametrize(
     ("command", "own"),
     [
-        ("plan", {0: "nothing is to be bought or made", 4: "people have to decide", 10: "something is to be bought or made"}),
+        (
+            "plan",
+            {
+                0: "nothing is to be bought or made",
+                4: "people have to decide",
+                10: "something is to be bought, made or fetched again",
+            },
+        ),
         ("apply", {0: "done", 1: "part of the work failed, or you did not say yes", 4: "people have to decide"}),
         ("run", {0: "done", 4: "people have to decide"}),
         ("run pictures", {0: "done", 4: "people have to decide"}),

@@ -118,6 +118,29 @@ def test_a_saved_plan_is_carried_out_as_it_is_also_a_second_time(desk: Desk) -> 
     assert "3 items: 3 reused" in second.stdout
 
 
+def test_a_saved_plan_is_stale_where_a_person_has_asked_for_a_retake_meanwhile(desk: Desk) -> None:
+    desk.type("plan", "--out", str(desk.file.with_name("plan.json")))
+    desk.type("apply", "--yes", file="plan.json")
+    asked = desk.look("retake", "mugs/page", "--why", "too dark")
+
+    shown, applied = desk.type("plan", file="plan.json"), desk.type("apply", "--yes", file="plan.json")
+
+    assert asked.returncode == 0, asked.stderr
+    assert (shown.returncode, applied.returncode) == (2, 2)
+    assert "page: is asked for anew by a person, of which the plan knew nothing" in applied.stderr
+    assert "2 reused, 1 bought" in desk.type("apply", "--yes").stdout
+
+
+def test_a_saved_plan_is_stale_where_what_is_bought_is_bought_otherwise(desk: Desk) -> None:
+    desk.type("plan", "--out", str(desk.file.with_name("plan.json")))
+    desk.file.write_text(MUGS.replace("prompt: A page", "prompt: A page, attempts: 5"))
+
+    applied = desk.type("apply", "--yes", file="plan.json")
+
+    assert applied.returncode == 2
+    assert "is otherwise by now in how it is bought, paid for, reviewed or delivered" in applied.stderr
+
+
 def test_a_file_that_somebody_took_out_of_the_store_is_fetched_again_and_nothing_is_bought(desk: Desk) -> None:
     desk.type("plan", "--out", str(desk.file.with_name("plan.json")))
     desk.type("apply", "--yes")

@@ -66,7 +66,8 @@ def test_a_narrow_terminal_breaks_no_name_in_the_first_column() -> None:
     assert row[0] in shown.getvalue()
 
 
-def test_a_pipe_gets_each_line_whole() -> None:
+def test_a_pipe_gets_each_line_whole(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("COLUMNS", raising=False)
     shown = io.StringIO()
     row = ["hero", "a reason as long as reasons can be, " * 8, "1 credit"]
 

@@ -13,6 +13,7 @@ from genmedia.campaign.file.campaign import CampaignFile, read_campaign
 from genmedia.campaign.file.delivery import Handover
 from genmedia.campaign.forms.accounts import Accounts, Caps, Payers
 from genmedia.campaign.forms.parameters import (
+    Approved,
     AtOnce,
     Attempts,
     BudgetInUsd,
@@ -46,6 +47,7 @@ def campaign(
     prompt: Words = "",
     variables: Variables = {},
     less: DoneWithout = {},
+    approved: Approved = "",
     only_rows: OnlyRows = [],
     max_credits: Annotated[
         Caps, field("Budgets in credits", "Nothing is bought if a provider's part would cost more than this; empty for no limit.")
@@ -87,6 +89,7 @@ def campaign(
         "photo": photo,
         "prompt": prompt,
         "less": less,
+        "approved": approved,
         "max_credits": max_credits,
         "max_usd": max_usd,
         "labels": labels,
@@ -138,7 +141,7 @@ def read_file(written: str) -> CampaignFile:
     return file
 
 
-OF_A_RUN = ("campaign", "variables", "less", "only_rows")
+OF_A_RUN = ("campaign", "variables", "less", "approved", "only_rows")
 """Parameters that say which file is meant, and what a run does with it: no file gives them."""
 
 _DEFAULTS: Mapping[str, Any] = {

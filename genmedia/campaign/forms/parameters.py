@@ -43,6 +43,13 @@ DoneWithout = Annotated[
         example={"pause": ["page-1"]},
     ),
 ]
+Approved = Annotated[
+    str,
+    field(
+        "Approved plan",
+        "Hash of the plan that somebody agreed to; `genmedia apply` fills that in, and nothing else is bought then.",
+    ),
+]
 OnlyRows = Annotated[
     list[str],
     field(

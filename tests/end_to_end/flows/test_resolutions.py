@@ -54,7 +54,7 @@ async def answered(studio: Studio, count: int, **answer: str) -> str:
     async with get_client() as client:
         while True:
             paused = await client.read_flow_runs(flow_run_filter=PAUSED)
-            runs = [run for run in paused if run.parameters["store"] == studio.name]
+            runs = [run for run in paused if run.parameters.get("store") == studio.name]
             keyset = runs[0].state.state_details.run_input_keyset if runs and runs[0].state else None
             if runs and keyset and runs[0].state and runs[0].state.state_details.pause_key == str(count):
                 with suppress(PrefectHTTPStatusError):  # Prefect tells of the pause before it writes the question down
