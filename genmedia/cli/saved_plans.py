@@ -36,6 +36,8 @@ class _Plan(_Read):
     variables: dict[str, Any]
     rows: list[str]
     edition: str
+    hash: str
+    retakes: list[str]
     refused: str
     less: dict[Measure, list[str]]
     decided: list[str]

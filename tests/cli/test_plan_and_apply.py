@@ -497,7 +497,7 @@ def test_a_plan_that_cannot_be_bought_is_not_announced_as_one_to_apply(desk: Des
 @pytest.mark.parametrize(
     ("damaged", "faults"),
     [
-        ({}, ["file: is missing", "items: is missing", "less: is missing"]),
+        ({}, [f"{one}: is missing" for one in ("file", "items", "less", "hash", "retakes")]),
         ({"rows": 7, "costs": []}, ["rows: should be a list", "costs: should be names with values", "file: is missing"]),
         ({"items": [{"name": "hero-M-1", "price": "dear"}]}, ["item 1 (hero-M-1), price: should be a number"]),
     ],
