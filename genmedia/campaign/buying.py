@@ -135,9 +135,8 @@ class _Purchases:
         if there:
             acquired = await reuse(run.name, order, there, self.journal, self.at.store)
         else:
-            async with self._locks[
-                order.key
-            ]:  # equal inputs give two runs the same order: the second reuses, or fails as the first did
+            # Equal inputs give two runs the same order: the second reuses, or fails as the first did.
+            async with self._locks[order.key]:
                 if failed := self._failed.get(order.key):
                     error = copy(failed)
                     error.charged = 0.0

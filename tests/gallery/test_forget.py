@@ -253,8 +253,8 @@ async def test_a_step_that_would_be_fed_with_it_is_told_so_before_anything_is_bo
     with pytest.raises(
         errors.InputError, match=r"step next, input input_image: step hero, output_image was forgotten on 20.* by a person"
     ):
-        await survey(plan, payers, 1, Selection(), keeper.journal, keeper.store)
-    found = await survey(plan[:1], payers, 1, Selection(), keeper.journal, keeper.store)
+        await survey(plan, payers, 1, Selection(), keeper.journal, keeper.store, held=bool)
+    found = await survey(plan[:1], payers, 1, Selection(), keeper.journal, keeper.store, held=bool)
     assert (found.to_buy, found.outlook, list(found.stored)) == ([], {"hero": Outlook.REUSED}, ["hero"])
     again, _ = await keeper.buy(order=order_for(plan[0], [photo], keeper.client.account, 1))
     (given,) = (await outputs_of("hero", again.assets, keeper.store)).values()

@@ -514,7 +514,7 @@ async def test_what_was_retouched_is_known_by_the_journal_though_its_sidecar_is_
     blur = Operation(KINDS[0], "studio-blur", 3, {}, {"output_image": "image"}, asked={"input_image": "imageUrl"})
     plan, payers = [PlannedStep("next", blur, (replace(given, id="input_image"),))], {"flora": receiver.client.account}
     with pytest.raises(errors.InputError, match=f"was SHA-256 {asset.sha256}"):
-        await survey(plan, payers, 1, Selection(), receiver.journal, receiver.store)
+        await survey(plan, payers, 1, Selection(), receiver.journal, receiver.store, held=bool)
 
 
 async def test_what_was_retouched_since_it_was_stored_is_told_before_anything_is_bought(receiver: Receiver) -> None:
@@ -527,7 +527,7 @@ async def test_what_was_retouched_since_it_was_stored_is_told_before_anything_is
     payers = {"flora": receiver.client.account}
 
     async def to_buy() -> list[PlannedStep]:
-        return (await survey(plan, payers, 1, Selection(), receiver.journal, receiver.store)).to_buy
+        return (await survey(plan, payers, 1, Selection(), receiver.journal, receiver.store, held=bool)).to_buy
 
     order = replace(order_for(plan[0], [photo], receiver.client.account, 1), purpose=PURPOSE)
     (asset,) = await receiver.receive(*await receiver.buy(order=order))
