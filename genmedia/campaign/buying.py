@@ -21,7 +21,7 @@ from genmedia.campaign.planning import Planned
 from genmedia.campaign.recall import bought_before, of_the_whole_run
 from genmedia.campaign.shortage import OVER_BUDGET
 from genmedia.campaign.workplace import Workplace
-from genmedia.errors import GenmediaError
+from genmedia.errors import GenmediaError, JobFailedError, MediaError, RefusedError
 from genmedia.jobs.job import Job
 from genmedia.journal import Journal, Purpose
 from genmedia.journal.order import Order
@@ -143,7 +143,7 @@ class _Purchases:
                     raise error
                 try:
                     acquired, job = await self._acquire(run, inputs, order)
-                except GenmediaError as error:
+                except (JobFailedError, RefusedError, MediaError) as error:
                     self._failed[order.key] = error
                     raise
         if self.at.brief.delete_after and acquired.assets and isinstance(kind, PaidKind):

@@ -130,7 +130,7 @@ class Foresight:
             at.log.noted,
             planned.less,
             planned.fingerprint,
-            [name for name, order in self.orders.items() if planned.is_retake(name, order)],
+            [run.name for run in to_buy if run.name in self.orders and planned.is_retake(run, self.orders[run.name])],
         )
 
     async def _decided(self, journal: Journal) -> dict[str, str]:

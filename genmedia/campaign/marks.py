@@ -115,6 +115,7 @@ class Selection:
         known: The latest attempt for each marked submission that the journal knows, by its key.
         buy_unmarked: True if the run buys what is not marked as well.
         approvals: The steps of which nothing is made until a person keeps what they give, by their names.
+        implied: True if nobody named the marks: a campaign's file goes by the verdicts, of which there may be none.
     """
 
     campaign: str = ""
@@ -122,6 +123,7 @@ class Selection:
     known: Mapping[str, Attempt] = field(default_factory=dict[str, Attempt])
     buy_unmarked: bool = False
     approvals: Mapping[str, Approval] = field(default_factory=dict[str, Approval])
+    implied: bool = False
     _payers: dict[str, None] = field(default_factory=dict[str, None], init=False)
     _found: set[str] = field(default_factory=set[str], init=False)
     _unbought: dict[str, str] = field(default_factory=dict[str, str], init=False)
@@ -178,7 +180,7 @@ class Selection:
         """Sentence on how many retakes are the run's, and why others are not: `1 retake, 0 of it known here: …`; empty without marks."""
         if self.marks is None:
             return ""
-        if self.approvals:  # verdicts are the usual there, and those of other editions are none of this one's
+        if self.implied:  # verdicts are the usual there, and those of other editions are none of this one's
             return "; ".join(self._unbought.values())
         strangers = [key for key in self._retakes if key not in self._found]
         count = len(self._retakes)

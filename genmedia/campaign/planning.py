@@ -74,13 +74,10 @@ class Planned:
         order = order_for(run, inputs, self.at.accounts[run.operation.provider], self.at.brief.take)
         return self.selection.choose(order, run.operation.kind.reword, run.name if run.name in self._fed else "")
 
-    def is_retake(self, name: str, order: Order) -> bool:
+    def is_retake(self, run: PlannedStep, order: Order) -> bool:
         """True if an order of a step is not the one that the plan itself asks for, but what a person asked for in its place."""
-        return order.take >= self._first_takes[name] + order.stride
-
-    @cached_property
-    def _first_takes(self) -> Mapping[str, int]:
-        return {run.name: run.take + self.at.brief.take - 1 for run in self.steps}
+        own = order_for(run, inputs_of(run, {}), self.at.accounts[run.operation.provider], self.at.brief.take)
+        return order.key != own.key
 
     @cached_property
     def _fed(self) -> set[str]:
@@ -132,7 +129,9 @@ async def make_plan(at: Workplace, less: Less, log: Log) -> Planned:
     if draft.repeats:
         _check_items(planned, {one.name for one in draft.steps} | way.others.keys(), way.where)
     # A take that is left out keeps its number: a retake does not become it.
-    planned = [replace(one, edition=draft.edition, takes=max(one.takes, draft.takes.get(one.name, 1))) for one in planned]
+    of = {one.name: way.others[one.name][0] if one.name in way.others else one.name for one in planned}
+    takes = {one.name: max(one.takes, draft.takes.get(of[one.name], 1)) for one in planned}
+    planned = [replace(one, edition=draft.edition, takes=takes[one.name]) for one in planned]
     plan = gathering_all(joined(planned, way.where), draft.gathers)
     plan = [replace(one, instead=FALLBACK) if one.name in way.away else one for one in plan]
     plan, places = [_at_its_price(one, less.get("cheaper model", ())) for one in plan], draft.places
@@ -153,7 +152,7 @@ async def make_plan(at: Workplace, less: Less, log: Log) -> Planned:
     places = places or {run.name: placed(step=(number, run.name)) for number, run in enumerate(steps, 1)}
     given = {measure: len(names) for measure, names in at.brief.less.items() if names}
     told = [f"as its plan says, {measure}: {count} {'item' if count == 1 else 'items'}" for measure, count in given.items()]
-    agreed = _fingerprint(at.brief, draft, plan, keys)
+    agreed = _fingerprint(at.brief, draft, plan, accounts)
     return Planned(at, steps, selection, keys, places, draft.labels, draft.policies, less, [*told, *way.decided], agreed)
 
 
@@ -338,7 +337,7 @@ async def _select(at: Workplace, approvals: Mapping[str, Approval], *, of_file: 
     async with at.assets.get_journal() as journal:
         read = read or marks_of(await journal.reviews.standing_in(brief.name))
         known = await journal.latest(read.retakes().keys() | read.rejects())
-        return Selection(brief.name, read, known, brief.buy_unmarked or not marks, approvals)
+        return Selection(brief.name, read, known, brief.buy_unmarked or not marks, approvals, implied=not marks)
 
 
 def _check_items(planned: Sequence[PlannedStep], names: Collection[str], where: Mapping[str, str]) -> None:
@@ -359,14 +358,14 @@ def _at_its_price(run: PlannedStep, cheaper: Collection[str]) -> PlannedStep:
     return swapped(run, other) if other else run
 
 
-def _fingerprint(brief: Brief, draft: Draft, plan: Sequence[PlannedStep], keys: Mapping[str, str]) -> str:
+def _fingerprint(brief: Brief, draft: Draft, plan: Sequence[PlannedStep], accounts: Mapping[str, Account]) -> str:
     """Return the hash of all that a person agrees to; see `Planned`."""
-    items = [
-        (run.name, keys[run.name], [(one.operation.price, one.operation.unit) for one in (run, *run.others)]) for run in plan
-    ]
+    orders = [first_orders(some, accounts) for some in (plan, *([one] for run in plan for one in run.others))]
+    asked = [[(name, order.key) for name, order in some.items()] for some in orders]
+    items = asked, [(one.operation.price, one.operation.unit) for run in plan for one in (run, *run.others)]
     of_items = [sorted(one.items()) for one in (draft.policies, draft.approvals, draft.labels)]
     money = brief.max_credits, brief.max_usd, brief.monthly, brief.when_short, brief.labels
-    how = draft.edition, brief.attempts, brief.on_failure, brief.marks, brief.buy_unmarked, brief.delete_after
+    how = draft.edition, brief.attempts, brief.on_failure, brief.marks, brief.buy_unmarked, brief.delete_after, brief.store
     handover = brief.handover()
     delivered = handover and (handover.place.root, handover.wish, sorted(handover.steps), handover.prune)
     return sha256(repr((items, of_items, money, how, delivered)).encode()).hexdigest()

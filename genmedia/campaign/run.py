@@ -30,8 +30,8 @@ from genmedia.store import Store
 from genmedia.transport.pace import ranked
 
 NOT_AGREED = (
-    "asks by now for something else than the plan that was agreed to: its file, a photo, a price or an account has changed meanwhile; look "
-    "at the plan again, with genmedia apply"
+    "asks by now for something else than the plan that was agreed to: its file, a photo, a price, an account or a budget has changed "
+    "meanwhile, or a provider cannot be reached, or can again; look at the plan anew, with genmedia apply"
 )
 
 
@@ -95,10 +95,10 @@ async def _carry_out(brief: Brief, host: Host[Any], assets: Assets) -> Ended | N
         async with _naming_paid_work(brief.name, assets):
             at = await _workplace(brief, host, assets, held)
             planned = await make_plan(at, less_of(brief), at.log)
-            if brief.approved not in ("", planned.fingerprint) and not host.part:
-                raise InputError([Fault(brief.name, NOT_AGREED)])
+            parts: Sequence[Part] = host.apart.parts if host.apart else ()
+            if not parts:  # those have begun with what was agreed to
+                _check_agreed(planned)
         await host.begin(brief.name, list(at.payers.values()))
-        parts: Sequence[Part] = host.apart.parts if host.apart else ()
         found = None
         async with _naming_paid_work(brief.name, assets):
             journal = await held.enter_async_context(assets.get_journal())
@@ -153,6 +153,17 @@ async def plan_campaign(brief: Brief, host: Host[Any]) -> Prospect:
         return await found.prospect(journal, told)
 
 
+def _check_agreed(planned: Planned) -> None:
+    """Refuse to buy by another plan than a person has agreed to, where one was asked.
+
+    Raises:
+        InputError: It is another one.
+    """
+    brief = planned.at.brief
+    if brief.approved not in ("", planned.fingerprint) and not planned.at.host.part:
+        raise InputError([Fault(brief.name, NOT_AGREED)])
+
+
 async def _workplace(brief: Brief, host: Host[Any], assets: Assets, held: AsyncExitStack) -> Workplace:
     runs = frozenset([host.run, *(await host.apart.runs() if host.apart else ())])
     return Workplace(brief, host, assets, await held.enter_async_context(assets.get_store()), held, NotingLog(host.log), runs)
@@ -172,6 +183,7 @@ async def _price(planned: Planned, journal: Journal) -> Foresight:
     except StoreError as error:
         at.log.warning("what earlier runs left on its way in was not cleared away: %s", error.what)
     found = await foresee(planned, journal)
+    _check_agreed(found.planned)
     told = "; ".join(filter(None, (found.planned.selection.tell(), *found.planned.decided)))
     await at.host.show_plan(at.brief.name, await found.prospect(journal), told, at.assets)
     await found.check_plans(journal)
@@ -257,7 +269,8 @@ async def _deliver(planned: Planned, results: Sequence[RunResult], journal: Jour
             ]
             wish = replace(handover.wish, notes=[*planned.decided, *without])
             # What is only missing for now, or asked for in fewer takes, stays with the people who have it.
-            whole = not planned.less and all((one.done and not one.undecided) or one.rejected for one in results)
+            whole = not planned.less and all((one.assets and not one.undecided) or one.rejected for one in results)
+            whole = whole and not any(one.verdict == "retake" for one in items)
             report = await deliver(wanted, wish, at.store, place, prune=handover.prune and whole)
     except GenmediaError as error:
         error.bought_nothing = False

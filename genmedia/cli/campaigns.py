@@ -28,7 +28,7 @@ _LATER, _UNDECIDED = "after review", "to review"
 _REFUSED, _DOUBTFUL = "refused before", "in doubt"
 """Outlooks of what gives no file as the provider refused it, and of what gives none until it is known whether it was bought."""
 
-FORMAT = 3
+FORMAT = 4
 """Version of saved plans."""
 
 WARNINGS = 10
@@ -361,13 +361,15 @@ def _stale(file: str, saved: Mapping[str, Any], now: Mapping[str, Any]) -> list[
             faults.append(Fault(name, f"was {old['outlook']}, and is {new['outlook']} now: {new['why']}"))
         elif old["asks"] != new["asks"] or (old["key"] and new["key"] and old["key"] != new["key"]):
             faults.append(Fault(name, f"asks for something else now: {new['why']}"))
-        elif (old["price"] or 0) < (new["price"] or 0):
-            faults.append(Fault(name, f"costs {new['price']:g} {new['unit']} now, not {old['price'] or 0:g}"))
+        elif old["price"] != new["price"]:
+            faults.append(Fault(name, f"costs {_price(new)} now, not {_price(old)}"))
     known = {one.place for one in faults}
     told = "is asked for anew by a person, of which the plan knew nothing"
     faults += [Fault(name, told) for name in now["retakes"] if name not in {*saved["retakes"], *known}]
     if not faults and saved["hash"] != now["hash"]:
-        faults.append(Fault(file, "is otherwise by now in how it is bought, paid for, reviewed or delivered"))
+        faults.append(
+            Fault(file, "is otherwise by now in what it costs, or in how it is bought, paid for, labelled, reviewed or delivered")
+        )
     return faults
 
 

@@ -3,7 +3,6 @@
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
-from functools import reduce
 
 from genmedia.errors import (
     BudgetError,
@@ -124,8 +123,8 @@ class _Tries:
         except BudgetError:
             if not self.failures:
                 raise
-            *earlier, last = self.failures
-            self.charged = reduce(together, (one.charged for one in earlier), 0.0)  # the last one's own is in itself
+            last = self.failures[-1]
+            last.charged = 0.0  # it is in `self.charged`
             raise last from None
 
     def repeat(self, purchase: Purchase, error: JobFailedError) -> None:

@@ -75,6 +75,22 @@ async def test_what_was_bought_and_decided_meanwhile_is_still_agreed_to(agency: 
     assert statuses(second) == {"hero-a": "Reused", "hero-b": "Bought", "page-a": "Bought", "page-b": "Waiting for review"}
 
 
+async def test_a_retake_with_another_seed_is_told_as_one(algovera: Studio, tmp_path: Path) -> None:
+    agency = Agency(algovera, tmp_path)
+    file = agency.write("  - {name: hero, base_model: stable, prompt: 'A {{ row.sku }}', seed: 7}\n", rows=("a",))
+    first = await agency.apply(file)
+    assert (await agency.plan(file)).retakes == []
+    await say(agency, first, "hero-a", Opinion("retake", "Ann", seed=8))
+
+    assert (await agency.plan(file)).retakes == ["hero-a"]
+
+
+async def test_a_file_without_a_review_of_which_nobody_said_anything_says_nothing_of_marks(agency: Agency) -> None:
+    ended = await agency.apply(agency.write(STEPS.replace(", review: true", "")))
+
+    assert ended.marked == ""
+
+
 async def test_what_several_items_ask_for_alike_is_tried_once_for_all_of_them(agency: Agency) -> None:
     file = agency.write("  - {name: same, model: imagen4, prompt: x, if: \"{{ row.sku != '' }}\"}\n", rows=("a", "b", "c"))
     agency.studio.sandbox.fault(agency.studio.account, "fail", times=2)

@@ -138,7 +138,7 @@ def test_a_saved_plan_is_stale_where_what_is_bought_is_bought_otherwise(desk: De
     applied = desk.type("apply", "--yes", file="plan.json")
 
     assert applied.returncode == 2
-    assert "is otherwise by now in how it is bought, paid for, reviewed or delivered" in applied.stderr
+    assert "is otherwise by now in what it costs, or in how it is bought, paid for, labelled" in applied.stderr
 
 
 def test_a_file_that_somebody_took_out_of_the_store_is_fetched_again_and_nothing_is_bought(desk: Desk) -> None:

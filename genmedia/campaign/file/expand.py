@@ -433,7 +433,7 @@ class _Expansion:
             self.items.steps.append(Unreadable(name, ()) if isinstance(item, Unreadable) else item)
             if name in self._gathered:
                 self.items.gathers[name] = self._gathered[name]
-            if step.takes > 1:
+            if step.repeats:
                 self.items.takes[name] = step.takes
         for (name, place, _), (what, cells) in wrong.items():
             of = cells[0] if len(cells) == 1 else f"{len(cells)} items, first {cells[0]}" if cells[0] else ""
