@@ -17,7 +17,7 @@ from tempfile import TemporaryDirectory
 from time import monotonic
 
 from genmedia.campaign.delivery.manifest import Manifest
-from genmedia.cli.flow_runs import WAITS
+from genmedia.cli.exit_codes import WAITS
 from genmedia.journal import AttemptState, Journal
 from genmedia.journal.reviews import Opinion
 from genmedia.media.hashing import hash_file

@@ -48,6 +48,7 @@ Approved = Annotated[
     field(
         "Approved plan",
         "Hash of the plan that somebody agreed to; `genmedia apply` fills that in, and nothing else is bought then.",
+        example="20b182eba56ae540eb581e4f5804eca737a4721007dee8dd275dfb9edae5c777",
     ),
 ]
 OnlyRows = Annotated[
