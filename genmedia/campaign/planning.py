@@ -152,7 +152,7 @@ async def make_plan(at: Workplace, less: Less, log: Log) -> Planned:
     places = places or {run.name: placed(step=(number, run.name)) for number, run in enumerate(steps, 1)}
     given = {measure: len(names) for measure, names in at.brief.less.items() if names}
     told = [f"as its plan says, {measure}: {count} {'item' if count == 1 else 'items'}" for measure, count in given.items()]
-    agreed = _fingerprint(at.brief, draft, plan, accounts)
+    agreed = _fingerprint(at.brief, draft, plan, keys, accounts)
     return Planned(at, steps, selection, keys, places, draft.labels, draft.policies, less, [*told, *way.decided], agreed)
 
 
@@ -358,11 +358,13 @@ def _at_its_price(run: PlannedStep, cheaper: Collection[str]) -> PlannedStep:
     return swapped(run, other) if other else run
 
 
-def _fingerprint(brief: Brief, draft: Draft, plan: Sequence[PlannedStep], accounts: Mapping[str, Account]) -> str:
+def _fingerprint(
+    brief: Brief, draft: Draft, plan: Sequence[PlannedStep], keys: Mapping[str, str], accounts: Mapping[str, Account]
+) -> str:
     """Return the hash of all that a person agrees to; see `Planned`."""
-    orders = [first_orders(some, accounts) for some in (plan, *([one] for run in plan for one in run.others))]
-    asked = [[(name, order.key) for name, order in some.items()] for some in orders]
-    items = asked, [(one.operation.price, one.operation.unit) for run in plan for one in (run, *run.others)]
+    others = [one for run in plan for one in run.others]
+    asked = list(keys.items()), [first_orders([one], accounts)[one.name].key for one in others]
+    items = asked, [(one.operation.price, one.operation.unit) for one in (*plan, *others)]
     of_items = [sorted(one.items()) for one in (draft.policies, draft.approvals, draft.labels)]
     money = brief.max_credits, brief.max_usd, brief.monthly, brief.when_short, brief.labels
     how = draft.edition, brief.attempts, brief.on_failure, brief.marks, brief.buy_unmarked, brief.delete_after, brief.store
